@@ -1,0 +1,141 @@
+"""The two plug points of a search: a generator proposes text, a verifier judges it.
+
+Both are LangChain runnables over frozen, JSON-round-trip records, so anything that LangChain can run
+(an HTTP client, a local model, a cassette, a plain function) can stand behind them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+__all__ = [
+    "Aggregate",
+    "Candidate",
+    "FinishReason",
+    "Generator",
+    "Message",
+    "Sample",
+    "SampleRequest",
+    "ScoreRange",
+    "Verdict",
+    "Verifier",
+]
+
+Message: TypeAlias = dict[str, Any]
+"""One chat message in OpenAI form: `{"role": "user", "content": "..."}`."""
+
+FinishReason: TypeAlias = Literal["end", "stop_string", "length"]
+"""`end`: the model ended its turn. `stop_string`: a string of `stop` was produced. `length`: cut off."""
+
+ScoreRange: TypeAlias = Literal["prob", "real"]
+"""`prob`: scores are in [0, 1]. `real`: unbounded; normalised only where a rule needs it."""
+
+Aggregate: TypeAlias = Callable[[Sequence[float]], float]
+"""Turns the scores of all steps into the score of the solution: last, min, prod, mean."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SampleRequest(_Record):
+    """Ask a generator for `n` continuations of one conversation."""
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    prefix: str = ""
+    """Assistant text to continue. The reply holds only what comes after it."""
+    n: int = Field(default=1, ge=1)
+    stop: tuple[str, ...] = ()
+    """Strings that end a sample; they are kept in its text."""
+    max_tokens: int = Field(default=512, ge=1)
+    temperature: float = Field(default=0.8, ge=0)
+    """0 is greedy."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    seed: int | None = None
+    """The same request with the same seed gives the same samples, whatever else is running."""
+    logprobs: bool = False
+    timeout_s: float | None = None
+    """Seconds the backend may take; it then returns what it has as `finish_reason="length"`."""
+
+
+class Sample(_Record):
+    """One sampled continuation, with what it cost."""
+
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int = Field(default=0, ge=0)
+    """Prompt tokens of this sample, cached ones included."""
+    cached_tokens: int = Field(default=0, ge=0)
+    generated_tokens: int = Field(default=0, ge=0)
+    confidence: float | None = None
+    """Mean log-probability of the sampled tokens (natural logarithm), where the backend knows it."""
+    logprobs: tuple[float, ...] | None = None
+    """Log-probability of each sampled token, if asked for."""
+
+
+class Candidate(_Record):
+    """A whole or partial solution to be judged."""
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    steps: tuple[str, ...]
+    """Step texts as generated, separators included; their concatenation is the solution so far."""
+    finished: bool = False
+
+
+class Verdict(_Record):
+    """What a verifier thinks of a candidate."""
+
+    scores: tuple[float | None, ...]
+    """One score per step, in order; None where the verifier had no opinion."""
+    value: float | None
+    """The score of the candidate as a whole; None or NaN means missing, never bad."""
+    tokens: int = Field(default=0, ge=0)
+    """Tokens the verifier read for this verdict."""
+
+
+class Generator(Runnable[SampleRequest, list[Sample]], ABC):
+    """Base of all generators. Subclasses implement `invoke`; one that can batch overrides the batch methods."""
+
+    parameters: int = 0
+    """Number of model parameters, for FLOPs = 2 x parameters x tokens; 0 where unknown."""
+    can_continue: bool = True
+    """Whether `SampleRequest.prefix` is honoured. Step searches need it."""
+    max_tokens: int = 1024
+    """Longest solution worth asking for, used where the caller names no limit."""
+    step_separator: str = "\n\n"
+    """What ends a step in this model's style of writing."""
+
+    @abstractmethod
+    def prompt_tokens(self, request: SampleRequest) -> int:
+        """Return an upper bound of the prompt tokens of one sample (exact where the tokenizer is at hand)."""
+
+    @staticmethod
+    def from_chat_model(model: "BaseChatModel", *, can_continue: bool | None = None) -> "Generator":
+        """Wrap any LangChain chat model.
+
+        Args:
+            model: the chat model.
+            can_continue: whether the provider continues a trailing assistant message; None decides by what is
+                known of the model's class.
+        """
+        from its_graph.generators.chat_model import ChatModelGenerator
+
+        return ChatModelGenerator(model, can_continue=can_continue)
+
+
+class Verifier(Runnable[Candidate, Verdict], ABC):
+    """Base of all verifiers. Subclasses implement `invoke`; one that can batch overrides the batch methods."""
+
+    parameters: int = 0
+    """Number of model parameters, for FLOPs; 0 where unknown or where no model is run."""
+    score_range: ScoreRange = "prob"
+
+    @abstractmethod
+    def tokens(self, candidate: Candidate) -> int:
+        """Return an upper bound of the tokens this verifier reads for `candidate` (exact where possible)."""

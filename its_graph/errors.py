@@ -1,0 +1,52 @@
+"""The error family: each message says what was given, what was expected and what to do next."""
+
+__all__ = [
+    "CassetteMissError",
+    "ConfigurationError",
+    "ContinuationError",
+    "EmbeddedScopeError",
+    "InputError",
+    "ItsGraphError",
+    "MissingExtraError",
+    "SearchFailedError",
+    "TruncationError",
+]
+
+
+class ItsGraphError(Exception):
+    """Base class of everything this library raises on purpose."""
+
+
+class InputError(ItsGraphError, ValueError):
+    """The question given to a search cannot be used (empty, missing, or given twice)."""
+
+
+class ConfigurationError(ItsGraphError, ValueError):
+    """An option or a combination of options is impossible (n = 0, width that does not divide n, ...)."""
+
+
+class ContinuationError(ConfigurationError):
+    """A step search needs a generator that continues a given assistant prefix, and this one cannot."""
+
+
+class EmbeddedScopeError(InputError):
+    """The embedded models were asked something outside arithmetic, the only thing they learned."""
+
+
+class SearchFailedError(ItsGraphError, RuntimeError):
+    """No candidate survived: every sample failed. The first failure is the cause."""
+
+
+class TruncationError(ItsGraphError, ValueError):
+    """A solution is longer than a verifier's context; scoring a cut text would be silently wrong."""
+
+
+class CassetteMissError(ItsGraphError, LookupError):
+    """A cassette in replay mode was asked something that was never recorded."""
+
+
+class MissingExtraError(ItsGraphError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed. Install the extra: pip install 'its-graph[{extra}]'")
