@@ -107,7 +107,9 @@ class Generator(Runnable[SampleRequest, list[Sample]], ABC):
     can_continue: bool = True
     """Whether `SampleRequest.prefix` is honoured. Step searches need it."""
     max_tokens: int = 1024
-    """Longest solution worth asking for, used where the caller names no limit."""
+    """Longest solution worth asking for, in tokens, used where the caller names no limit."""
+    step_tokens: int = 256
+    """Longest single step worth asking for, in tokens, used where the caller names no limit."""
     step_separator: str = "\n\n"
     """What ends a step in this model's style of writing."""
 

@@ -1,0 +1,49 @@
+"""beam_search: keep the best partial solutions, one step at a time (Snell et al. 2408.03314, section 5.2).
+
+1. Expand: sample n first steps; later n/width next steps of each kept path. 2. Verify every path. 3. Select the best
+`width` open ones; finished ones stay as candidates and are never extended. Repeat until n are finished, none is open,
+or `max_steps`. 4. Answer by the weighted vote over the finished. In the paper's letters: N = n, M = n/width.
+Cost: at most max_steps x n (generate + verify) steps; with lookahead k about (k+1) times that.
+"""
+
+from its_graph.contracts import Generator, Verifier
+from its_graph.graphs.build import SearchGraph
+from its_graph.graphs.step_search import step_search
+from its_graph.nodes.choosing import ChoiceRule
+from its_graph.nodes.pruning import top_k
+
+__all__ = ["create_beam_search"]
+
+
+def create_beam_search(
+    generator: Generator,
+    verifier: Verifier,
+    *,
+    n: int = 16,
+    width: int = 4,
+    max_steps: int = 40,
+    lookahead: int = 0,
+    choose: ChoiceRule | None = None,
+) -> SearchGraph:
+    """Keep the best `width` of n partial solutions, one step at a time.
+
+    Args:
+        generator: where steps come from; it must continue a prefix.
+        verifier: a process reward model, which judges partial solutions.
+        n: steps sampled in a round.
+        width: paths kept after a round; must divide n. `width = n` is n independent chains, `width = 1` is greedy.
+        max_steps: the longest path.
+        lookahead: steps rolled out greedily before a path is judged (section 5.3 of the paper: rarely worth it).
+        choose: how the winner is found among the finished; a weighted vote by default.
+    """
+    return step_search(
+        "beam_search",
+        generator,
+        verifier,
+        top_k(width),
+        n=n,
+        width=width,
+        max_steps=max_steps,
+        lookahead_steps=lookahead,
+        choose=choose,
+    )

@@ -1,0 +1,30 @@
+"""single: one answer, greedy or sampled. The baseline of every table.
+
+1. Generate one solution. 2. Answer with it.
+"""
+
+from langgraph.graph import END
+
+from its_graph.contracts import Generator
+from its_graph.graphs.build import SearchGraph, search_graph
+from its_graph.nodes.answer import answer
+from its_graph.nodes.choosing import majority
+from its_graph.nodes.generate import generate
+
+__all__ = ["create_single"]
+
+
+def create_single(generator: Generator, *, temperature: float | None = None) -> SearchGraph:
+    """One answer, no search: the baseline.
+
+    Args:
+        generator: where the answer comes from.
+        temperature: None takes the run's own; 0 is greedy.
+    """
+    graph = search_graph("single")
+    graph.add_node("generate", generate(generator, n=1, temperature=temperature))
+    graph.add_node("answer", answer(majority))
+    graph.add_edge("question", "generate")
+    graph.add_edge("generate", "answer")
+    graph.add_edge("answer", END)
+    return graph

@@ -1,0 +1,62 @@
+"""The loop that step searches share: expand -> verify -> select -> again. They differ by the rule in `select`.
+
+Beam search, DVTS (and later REBASE and particle filtering) are this graph with another `keep`.
+"""
+
+from langgraph.graph import END
+
+from its_graph.contracts import Generator, Verifier
+from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.nodes.answer import answer
+from its_graph.nodes.choosing import ChoiceRule, weighted
+from its_graph.nodes.expand import expand, lookahead
+from its_graph.nodes.generate import complete
+from its_graph.nodes.select import PathRule, go_on_or_finish, select
+from its_graph.nodes.stopping import enough_complete, no_open_path, too_deep
+from its_graph.nodes.verify import verify
+
+__all__ = ["step_search"]
+
+
+def step_search(
+    strategy: str,
+    generator: Generator,
+    verifier: Verifier,
+    keep: PathRule,
+    *,
+    n: int,
+    width: int,
+    max_steps: int,
+    lookahead_steps: int,
+    choose: ChoiceRule | None,
+) -> SearchGraph:
+    """Return the graph of a step search whose rounds draw `n` steps and keep `width` paths by `keep`."""
+    _check(strategy, n, width, max_steps, lookahead_steps)
+    graph = search_graph(strategy)
+    graph.add_node("expand", expand(generator, n=n, branch=n // width, judged_by=verifier))
+    graph.add_node("verify", verify(verifier))
+    graph.add_node("select", select(keep, enough_complete(n), no_open_path, too_deep(max_steps)))
+    graph.add_node("finish", complete(generator))
+    graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
+    graph.add_edge("question", "expand")
+    last = "expand"
+    for step in range(1, lookahead_steps + 1):
+        graph.add_node(f"lookahead_{step}", lookahead(generator))
+        graph.add_edge(last, f"lookahead_{step}")
+        last = f"lookahead_{step}"
+    graph.add_edge(last, "verify")
+    graph.add_edge("verify", "select")
+    graph.add_conditional_edges(
+        "select", go_on_or_finish, {"more": "expand", "enough": "answer", "unfinished": "finish"}
+    )
+    graph.add_edge("finish", "answer")
+    graph.add_edge("answer", END)
+    return graph
+
+
+def _check(strategy: str, n: int, width: int, max_steps: int, lookahead_steps: int) -> None:
+    require(n >= 1, f"{strategy} needs at least one sample a round.", n=n)
+    require(1 <= width <= n, f"{strategy} needs 1 <= width <= n.", width=width, n=n)
+    require(n % width == 0, f"{strategy} shares n among `width` paths, so width must divide n.", n=n, width=width)
+    require(max_steps >= 1, f"{strategy} needs max_steps >= 1.", max_steps=max_steps)
+    require(lookahead_steps >= 0, f"{strategy} needs lookahead >= 0.", lookahead=lookahead_steps)

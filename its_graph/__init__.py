@@ -1,0 +1,23 @@
+"""its_graph: inference-time scaling for LangGraph.
+
+Every strategy is a LangGraph subgraph of generate, expand, verify and select nodes over one shared state.
+"""
+
+from its_graph.budget import Budget, Spend
+from its_graph.context import SearchContext
+from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
+from its_graph.registry import create, strategies
+
+__all__ = [
+    "Budget",
+    "Candidate",
+    "Generator",
+    "Sample",
+    "SampleRequest",
+    "SearchContext",
+    "Spend",
+    "Verdict",
+    "Verifier",
+    "create",
+    "strategies",
+]

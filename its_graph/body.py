@@ -1,0 +1,194 @@
+"""The one body of every node that calls a model: plan -> call -> absorb.
+
+`plan` and `absorb` are pure, the call goes to the runnable's own batching. Whatever every call needs stands here and
+nowhere else, once for sync and async: the budget (reserve the worst case, settle with real use), repeats of calls that
+failed for a passing reason, failed samples that lose only themselves, and events, sent as each reply arrives.
+
+Calls are made in waves. A wave holds as many calls as the budget can bear at their worst; what they did not use is
+there for the next wave. Without a budget there is one wave. Admission goes by plan order, never by arrival, so that a
+run repeats exactly.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from langchain_core.runnables import Runnable, RunnableLambda
+
+from its_graph.budget import NOTHING, Spend
+from its_graph.events import emit
+from its_graph.state import Charge, SearchState, Update
+from its_graph.tree import Tree
+
+__all__ = ["Absorbed", "ModelNode", "Planned", "is_passing", "model_node"]
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+
+
+class Planned(NamedTuple, Generic[Request]):
+    """A call that a node wants to make."""
+
+    id: str
+    """Id of the record that the reply will become."""
+    parent: str | None
+    request: Request
+    twins: tuple[str, ...] = ()
+    """Ids that share this call, because they would ask exactly the same."""
+
+
+class Absorbed(NamedTuple):
+    """What became of a reply: new records, and what it really cost."""
+
+    update: Update
+    spend: Spend
+
+
+@dataclass(frozen=True)
+class ModelNode(Generic[Request, Reply]):
+    """What tells one model-calling node from another. All functions are pure."""
+
+    name: str
+    model: Runnable[Request, Reply]
+    plan: Callable[[Tree], Sequence[Planned[Request]]]
+    price: Callable[[Request], Spend]
+    """Worst case of a call."""
+    absorb: Callable[[Tree, Planned[Request], Reply], Absorbed]
+    fail: Callable[[Planned[Request], Exception], Update]
+    shrink: Callable[[Planned[Request], Callable[[Request], bool]], Planned[Request] | None]
+    """Make a call small enough to fit (given a test that tells), or None where that makes no sense."""
+    close: Callable[[Tree, list[str]], Update]
+    """The plain values to set once all is done, given the ids that were planned and absorbed."""
+    within: Callable[[Request, float], Request] = lambda request, seconds: request
+    """Give a request its deadline, in seconds from now."""
+    hold: Callable[[Tree], Spend] = lambda tree: NOTHING
+    """What must stay in the budget untouched, for work that comes after this node."""
+
+
+def model_node(node: ModelNode[Request, Reply]) -> Runnable[SearchState, Update]:
+    """Return the LangGraph node, for `invoke` and `ainvoke` alike."""
+
+    def call(state: SearchState) -> Update:
+        work = _Work(node, Tree.of(state))
+        for wave in work.waves():
+            for index, reply in node.model.batch_as_completed(wave, return_exceptions=True):
+                work.absorb(index, reply)
+        return work.update()
+
+    async def acall(state: SearchState) -> Update:
+        work = _Work(node, Tree.of(state))
+        for wave in work.waves():
+            async for index, reply in node.model.abatch_as_completed(wave, return_exceptions=True):
+                work.absorb(index, reply)
+        return work.update()
+
+    return RunnableLambda(call, acall, name=node.name)
+
+
+class _Work(Generic[Request, Reply]):
+    """One run of one node: what waits, what is under way, what came back."""
+
+    def __init__(self, node: ModelNode[Request, Reply], tree: Tree) -> None:
+        self.node, self.tree = node, tree
+        self.began = time.perf_counter()
+        planned = node.plan(tree)
+        self.order = {key: rank for rank, call in enumerate(planned) for key in (call.id, *call.twins)}
+        self.waiting = deque((call, 0) for call in planned)
+        self.under_way: list[tuple[Planned[Request], int]] = []
+        self.last_error: dict[str, Exception] = {}
+        self.records: dict[str, dict[str, Any]] = {}
+        self.used = NOTHING
+        self.refused = False
+
+    def waves(self) -> Iterator[list[Request]]:
+        """Yield the requests of wave after wave; all replies of one must be absorbed before the next is asked for."""
+        while self.waiting and (wave := self._admit()):
+            self.under_way = wave
+            yield self._requests()
+            # Calls to repeat came back in any order; their ids are older than those of calls not yet made.
+            self.waiting = deque(sorted(self.waiting, key=lambda entry: self.order[entry[0].id]))
+        self.refused = bool(self.waiting)
+        for planned, attempts in self.waiting:
+            if attempts:  # its id is spent: it was tried, and there is no budget to try again
+                self._record(self.node.fail(planned, self.last_error[planned.id]))
+        self.waiting.clear()
+
+    def _requests(self) -> list[Request]:
+        requests = [planned.request for planned, _ in self.under_way]
+        left = self.tree.settings.budget.time_left(self._spent())
+        return requests if math.isinf(left) else [self.node.within(request, left) for request in requests]
+
+    def _admit(self) -> list[tuple[Planned[Request], int]]:
+        """Take as many waiting calls as fit into the budget at their worst, in order."""
+        budget = self.tree.settings.budget
+        if not budget.limited:
+            wave, self.waiting = list(self.waiting), deque()
+            return wave
+        held = self._spent().plus(self.node.hold(self.tree))
+        if budget.time_left(held) <= 0:
+            return []
+        wave = []
+        while self.waiting and budget.allows(after := held.plus(self.node.price(self.waiting[0][0].request))):
+            held = after
+            wave.append(self.waiting.popleft())
+        if not wave:
+            planned, attempts = self.waiting[0]
+            smaller = self.node.shrink(planned, lambda ask: budget.allows(held.plus(self.node.price(ask))))
+            if smaller is not None:
+                self.waiting.popleft()
+                wave = [(smaller, attempts)]
+        return wave
+
+    def absorb(self, index: int, reply: Reply | Exception) -> None:
+        """Turn one reply, or the error that came instead, into records and events."""
+        planned, attempts = self.under_way[index]
+        if not isinstance(reply, Exception):
+            update, spend = self.node.absorb(self.tree, planned, reply)
+            self.used = self.used.plus(spend)
+            self._record(update)
+            return
+        self.used = self.used.plus(Spend(calls=1))
+        self.last_error[planned.id] = reply
+        if is_passing(reply) and attempts < self.tree.settings.retries:
+            self.waiting.append((planned, attempts + 1))
+        else:
+            self._record(self.node.fail(planned, reply))
+
+    def _record(self, update: Update) -> None:
+        for log, records in update.items():
+            self.records.setdefault(log, {}).update(records)
+        emit(update)
+
+    def _spent(self) -> Spend:
+        elapsed = time.perf_counter() - self.began
+        return self.tree.spend.plus(self.used)._replace(seconds=self.tree.spend.seconds + elapsed)
+
+    def update(self) -> Update:
+        """Return everything that happened as the node's update, records in the order of their ids."""
+        logs = {
+            log: dict(sorted(records.items(), key=lambda item: self.order[item[0]]))
+            for log, records in self.records.items()
+        }
+        seconds = time.perf_counter() - self.began
+        charge = Charge(node=self.node.name, **self.used._replace(seconds=seconds)._asdict())
+        last: Update = {"charges": {str(len(self.tree.charges)): charge}}
+        last |= self.node.close(self.tree, list(logs.get("steps", {})))
+        if self.refused and self.tree.stop_reason is None:
+            last["stop_reason"] = "budget"
+        emit(last)
+        return logs | last
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether a call that failed so may succeed when repeated: lost connection, time-out, overload."""
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        return status == 429 or status >= 500
+    return isinstance(error, (ConnectionError, TimeoutError)) or type(error).__name__ in _PASSING_NAMES
+
+
+# Client libraries that are not installed here cannot be imported to be named by class.
+_PASSING_NAMES = {"APIConnectionError", "APITimeoutError", "ConnectError", "ReadTimeout", "RemoteProtocolError"}

@@ -1,0 +1,177 @@
+"""Train a small Qwen2 language model on true solutions: the embedded generator and the verifier's backbone.
+
+Muon for the matrices, AdamW for the rest, a constant rate and then a short linear anneal to zero. The anneal
+decides: without it the same model is confidently wrong and its samples hardly differ.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from its_graph.embedded.world import Problem, problem, solution
+
+__all__ = ["PretrainPlan", "build_model", "pretrain", "training_batch"]
+
+
+@dataclass(frozen=True)
+class PretrainPlan:
+    """Everything that decides a training run, in steps rather than seconds so that it repeats."""
+
+    layers: int
+    steps: int
+    """Steps at the full rate."""
+    anneal_steps: int
+    """Steps of the linear decay to zero that follow."""
+    warmup_problems: tuple[int, int] = (1, 4)
+    """Operations of the problems in the first `warmup_steps` steps."""
+    warmup_steps: int = 0
+    operations: tuple[int, int] = (1, 8)
+    batch: int = 64
+    muon_rate: float = 0.02
+    adam_rate: float = 0.004
+    seed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All steps."""
+        return self.steps + self.anneal_steps
+
+
+def build_model(tokenizer: Any, layers: int, *, hidden: int = 64, seed: int = 0) -> Qwen2ForCausalLM:
+    """Return an untrained Qwen2 of one attention head of 64 per 64 hidden units, with tied embeddings."""
+    torch.manual_seed(seed)
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=hidden,
+        intermediate_size=3 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // 64,
+        num_key_value_heads=hidden // 64,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Qwen2ForCausalLM(config)
+
+
+def training_batch(tokenizer: Any, batch: list[Problem]) -> tuple[Tensor, Tensor]:
+    """Return input ids and labels [B, T]; labels are -100 on the prompt and the padding."""
+    rows, labels = [], []
+    for item in batch:
+        prompt = tokenizer.apply_chat_template(
+            [{"role": "user", "content": item.text}], add_generation_prompt=True, return_dict=False
+        )
+        reply = tokenizer.encode(solution(item.expression), add_special_tokens=False) + [tokenizer.eos_token_id]
+        rows.append(prompt + reply)
+        labels.append([-100] * len(prompt) + reply)
+    width = max(map(len, rows))
+    ids = [row + [tokenizer.pad_token_id] * (width - len(row)) for row in rows]
+    return torch.tensor(ids), torch.tensor([row + [-100] * (width - len(row)) for row in labels])
+
+
+def pretrain(
+    plan: PretrainPlan,
+    tokenizer: Any,
+    *,
+    report: Callable[[str], None],
+    snapshot: tuple[Path, int] | None = None,
+    resume: Path | None = None,
+) -> Qwen2ForCausalLM:
+    """Train a model from scratch (or from a snapshot) and return it in eval mode.
+
+    Args:
+        plan: sizes, rates and steps.
+        tokenizer: of `build_tokenizer`.
+        report: called with a line of progress now and then.
+        snapshot: folder and interval in steps; writes the model and optimiser state there.
+        resume: a snapshot file to continue from, under this plan's schedule.
+    """
+    model = build_model(tokenizer, plan.layers, seed=plan.seed)
+    optimisers = _optimisers(model, plan)
+    first = _restore(resume, model, optimisers) if resume else 0
+    model.train()
+    started, seen, losses = time.process_time(), 0, []
+    for step in range(first, plan.total):
+        ids, labels = training_batch(tokenizer, _problems(plan, step))
+        losses.append(_update(model, optimisers, ids, labels, _rate(plan, step)))
+        seen += ids.numel()
+        if (step + 1) % 50 == 0:
+            seconds = time.process_time() - started
+            loss = sum(losses) / len(losses)
+            report(json.dumps({"step": step + 1, "loss": round(loss, 4), "cpu_s": round(seconds), "tokens": seen}))
+            losses = []
+        if snapshot and (step + 1) % snapshot[1] == 0:
+            _save(snapshot[0] / f"{step + 1}.pt", model, optimisers, step + 1, plan)
+    return model.eval()
+
+
+def _problems(plan: PretrainPlan, step: int) -> list[Problem]:
+    operations = plan.warmup_problems if step < plan.warmup_steps else plan.operations
+    return [
+        problem(step * plan.batch + row, seed=plan.seed, split="train", operations=operations)
+        for row in range(plan.batch)
+    ]
+
+
+def _rate(plan: PretrainPlan, step: int) -> float:
+    """Return the factor of the learning rates: a short rise, a plateau, a line to zero."""
+    rise = min(1.0, (step + 1) / 20)
+    fall = (plan.total - step) / (plan.anneal_steps + 1)
+    return min(rise, fall, 1.0)
+
+
+def _optimisers(model: Qwen2ForCausalLM, plan: PretrainPlan) -> list[torch.optim.Optimizer]:
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    chosen = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    optimisers = [
+        torch.optim.Muon(matrices, lr=plan.muon_rate, weight_decay=0.01),
+        torch.optim.AdamW(rest, lr=plan.adam_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["full_rate"] = group["lr"]
+    return optimisers
+
+
+def _update(
+    model: Qwen2ForCausalLM, optimisers: list[torch.optim.Optimizer], ids: Tensor, labels: Tensor, rate: float
+) -> float:
+    targets = labels[:, 1:]
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = model.model(ids).last_hidden_state[:, :-1]
+        logits = model.lm_head(hidden[targets != -100])
+    loss = torch.nn.functional.cross_entropy(logits.float(), targets[targets != -100])
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = group["full_rate"] * rate
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+    return loss.item()
+
+
+def _save(
+    path: Path, model: Qwen2ForCausalLM, optimisers: list[torch.optim.Optimizer], step: int, plan: PretrainPlan
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {"step": step, "plan": asdict(plan), "model": model.state_dict()}
+    torch.save(state | {"optimisers": [optimiser.state_dict() for optimiser in optimisers]}, path)
+
+
+def _restore(path: Path, model: Qwen2ForCausalLM, optimisers: list[torch.optim.Optimizer]) -> int:
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
+        optimiser.load_state_dict(saved)
+    return int(state["step"])

@@ -1,0 +1,136 @@
+"""The world of the embedded models: arithmetic problems, their true solutions and their three splits."""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from its_graph.embedded.expressions import Expression, Number, Operation, render, solve_steps
+
+__all__ = ["LIMIT", "MAX_OPERATIONS", "Problem", "Split", "problem", "problem_text", "problems", "solution", "split_of"]
+
+Split: TypeAlias = Literal["train", "validation", "test"]
+
+LIMIT = 999
+"""Largest absolute value of any intermediate result."""
+MAX_OPERATIONS = 8
+
+_FACTOR = 12
+_SPLITS: tuple[Split, ...] = ("train",) * 8 + ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem as the models read it, with its answer and the expression behind it."""
+
+    text: str
+    answer: str
+    expression: Expression
+
+
+def split_of(expression: Expression) -> Split:
+    """Return the split an expression belongs to, a function of its text alone: 8 : 1 : 1.
+
+    Two splits can therefore never share a problem, whatever the seeds.
+    """
+    digest = hashlib.sha256(render(expression).encode()).digest()
+    return _SPLITS[int.from_bytes(digest[:4], "big") % len(_SPLITS)]
+
+
+def problem_text(expression: Expression) -> str:
+    """Return the only phrasing that the models were trained on."""
+    return f"Compute {render(expression)}."
+
+
+def solution(expression: Expression) -> str:
+    r"""Return the true solution: `Step 1: 34 + 57 = 91`, a blank line, ..., and `\boxed{174}` under the last step.
+
+    The box shares a step with the last operation: a step of its own would cost a search one more round
+    in which there is nothing left to choose.
+    """
+    steps = solve_steps(expression)
+    lines = [
+        f"Step {index}: {left} {symbol} {right} = {result}"
+        for index, (left, symbol, right, result) in enumerate(steps, start=1)
+    ]
+    return "\n\n".join(lines) + f"\n\\boxed{{{steps[-1][-1]}}}"
+
+
+def problem(
+    index: int, *, seed: int = 0, split: Split = "test", operations: tuple[int, int] = (3, MAX_OPERATIONS)
+) -> Problem:
+    """Return problem number `index` of the stream `seed` of one split.
+
+    Args:
+        index: position in the stream, from 0.
+        seed: names the stream.
+        split: which of the three disjoint sets to draw from.
+        operations: smallest and largest number of operations, drawn evenly.
+    """
+    rng = random.Random(f"{split}/{seed}/{index}")
+    count = rng.randint(*operations)
+    while True:
+        expression = _draw(rng, count)
+        if expression is not None and split_of(expression[0]) == split:
+            tree, value = expression
+            return Problem(problem_text(tree), str(value), tree)
+
+
+def problems(
+    n: int, *, seed: int = 0, split: Split = "test", operations: tuple[int, int] = (3, MAX_OPERATIONS)
+) -> Iterator[Problem]:
+    """Yield the first `n` problems of a stream, see `problem`."""
+    return (problem(index, seed=seed, split=split, operations=operations) for index in range(n))
+
+
+def _draw(rng: random.Random, count: int) -> tuple[Expression, int] | None:
+    """Draw an expression of `count` operations with its value; None where the draw leaves the world."""
+    if count == 0:
+        value = rng.randint(0, 99)
+        return Number(value), value
+    left_count = max(rng.randrange(count), rng.randrange(count))
+    left, right = _draw(rng, left_count), _draw(rng, count - 1 - left_count)
+    if left is None or right is None:
+        return None
+    symbol = rng.choice("+-*/")
+    if symbol in "*/":
+        left, right = _fit_factors(rng, symbol, left, right)
+    return _combine(rng, symbol, left, right)
+
+
+def _fit_factors(
+    rng: random.Random, symbol: str, left: tuple[Expression, int], right: tuple[Expression, int]
+) -> tuple[tuple[Expression, int], tuple[Expression, int]]:
+    """Redraw a bare number beside * or / so that the operation has a fair chance of being exact and small."""
+    if isinstance(right[0], Number):
+        choices = [n for n in range(2, _FACTOR + 1) if symbol == "*" or left[1] % n == 0]
+        if symbol == "/" and isinstance(left[0], Number):
+            divisor = rng.randint(2, _FACTOR)
+            return _leaf(divisor * rng.randint(1, 99 // divisor)), _leaf(divisor)
+        if choices and rng.random() < 0.9:
+            return left, _leaf(rng.choice(choices))
+    elif isinstance(left[0], Number):
+        if symbol == "*":
+            return _leaf(rng.randint(2, _FACTOR)), right
+        if 0 < abs(right[1]) <= 49:
+            return _leaf(abs(right[1]) * rng.randint(1, 99 // abs(right[1]))), right
+    return left, right
+
+
+def _leaf(value: int) -> tuple[Expression, int]:
+    return Number(value), value
+
+
+def _combine(
+    rng: random.Random, symbol: str, left: tuple[Expression, int], right: tuple[Expression, int]
+) -> tuple[Expression, int] | None:
+    (left_tree, a), (right_tree, b) = left, right
+    if symbol == "-" and a < b and rng.random() < 0.7:
+        symbol = "+"
+    if symbol == "/" and (b == 0 or a % b):
+        symbol = rng.choice("+-")
+    if symbol == "*" and min(abs(a), abs(b)) > _FACTOR and rng.random() < 0.7:
+        symbol = rng.choice("+-")
+    value = {"+": a + b, "-": a - b, "*": a * b, "/": a // b if b else 0}[symbol]
+    return (Operation(symbol, left_tree, right_tree), value) if abs(value) <= LIMIT else None

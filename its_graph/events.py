@@ -1,0 +1,150 @@
+"""What a search tells while it runs: one typed event for each record, derived from the updates of its nodes.
+
+Events carry the records themselves, so the events of a search alone rebuild its tree (`rebuild`). They are plain
+data, sent through LangGraph's stream writer: read them with `stream_mode="custom", subgraphs=True, version="v2"`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, TypedDict
+
+from langgraph.config import get_stream_writer
+
+from its_graph.contracts import Message
+from its_graph.state import Charge, Failure, Score, Step, Update
+
+__all__ = [
+    "Answered",
+    "Budgeted",
+    "Event",
+    "Failed",
+    "Scored",
+    "SearchStarted",
+    "Selected",
+    "StepAdded",
+    "Stopped",
+    "emit",
+    "events_of",
+    "rebuild",
+]
+
+
+class SearchStarted(TypedDict):
+    """A search begins; what came before on this thread is no part of it."""
+
+    type: Literal["its.search_started"]
+    strategy: str
+    question: list[Message]
+    settings: dict[str, Any]
+
+
+class StepAdded(TypedDict):
+    """A sample arrived."""
+
+    type: Literal["its.step_added"]
+    id: str
+    step: Step
+
+
+class Scored(TypedDict):
+    """A verdict arrived."""
+
+    type: Literal["its.scored"]
+    id: str
+    score: Score
+
+
+class Failed(TypedDict):
+    """A sample failed for good."""
+
+    type: Literal["its.failed"]
+    id: str
+    failure: Failure
+
+
+class Selected(TypedDict):
+    """The search goes on with these paths; every other open one is cut."""
+
+    type: Literal["its.selected"]
+    frontier: list[str]
+
+
+class Budgeted(TypedDict):
+    """A node settled what it used."""
+
+    type: Literal["its.budget"]
+    id: str
+    charge: Charge
+
+
+class Stopped(TypedDict):
+    """The search will not go on, and why."""
+
+    type: Literal["its.stopped"]
+    reason: str
+
+
+class Answered(TypedDict):
+    """The search is over."""
+
+    type: Literal["its.answer"]
+    answer: str | None
+    result: dict[str, Any]
+
+
+Event = SearchStarted | StepAdded | Scored | Failed | Selected | Budgeted | Stopped | Answered
+
+_LOG_EVENTS = {
+    "steps": ("its.step_added", "step"),
+    "scores": ("its.scored", "score"),
+    "failures": ("its.failed", "failure"),
+    "charges": ("its.budget", "charge"),
+}
+_LOG_OF = {kind: (log, field) for log, (kind, field) in _LOG_EVENTS.items()}
+
+
+def events_of(update: Update) -> Iterator[dict[str, Any]]:
+    """Yield the events that say what `update` changes, in the order in which a reader needs them."""
+    if "question" in update:
+        yield {"type": "its.search_started"} | {key: update[key] for key in ("strategy", "question", "settings")}
+        return
+    for log, (kind, field) in _LOG_EVENTS.items():
+        for key, record in update.get(log, {}).items():
+            yield {"type": kind, "id": key, field: record}
+    if "frontier" in update:
+        yield {"type": "its.selected", "frontier": update["frontier"]}
+    if update.get("stop_reason"):
+        yield {"type": "its.stopped", "reason": update["stop_reason"]}
+    if "result" in update:
+        yield {"type": "its.answer", "answer": update["answer"], "result": update["result"]}
+
+
+def emit(update: Update) -> None:
+    """Send the events of `update` to whoever streams this run."""
+    writer = get_stream_writer()
+    for event in events_of(update):
+        writer(event)
+
+
+def rebuild(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Fold events into the state they describe; other events in the stream are passed over.
+
+    Returns:
+        A mapping that `Tree.of` reads. Replies arrive in any order; records are put into the order of their ids.
+    """
+    state: dict[str, Any] = {}
+    for event in events:
+        kind = event.get("type")
+        if kind == "its.search_started":
+            state = {key: event[key] for key in ("strategy", "question", "settings")}
+        elif kind in _LOG_OF:
+            log, field = _LOG_OF[kind]
+            state.setdefault(log, {})[event["id"]] = event[field]
+        elif kind == "its.selected":
+            state["frontier"] = event["frontier"]
+        elif kind == "its.stopped":
+            state["stop_reason"] = event["reason"]
+        elif kind == "its.answer":
+            state |= {"answer": event["answer"], "result": event["result"]}
+    for log in ("steps", "scores", "failures"):
+        state[log] = dict(sorted(state.get(log, {}).items(), key=lambda item: int(item[0])))
+    return state

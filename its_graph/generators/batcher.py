@@ -1,0 +1,202 @@
+"""Micro-batching: jobs that arrive while a batch is running form the next batch.
+
+One worker thread owns the model. It waits a moment for callers that start together (tasks of one event loop,
+threads of one pool), takes as many jobs as one batch may hold, runs them, and hands each caller its results.
+"""
+
+import atexit
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Condition, Thread, current_thread
+from typing import Generic, TypeVar, cast
+from weakref import WeakSet
+
+__all__ = ["MicroBatcher"]
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+QUIET_S = 0.002
+"""A batch that is not full starts once no job has arrived for this long."""
+IDLE_S = 5.0
+"""An idle worker ends after this long, so that a forgotten batcher can be collected."""
+
+
+class _Group(Generic[Result]):
+    """The jobs of one caller: its future is set once, by all results or by the first failure."""
+
+    def __init__(self, future: Future[list[Result]], size: int) -> None:
+        self.future = future
+        self._results: list[Result | None] = [None] * size
+        self._missing = size
+        self._settled = False
+
+    @property
+    def open(self) -> bool:
+        return not (self._settled or self.future.cancelled())
+
+    def deliver(self, index: int, result: Result) -> None:
+        self._results[index] = result
+        self._missing -= 1
+        if self._missing == 0 and self._settle():
+            self.future.set_result(cast(list[Result], self._results))
+
+    def fail(self, error: Exception) -> None:
+        if self._settle():
+            self.future.set_exception(error)
+
+    def _settle(self) -> bool:
+        """Return whether the future may be set now: once, and only if the caller has not cancelled it."""
+        if self._settled:
+            return False
+        self._settled = True
+        return self.future.set_running_or_notify_cancel()
+
+
+@dataclass(frozen=True)
+class _Ticket(Generic[Job, Result]):
+    job: Job
+    group: _Group[Result]
+    index: int
+
+
+class MicroBatcher(Generic[Job, Result]):
+    """Merge concurrent jobs into batches of at most `max_batch`, run one after the other.
+
+    Args:
+        run: turns a list of jobs into the list of their results, in order. What it raises is given to the
+            callers of that batch only.
+        max_batch: most jobs in one batch.
+        too_large: exceptions that mean "out of memory": such a batch is run again in two halves.
+        name: of the worker thread.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[list[Job]], list[Result]],
+        *,
+        max_batch: int,
+        too_large: type[Exception] = MemoryError,
+        name: str = "micro-batcher",
+    ) -> None:
+        self._run = run
+        self._max_batch = max_batch
+        self._too_large = too_large
+        self._name = name
+        self._queue: deque[_Ticket[Job, Result]] = deque()
+        self._changed = Condition()
+        self._worker: Thread | None = None
+        self._closed = False
+        _open_batchers.add(self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called; a long `run` looks at this to end early."""
+        return self._closed
+
+    def submit(self, jobs: Sequence[Job], future: Future[list[Result]]) -> None:
+        """Queue `jobs`; `future` gets their results in order, or the first failure.
+
+        A cancelled future drops those of its jobs that have not started.
+
+        Raises:
+            RuntimeError: after `close`.
+        """
+        group = _Group(future, len(jobs))
+        tickets = [_Ticket(job, group, index) for index, job in enumerate(jobs)]
+        with self._changed:
+            if self._closed:
+                raise self._closed_error()
+            self._queue.extend(tickets)
+            if self._worker is None:
+                self._worker = Thread(target=self._work, name=self._name, daemon=True)
+                self._worker.start()
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the worker. Jobs that have not finished fail with RuntimeError. Closing twice is harmless."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            worker = self._worker
+        if worker is not None and worker is not current_thread():
+            worker.join()
+
+    def _work(self) -> None:
+        while batch := self._collect():
+            self._process(batch)
+
+    def _collect(self) -> list[_Ticket[Job, Result]]:
+        """Wait for jobs and return the next batch; an empty one ends the worker."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._closed, timeout=IDLE_S)
+                if self._closed:
+                    self._fail(list(self._queue), self._closed_error())
+                if self._closed or not self._queue:
+                    self._worker = None
+                    return []
+            self._wait_for_company()
+            with self._changed:
+                if batch := self._take():
+                    return batch
+
+    def _wait_for_company(self) -> None:
+        seen = 0
+        while seen < len(self._queue) < self._max_batch and not self._closed:
+            seen = len(self._queue)
+            time.sleep(QUIET_S)
+
+    def _take(self) -> list[_Ticket[Job, Result]]:
+        batch: list[_Ticket[Job, Result]] = []
+        while self._queue and len(batch) < self._max_batch:
+            ticket = self._queue.popleft()
+            if ticket.group.open:
+                batch.append(ticket)
+        return batch
+
+    def _process(self, batch: list[_Ticket[Job, Result]]) -> None:
+        try:
+            results = self._run([ticket.job for ticket in batch])
+        except self._too_large as error:
+            if len(batch) == 1:
+                self._fail(batch, error)
+                return
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers of this batch
+            self._fail(batch, error)
+            return
+        else:
+            self._deliver(batch, results)
+            return
+        # Outside the handler: the exception's frames, and with them the tensors of the failed batch, are gone.
+        half = len(batch) // 2
+        self._process(batch[:half])
+        self._process(batch[half:])
+
+    def _deliver(self, batch: list[_Ticket[Job, Result]], results: list[Result]) -> None:
+        if self._closed:
+            self._fail(batch, self._closed_error())
+            return
+        for ticket, result in zip(batch, results, strict=True):
+            ticket.group.deliver(ticket.index, result)
+
+    @staticmethod
+    def _fail(batch: list[_Ticket[Job, Result]], error: Exception) -> None:
+        for ticket in batch:
+            ticket.group.fail(error)
+
+    def _closed_error(self) -> RuntimeError:
+        return RuntimeError(f"{self._name} was closed before this job was done; create a new one to go on")
+
+
+_open_batchers: WeakSet[MicroBatcher[object, object]] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Stop workers while the interpreter is still whole: a daemon thread inside a kernel may abort it."""
+    for batcher in list(_open_batchers):
+        batcher.close()

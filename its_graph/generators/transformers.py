@@ -1,0 +1,233 @@
+"""Generate with a Hugging Face transformers model in this process.
+
+Requests that are waiting at the same time share one batch of `model.generate`, whoever asked and however: one
+request with n samples, `batch`, threads, or tasks of one event loop. Each row keeps its own seed, temperature,
+nucleus, stop strings and limits, so a request's text does not depend on what else is in its batch.
+"""
+
+import secrets
+import time
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from its_graph.contracts import Sample, SampleRequest
+from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
+from its_graph.generators.batcher import MicroBatcher
+from its_graph.generators.chat_tokens import ChatTokens
+from its_graph.generators.futures import FutureGenerator
+from its_graph.generators.sampling import GumbelSampler, Row, RowRules, RowStops
+from its_graph.seeds import derive_seed
+
+try:
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+except ImportError as error:
+    raise MissingExtraError("transformers", "local") from error
+
+__all__ = ["TransformersGenerator"]
+
+
+class TransformersGenerator(FutureGenerator):
+    """A causal language model of transformers as a generator.
+
+    Confidence and log-probabilities are those of the model itself, before temperature and top_p. A request that
+    waits behind a running batch is answered after it, so `timeout_s` is honoured between tokens of its own batch.
+
+    Args:
+        model: a causal language model; it is put in evaluation mode and used by one worker thread.
+        tokenizer: its tokenizer. Without a chat template the prompt is the plain text of the messages, a line each.
+        max_batch: most rows generated together.
+        step_separator: what ends a step in this model's style of writing.
+
+    Example:
+        >>> with TransformersGenerator.from_pretrained("Qwen/Qwen2.5-0.5B-Instruct") as generator:  # doctest: +SKIP
+        ...     generator.invoke(SampleRequest(messages=({"role": "user", "content": "2 + 2 ="},), n=4))
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, *, max_batch: int = 64, step_separator: str = "\n\n"
+    ) -> None:
+        if max_batch < 1:
+            raise ConfigurationError(f"max_batch is {max_batch}; expected at least 1 row.")
+        self._model = model.eval()
+        self._tokens = ChatTokens(tokenizer)
+        self._context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self._end_tokens = _end_tokens(model, tokenizer)
+        self._pad_token = next((t for t in (tokenizer.pad_token_id, *self._end_tokens) if t is not None), 0)
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.max_tokens = model.generation_config.max_new_tokens or self.max_tokens
+        self.step_separator = step_separator
+        self._batcher: MicroBatcher[RowRules, Sample] = MicroBatcher(
+            self._run, max_batch=max_batch, too_large=torch.OutOfMemoryError, name="transformers generator"
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder_or_id: str | Path,
+        *,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        max_batch: int = 64,
+        step_separator: str = "\n\n",
+    ) -> "TransformersGenerator":
+        """Load model and tokenizer from a folder or the hub; safetensors only, no code from the checkpoint.
+
+        Args:
+            folder_or_id: a folder of `save_pretrained`, or a model id.
+            device: "cuda" where there is one, else "cpu".
+            dtype: of the weights. On a CPU float32 (faster than bfloat16 at small sizes), else the checkpoint's.
+            max_batch: most rows generated together.
+            step_separator: what ends a step in this model's style of writing.
+
+        Raises:
+            ConfigurationError: there is no usable checkpoint.
+        """
+        device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        model, tokenizer = _load(str(folder_or_id), dtype or (torch.float32 if device.type == "cpu" else "auto"))
+        return cls(model.to(device), tokenizer, max_batch=max_batch, step_separator=step_separator)
+
+    def prompt_tokens(self, request: SampleRequest) -> int:
+        """Return the exact number of prompt tokens of one sample."""
+        return len(self._tokens.prompt(request))
+
+    def submit(self, request: SampleRequest) -> Future[list[Sample]]:
+        """Start one request; its future gives `request.n` samples, or why there are none."""
+        future: Future[list[Sample]] = Future()
+        try:
+            self._batcher.submit(self._rows(request, future), future)
+        except Exception as error:  # noqa: BLE001 - a failed request fails alone, through its future
+            future.set_exception(error)
+        return future
+
+    def close(self) -> None:
+        """End the worker thread; requests that are still running fail with RuntimeError."""
+        self._batcher.close()
+
+    def __enter__(self) -> "TransformersGenerator":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Close."""
+        self.close()
+
+    def _rows(self, request: SampleRequest, future: Future[list[Sample]]) -> list[RowRules]:
+        prompt = self._tokens.prompt(request)
+        room = request.max_tokens if self._context is None else self._context - len(prompt)
+        if room < 1:
+            raise TruncationError(
+                f"The prompt has {len(prompt)} tokens and the model's context {self._context}, which leaves no "
+                "room for a reply. Shorten the conversation or use a model with a longer context."
+            )
+        seed = secrets.randbits(31) if request.seed is None else request.seed
+        stop = tuple(string for string in request.stop if string)
+        may_stop = self._tokens.may_end(stop) if stop else frozenset[int]()
+        deadline = float("inf") if request.timeout_s is None else time.monotonic() + request.timeout_s
+        return [
+            RowRules(
+                prompt=prompt,
+                max_tokens=min(request.max_tokens, room),
+                temperature=request.temperature,
+                top_p=request.top_p,
+                # Hashed, never seed + i: neighbouring seeds would share streams.
+                seed=derive_seed(seed, f"sample {index}"),
+                end_tokens=self._end_tokens,
+                logprobs=request.logprobs,
+                stop=stop,
+                may_stop=may_stop,
+                decode=partial(self._tokens.continuation, prompt),
+                deadline=deadline,
+                abandoned=lambda: future.cancelled() or self._batcher.closed,
+            )
+            for index in range(request.n)
+        ]
+
+    def _run(self, rules: list[RowRules]) -> list[Sample]:
+        rows = [Row(rule) for rule in rules]
+        if live := [row for row in rows if row.finish_reason is None]:
+            self._generate(live)
+        return [_sample(row) for row in rows]
+
+    @torch.inference_mode()
+    def _generate(self, rows: list[Row]) -> None:
+        device = self._model.device
+        ids, mask = _left_padded([row.rules.prompt for row in rows], self._pad_token)
+        sampler = GumbelSampler(rows, device)
+        self._model.generate(
+            ids.to(device),
+            attention_mask=mask.to(device),
+            generation_config=self._config(max(row.rules.max_tokens for row in rows)),
+            logits_processor=[sampler],
+            stopping_criteria=[RowStops(rows)],
+        )
+        sampler.hand_out_logprobs()
+
+    def _config(self, max_new_tokens: int) -> GenerationConfig:
+        # Whatever is None here is filled from the checkpoint's own defaults (a repetition penalty, for example):
+        # a search needs the model's distribution as it is.
+        return GenerationConfig(
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            num_beams=1,
+            temperature=1.0,
+            top_k=50,
+            top_p=1.0,
+            repetition_penalty=1.0,
+            no_repeat_ngram_size=0,
+            min_length=0,
+            min_new_tokens=0,
+            eos_token_id=sorted(self._end_tokens) or None,
+            pad_token_id=self._pad_token,
+        )
+
+
+def _sample(row: Row) -> Sample:
+    text = row.rules.decode(row.tokens)
+    if row.finish_reason == "stop_string":
+        text = text[: min(at + len(stop) for stop in row.rules.stop if (at := text.find(stop)) >= 0)]
+    return Sample(
+        text=text,
+        finish_reason=row.finish_reason or "length",
+        prompt_tokens=len(row.rules.prompt),
+        generated_tokens=len(row.tokens),
+        confidence=sum(row.logprobs) / len(row.logprobs) if row.logprobs else None,
+        logprobs=tuple(row.logprobs) if row.rules.logprobs else None,
+    )
+
+
+def _left_padded(prompts: list[tuple[int, ...]], pad_token: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return token ids and attention mask, both [rows, longest prompt]."""
+    longest = max(map(len, prompts))
+    ids = [[pad_token] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+    mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+    return torch.tensor(ids), torch.tensor(mask)
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    declared = model.generation_config.eos_token_id
+    ids = declared if isinstance(declared, list) else [declared]
+    return frozenset(token for token in (*ids, tokenizer.eos_token_id) if token is not None)
+
+
+def _load(folder_or_id: str, dtype: torch.dtype | str) -> tuple[Any, Any]:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder_or_id, trust_remote_code=False)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder_or_id, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).splitlines() or [repr(error)])[0]
+        raise ConfigurationError(
+            f"{folder_or_id!r} is not a usable checkpoint ({reason}). Expected a folder with config.json, "
+            "*.safetensors and tokenizer.json (as save_pretrained writes it), or a model id of the hub."
+        ) from error
+    if missing := sorted(report["missing_keys"]):
+        raise ConfigurationError(
+            f"{folder_or_id!r} lacks {len(missing)} weights of {type(model).__name__} (first: {missing[0]}); they "
+            "would be random. Expected a complete causal language model: export the checkpoint again."
+        )
+    return model, tokenizer

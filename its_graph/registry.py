@@ -1,0 +1,91 @@
+"""The strategies by name. A new strategy is one file in `graphs/` and one line here.
+
+What there is to know of a strategy is read from its factory: the summary from the docstring's first line, its needs
+and options from its signature.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from langgraph.graph import StateGraph
+
+from its_graph.contracts import Generator, Verifier
+from its_graph.errors import ConfigurationError
+
+__all__ = ["STRATEGIES", "Strategy", "create", "register", "strategies", "strategy"]
+
+STRATEGIES: dict[str, str] = {
+    "single": "its_graph.graphs.single:create_single",
+    "self_consistency": "its_graph.graphs.self_consistency:create_self_consistency",
+    "best_of_n": "its_graph.graphs.best_of_n:create_best_of_n",
+    "beam_search": "its_graph.graphs.beam_search:create_beam_search",
+    "dvts": "its_graph.graphs.dvts:create_dvts",
+}
+
+
+class Strategy(NamedTuple):
+    """A strategy's name and factory, and what the factory says of itself."""
+
+    name: str
+    factory: Callable[..., StateGraph[Any, Any, Any, Any]]
+
+    @property
+    def summary(self) -> str:
+        """One line on what it does."""
+        return (inspect.getdoc(self.factory) or "").split("\n", 1)[0]
+
+    @property
+    def needs_verifier(self) -> bool:
+        """Whether it takes a verifier."""
+        return "verifier" in inspect.signature(self.factory).parameters
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The names of its keyword-only options, with their defaults."""
+        parameters = inspect.signature(self.factory).parameters.values()
+        return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+
+    def create(self, generator: Generator, verifier: Verifier | None, options: Mapping[str, Any]) -> Any:
+        """Return the uncompiled graph.
+
+        Raises:
+            ConfigurationError: for an option it does not have, or if it needs a verifier and there is none.
+        """
+        unknown = sorted(set(options) - set(self.options))
+        if unknown:
+            known = ", ".join(self.options) or "none"
+            raise ConfigurationError(f"{self.name} has no option {', '.join(unknown)}. Its options: {known}.")
+        if not self.needs_verifier:
+            return self.factory(generator, **options)
+        if verifier is None:
+            raise ConfigurationError(f"{self.name} needs a verifier (a PRM or any function); none was given.")
+        return self.factory(generator, verifier, **options)
+
+
+def strategies() -> list[Strategy]:
+    """Return all strategies in the order of the registry."""
+    return [strategy(name) for name in STRATEGIES]
+
+
+def strategy(name: str) -> Strategy:
+    """Return one strategy.
+
+    Raises:
+        ConfigurationError: if there is none of that name; the message lists those there are.
+    """
+    if name not in STRATEGIES:
+        raise ConfigurationError(f"There is no strategy {name!r}. Strategies: {', '.join(STRATEGIES)}.")
+    module, _, factory = STRATEGIES[name].partition(":")
+    return Strategy(name, getattr(import_module(module), factory))
+
+
+def create(name: str, generator: Generator, verifier: Verifier | None = None, **options: Any) -> Any:
+    """Return the uncompiled graph of a strategy by its name."""
+    return strategy(name).create(generator, verifier, options)
+
+
+def register(name: str, factory: str) -> None:
+    """Add a strategy of your own: `register("mine", "my_package.mine:create_mine")`."""
+    STRATEGIES[name] = factory

@@ -1,0 +1,135 @@
+"""The state of a search: logs of plain records, each written once and never changed.
+
+Everything else that one may want to know (texts, children, depth, spend, votes) is derived by `its_graph.tree.Tree`.
+The logs are `DeltaChannel`s: a checkpoint stores what a superstep added, not the whole log again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NotRequired, TypedDict, TypeVar
+
+from langchain_core.messages import AnyMessage
+from langgraph.channels import DeltaChannel
+from langgraph.graph.message import add_messages
+
+from its_graph.contracts import FinishReason, Message
+from its_graph.errors import ConfigurationError
+
+__all__ = [
+    "LOGS",
+    "Charge",
+    "Failure",
+    "Score",
+    "SearchInput",
+    "SearchOutput",
+    "SearchState",
+    "Step",
+    "Update",
+    "write_once",
+]
+
+Record = TypeVar("Record")
+
+Update = dict[str, Any]
+"""What a node returns: new records and the few plain values that change."""
+
+
+class Step(TypedDict):
+    """A piece of text and where it hangs. A whole solution sampled in one go is one step without a parent."""
+
+    parent: str | None
+    """Id of the step before; None for the first."""
+    text: str
+    tokens: int
+    """Generated tokens."""
+    finish: FinishReason
+    """`end`: the solution is complete. `stop_string`: it goes on. `length`: cut off, and not to be trusted."""
+    confidence: float | None
+    """Mean log-probability of its tokens, where the backend knows it."""
+    rollout: NotRequired[bool]
+    """True for text that was only drawn to judge the step before it (lookahead)."""
+
+
+class Score(TypedDict):
+    """A verifier's opinion of the path that ends in `step`."""
+
+    step: str
+    value: float | None
+    """Score of the whole path; None where it is missing (NaN, refusal, error)."""
+    steps: list[float | None]
+    """Scores of the steps inside this record only: the earlier ones stand in the scores of the path before it."""
+    tokens: int
+    """Tokens read for it; 0 where an identical text had been read already."""
+    error: NotRequired[str]
+
+
+class Failure(TypedDict):
+    """A sample that never came. Its id is spent: it is not drawn again under another name."""
+
+    parent: str | None
+    reason: str
+
+
+class Charge(TypedDict):
+    """What one run of one node cost."""
+
+    node: str
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    generated_tokens: int
+    verifier_tokens: int
+    seconds: float
+    flops: float
+
+
+def write_once(log: Mapping[str, Record], writes: Sequence[Mapping[str, Record]]) -> dict[str, Record]:
+    """Merge records by id. The same record twice is harmless; another one under the same id is an error."""
+    merged = dict(log)
+    for write in writes:
+        for key, record in write.items():
+            if merged.setdefault(key, record) != record:
+                raise ConfigurationError(
+                    f"Record {key!r} is already written with other content. Records are never changed: "
+                    "write a new one under a new id."
+                )
+    return merged
+
+
+# A snapshot rewrites a whole log; 1,000 updates apart, its share of a search's checkpoints stays small.
+_LOG = DeltaChannel(write_once, snapshot_frequency=1000)
+LOGS = ("steps", "scores", "failures", "charges")
+
+
+class SearchInput(TypedDict, total=False):
+    """What goes in: a conversation (`messages`) or one bare question (`problem`)."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    problem: str | None
+
+
+class SearchOutput(TypedDict):
+    """What comes out: the winning answer as a message, as a value, and everything behind it."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    answer: str | None
+    result: dict[str, Any]
+
+
+class SearchState(SearchInput, SearchOutput):
+    """The whole state. What is in neither input nor output is private to the search."""
+
+    strategy: str
+    settings: dict[str, Any]
+    """The run's `SearchContext` as plain data, seed included."""
+    question: list[Message]
+    """The conversation as the generator sees it."""
+    steps: Annotated[dict[str, Step], _LOG]
+    scores: Annotated[dict[str, Score], _LOG]
+    failures: Annotated[dict[str, Failure], _LOG]
+    charges: Annotated[dict[str, Charge], _LOG]
+    fresh: list[str]
+    """Ids of the steps that the last generating node added."""
+    frontier: list[str]
+    """Ids of the open paths that the search goes on with."""
+    stop_reason: str | None
+    """Why the search ends; None while it goes on."""

@@ -1,0 +1,163 @@
+"""Models for tests, of this library and of yours: scripted ones, and a small world with a known optimum.
+
+They run without torch, in microseconds, and obey the same contracts as the real ones.
+
+In the toy world a problem is a list of numbers to add, `Add 3, 5, 4.`; a solution adds one number a step and boxes the
+sum. The generator errs with a known probability at each step, decided by the request's seed; the verifier knows which
+steps are right. So the right answer is known, a search with enough samples must find it, and a single sample is right
+with probability (1 - error) ** steps.
+"""
+
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
+
+__all__ = ["Inline", "ScriptedGenerator", "ScriptedVerifier", "ToyGenerator", "ToyVerifier", "words"]
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+
+
+def words(text: str) -> int:
+    """Count tokens as this module does: words."""
+    return len(text.split())
+
+
+class Inline(Runnable[Request, Reply]):
+    """Runs batches in a plain loop: right for anything that answers at once and needs no threads."""
+
+    def batch_as_completed(  # type: ignore[override]
+        self, inputs: Sequence[Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+    ) -> Iterator[tuple[int, Reply | Exception]]:
+        """Yield (index, reply) in order; with `return_exceptions` an error takes the place of its reply."""
+        for index, request in enumerate(inputs):
+            yield index, self._attempt(request, return_exceptions)
+
+    async def abatch_as_completed(  # type: ignore[override]
+        self, inputs: Sequence[Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+    ) -> AsyncIterator[tuple[int, Reply | Exception]]:
+        """As `batch_as_completed`."""
+        for index, request in enumerate(inputs):
+            yield index, self._attempt(request, return_exceptions)
+
+    def _attempt(self, request: Request, return_exceptions: bool) -> Reply | Exception:
+        if not return_exceptions:
+            return self.invoke(request)
+        try:
+            return self.invoke(request)
+        except Exception as error:  # noqa: BLE001  the contract of return_exceptions
+            return error
+
+
+class ScriptedGenerator(Inline[SampleRequest, list[Sample]], Generator):
+    """Says what a function says. A returned str is cut at the first stop string and at `max_tokens` words."""
+
+    max_tokens = 64
+
+    def __init__(self, script: Callable[[SampleRequest], str | Sample], *, parameters: int = 0) -> None:
+        self.script = script
+        self.parameters = parameters
+        self.requests: list[SampleRequest] = []
+
+    def invoke(self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any) -> list[Sample]:
+        """Return `input.n` samples; an error that the script raises is the call's error."""
+        self.requests.append(input)
+        prompt = self.prompt_tokens(input)
+        return [self._sample(input, prompt, self.script(input)) for _ in range(input.n)]
+
+    def prompt_tokens(self, request: SampleRequest) -> int:
+        """Words of the conversation and of the prefix."""
+        return sum(words(str(message["content"])) for message in request.messages) + words(request.prefix)
+
+    def _sample(self, request: SampleRequest, prompt: int, said: str | Sample) -> Sample:
+        if isinstance(said, Sample):
+            return said
+        text, reason = said, "end"
+        ends = [said.index(stop) + len(stop) for stop in request.stop if stop in said]
+        if ends:
+            text, reason = said[: min(ends)], "stop_string"
+        if words(text) > request.max_tokens:
+            text, reason = " ".join(text.split()[: request.max_tokens]), "length"
+        return Sample.model_construct(
+            text=text,
+            finish_reason=reason,
+            prompt_tokens=prompt,
+            cached_tokens=0,
+            generated_tokens=words(text),
+            confidence=None,
+            logprobs=None,
+        )
+
+
+class ScriptedVerifier(Inline[Candidate, Verdict], Verifier):
+    """Thinks what a function thinks: one score per step, or a number for the whole. The path's value is the minimum."""
+
+    def __init__(self, script: Callable[[Candidate], float | Sequence[float]], *, parameters: int = 0) -> None:
+        self.script = script
+        self.parameters = parameters
+        self.candidates: list[Candidate] = []
+
+    def invoke(self, input: Candidate, config: RunnableConfig | None = None, **kwargs: Any) -> Verdict:
+        """Return the verdict; an error that the script raises is the call's error."""
+        self.candidates.append(input)
+        said = self.script(input)
+        scores = tuple(said) if isinstance(said, Sequence) else (float(said),) * len(input.steps)
+        value = min(scores, default=None)
+        return Verdict.model_construct(scores=scores, value=value, tokens=self.tokens(input))
+
+    def tokens(self, candidate: Candidate) -> int:
+        """Words of the conversation and of all steps."""
+        asked = sum(words(str(message["content"])) for message in candidate.messages)
+        return asked + sum(words(step) for step in candidate.steps)
+
+
+class ToyGenerator(ScriptedGenerator):
+    """Adds the numbers of `Add 3, 5, 4.` one step at a time, each step wrong with probability `error`.
+
+    A wrong sum is off by one to nine. At temperature 0 it makes no mistake, as its most likely step is the right one.
+    """
+
+    def __init__(self, error: float = 0.3, *, parameters: int = 0) -> None:
+        super().__init__(self._continue, parameters=parameters)
+        self.error = error
+
+    def _continue(self, request: SampleRequest) -> str:
+        numbers = _numbers(request)
+        totals = _totals(request.prefix)
+        chance = random.Random(request.seed)
+        text = ""
+        for number in numbers[len(totals) + 1 :]:
+            left = totals[-1] if totals else numbers[0]
+            wrong = request.temperature > 0 and chance.random() < self.error
+            totals.append(left + number + (chance.randint(1, 9) if wrong else 0))
+            text += f"{left} + {number} = {totals[-1]}\n\n"
+        return text + rf"\boxed{{{totals[-1] if totals else numbers[0]}}}"
+
+
+class ToyVerifier(ScriptedVerifier):
+    """Gives `right` to a step that adds correctly and `wrong` to one that does not; a solution counts its worst step."""
+
+    def __init__(self, *, right: float = 0.9, wrong: float = 0.1, parameters: int = 0) -> None:
+        super().__init__(self._judge, parameters=parameters)
+        self.right, self.wrong = right, wrong
+
+    def _judge(self, candidate: Candidate) -> list[float]:
+        return [self.right if _adds_up(step) else self.wrong for step in candidate.steps]
+
+
+def _numbers(request: SampleRequest) -> list[int]:
+    return [int(digits) for digits in re.findall(r"-?\d+", str(request.messages[-1]["content"]))]
+
+
+def _totals(prefix: str) -> list[int]:
+    return [int(digits) for digits in re.findall(r"= (-?\d+)\n", prefix)]
+
+
+def _adds_up(step: str) -> bool:
+    sums = re.findall(r"(-?\d+) \+ (-?\d+) = (-?\d+)", step)
+    return all(int(left) + int(right) == int(result) for left, right, result in sums)

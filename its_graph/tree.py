@@ -1,0 +1,207 @@
+"""A view of a search: everything that can be derived from its logs, derived on demand.
+
+Nothing here is stored, so nothing can drift. A node makes one `Tree` per call; rules are pure functions of it.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from its_graph.answers import extract_answer
+from its_graph.budget import NOTHING, Spend, total
+from its_graph.context import SearchContext
+from its_graph.contracts import Candidate, Message
+from its_graph.equivalence import group
+from its_graph.seeds import derive_seed
+from its_graph.state import Charge, Failure, Score, Step
+from its_graph.steps import split_steps
+
+__all__ = ["Finalist", "Tree"]
+
+
+class Finalist(NamedTuple):
+    """A path that can be the answer of a search."""
+
+    id: str
+    text: str
+    answer: str | None
+    """Extracted final answer, not yet normalised."""
+    score: float | None
+    finished: bool
+    truncated: bool
+
+
+class Tree:
+    """The search tree behind a state (or behind the events of one, which are the same records)."""
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self.steps: dict[str, Step] = state.get("steps") or {}
+        self.scores: dict[str, Score] = state.get("scores") or {}
+        self.failures: dict[str, Failure] = state.get("failures") or {}
+        self.charges: dict[str, Charge] = state.get("charges") or {}
+        self.fresh: list[str] = state.get("fresh") or []
+        self.frontier: list[str] = state.get("frontier") or []
+        self.stop_reason: str | None = state.get("stop_reason")
+        self.question: list[Message] = state.get("question") or []
+        self.strategy: str = state.get("strategy") or ""
+        self._settings: Mapping[str, Any] = state.get("settings") or {}
+        self._texts: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> "Tree":
+        """Return the view of `state`."""
+        return cls(state)
+
+    @cached_property
+    def settings(self) -> SearchContext:
+        """The settings of this run; its seed is never None once a search has started."""
+        return SearchContext.model_validate(self._settings)
+
+    # --- one path -------------------------------------------------------------------------------------------------
+
+    def path(self, step: str) -> list[str]:
+        """Return the ids from the first step to `step`."""
+        ids = []
+        current: str | None = step
+        while current is not None:
+            ids.append(current)
+            current = self.steps[current]["parent"]
+        return ids[::-1]
+
+    def text(self, step: str | None) -> str:
+        """Return the solution so far: the texts of the whole path, joined."""
+        if step is None:
+            return ""
+        known = self._texts.get(step)
+        if known is None:
+            record = self.steps[step]
+            known = self._texts[step] = self.text(record["parent"]) + record["text"]
+        return known
+
+    def depth(self, step: str | None) -> int:
+        """Return how many records the path has; 0 for the root."""
+        return 0 if step is None else len(self.path(step))
+
+    def root(self, step: str) -> str:
+        """Return the first step of the path: the independent subtree that `step` belongs to."""
+        return self.path(step)[0]
+
+    def finished(self, step: str) -> bool:
+        """Tell whether the path is a complete solution."""
+        return self.steps[step]["finish"] == "end"
+
+    def truncated(self, step: str) -> bool:
+        """Tell whether the path was cut off by a length limit."""
+        return self.steps[step]["finish"] == "length"
+
+    def open(self, step: str) -> bool:
+        """Tell whether the path can be continued."""
+        return self.steps[step]["finish"] == "stop_string"
+
+    def score(self, step: str) -> float | None:
+        """Return the verifier's score of the path; None where there is none (NaN counts as none)."""
+        record = self.scores.get(step)
+        value = record["value"] if record else None
+        return None if value is None or math.isnan(value) else value
+
+    def rank(self, step: str) -> tuple[float, int]:
+        """Return the sort key of best first: by score, missing ones last, ties to the lowest index."""
+        score = self.score(step)
+        return (math.inf if score is None else -score), int(step)
+
+    def tokens(self, step: str | None) -> int:
+        """Return the generated tokens on the path."""
+        return 0 if step is None else sum(self.steps[link]["tokens"] for link in self.path(step))
+
+    def candidate(self, step: str) -> Candidate:
+        """Return the path as a verifier sees it."""
+        texts = [self.steps[link]["text"] for link in self.path(step)]
+        pieces = [piece for text in texts for piece in split_steps(text)]
+        return Candidate.model_construct(
+            messages=tuple(self.question), steps=tuple(pieces), finished=self.finished(step)
+        )
+
+    # --- the whole tree -------------------------------------------------------------------------------------------
+
+    @property
+    def next_id(self) -> int:
+        """The number of the next record: ids are handed out in order, failed samples keep theirs."""
+        return len(self.steps) + len(self.failures)
+
+    def seed(self, key: str) -> int:
+        """Return the seed of the call that writes record `key`."""
+        return derive_seed(self.settings.seed or 0, key)
+
+    @cached_property
+    def children(self) -> dict[str | None, list[str]]:
+        """Ids of the steps below each step, oldest first; rollouts are not children."""
+        below: dict[str | None, list[str]] = {}
+        for key, record in self.steps.items():
+            if not record.get("rollout"):
+                below.setdefault(record["parent"], []).append(key)
+        return below
+
+    @cached_property
+    def _rollouts(self) -> dict[str | None, str]:
+        return {record["parent"]: key for key, record in self.steps.items() if record.get("rollout")}
+
+    def rollout_tip(self, step: str) -> str:
+        """Return the last step of the rollout drawn from `step`, or `step` itself without one."""
+        while step in self._rollouts:
+            step = self._rollouts[step]
+        return step
+
+    @cached_property
+    def complete(self) -> list[str]:
+        """Ids of all complete solutions, oldest first, rollouts left out."""
+        steps = self.steps.items()
+        return [key for key, record in steps if record["finish"] == "end" and not record.get("rollout")]
+
+    @cached_property
+    def finalists(self) -> list[Finalist]:
+        """All paths that can be the answer: complete ones, cut-off ones, and what is open at the frontier.
+
+        Oldest first: ties go to the lowest index.
+        """
+        live = set(self.frontier)
+        steps = self.steps.items()
+        keys = [
+            key
+            for key, record in steps
+            if not record.get("rollout") and (record["finish"] != "stop_string" or key in live)
+        ]
+        return [self._finalist(key) for key in keys]
+
+    @cached_property
+    def labels(self) -> list[int | None]:
+        """For each finalist the class of its answer: equivalent answers share one (numbered by first appearance).
+
+        None for what does not vote: no answer, cut off, or not finished while others are.
+        """
+        voters = [one.answer if one.finished else None for one in self.finalists]
+        if not self.complete:
+            voters = [None if one.truncated else one.answer for one in self.finalists]
+        return group(voters)
+
+    def _finalist(self, step: str) -> Finalist:
+        text = self.text(step)
+        return Finalist(
+            step, text, extract_answer(text), self.score(step), self.finished(step), self.truncated(step)
+        )
+
+    @cached_property
+    def spend(self) -> Spend:
+        """Everything spent so far, by generator and verifier: the sum of the charges."""
+        return total(_spend(charge) for charge in self.charges.values()) if self.charges else NOTHING
+
+    def distinct(self, steps: Iterable[str]) -> list[str]:
+        """Return `steps` without those whose text equals that of an earlier one."""
+        seen: dict[str, str] = {}
+        for step in steps:
+            seen.setdefault(self.text(step), step)
+        return list(seen.values())
+
+
+def _spend(charge: Charge) -> Spend:
+    return Spend(*(charge[field] for field in Spend._fields))  # type: ignore[literal-required]

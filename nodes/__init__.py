@@ -1,0 +1,1 @@
+"""The nodes of a search, one file for each kind, and the pure rules that tell strategies apart."""

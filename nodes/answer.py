@@ -1,0 +1,85 @@
+"""answer: choose the winner and hand over everything behind it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from langchain_core.messages import AIMessage
+
+from its_graph.errors import SearchFailedError
+from its_graph.events import emit
+from its_graph.nodes.choosing import Choice, ChoiceRule
+from its_graph.state import SearchState, Update
+from its_graph.tree import Finalist, Tree
+
+__all__ = ["answer"]
+
+
+def answer(choose: ChoiceRule) -> Callable[[SearchState], Update]:
+    """Return the node that ends a search: `answer`, a message with the winning text, and `result`.
+
+    `result` keeps every candidate with its score, best first, the votes, and the ledger. Totals stand there and in the
+    message's `response_metadata["its"]`, never in `usage_metadata`, where callbacks would count them twice.
+
+    Raises:
+        SearchFailedError: if every sample failed.
+    """
+
+    def node(state: SearchState) -> Update:
+        tree = Tree.of(state)
+        choice = choose(tree)
+        if choice.index is None and tree.failures:
+            raise _all_failed(tree)
+        winner = None if choice.index is None else tree.finalists[choice.index]
+        result = _result(tree, choice, winner)
+        short = {key: result[key] for key in ("strategy", "answer", "stop_reason", "spend")}
+        text = winner.text if winner else "The budget did not allow a single sample."
+        message = AIMessage(text, response_metadata={"its": short})
+        update: Update = {"messages": [message], "answer": result["answer"], "result": result}
+        emit(update)
+        return update
+
+    return node
+
+
+def _all_failed(tree: Tree) -> SearchFailedError:
+    first = next(iter(tree.failures.values()))["reason"]
+    return SearchFailedError(f"All {len(tree.failures)} samples failed, so there is no answer. The first: {first}")
+
+
+def _result(tree: Tree, choice: Choice, winner: Finalist | None) -> dict[str, Any]:
+    return {
+        "answer": winner.answer if winner else None,
+        "text": winner.text if winner else None,
+        "strategy": tree.strategy,
+        "seed": tree.settings.seed,
+        "stop_reason": tree.stop_reason or "completed",
+        "candidates": [_candidate(one) for one in sorted(tree.finalists, key=lambda one: tree.rank(one.id))],
+        "votes": _votes(tree, choice),
+        "tie": choice.tie,
+        "abstained": sum(label is None for label in tree.labels),
+        "truncated": sum(one.truncated for one in tree.finalists),
+        "unscored": sum(score["value"] is None for score in tree.scores.values()),
+        "failed": [failure["reason"] for failure in tree.failures.values()],
+        "notes": list(choice.notes),
+        "spend": tree.spend._asdict(),
+    }
+
+
+def _candidate(one: Finalist) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "text": one.text,
+        "answer": one.answer,
+        "score": one.score,
+        "finished": one.finished,
+        "truncated": one.truncated,
+    }
+
+
+def _votes(tree: Tree, choice: Choice) -> list[dict[str, Any]]:
+    """Give each answer class in plain words: its first spelling, how often it came, and its weight."""
+    votes = []
+    for label, weight in sorted(choice.votes.items(), key=lambda item: (-item[1], item[0])):
+        members = [index for index, other in enumerate(tree.labels) if other == label]
+        votes.append({"answer": tree.finalists[members[0]].answer, "count": len(members), "weight": weight})
+    return votes

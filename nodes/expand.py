@@ -1,0 +1,78 @@
+"""expand: sample the next step of every open path at the frontier."""
+
+from collections.abc import Sequence
+
+from langchain_core.runnables import Runnable
+
+from its_graph.body import Planned
+from its_graph.budget import NOTHING, Spend
+from its_graph.contracts import Generator, SampleRequest, Verifier
+from its_graph.errors import ContinuationError
+from its_graph.nodes.draw import ask, sample_price, sampling_node
+from its_graph.state import SearchState, Update
+from its_graph.tree import Tree
+
+__all__ = ["expand", "lookahead"]
+
+
+def expand(
+    generator: Generator, *, n: int, branch: int, judged_by: Verifier | None = None
+) -> Runnable[SearchState, Update]:
+    """Sample `n` first steps of the question, later `branch` next steps of each path at the frontier.
+
+    While no solution is complete, the price of completing one path is held back, so that a search whose budget ends
+    half way can still answer.
+
+    Args:
+        generator: where steps come from; it must be able to continue a prefix.
+        n: steps in the first round.
+        branch: continuations of each path in every later round.
+        judged_by: the verifier that will score them; its price is reserved together with theirs.
+    """
+    solution_price = sample_price(generator)
+
+    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
+        first_round = tree.next_id == 0
+        return _steps(generator, tree, [None] * n if first_round else [p for p in tree.frontier for _ in range(branch)])
+
+    def hold(tree: Tree) -> Spend:
+        if tree.complete:
+            return NOTHING
+        deepest = max(tree.frontier, key=tree.tokens, default=None)
+        return solution_price(ask(generator, tree, key="", parent=deepest).request)
+
+    _require_continuation(generator)
+    return sampling_node("expand", generator, plan, judged_by=judged_by, hold=hold)
+
+
+def lookahead(generator: Generator) -> Runnable[SearchState, Update]:
+    """Roll every fresh open path one greedy step further, as text that is judged but not kept.
+
+    k of these in a row are the lookahead of k steps of Snell et al. (2408.03314, section 5.3: temperature 0).
+    """
+
+    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
+        tips = [tip for step in tree.fresh if tree.open(tip := tree.rollout_tip(step))]
+        return _steps(generator, tree, tips, temperature=0.0)
+
+    _require_continuation(generator)
+    return sampling_node("lookahead", generator, plan, rollout=True)
+
+
+def _steps(
+    generator: Generator, tree: Tree, parents: Sequence[str | None], temperature: float | None = None
+) -> list[Planned[SampleRequest]]:
+    stop = (generator.step_separator,)
+    return [
+        ask(generator, tree, key=str(tree.next_id + offset), parent=parent, stop=stop, temperature=temperature)
+        for offset, parent in enumerate(parents)
+    ]
+
+
+def _require_continuation(generator: Generator) -> None:
+    if not generator.can_continue:
+        raise ContinuationError(
+            f"{type(generator).__name__} cannot continue a given assistant text, and a step search needs that. "
+            "Use a strategy over whole solutions (best_of_n, self_consistency), or a backend that continues: "
+            "TransformersGenerator, or Generator.from_chat_model(model, can_continue=True) where the server does."
+        )

@@ -1,0 +1,46 @@
+"""generate: sample whole solutions, from the question or from the best open path."""
+
+from langchain_core.runnables import Runnable
+
+from its_graph.body import Planned
+from its_graph.contracts import Generator, SampleRequest, Verifier
+from its_graph.nodes.draw import ask, sampling_node
+from its_graph.state import SearchState, Update
+from its_graph.tree import Tree
+
+__all__ = ["complete", "generate"]
+
+
+def generate(
+    generator: Generator,
+    *,
+    n: int,
+    wave: int | None = None,
+    temperature: float | None = None,
+    judged_by: Verifier | None = None,
+) -> Runnable[SearchState, Update]:
+    """Sample up to `n` solutions of the question in all, `wave` of them each time the node runs.
+
+    Args:
+        generator: where samples come from.
+        n: samples in all, failed ones included.
+        wave: samples per run of this node; None draws all at once.
+        temperature: overrides the run's own; 0 is greedy.
+        judged_by: the verifier that will score them; its price is reserved together with theirs.
+    """
+
+    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
+        keys = range(tree.next_id, min(n, tree.next_id + (wave or n)))
+        return [ask(generator, tree, key=str(key), parent=None, temperature=temperature) for key in keys]
+
+    return sampling_node("generate", generator, plan, judged_by=judged_by)
+
+
+def complete(generator: Generator) -> Runnable[SearchState, Update]:
+    """Take the best open path to its end in one go: the way out of a step search that has no complete solution."""
+
+    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
+        best = min(tree.frontier, key=lambda step: (-(tree.score(step) or 0.0), int(step)), default=None)
+        return [ask(generator, tree, key=str(tree.next_id), parent=best)]
+
+    return sampling_node("finish", generator, plan)

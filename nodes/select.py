@@ -1,0 +1,48 @@
+"""select: decide which open paths the search goes on with, and whether it goes on at all."""
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from its_graph.events import emit
+from its_graph.state import SearchState, Update
+from its_graph.tree import Tree
+
+__all__ = ["PathRule", "StopRule", "go_on", "go_on_or_finish", "select"]
+
+PathRule: TypeAlias = Callable[[Tree], list[str]]
+"""Names the open paths to go on with. Pure: no clock, no hidden randomness."""
+
+StopRule: TypeAlias = Callable[[Tree], str | None]
+"""Says why a search should stop, or None to go on. Pure."""
+
+
+def select(keep: PathRule, *stop: StopRule) -> Callable[[SearchState], Update]:
+    """Return the node that sets the frontier by `keep` and stops by the first of `stop` that says so.
+
+    A search that a node has stopped already (budget) stays stopped. A frontier without an open path is the end too.
+    """
+
+    def node(state: SearchState) -> Update:
+        tree = Tree.of(state)
+        tree.frontier = keep(tree)
+        update: Update = {"frontier": tree.frontier}
+        if tree.stop_reason is None:
+            update["stop_reason"] = next((reason for rule in stop if (reason := rule(tree))), None)
+        emit(update)
+        return update
+
+    return node
+
+
+def go_on(state: SearchState) -> Literal["more", "enough"]:
+    """Name the exit: `more` while nothing stops the search."""
+    return "more" if state["stop_reason"] is None else "enough"
+
+
+def go_on_or_finish(state: SearchState) -> Literal["more", "enough", "unfinished"]:
+    """Name the exit of a step search: `unfinished` where it stops with open paths, or none yet, but no solution."""
+    if state["stop_reason"] is None:
+        return "more"
+    tree = Tree.of(state)
+    can_finish = bool(tree.frontier) or not tree.next_id
+    return "unfinished" if can_finish and not tree.complete else "enough"
