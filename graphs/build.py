@@ -1,7 +1,6 @@
 """What every strategy begins with: an empty search graph whose first node takes the question in."""
 
 import secrets
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from langchain_core.messages import AnyMessage, HumanMessage, convert_to_openai_messages
@@ -12,7 +11,7 @@ from its_graph.context import SearchContext, search_context
 from its_graph.contracts import Message
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.events import emit
-from its_graph.state import LOGS, SearchInput, SearchOutput, SearchState, Update
+from its_graph.state import LOGS, PureNode, SearchInput, SearchOutput, SearchState, Update
 
 __all__ = ["SearchGraph", "require", "search_graph"]
 
@@ -24,15 +23,13 @@ def search_graph(strategy: str) -> SearchGraph:
 
     `question` empties the logs, so that a thread's next search never sees the tree of the one before.
     """
-    graph = StateGraph(
-        SearchState, context_schema=SearchContext, input_schema=SearchInput, output_schema=SearchOutput
-    )
+    graph = StateGraph(SearchState, context_schema=SearchContext, input_schema=SearchInput, output_schema=SearchOutput)
     graph.add_node("question", _question(strategy))
     graph.add_edge(START, "question")
     return graph
 
 
-def _question(strategy: str) -> Callable[[SearchState], Update]:
+def _question(strategy: str) -> PureNode:
     def question(state: SearchState) -> Update:
         settings = search_context()
         if settings.seed is None:

@@ -38,7 +38,9 @@ def create_self_consistency(
         choose: how the winner is found.
     """
     size = wave or (n if stop is None else 4)
-    require(n >= 1 and size >= 1, "self_consistency needs at least one sample and a wave of at least one.", n=n, wave=wave)
+    require(
+        n >= 1 and size >= 1, "self_consistency needs at least one sample and a wave of at least one.", n=n, wave=wave
+    )
     graph = search_graph("self_consistency")
     graph.add_node("generate", generate(generator, n=n, wave=size))
     graph.add_node("select", select(keep_none, *filter(None, [stop]), all_sampled(n)))

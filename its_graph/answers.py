@@ -1,6 +1,6 @@
-"""Finds the final answer in a solution, or says that there is none.
+r"""Finds the final answer in a solution, or says that there is none.
 
-The last complete `\\boxed{}` or `\\fbox{}` rules. Without one, the last marker that is followed by something
+The last complete `\boxed{}` or `\fbox{}` rules. Without one, the last marker that is followed by something
 that looks like an answer: "the answer is", "Answer:", the `#### 42` and `A: 42` lines of GSM8K, and in Korean
 `답은`, `답:`, `정답은`, `최종 답:`. The last line is never taken for want of better: a text without a marker has
 no answer (`None`) and does not vote. Text inside `<think>...</think>` is ignored.
@@ -27,7 +27,9 @@ _MATH = re.compile(
     r"|\\\((.+?)\\\)|\\\[(.+?)\\\])",
     re.DOTALL,
 )
-_FILLER = re.compile(r"(?:(?:approximately|about|exactly|simply|therefore|thus|just|equal to)\b[ \t,:]*)+", re.IGNORECASE)
+_FILLER = re.compile(
+    r"(?:(?:approximately|about|exactly|simply|therefore|thus|just|equal to)\b[ \t,:]*)+", re.IGNORECASE
+)
 _SENTENCE_END = re.compile(r"[.!?。](?=\s|$)|\s*[,;]?\s+(?:because|since|which|where|so|as|when)\b", re.IGNORECASE)
 _KOREAN_END = re.compile(r"(?:이다|입니다|이에요|예요|이며|이고|이므로|임|(?<=\d)다)(?=[\s.,。!]|$).*")
 _NUMBER_LINE = re.compile(r"[-+]?[$€£₩]?[ ]?[-+]?\d[\d,]*(?:\.\d+)?(?:/\d+)?[ ]?%?|[-+]?\.\d+")

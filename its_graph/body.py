@@ -20,8 +20,8 @@ from langchain_core.runnables import Runnable, RunnableLambda
 
 from its_graph.budget import NOTHING, Spend
 from its_graph.events import emit
-from its_graph.state import Charge, SearchState, Update
-from its_graph.tree import Tree
+from its_graph.state import SearchState, Update
+from its_graph.tree import Tree, as_charge
 
 __all__ = ["Absorbed", "ModelNode", "Planned", "is_passing", "model_node"]
 
@@ -45,6 +45,8 @@ class Absorbed(NamedTuple):
 
     update: Update
     spend: Spend
+    owed: Spend = NOTHING
+    """What it will cost later (its verification), kept reserved while this node goes on."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class _Work(Generic[Request, Reply]):
         self.under_way: list[tuple[Planned[Request], int]] = []
         self.last_error: dict[str, Exception] = {}
         self.records: dict[str, dict[str, Any]] = {}
-        self.used = NOTHING
+        self.used, self.owed = NOTHING, NOTHING
         self.refused = False
 
     def waves(self) -> Iterator[list[Request]]:
@@ -127,7 +129,7 @@ class _Work(Generic[Request, Reply]):
         if not budget.limited:
             wave, self.waiting = list(self.waiting), deque()
             return wave
-        held = self._spent().plus(self.node.hold(self.tree))
+        held = self._spent().plus(self.owed).plus(self.node.hold(self.tree))
         if budget.time_left(held) <= 0:
             return []
         wave = []
@@ -146,9 +148,10 @@ class _Work(Generic[Request, Reply]):
         """Turn one reply, or the error that came instead, into records and events."""
         planned, attempts = self.under_way[index]
         if not isinstance(reply, Exception):
-            update, spend = self.node.absorb(self.tree, planned, reply)
-            self.used = self.used.plus(spend)
-            self._record(update)
+            absorbed = self.node.absorb(self.tree, planned, reply)
+            self.used = self.used.plus(absorbed.spend)
+            self.owed = self.owed.plus(absorbed.owed)
+            self._record(absorbed.update)
             return
         self.used = self.used.plus(Spend(calls=1))
         self.last_error[planned.id] = reply
@@ -173,7 +176,7 @@ class _Work(Generic[Request, Reply]):
             for log, records in self.records.items()
         }
         seconds = time.perf_counter() - self.began
-        charge = Charge(node=self.node.name, **self.used._replace(seconds=seconds)._asdict())
+        charge = as_charge(self.node.name, self.used._replace(seconds=seconds))
         last: Update = {"charges": {str(len(self.tree.charges)): charge}}
         last |= self.node.close(self.tree, list(logs.get("steps", {})))
         if self.refused and self.tree.stop_reason is None:

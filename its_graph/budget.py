@@ -70,9 +70,7 @@ class Budget(BaseModel):
 
     def allows(self, spend: Spend) -> bool:
         """Tell whether a search that has spent (or reserved) `spend` is within every limit."""
-        return all(
-            limit is None or used <= limit for limit, used in zip(self.limits(), _measure(spend), strict=True)
-        )
+        return all(limit is None or used <= limit for limit, used in zip(self.limits(), _measure(spend), strict=True))
 
     def time_left(self, spent: Spend) -> float:
         """Seconds left, infinite without a limit."""

@@ -5,7 +5,7 @@ The logs are `DeltaChannel`s: a checkpoint stores what a superstep added, not th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NotRequired, TypedDict, TypeVar
+from typing import Annotated, Any, NotRequired, Protocol, TypedDict, TypeVar
 
 from langchain_core.messages import AnyMessage
 from langgraph.channels import DeltaChannel
@@ -18,6 +18,7 @@ __all__ = [
     "LOGS",
     "Charge",
     "Failure",
+    "PureNode",
     "Score",
     "SearchInput",
     "SearchOutput",
@@ -96,7 +97,7 @@ def write_once(log: Mapping[str, Record], writes: Sequence[Mapping[str, Record]]
 
 
 # A snapshot rewrites a whole log; 1,000 updates apart, its share of a search's checkpoints stays small.
-_LOG = DeltaChannel(write_once, snapshot_frequency=1000)
+_LOG: DeltaChannel[dict[str, Any]] = DeltaChannel(write_once, snapshot_frequency=1000)
 LOGS = ("steps", "scores", "failures", "charges")
 
 
@@ -115,9 +116,11 @@ class SearchOutput(TypedDict):
     result: dict[str, Any]
 
 
-class SearchState(SearchInput, SearchOutput):
+class SearchState(SearchInput, total=False):
     """The whole state. What is in neither input nor output is private to the search."""
 
+    answer: str | None
+    result: dict[str, Any]
     strategy: str
     settings: dict[str, Any]
     """The run's `SearchContext` as plain data, seed included."""
@@ -133,3 +136,11 @@ class SearchState(SearchInput, SearchOutput):
     """Ids of the open paths that the search goes on with."""
     stop_reason: str | None
     """Why the search ends; None while it goes on."""
+
+
+class PureNode(Protocol):
+    """A node that calls no model: a pure function of the state, but for the events it sends."""
+
+    def __call__(self, state: SearchState) -> Update:
+        """Return what changes."""
+        ...

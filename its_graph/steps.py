@@ -1,14 +1,15 @@
-"""Cuts a solution into its steps without losing a character: `"".join(split_steps(text)) == text`.
+r"""Cuts a solution into its steps without losing a character: `"".join(split_steps(text)) == text`.
 
 Two or more labelled steps at the start of a line (`## Step 1: ...`, `Step 1:`, `**Step 1**`, `[Step 1]`, `1단계:`,
 `[단계 1]`, `<step>`) rule alone: a heading and the paragraphs below it are one step, and what stands before the
 first label belongs to the first step, so that step 1 of the text is step 1 of the list. Without labels a step
 ends at each blank line, the usual separator of process reward models, and before each item of a list that
-counts 1, 2, 3. Nothing is cut inside a code fence, `$$...$$` or `\\[...\\]`.
+counts 1, 2, 3. Nothing is cut inside a code fence, `$$...$$` or `\[...\]`.
 """
 
 import re
 from bisect import bisect_right
+from itertools import pairwise
 
 from its_graph.errors import ConfigurationError
 
@@ -50,7 +51,7 @@ def split_steps(text: str, separator: str = "\n\n") -> list[str]:
         ConfigurationError: if the separator is empty.
     """
     if not separator:
-        raise ConfigurationError("split_steps got an empty separator: expected a string such as '\\n\\n'.")
+        raise ConfigurationError("split_steps got an empty separator: expected a string such as a blank line.")
     regions = [match.span() for match in _PROTECTED.finditer(text)]
     labels = _outside(_label_cuts(text), regions)
     if len(labels) >= 2:
@@ -101,7 +102,7 @@ def _cut(text: str, cuts: list[int]) -> list[str]:
     """Cut at the given positions; a piece of white space joins the step before it, or the first step."""
     steps: list[str] = []
     bounds = sorted({0, *cuts, len(text)})
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         piece = text[start:end]
         if steps and (piece.isspace() or steps[-1].isspace()):
             steps[-1] += piece

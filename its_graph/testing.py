@@ -122,6 +122,8 @@ class ToyGenerator(ScriptedGenerator):
     A wrong sum is off by one to nine. At temperature 0 it makes no mistake, as its most likely step is the right one.
     """
 
+    step_tokens = 8
+
     def __init__(self, error: float = 0.3, *, parameters: int = 0) -> None:
         super().__init__(self._continue, parameters=parameters)
         self.error = error
@@ -140,7 +142,7 @@ class ToyGenerator(ScriptedGenerator):
 
 
 class ToyVerifier(ScriptedVerifier):
-    """Gives `right` to a step that adds correctly and `wrong` to one that does not; a solution counts its worst step."""
+    """Gives `right` to a step that adds correctly, `wrong` to one that does not; a solution counts its worst."""
 
     def __init__(self, *, right: float = 0.9, wrong: float = 0.1, parameters: int = 0) -> None:
         super().__init__(self._judge, parameters=parameters)

@@ -6,7 +6,7 @@ Nothing here is stored, so nothing can drift. A node makes one `Tree` per call; 
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from its_graph.answers import extract_answer
 from its_graph.budget import NOTHING, Spend, total
@@ -17,7 +17,7 @@ from its_graph.seeds import derive_seed
 from its_graph.state import Charge, Failure, Score, Step
 from its_graph.steps import split_steps
 
-__all__ = ["Finalist", "Tree"]
+__all__ = ["Finalist", "Tree", "as_charge"]
 
 
 class Finalist(NamedTuple):
@@ -186,9 +186,7 @@ class Tree:
 
     def _finalist(self, step: str) -> Finalist:
         text = self.text(step)
-        return Finalist(
-            step, text, extract_answer(text), self.score(step), self.finished(step), self.truncated(step)
-        )
+        return Finalist(step, text, extract_answer(text), self.score(step), self.finished(step), self.truncated(step))
 
     @cached_property
     def spend(self) -> Spend:
@@ -203,5 +201,11 @@ class Tree:
         return list(seen.values())
 
 
+def as_charge(node: str, spend: Spend) -> Charge:
+    """Return the ledger record of what one run of `node` cost."""
+    return cast(Charge, {"node": node, **spend._asdict()})
+
+
 def _spend(charge: Charge) -> Spend:
-    return Spend(*(charge[field] for field in Spend._fields))  # type: ignore[literal-required]
+    fields = cast(dict[str, Any], charge)
+    return Spend(*(fields[name] for name in Spend._fields))

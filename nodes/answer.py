@@ -1,6 +1,5 @@
 """answer: choose the winner and hand over everything behind it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -8,13 +7,13 @@ from langchain_core.messages import AIMessage
 from its_graph.errors import SearchFailedError
 from its_graph.events import emit
 from its_graph.nodes.choosing import Choice, ChoiceRule
-from its_graph.state import SearchState, Update
+from its_graph.state import PureNode, SearchState, Update
 from its_graph.tree import Finalist, Tree
 
 __all__ = ["answer"]
 
 
-def answer(choose: ChoiceRule) -> Callable[[SearchState], Update]:
+def answer(choose: ChoiceRule) -> PureNode:
     """Return the node that ends a search: `answer`, a message with the winning text, and `result`.
 
     `result` keeps every candidate with its score, best first, the votes, and the ledger. Totals stand there and in the
@@ -27,9 +26,9 @@ def answer(choose: ChoiceRule) -> Callable[[SearchState], Update]:
     def node(state: SearchState) -> Update:
         tree = Tree.of(state)
         choice = choose(tree)
-        if choice.index is None and tree.failures:
+        if choice.winner is None and tree.failures:
             raise _all_failed(tree)
-        winner = None if choice.index is None else tree.finalists[choice.index]
+        winner = None if choice.winner is None else tree.finalists[choice.winner]
         result = _result(tree, choice, winner)
         short = {key: result[key] for key in ("strategy", "answer", "stop_reason", "spend")}
         text = winner.text if winner else "The budget did not allow a single sample."

@@ -6,7 +6,8 @@ unfinished do not vote. A text sampled five times counts five times.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from its_graph.contracts import ScoreRange
@@ -27,9 +28,9 @@ __all__ = [
 class Choice(NamedTuple):
     """The winner and how it won."""
 
-    index: int | None
+    winner: int | None
     """Index into `Tree.finalists`; None without any finalist."""
-    votes: dict[int, float] = {}
+    votes: Mapping[int, float] = MappingProxyType({})
     """Weight of each answer class (see `Tree.labels`)."""
     tie: bool = False
     notes: tuple[str, ...] = ()
@@ -128,7 +129,7 @@ def _vote(tree: Tree, weights: Sequence[float | None], class_weight: ClassWeight
 
 def _without_scores(tree: Tree) -> Choice:
     """Choose without scores: the vote where there is one, else the first usable candidate."""
-    note = () if not tree.scores else ("Every score is missing: the vote decided.",)
+    note = () if not tree.scores else ("No candidate that may vote has a score: the vote decided.",)
     if _has(tree.labels):
         return _vote(tree, [1.0] * len(tree.labels), math.fsum)._replace(notes=note)
     first = next(iter(_eligible(tree)), None)
@@ -140,7 +141,7 @@ def _has(values: Iterable[object]) -> bool:
 
 
 def _eligible(tree: Tree) -> list[int]:
-    """Indices of the best kind of candidate there is: finished, else still open, else cut off."""
+    """Return the indices of the best kind of candidate there is: finished, else still open, else cut off."""
     finalists = list(enumerate(tree.finalists))
     for kind in (
         [index for index, one in finalists if one.finished],

@@ -39,7 +39,7 @@ def sampling_node(
             model=generator,
             plan=plan,
             price=sample_price(generator, judged_by),
-            absorb=_absorb(generator, rollout),
+            absorb=_absorb(generator, judged_by, rollout),
             fail=_fail,
             shrink=_shrink,
             within=lambda request, seconds: request.model_copy(update={"timeout_s": seconds}),
@@ -96,21 +96,21 @@ def sample_price(generator: Generator, judged_by: Verifier | None = None) -> Pri
             generated_tokens=new,
             flops=flops(generator.parameters, prompt + new),
         )
-        return spend if judged_by is None else spend.plus(_judging_price(judged_by, request))
+        return spend if judged_by is None else spend.plus(_judging_price(judged_by, request, new))
 
     return price
 
 
-def _judging_price(verifier: Verifier, request: SampleRequest) -> Spend:
-    """Price of judging the sample: its known prefix as the verifier counts it, its text at the length asked for."""
+def _judging_price(verifier: Verifier, request: SampleRequest, new: int) -> Spend:
+    """Price of judging a sample: its known prefix as the verifier counts it, its text as `new` tokens."""
     known = Candidate.model_construct(messages=request.messages, steps=(request.prefix,), finished=False)
     read = verifier.tokens(known)
-    tokens = (read + request.max_tokens) * request.n if read else 0
+    tokens = read * request.n + new if read else 0
     return Spend(calls=request.n, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
 
 
 def _absorb(
-    generator: Generator, rollout: bool
+    generator: Generator, judged_by: Verifier | None, rollout: bool
 ) -> Callable[[Tree, Planned[SampleRequest], list[Sample]], Absorbed]:
     def absorb(tree: Tree, planned: Planned[SampleRequest], reply: list[Sample]) -> Absorbed:
         if not reply or not reply[0].text.strip():
@@ -128,7 +128,9 @@ def _absorb(
         )
         if rollout:
             step["rollout"] = True
-        return Absorbed({"steps": {planned.id: step}}, _spend(generator, reply))
+        spend = _spend(generator, reply)
+        owed = NOTHING if judged_by is None else _judging_price(judged_by, planned.request, spend.generated_tokens)
+        return Absorbed({"steps": {planned.id: step}}, spend, owed)
 
     return absorb
 
@@ -154,9 +156,7 @@ def _failure(planned: Planned[SampleRequest], reason: str) -> Update:
     return {"failures": {planned.id: Failure(parent=planned.parent, reason=reason)}}
 
 
-def _shrink(
-    planned: Planned[SampleRequest], fits: Callable[[SampleRequest], bool]
-) -> Planned[SampleRequest] | None:
+def _shrink(planned: Planned[SampleRequest], fits: Callable[[SampleRequest], bool]) -> Planned[SampleRequest] | None:
     """Return the call with the largest `max_tokens` that fits, or None if that would be too short to be of use."""
     low, high = 0, planned.request.max_tokens
     while high - low > 1:
@@ -169,4 +169,3 @@ def _shrink(
 
 def _shorter(request: SampleRequest, max_tokens: int) -> SampleRequest:
     return request.model_copy(update={"max_tokens": max_tokens})
-

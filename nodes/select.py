@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from its_graph.events import emit
-from its_graph.state import SearchState, Update
+from its_graph.state import PureNode, SearchState, Update
 from its_graph.tree import Tree
 
 __all__ = ["PathRule", "StopRule", "go_on", "go_on_or_finish", "select"]
@@ -16,7 +16,7 @@ StopRule: TypeAlias = Callable[[Tree], str | None]
 """Says why a search should stop, or None to go on. Pure."""
 
 
-def select(keep: PathRule, *stop: StopRule) -> Callable[[SearchState], Update]:
+def select(keep: PathRule, *stop: StopRule) -> PureNode:
     """Return the node that sets the frontier by `keep` and stops by the first of `stop` that says so.
 
     A search that a node has stopped already (budget) stays stopped. A frontier without an open path is the end too.
@@ -24,8 +24,11 @@ def select(keep: PathRule, *stop: StopRule) -> Callable[[SearchState], Update]:
 
     def node(state: SearchState) -> Update:
         tree = Tree.of(state)
-        tree.frontier = keep(tree)
-        update: Update = {"frontier": tree.frontier}
+        kept = keep(tree)
+        if tree.stop_reason is not None:  # the paths that could not be continued are still the best there is
+            kept = kept or tree.frontier
+        tree.frontier = kept
+        update: Update = {"frontier": kept}
         if tree.stop_reason is None:
             update["stop_reason"] = next((reason for rule in stop if (reason := rule(tree))), None)
         emit(update)

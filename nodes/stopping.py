@@ -8,8 +8,8 @@ from its_graph.nodes.select import StopRule
 from its_graph.tree import Tree
 
 __all__ = [
-    "all_sampled",
     "adaptive_consistency",
+    "all_sampled",
     "beta_confidence",
     "e_value",
     "enough_complete",
@@ -101,13 +101,13 @@ def e_value(delta: float = 0.05) -> StopRule:
 def beta_confidence(a: int, b: int) -> float:
     """Return P(p > 1/2) for p ~ Beta(a+1, b+1): 1 - I_{1/2}(a+1, b+1), exact for counts."""
     n = a + b + 1
-    return sum(comb(n, k) for k in range(a + 1)) / 2**n
+    return float(sum(comb(n, k) for k in range(a + 1)) / 2**n)
 
 
 def mixture_e_value(s: int, f: int) -> float:
     """Return e = 2^n s! f! / (n+1)! with n = s + f: the uniform mixture against p = 1/2."""
     n = s + f
-    return 2**n / ((n + 1) * comb(n, s))
+    return float(2**n / ((n + 1) * comb(n, s)))
 
 
 def _two_leaders(labels: Sequence[int | None]) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """Four ways to turn the scores of all steps into the score of the solution.
 
-Which one is right depends on the labels the reward model was trained on: `last` for Monte-Carlo labels, where a step
-score already means "chance to end right" (Snell et al., arXiv 2408.03314, App. G; Zhang et al., 2501.07301, 3.2.4);
-`min` (Math-Shepherd, 2312.08935) and `prod` (Lightman et al., 2305.20050) for labels of each step's own correctness.
+Which one is right depends on the labels that the reward model was trained on. `last`: Monte-Carlo labels, where a
+step score already means "chance to end right" (Snell et al., arXiv 2408.03314, App. G; Zhang et al., 2501.07301,
+3.2.4). `min` (Math-Shepherd, 2312.08935) and `prod` (Lightman et al., 2305.20050): labels of each step's correctness.
 """
 
 import math
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from its_graph.contracts import Aggregate, ScoreRange
 from its_graph.errors import ConfigurationError
 
-__all__ = ["AGGREGATIONS", "aggregation", "last", "mean", "minimum", "product"]
+__all__ = ["AGGREGATIONS", "aggregation", "checked", "last", "mean", "minimum", "product"]
 
 
 def last(scores: Sequence[float]) -> float:
@@ -29,7 +29,7 @@ def product(scores: Sequence[float]) -> float:
     present = _present(scores)
     if not all(0 <= score <= 1 for score in present):
         raise ConfigurationError(
-            f"The product needs scores in [0, 1], given {list(present)}. Use last, min or mean for unbounded scores."
+            f"The product needs scores in [0, 1], given {list(present)}. Use last, min or mean instead."
         )
     return math.prod(present)
 
@@ -46,16 +46,18 @@ AGGREGATIONS: dict[str, Aggregate] = {"last": last, "min": minimum, "prod": prod
 def aggregation(name: str, score_range: ScoreRange = "prob") -> Aggregate:
     """Return the rule called `name`, refusing one that is meaningless for `score_range`."""
     if name not in AGGREGATIONS:
-        raise ConfigurationError(f"Unknown aggregation {name!r}; expected one of {sorted(AGGREGATIONS)}.")
-    rule = AGGREGATIONS[name]
+        raise ConfigurationError(f"Unknown aggregation {name!r}; expected one of {', '.join(AGGREGATIONS)}.")
+    return checked(AGGREGATIONS[name], score_range)
+
+
+def checked(rule: Aggregate, score_range: ScoreRange) -> Aggregate:
+    """Return `rule`, or raise ConfigurationError where it is the product of unbounded scores."""
     if rule is product and score_range != "prob":
-        raise ConfigurationError(
-            "Aggregation 'prod' needs score_range 'prob'; this model's scores are unbounded. Use last, min or mean."
-        )
+        raise ConfigurationError("The product needs score_range 'prob', given 'real'. Use last, min or mean.")
     return rule
 
 
 def _present(scores: Sequence[float]) -> Sequence[float]:
     if not scores:
-        raise ConfigurationError("There are no step scores to aggregate; treat the candidate's score as missing.")
+        raise ConfigurationError("There are no step scores to aggregate; the score is missing, not 0.")
     return scores

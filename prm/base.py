@@ -1,7 +1,7 @@
 """A step scorer reads a whole solution once and gives one logit per step.
 
-Every family of process reward model differs in two things only: how a candidate becomes tokens (`layout`) and
-where the score is read (`step_logits`). Padding, limits, counting and files are the same for all and live here.
+Families of process reward models differ in two things: how a candidate becomes tokens (`layout`) and where the
+score is read (`step_logits`). Padding, limits and counting are the same for all and live here.
 """
 
 from abc import ABC, abstractmethod
@@ -28,8 +28,8 @@ class StepLayout(NamedTuple):
 
     token_ids: list[int]
     spans: list[tuple[int, int] | None]
-    """Half-open range of the tokens that the score of each step is read from (its closing mark, or all its own
-    tokens); None for a step without any (empty, or only separators), which therefore gets no score."""
+    """Half-open range of the tokens that the score of each step is read from (its closing mark, or all its
+    own tokens); None for a step without any (empty, or only separators), which therefore gets no score."""
 
     @property
     def tokens(self) -> int:
@@ -94,7 +94,7 @@ class StepScorer(nn.Module, ABC):
         """Load what `save_pretrained` wrote (or a published checkpoint of the family), in eval mode."""
 
     def dialogue(self, candidate: Candidate) -> list[Message]:
-        """Return the messages to read, under the system prompt that the model was trained with, if it had one."""
+        """Return the messages to read, under the system prompt of the metadata where there is one."""
         system = self.metadata.system_prompt
         if system is None:
             return list(candidate.messages)
@@ -110,12 +110,12 @@ class StepScorer(nn.Module, ABC):
         return self.collate([self.checked_layout(candidate) for candidate in candidates])
 
     def checked_layout(self, candidate: Candidate) -> StepLayout:
-        """Return the layout of `candidate`, or raise TruncationError: a cut text would be scored silently wrong."""
+        """Return the layout of `candidate`; TruncationError if too long, as a cut text is scored silently wrong."""
         layout = self.layout(candidate)
         if len(layout.token_ids) > self.max_tokens:
             raise TruncationError(
-                f"The candidate has {len(layout.token_ids)} tokens in {len(candidate.steps)} steps; this reward model "
-                f"reads at most {self.max_tokens}. Generate shorter solutions or use a model with a longer context."
+                f"The candidate has {len(layout.token_ids)} tokens in {len(candidate.steps)} steps; this reward "
+                f"model reads at most {self.max_tokens}. Generate less, or use a model with a longer context."
             )
         return layout
 
@@ -136,7 +136,10 @@ class StepScorer(nn.Module, ABC):
             ends.append([span[1] if span else 1 for span in row])
             scored.append([span is not None for span in row])
         return StepBatch(
-            *(torch.tensor(rows, dtype=torch.long) for rows in (ids, mask, starts, ends)),
+            input_ids=torch.tensor(ids, dtype=torch.long),
+            attention_mask=torch.tensor(mask, dtype=torch.long),
+            starts=torch.tensor(starts, dtype=torch.long),
+            ends=torch.tensor(ends, dtype=torch.long),
             step_mask=torch.tensor(scored, dtype=torch.bool),
         )
 

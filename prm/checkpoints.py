@@ -1,4 +1,4 @@
-"""Loading of Hugging Face checkpoints that fails loudly: no pickles, no remote code, no half-filled models."""
+"""Checkpoints in Hugging Face layout, loaded or refused: no pickles, no remote code, no half-filled models."""
 
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ except ImportError as error:
 
 __all__ = ["load_model", "load_tokenizer", "local_folder"]
 
+_WANTED = ["*.json", "*.jinja", "*.txt", "*.safetensors"]
 _BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 
 
@@ -35,8 +36,8 @@ def load_model(model_class: Any, folder: str | Path, *, dtype: torch.dtype | str
     absent = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
     if absent:
         raise ConfigurationError(
-            f"The weights in {folder} do not fill {model_class.__name__}: {absent[:5]} missing or of another shape. "
-            "Check that the folder holds a model of this family."
+            f"The weights in {folder} do not fill {model_class.__name__}: {absent[:5]} are missing or have "
+            "another shape. Check that the folder holds a model of this family."
         )
     return model.eval()
 
@@ -62,8 +63,8 @@ def local_folder(folder_or_id: str | Path) -> Path:
     if folder.is_dir():
         return folder
     if isinstance(folder_or_id, Path) or folder_or_id.count("/") != 1 or folder_or_id[0] in "./~":
-        raise ConfigurationError(f"There is no folder {folder}, and it is no hub id of the form 'owner/name'.")
+        raise ConfigurationError(f"There is no folder {folder}, and it is no hub id ('owner/name').")
     try:
-        return Path(snapshot_download(folder_or_id, allow_patterns=["*.json", "*.jinja", "*.txt", "*.safetensors"]))
+        return Path(snapshot_download(folder_or_id, allow_patterns=_WANTED))
     except (HfHubHTTPError, OSError, ValueError) as error:
-        raise ConfigurationError(f"{folder_or_id} is no folder here and could not be downloaded: {error}") from error
+        raise ConfigurationError(f"{folder_or_id} is no folder and cannot be downloaded: {error}") from error

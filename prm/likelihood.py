@@ -1,7 +1,7 @@
 """Two reward models that are read from a language model's own next-token distribution.
 
-Likelihood: a step is as good as its most surprising token. With gap(t) = log p(t) - max log p at t's place (0 where t is
-the model's first choice), logit(step) = a * min over its tokens of gap + b. a, b and the model are trained on step labels.
+Likelihood: a step is as good as its most surprising token. With gap(t) = log p(t) - max log p at t's place (0 where
+t is the model's first choice), logit(step) = a * min over its tokens of gap + b; a, b and the model are trained.
 
 Implicit PRM (Yuan et al., arXiv 2412.01981): logit(step) = beta * sum (or min) over its tokens of
 log p_model(t) - log p_reference(t), with a frozen reference; untrained it is 0 everywhere.
@@ -12,12 +12,9 @@ Both read the solution exactly as it was generated, separators included, in one 
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Self
-
-import torch
-from torch import Tensor, nn
 
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError
@@ -26,9 +23,11 @@ from its_graph.prm.checkpoints import load_model, load_tokenizer
 from its_graph.prm.metadata import ScorerMetadata
 
 try:
+    import torch
+    from torch import Tensor, nn
     from transformers import AutoModelForCausalLM
 except ImportError as error:
-    raise MissingExtraError("transformers", "local") from error
+    raise MissingExtraError(error.name or "transformers", "local") from error
 
 __all__ = ["REFERENCE_FOLDER", "ImplicitScorer", "LikelihoodScorer", "TokenScorer"]
 
@@ -50,7 +49,7 @@ class TokenScorer(StepScorer):
         self.model = model
 
     def layout(self, candidate: Candidate) -> StepLayout:
-        """Return the tokens of prompt and solution as one text; spans come from the characters of the steps."""
+        """Return the tokens of prompt and solution as one text; a span is all tokens of its step."""
         prompt = self.tokenizer.apply_chat_template(
             self.dialogue(candidate), tokenize=False, add_generation_prompt=True
         )
@@ -66,9 +65,10 @@ class TokenScorer(StepScorer):
 
     def reduced(self, batch: StepBatch) -> Tensor:
         """Return the reduction of the token values over each step, [B, S] float32; 0 outside `step_mask`."""
-        first = int(batch.starts[batch.step_mask].min()) if batch.step_mask.any() else batch.input_ids.shape[1] - 1
+        width = batch.input_ids.shape[1]
+        first = int(batch.starts[batch.step_mask].min()) if batch.step_mask.any() else width - 1
         values = self.token_values(batch, first).unsqueeze(1)
-        places = torch.arange(first, batch.input_ids.shape[1], device=values.device)
+        places = torch.arange(first, width, device=values.device)
         inside = (places >= batch.starts.unsqueeze(-1)) & (places < batch.ends.unsqueeze(-1))
         if self.metadata.token_reduction == "sum":
             steps = values.masked_fill(~inside, 0.0).sum(-1)
@@ -93,7 +93,7 @@ class LikelihoodScorer(TokenScorer):
 
     def token_values(self, batch: StepBatch, first: int) -> Tensor:
         """Return log p(token) - max log p, in which the normaliser of the softmax cancels."""
-        logits, tokens = _next_token(self.model, batch, first)
+        tokens, logits = _next_token(self.model, batch, first)
         return logits.gather(-1, tokens).squeeze(-1) - logits.amax(-1)
 
     def step_logits(self, batch: StepBatch) -> Tensor:
@@ -125,9 +125,7 @@ class ImplicitScorer(TokenScorer):
         metadata: `scalars` may hold beta; it is 1 otherwise.
     """
 
-    def __init__(
-        self, model: Any, reference: Any, tokenizer: Any, metadata: ScorerMetadata | None = None
-    ) -> None:
+    def __init__(self, model: Any, reference: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata or ScorerMetadata(family="implicit", label_kind="none"))
         if model.config.vocab_size != reference.config.vocab_size:
             raise ConfigurationError(
@@ -169,16 +167,16 @@ class ImplicitScorer(TokenScorer):
 
 
 def _next_token(model: Any, batch: StepBatch, first: int) -> tuple[Tensor, Tensor]:
-    """Return logits [B, T - first, V] float32 of the places before each token from `first` on, and the tokens."""
+    """Return every token from `first` on and the logits [B, T - first, V] float32 that predict it."""
     kept = batch.input_ids.shape[1] - first + 1
     logits = model(
         input_ids=batch.input_ids, attention_mask=batch.attention_mask, logits_to_keep=kept, use_cache=False
     ).logits
-    return logits[:, :-1].float(), batch.input_ids[:, first:].unsqueeze(-1)
+    return batch.input_ids[:, first:].unsqueeze(-1), logits[:, :-1].float()
 
 
 def _log_likelihood(model: Any, batch: StepBatch, first: int) -> Tensor:
-    logits, tokens = _next_token(model, batch, first)
+    tokens, logits = _next_token(model, batch, first)
     return logits.gather(-1, tokens).squeeze(-1) - logits.logsumexp(-1)
 
 
@@ -192,9 +190,7 @@ def _spans(
     """
     ends = list(accumulate((end for _, end in offsets), max))
     edges = list(accumulate((len(step) for step in steps), initial=prompt_length))
-    ranges = [
-        (bisect_right(ends, begin), bisect_right(ends, end)) for begin, end in zip(edges, edges[1:], strict=False)
-    ]
+    ranges = pairwise(bisect_right(ends, edge) for edge in edges)
     return [
         (first, stop) if step.strip() and first < stop else None
         for step, (first, stop) in zip(steps, ranges, strict=True)

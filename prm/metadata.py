@@ -13,7 +13,7 @@ __all__ = ["METADATA_FILE", "LabelKind", "ScorerMetadata"]
 METADATA_FILE = "its_graph.json"
 
 LabelKind = Literal["mc", "human", "judge", "consensus", "none", "unknown"]
-"""Where the step labels came from: Monte-Carlo rollouts, people, a model, several of these, no training, not known."""
+"""Where the step labels came from: rollouts, people, a model, several of these; or untrained, or not known."""
 
 
 class ScorerMetadata(BaseModel):
@@ -30,7 +30,7 @@ class ScorerMetadata(BaseModel):
     """The generator whose solutions were labelled; scores of other generators are less reliable."""
     score_range: ScoreRange = "prob"
     system_prompt: str | None = None
-    """System message that the model was trained with; it replaces the candidate's own. None keeps the candidate's."""
+    """System message that the model was trained with, read instead of the candidate's own; None keeps that."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Longest input, where it is shorter than the backbone's context."""
     token_reduction: Literal["min", "sum"] = "min"
@@ -44,7 +44,7 @@ class ScorerMetadata(BaseModel):
 
     @classmethod
     def load(cls, folder: str | Path) -> "ScorerMetadata | None":
-        """Read `its_graph.json` of `folder`; None where there is none, ConfigurationError where it is broken."""
+        """Read `its_graph.json` of `folder`; None where there is none, ConfigurationError if broken."""
         path = Path(folder, METADATA_FILE)
         if not path.is_file():
             return None

@@ -1,15 +1,12 @@
 r"""Qwen2.5-Math-PRM (arXiv 2501.07301): a mark after every step, a two-layer head read on the marks.
 
-The assistant turn is `step <extra_0> step <extra_0> ...`. The head gives two numbers on each mark; the second one is
+The assistant turn is `step<extra_0>step<extra_0>...`. The head gives two numbers on each mark; the second one is
 "good", so P(good) = softmax(l0, l1)[1] = sigmoid(l1 - l0). Weights have the published layout (architecture
 `Qwen2ForProcessRewardModel`: `model.*`, `score.0.*`, `score.2.*`), which vLLM serves as it is.
 """
 
 from pathlib import Path
 from typing import Any, Self
-
-import torch
-from torch import Tensor, nn
 
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError
@@ -18,9 +15,11 @@ from its_graph.prm.checkpoints import load_model, load_tokenizer
 from its_graph.prm.metadata import ScorerMetadata
 
 try:
+    import torch
+    from torch import Tensor, nn
     from transformers import Qwen2Model, Qwen2PreTrainedModel
 except ImportError as error:
-    raise MissingExtraError("transformers", "local") from error
+    raise MissingExtraError(error.name or "transformers", "local") from error
 
 __all__ = ["PUBLISHED", "STEP_MARK", "Qwen2ForProcessRewardModel", "QwenScorer"]
 
@@ -49,7 +48,8 @@ class Qwen2ForProcessRewardModel(Qwen2PreTrainedModel):  # type: ignore[misc]  #
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, positions: Tensor) -> Tensor:
         """Return the two label logits at `positions` [B, S] of each row: [B, S, 2] float32."""
-        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
+        output = self.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+        hidden = output.last_hidden_state
         index = positions.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
         logits: Tensor = self.score(hidden.gather(1, index)).float()
         return logits
@@ -64,9 +64,7 @@ class QwenScorer(StepScorer):
         metadata: defaults to that of the published models.
     """
 
-    def __init__(
-        self, model: Qwen2ForProcessRewardModel, tokenizer: Any, metadata: ScorerMetadata = PUBLISHED
-    ) -> None:
+    def __init__(self, model: Qwen2ForProcessRewardModel, tokenizer: Any, metadata: ScorerMetadata = PUBLISHED) -> None:
         super().__init__(tokenizer, metadata, context=model.config.max_position_embeddings)
         mark_ids = tokenizer.encode(STEP_MARK, add_special_tokens=False)
         if len(mark_ids) != 1:
@@ -79,7 +77,7 @@ class QwenScorer(StepScorer):
 
     @classmethod
     def on_backbone(cls, backbone: Any, tokenizer: Any, metadata: ScorerMetadata = PUBLISHED) -> Self:
-        """Return a scorer with a fresh head on `backbone` (Qwen2Model or Qwen2ForCausalLM), whose weights it shares."""
+        """Return a scorer with a fresh head on `backbone` (Qwen2Model, Qwen2ForCausalLM), whose weights it shares."""
         model = Qwen2ForProcessRewardModel(backbone.config)
         model.model = backbone.base_model
         return cls(model, tokenizer, metadata)
@@ -94,7 +92,7 @@ class QwenScorer(StepScorer):
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         marks = [position for position, token in enumerate(ids) if token == self.mark_id]
         if len(marks) < len(scored):
-            raise ConfigurationError(f"The chat template drops step marks: {len(scored)} given, {len(marks)} left.")
+            raise ConfigurationError(f"The chat template lost step marks: {len(marks)} of {len(scored)} left.")
         spans: list[tuple[int, int] | None] = [None] * len(steps)
         # A question may hold marks of its own; those of the reply are the last ones.
         for index, position in zip(scored, marks[len(marks) - len(scored) :], strict=True):
@@ -104,7 +102,7 @@ class QwenScorer(StepScorer):
     def step_logits(self, batch: StepBatch) -> Tensor:
         """Return l_good - l_bad on every mark, [B, S] float32."""
         batch = batch.to(self.device)
-        labels = self.model(batch.input_ids, batch.attention_mask, batch.ends - 1)
+        labels: Tensor = self.model(batch.input_ids, batch.attention_mask, batch.ends - 1)
         return (labels[..., 1] - labels[..., 0]).masked_fill(~batch.step_mask, 0.0)
 
     def save_pretrained(self, folder: str | Path) -> None:

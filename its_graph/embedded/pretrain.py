@@ -17,7 +17,28 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from its_graph.embedded.world import Problem, problem, solution
 
-__all__ = ["PretrainPlan", "build_model", "pretrain", "training_batch"]
+__all__ = ["Phase", "PretrainPlan", "build_model", "pretrain", "training_batch"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the curriculum: what is trained on, and for how many steps."""
+
+    steps: int
+    operations: tuple[int, int] = (1, 8)
+    """Smallest and largest number of operations."""
+    large: float = 0.15
+    """Share of large results, see `world.problem`."""
+    window: int | None = None
+    """Numbers of operations mixed in one batch, a window that moves on with every step: less padding. None: all."""
+
+    def batch_operations(self, step: int) -> tuple[int, int]:
+        """Return the smallest and largest number of operations in the batch of one step."""
+        low, high = self.operations
+        if self.window is None:
+            return low, high
+        first = low + step % (high - low - self.window + 2)
+        return first, first + self.window - 1
 
 
 @dataclass(frozen=True)
@@ -25,14 +46,9 @@ class PretrainPlan:
     """Everything that decides a training run, in steps rather than seconds so that it repeats."""
 
     layers: int
-    steps: int
-    """Steps at the full rate."""
+    phases: tuple[Phase, ...]
     anneal_steps: int
-    """Steps of the linear decay to zero that follow."""
-    warmup_problems: tuple[int, int] = (1, 4)
-    """Operations of the problems in the first `warmup_steps` steps."""
-    warmup_steps: int = 0
-    operations: tuple[int, int] = (1, 8)
+    """Length of the linear decay to zero; these are the last steps of the last phase."""
     batch: int = 64
     muon_rate: float = 0.02
     adam_rate: float = 0.004
@@ -41,7 +57,15 @@ class PretrainPlan:
     @property
     def total(self) -> int:
         """All steps."""
-        return self.steps + self.anneal_steps
+        return sum(phase.steps for phase in self.phases)
+
+    def phase(self, step: int) -> Phase:
+        """Return the phase that a step belongs to."""
+        for phase in self.phases:
+            step -= phase.steps
+            if step < 0:
+                return phase
+        return self.phases[-1]
 
 
 def build_model(tokenizer: Any, layers: int, *, hidden: int = 64, seed: int = 0) -> Qwen2ForCausalLM:
@@ -115,9 +139,15 @@ def pretrain(
 
 
 def _problems(plan: PretrainPlan, step: int) -> list[Problem]:
-    operations = plan.warmup_problems if step < plan.warmup_steps else plan.operations
+    phase = plan.phase(step)
     return [
-        problem(step * plan.batch + row, seed=plan.seed, split="train", operations=operations)
+        problem(
+            step * plan.batch + row,
+            seed=plan.seed,
+            split="train",
+            operations=phase.batch_operations(step),
+            large=phase.large,
+        )
         for row in range(plan.batch)
     ]
 

@@ -17,6 +17,7 @@ LIMIT = 999
 MAX_OPERATIONS = 8
 
 _FACTOR = 12
+_SMALL = 199
 _SPLITS: tuple[Split, ...] = ("train",) * 8 + ("validation", "test")
 
 
@@ -58,7 +59,12 @@ def solution(expression: Expression) -> str:
 
 
 def problem(
-    index: int, *, seed: int = 0, split: Split = "test", operations: tuple[int, int] = (3, MAX_OPERATIONS)
+    index: int,
+    *,
+    seed: int = 0,
+    split: Split = "test",
+    operations: tuple[int, int] = (3, MAX_OPERATIONS),
+    large: float = 0.15,
 ) -> Problem:
     """Return problem number `index` of the stream `seed` of one split.
 
@@ -67,11 +73,12 @@ def problem(
         seed: names the stream.
         split: which of the three disjoint sets to draw from.
         operations: smallest and largest number of operations, drawn evenly.
+        large: share of the results beyond +-199 that is kept, in [0, 1]; the others are drawn again.
     """
     rng = random.Random(f"{split}/{seed}/{index}")
     count = rng.randint(*operations)
     while True:
-        expression = _draw(rng, count)
+        expression = _draw(rng, count, large)
         if expression is not None and split_of(expression[0]) == split:
             tree, value = expression
             return Problem(problem_text(tree), str(value), tree)
@@ -84,19 +91,21 @@ def problems(
     return (problem(index, seed=seed, split=split, operations=operations) for index in range(n))
 
 
-def _draw(rng: random.Random, count: int) -> tuple[Expression, int] | None:
+def _draw(rng: random.Random, count: int, large: float) -> tuple[Expression, int] | None:
     """Draw an expression of `count` operations with its value; None where the draw leaves the world."""
     if count == 0:
         value = rng.randint(0, 99)
         return Number(value), value
     left_count = max(rng.randrange(count), rng.randrange(count))
-    left, right = _draw(rng, left_count), _draw(rng, count - 1 - left_count)
+    left, right = _draw(rng, left_count, large), _draw(rng, count - 1 - left_count, large)
     if left is None or right is None:
         return None
     symbol = rng.choice("+-*/")
     if symbol in "*/":
         left, right = _fit_factors(rng, symbol, left, right)
-    return _combine(rng, symbol, left, right)
+    drawn = _combine(rng, symbol, left, right)
+    too_large = drawn is not None and abs(drawn[1]) > _SMALL and large < 1 and rng.random() >= large
+    return None if too_large else drawn
 
 
 def _fit_factors(

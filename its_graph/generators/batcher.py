@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Condition, Thread, current_thread
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 from weakref import WeakSet
 
 __all__ = ["MicroBatcher"]
@@ -171,7 +171,7 @@ class MicroBatcher(Generic[Job, Result]):
         else:
             self._deliver(batch, results)
             return
-        # Outside the handler: the exception's frames, and with them the tensors of the failed batch, are gone.
+        # Outside the handler the exception's frames are gone, and with them the tensors of the failed batch.
         half = len(batch) // 2
         self._process(batch[:half])
         self._process(batch[half:])
@@ -192,7 +192,7 @@ class MicroBatcher(Generic[Job, Result]):
         return RuntimeError(f"{self._name} was closed before this job was done; create a new one to go on")
 
 
-_open_batchers: WeakSet[MicroBatcher[object, object]] = WeakSet()
+_open_batchers: WeakSet[MicroBatcher[Any, Any]] = WeakSet()
 
 
 @atexit.register

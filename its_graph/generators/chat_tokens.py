@@ -1,4 +1,4 @@
-"""Text to tokens and back: prompts by chat template, continuations by offset, tokens that can end a stop string."""
+"""Text to tokens and back: prompts by chat template, continuations by offset, tokens that can end a stop."""
 
 import json
 from functools import lru_cache
@@ -50,7 +50,7 @@ class ChatTokens:
         templated = bool(self._tokenizer.chat_template)
         with self._lock:
             text = self._text(json.loads(messages), templated) + prefix
-            ids = self._tokenizer(text, add_special_tokens=not templated, return_attention_mask=False)["input_ids"]
+            ids = self._tokenizer(text, add_special_tokens=not templated)["input_ids"]
         if not ids:
             raise InputError(f"The prompt {text!r} has no tokens; expected at least one message with text.")
         return tuple(ids)
@@ -62,9 +62,7 @@ class ChatTokens:
         return text
 
     def _decode(self, tokens: list[int]) -> str:
-        text: str = self._tokenizer.decode(
-            tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
     def _may_end(self, stop: tuple[str, ...]) -> frozenset[int]:

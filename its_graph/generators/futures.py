@@ -1,4 +1,4 @@
-"""One `submit`, six ways to call it: invoke, batch, batch_as_completed and their async forms."""
+"""One `submit` that gives a future, and all ways to call a generator."""
 
 import asyncio
 from abc import abstractmethod
@@ -9,11 +9,12 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from its_graph.contracts import Generator, Sample, SampleRequest
+from its_graph.generators.as_completed import AsCompleted
 
 __all__ = ["FutureGenerator"]
 
 
-class FutureGenerator(Generator):
+class FutureGenerator(AsCompleted[SampleRequest, list[Sample]], Generator):
     """A generator whose requests are answered through futures, however they are asked.
 
     `max_concurrency` of a config has no meaning here: merging requests is the backend's business.
@@ -22,47 +23,6 @@ class FutureGenerator(Generator):
     @abstractmethod
     def submit(self, request: SampleRequest) -> Future[list[Sample]]:
         """Start one request. Never raises: a request that cannot run gives a failed future."""
-
-    def invoke(self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any) -> list[Sample]:
-        """Return the samples of one request."""
-        return self.submit(input).result()
-
-    async def ainvoke(
-        self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> list[Sample]:
-        """Return the samples of one request; cancelling the task ends its rows."""
-        return await asyncio.wrap_future(self.submit(input))
-
-    def batch(
-        self,
-        inputs: list[SampleRequest],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[Any]:
-        """Return the samples of each request, in order; a failure raises, or takes its place in the list."""
-        futures = [self.submit(request) for request in inputs]
-        try:
-            return [_outcome(future, return_exceptions) for future in futures]
-        finally:
-            _cancel(futures)
-
-    async def abatch(
-        self,
-        inputs: list[SampleRequest],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[Any]:
-        """Return the samples of each request, in order; a failure raises, or takes its place in the list."""
-        futures = [self.submit(request) for request in inputs]
-        try:
-            wrapped = [asyncio.wrap_future(future) for future in futures]
-            return await asyncio.gather(*wrapped, return_exceptions=return_exceptions)
-        finally:
-            _cancel(futures)
 
     def batch_as_completed(
         self,

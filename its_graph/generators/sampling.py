@@ -1,8 +1,8 @@
 """Sampling rules of a mixed batch: every row has its own temperature, nucleus, seed, stops and limits.
 
 A token is drawn by the Gumbel-max trick: argmax(logits / temperature + Gumbel noise) is a sample of
-softmax(logits / temperature). The noise of a row comes from the row's own generator, step by step, so a row's text
-depends on its request and its seed and not on its neighbours in the batch (up to rounding of the logits).
+softmax(logits / temperature). The noise of a row comes from the row's own generator, step by step, so a row's
+text depends on its request and its seed and not on its neighbours in the batch (up to rounding of the logits).
 """
 
 import time
@@ -148,9 +148,10 @@ class RowStops(StoppingCriteria):  # type: ignore[misc] # transformers is not ty
 
 
 def _nucleus(logits: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
-    """Set to -inf all but the smallest set of tokens whose probability reaches `top_p` (Holtzman et al., 1904.09751).
+    """Set to -inf all but the smallest set of tokens whose probability reaches `top_p`.
 
-    `logits` [rows, vocabulary], `top_p` [rows, 1]; the likeliest token always stays.
+    Nucleus sampling (arXiv 1904.09751, section 3.1). `logits` [rows, vocabulary], `top_p` [rows, 1]; the likeliest
+    token always stays.
     """
     ordered, order = logits.sort(dim=1, descending=True)
     probabilities = ordered.softmax(dim=1)

@@ -1,8 +1,8 @@
 """Generate with a Hugging Face transformers model in this process.
 
-Requests that are waiting at the same time share one batch of `model.generate`, whoever asked and however: one
-request with n samples, `batch`, threads, or tasks of one event loop. Each row keeps its own seed, temperature,
-nucleus, stop strings and limits, so a request's text does not depend on what else is in its batch.
+Requests that are waiting at the same time share one batch of `model.generate`, whoever asked and however:
+one request with n samples, `batch`, threads, or tasks of one event loop. Each row keeps its own seed,
+temperature, nucleus, stop strings and limits, so a text does not depend on what else is in its batch.
 """
 
 import secrets
@@ -33,23 +33,23 @@ __all__ = ["TransformersGenerator"]
 class TransformersGenerator(FutureGenerator):
     """A causal language model of transformers as a generator.
 
-    Confidence and log-probabilities are those of the model itself, before temperature and top_p. A request that
-    waits behind a running batch is answered after it, so `timeout_s` is honoured between tokens of its own batch.
+    Confidence and log-probabilities are those of the model itself, before temperature and top_p. `timeout_s`
+    counts from the call and is honoured between tokens; a request that waits is answered after the running batch.
+    The same seed gives the same text in any batch up to rounding: in float32 that is always in practice, in
+    bfloat16 two tokens of nearly equal probability may change places.
 
     Args:
         model: a causal language model; it is put in evaluation mode and used by one worker thread.
-        tokenizer: its tokenizer. Without a chat template the prompt is the plain text of the messages, a line each.
+        tokenizer: its tokenizer. Without a chat template the prompt is the text of the messages, a line each.
         max_batch: most rows generated together.
         step_separator: what ends a step in this model's style of writing.
 
     Example:
-        >>> with TransformersGenerator.from_pretrained("Qwen/Qwen2.5-0.5B-Instruct") as generator:  # doctest: +SKIP
+        >>> with TransformersGenerator.from_pretrained("Qwen/Qwen2.5-0.5B-Instruct") as generator:
         ...     generator.invoke(SampleRequest(messages=({"role": "user", "content": "2 + 2 ="},), n=4))
     """
 
-    def __init__(
-        self, model: Any, tokenizer: Any, *, max_batch: int = 64, step_separator: str = "\n\n"
-    ) -> None:
+    def __init__(self, model: Any, tokenizer: Any, *, max_batch: int = 64, step_separator: str = "\n\n") -> None:
         if max_batch < 1:
             raise ConfigurationError(f"max_batch is {max_batch}; expected at least 1 row.")
         self._model = model.eval()
@@ -79,7 +79,7 @@ class TransformersGenerator(FutureGenerator):
         Args:
             folder_or_id: a folder of `save_pretrained`, or a model id.
             device: "cuda" where there is one, else "cpu".
-            dtype: of the weights. On a CPU float32 (faster than bfloat16 at small sizes), else the checkpoint's.
+            dtype: of the weights. On a CPU float32 (faster than bfloat16 for small models), else as stored.
             max_batch: most rows generated together.
             step_separator: what ends a step in this model's style of writing.
 
@@ -87,7 +87,8 @@ class TransformersGenerator(FutureGenerator):
             ConfigurationError: there is no usable checkpoint.
         """
         device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        model, tokenizer = _load(str(folder_or_id), dtype or (torch.float32 if device.type == "cpu" else "auto"))
+        default = torch.float32 if device.type == "cpu" else "auto"
+        model, tokenizer = _load(str(folder_or_id), dtype or default)
         return cls(model.to(device), tokenizer, max_batch=max_batch, step_separator=step_separator)
 
     def prompt_tokens(self, request: SampleRequest) -> int:
@@ -120,8 +121,8 @@ class TransformersGenerator(FutureGenerator):
         room = request.max_tokens if self._context is None else self._context - len(prompt)
         if room < 1:
             raise TruncationError(
-                f"The prompt has {len(prompt)} tokens and the model's context {self._context}, which leaves no "
-                "room for a reply. Shorten the conversation or use a model with a longer context."
+                f"The prompt has {len(prompt)} tokens and the model's context {self._context}, which leaves "
+                "no room for a reply. Shorten the conversation or use a model with a longer context."
             )
         seed = secrets.randbits(31) if request.seed is None else request.seed
         stop = tuple(string for string in request.stop if string)
@@ -167,7 +168,7 @@ class TransformersGenerator(FutureGenerator):
         sampler.hand_out_logprobs()
 
     def _config(self, max_new_tokens: int) -> GenerationConfig:
-        # Whatever is None here is filled from the checkpoint's own defaults (a repetition penalty, for example):
+        # What is None here is filled from the checkpoint's own defaults (a repetition penalty, for example), but
         # a search needs the model's distribution as it is.
         return GenerationConfig(
             max_new_tokens=max_new_tokens,
@@ -179,7 +180,6 @@ class TransformersGenerator(FutureGenerator):
             repetition_penalty=1.0,
             no_repeat_ngram_size=0,
             min_length=0,
-            min_new_tokens=0,
             eos_token_id=sorted(self._end_tokens) or None,
             pad_token_id=self._pad_token,
         )
@@ -227,7 +227,7 @@ def _load(folder_or_id: str, dtype: torch.dtype | str) -> tuple[Any, Any]:
         ) from error
     if missing := sorted(report["missing_keys"]):
         raise ConfigurationError(
-            f"{folder_or_id!r} lacks {len(missing)} weights of {type(model).__name__} (first: {missing[0]}); they "
-            "would be random. Expected a complete causal language model: export the checkpoint again."
+            f"{folder_or_id!r} lacks {len(missing)} weights of {type(model).__name__} (first: {missing[0]}); "
+            "they would be random. Expected a complete causal language model: export the checkpoint again."
         )
     return model, tokenizer

@@ -1,0 +1,71 @@
+"""The other four ways to call a runnable, from `batch_as_completed` and `abatch_as_completed`."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, TypeVar, cast
+
+from langchain_core.runnables import Runnable, RunnableConfig
+
+__all__ = ["AsCompleted"]
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+
+
+class AsCompleted(Runnable[Request, Reply]):
+    """A runnable whose natural form is many requests at once, answered in any order."""
+
+    @abstractmethod
+    def batch_as_completed(
+        self,
+        inputs: Sequence[Request],
+        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield (position, reply) as requests are answered; a failure raises, or is the reply."""
+
+    @abstractmethod
+    def abatch_as_completed(
+        self,
+        inputs: Sequence[Request],
+        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> AsyncIterator[tuple[int, Any]]:
+        """Yield (position, reply) as requests are answered; a failure raises, or is the reply."""
+
+    def invoke(self, input: Request, config: RunnableConfig | None = None, **kwargs: Any) -> Reply:
+        """Return the reply to one request."""
+        return cast(Reply, self.batch([input], config, **kwargs)[0])
+
+    async def ainvoke(self, input: Request, config: RunnableConfig | None = None, **kwargs: Any) -> Reply:
+        """Return the reply to one request."""
+        return cast(Reply, (await self.abatch([input], config, **kwargs))[0])
+
+    def batch(
+        self,
+        inputs: list[Request],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """Return the replies in order; the first failure raises, or each takes its place in the list."""
+        replies = dict(self.batch_as_completed(inputs, config, return_exceptions=return_exceptions, **kwargs))
+        return [replies[position] for position in range(len(inputs))]
+
+    async def abatch(
+        self,
+        inputs: list[Request],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """Return the replies in order; the first failure raises, or each takes its place in the list."""
+        completed = self.abatch_as_completed(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        replies = {position: reply async for position, reply in completed}
+        return [replies[position] for position in range(len(inputs))]

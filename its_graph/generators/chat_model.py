@@ -1,0 +1,198 @@
+"""Generate with any LangChain chat model: n samples are n calls, continuation is a trailing assistant message.
+
+Retries, rate limits and time-outs stay with the model: configure them there. `timeout_s` of a request has no effect,
+since a chat model answers whole or not at all.
+
+Temperature, top_p, max_tokens and seed reach the provider where the model's class declares such a field (a copy of
+the model carries them); a model without the field ignores them, as ChatAnthropic does with the seed. A provider
+without a limit of its own can reply longer than `max_tokens`; the usage it reports is what counts.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.utils import convert_to_messages
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from its_graph.contracts import FinishReason, Generator, Sample, SampleRequest
+from its_graph.errors import ContinuationError
+from its_graph.seeds import derive_seed
+
+__all__ = ["ChatModelGenerator"]
+
+HIDDEN = ("nostream", "its:candidate")
+"""Tags of every call: langgraph keeps the tokens of "nostream" calls out of the `messages` stream."""
+
+MESSAGE_MARGIN = 16
+"""Tokens that a chat template may add to a message, at most."""
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "temperature": ("temperature",),
+    "top_p": ("top_p",),
+    "max_tokens": ("max_tokens", "max_output_tokens", "max_completion_tokens", "num_predict", "max_new_tokens"),
+    "seed": ("seed", "random_seed"),
+    "logprobs": ("logprobs",),
+}
+"""What LangChain's providers call the options of a request."""
+
+
+class Continuation(NamedTuple):
+    """How a provider continues a trailing assistant message."""
+
+    message_kwargs: Mapping[str, Any] = {}
+    """Marks that the message needs."""
+    call_options: Mapping[str, Any] = {}
+    """`extra_body` of a call with a prefix."""
+    echoes: bool = False
+    """The reply repeats the prefix."""
+    refuses_blank: bool = False
+    """A prefix must not end in white space, and a stop string must not be all white space."""
+
+
+CONTINUING: Mapping[str, Continuation] = {
+    "ChatAnthropic": Continuation(refuses_blank=True),
+    "ChatMistralAI": Continuation(message_kwargs={"prefix": True}, echoes=True),
+    "ChatOllama": Continuation(),
+}
+"""Classes known to continue. Claude models from 4.6 on refuse a prefix: pass `can_continue=False` for them."""
+
+OPENAI_SERVER = Continuation(call_options={"continue_final_message": True, "add_generation_prompt": False})
+"""vLLM and SGLang behind a ChatOpenAI, where the caller says `can_continue=True`. OpenAI itself does not continue."""
+
+
+class ChatModelGenerator(Generator):
+    """A LangChain chat model as a generator.
+
+    Args:
+        model: the chat model.
+        can_continue: whether the provider continues a trailing assistant message. None: as known of the class
+            (`CONTINUING`), False for others. Pass True for a ChatOpenAI that talks to vLLM or SGLang.
+    """
+
+    def __init__(self, model: BaseChatModel, can_continue: bool | None = None) -> None:
+        self._model = model
+        names = {cls.__name__ for cls in type(model).__mro__}
+        known = next((way for name, way in CONTINUING.items() if name in names), None)
+        self.can_continue = known is not None if can_continue is None else can_continue
+        self._openai_server = self.can_continue and "BaseChatOpenAI" in names
+        self._way = OPENAI_SERVER if self._openai_server else known or Continuation()
+        limit = next((getattr(model, name, None) for name in FIELDS["max_tokens"] if name in self._declared), None)
+        self.max_tokens = limit if isinstance(limit, int) and limit > 0 else self.max_tokens
+
+    def invoke(self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any) -> list[Sample]:
+        """Return `input.n` samples, one call each."""
+        if input.n > 1:
+            return [sample for reply in self.batch(_one_by_one(input), config) for sample in reply]
+        messages = self._messages(input)
+        return [self._sample(input, self._bound(input).invoke(messages, config))]
+
+    async def ainvoke(self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any) -> list[Sample]:
+        """Return `input.n` samples, one call each."""
+        if input.n > 1:
+            return [sample for reply in await self.abatch(_one_by_one(input), config) for sample in reply]
+        messages = self._messages(input)
+        return [self._sample(input, await self._bound(input).ainvoke(messages, config))]
+
+    def prompt_tokens(self, request: SampleRequest) -> int:
+        """Return an upper bound: a token is at least one byte of text. Images and files are not counted."""
+        texts = [message.text for message in convert_to_messages(list(request.messages))] + [request.prefix]
+        return sum(len(text.encode()) + MESSAGE_MARGIN for text in texts)
+
+    @property
+    def _declared(self) -> Mapping[str, Any]:
+        return type(self._model).model_fields
+
+    def _messages(self, request: SampleRequest) -> list[BaseMessage]:
+        messages = convert_to_messages(list(request.messages))
+        if not request.prefix:
+            return messages
+        if not self.can_continue:
+            raise ContinuationError(
+                f"{type(self._model).__name__} is not known to continue a given assistant message, and this strategy "
+                "searches step by step. Use a strategy of whole solutions (best_of_n, self_consistency, ...), a model "
+                "that continues, or pass can_continue=True if this one does (vLLM and SGLang servers do)."
+            )
+        prefix = request.prefix.rstrip() if self._way.refuses_blank else request.prefix
+        return [*messages, AIMessage(prefix, additional_kwargs=dict(self._way.message_kwargs))]
+
+    def _bound(self, request: SampleRequest) -> Runnable[Any, AIMessage]:
+        """Return the model with the options of one request, hidden from the user's token stream."""
+        wanted = {"temperature": request.temperature, "max_tokens": request.max_tokens}
+        wanted |= {"top_p": request.top_p} if request.top_p < 1 else {}
+        wanted |= {"seed": request.seed} if request.seed is not None else {}
+        wanted |= {"logprobs": True} if request.logprobs else {}
+        update = {
+            field: value
+            for option, value in wanted.items()
+            if (field := next((name for name in FIELDS[option] if name in self._declared), None))
+        }
+        # A copy and not `bind`: some classes (ChatOllama) refuse as a call's argument what they declare as a field.
+        model = self._model.model_copy(update=update) if update else self._model
+        return model.bind(**self._call_options(request)).with_config(tags=list(HIDDEN))
+
+    def _call_options(self, request: SampleRequest) -> dict[str, Any]:
+        blank = self._way.refuses_blank
+        stop = [string for string in request.stop if string.strip() or (string and not blank)]
+        options: dict[str, Any] = {"stop": stop} if stop else {}
+        if self._openai_server:
+            extra = {"include_stop_str_in_output": True} if stop else {}
+            extra |= self._way.call_options if request.prefix else {}
+            options |= {"extra_body": {**(getattr(self._model, "extra_body", None) or {}), **extra}} if extra else {}
+        return options
+
+    def _sample(self, request: SampleRequest, reply: AIMessage) -> Sample:
+        said = str(reply.text)
+        if self._way.echoes:
+            said = said.removeprefix(request.prefix)
+        if self._way.refuses_blank and request.prefix != request.prefix.rstrip():
+            said = said.lstrip()
+        text, finish_reason = _ending(said, reply.response_metadata, request.stop)
+        usage = reply.usage_metadata
+        tokens = reply.response_metadata.get("logprobs") or {}
+        content = tokens.get("content") if isinstance(tokens, dict) else tokens
+        logprobs = tuple(float(token["logprob"]) for token in content or ())
+        return Sample(
+            text=text,
+            finish_reason=finish_reason,
+            # A provider that reports no usage is charged the upper bounds, so that a budget holds.
+            prompt_tokens=usage["input_tokens"] if usage else self.prompt_tokens(request),
+            cached_tokens=(usage.get("input_token_details") or {}).get("cache_read") or 0 if usage else 0,
+            generated_tokens=usage["output_tokens"] if usage else min(len(said.encode()), request.max_tokens),
+            confidence=sum(logprobs) / len(logprobs) if logprobs else None,
+            logprobs=logprobs if request.logprobs and logprobs else None,
+        )
+
+
+def _one_by_one(request: SampleRequest) -> list[SampleRequest]:
+    """Split a request for n samples: seeds are hashed, never seed + i, which neighbouring requests would share."""
+    seed = request.seed
+    seeds = [None if seed is None else derive_seed(seed, f"sample {index}") for index in range(request.n)]
+    return [request.model_copy(update={"n": 1, "seed": each}) for each in seeds]
+
+
+def _ending(text: str, metadata: Mapping[str, Any], stop: tuple[str, ...]) -> tuple[str, FinishReason]:
+    """Return the text, its stop string included, and why it ended.
+
+    Most providers cut the stop string off. Where they do not say which one it was, the first is put back; where they
+    do not even say that there was one ("stop" means both), a text counts as stopped and an empty one as ended.
+    """
+    ends = [text.index(string) + len(string) for string in stop if string and string in text]
+    if ends:
+        return text[: min(ends)], "stop_string"
+    reason = str(_reason(metadata)).lower()
+    if any(word in reason for word in ("length", "max_tokens", "max_output_tokens", "window")):
+        return text, "length"
+    named = metadata.get("stop_sequence")
+    if named in stop:
+        return text + str(named), "stop_string"
+    if stop and text and reason in {"stop", "stop_sequence"}:
+        return text + stop[0], "stop_string"
+    return text, "end"
+
+
+def _reason(metadata: Mapping[str, Any]) -> Any:
+    details = metadata.get("incomplete_details") or {}
+    names = ("finish_reason", "stop_reason", "stopReason", "done_reason")
+    return next((metadata[name] for name in names if metadata.get(name)), details.get("reason", ""))

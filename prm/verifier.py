@@ -1,0 +1,163 @@
+"""`PRM`: a process reward model as a verifier, scoring all steps of a solution in one forward pass.
+
+Candidates of all callers are merged into batches, sorted by length so that little is padded. Whatever the batch, the
+scores of a candidate are those it gets alone.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Self
+
+from its_graph.contracts import Aggregate, Candidate, Verdict
+from its_graph.errors import ItsGraphError, MissingExtraError
+from its_graph.generators.batcher import MicroBatcher
+from its_graph.prm.aggregation import aggregation, checked
+from its_graph.prm.base import StepLayout, StepScorer
+from its_graph.prm.checkpoints import local_folder
+from its_graph.prm.families import family_of, scorer_class
+from its_graph.prm.futures import FutureVerifier
+from its_graph.prm.metadata import ScorerMetadata
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtraError("torch", "local") from error
+
+__all__ = ["PRM"]
+
+
+class PRM(FutureVerifier):
+    """Judge whole or partial solutions by the scores of their steps.
+
+    Args:
+        scorer: the model; it is put into eval mode.
+        aggregate: turns step scores into the score of the solution; the rule of its metadata unless given.
+        max_batch: most candidates in one forward pass; a batch that runs out of memory is halved.
+    """
+
+    def __init__(self, scorer: StepScorer, *, aggregate: Aggregate | None = None, max_batch: int = 16) -> None:
+        self.scorer = scorer
+        self.score_range = scorer.metadata.score_range
+        self.parameters = scorer.parameter_count
+        self._aggregate = (
+            aggregation(scorer.metadata.aggregation, self.score_range)
+            if aggregate is None
+            else checked(aggregate, self.score_range)
+        )
+        self._batcher = MicroBatcher(
+            self._judge, max_batch=max_batch, too_large=torch.OutOfMemoryError, name="reward-model"
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder_or_id: str | Path,
+        *,
+        family: str = "auto",
+        aggregate: Aggregate | None = None,
+        device: str | None = None,
+    ) -> Self:
+        """Load a reward model from a folder or the Hugging Face hub.
+
+        Args:
+            folder_or_id: folder, or hub id "owner/name".
+            family: a name of `its_graph.prm.families.FAMILIES`; "auto" asks the files.
+            aggregate: as in the constructor.
+            device: a GPU where there is one, unless given. On the CPU weights are widened to float32.
+
+        Raises:
+            ConfigurationError: no such folder or family, or files that do not make a whole model.
+        """
+        folder = local_folder(folder_or_id)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        scorer = scorer_class(family_of(folder) if family == "auto" else family)
+        dtype = torch.float32 if device == "cpu" else "auto"
+        return cls(scorer.from_pretrained(folder, dtype=dtype).to(device), aggregate=aggregate)
+
+    @property
+    def metadata(self) -> ScorerMetadata:
+        """What the model was trained on."""
+        return self.scorer.metadata
+
+    def tokens(self, candidate: Candidate) -> int:
+        """Return exactly the tokens that the model reads for `candidate`."""
+        return self.scorer.score_tokens(candidate)
+
+    def submit(self, candidates: Sequence[Candidate]) -> list[Future[Verdict]]:
+        """Start judging; equal candidates of one call are read once, and only the first is charged for it."""
+        futures: list[Future[Verdict]] = [Future() for _ in candidates]
+        twins: dict[str, list[int]] = {}
+        for index, candidate in enumerate(candidates):
+            twins.setdefault(json.dumps([candidate.messages, candidate.steps], default=str), []).append(index)
+        groups = sorted(twins.values(), key=lambda group: _length(candidates[group[0]]))
+        for group in groups:
+            self._batcher.submit([candidates[group[0]]], _reply_to([futures[index] for index in group]))
+        return futures
+
+    def close(self) -> None:
+        """End the worker thread."""
+        self._batcher.close()
+
+    def _judge(self, candidates: list[Candidate]) -> list[Verdict | Exception]:
+        """Judge one batch; a candidate that has no layout gets its error in place of a verdict."""
+        layouts = [self._layout(candidate) for candidate in candidates]
+        scored = [layout for layout in layouts if isinstance(layout, StepLayout) and layout.tokens]
+        rows = iter(self._scores(scored) if scored else [])
+        return [
+            layout if isinstance(layout, Exception) else self._verdict(layout, next(rows) if layout.tokens else [])
+            for layout in layouts
+        ]
+
+    def _layout(self, candidate: Candidate) -> StepLayout | Exception:
+        try:
+            return self.scorer.checked_layout(candidate)
+        except (ItsGraphError, ValueError, TypeError, KeyError) as error:
+            return error
+
+    def _scores(self, layouts: Sequence[StepLayout]) -> list[list[float]]:
+        self.scorer.eval()  # it may have been trained since the last batch
+        with torch.inference_mode():
+            logits = self.scorer.step_logits(self.scorer.collate(layouts))
+            scores: list[list[float]] = (logits if self.score_range == "real" else logits.sigmoid()).tolist()
+        return scores
+
+    def _verdict(self, layout: StepLayout, row: Sequence[float]) -> Verdict:
+        read = [score for score, span in zip(row, layout.spans, strict=False) if span]
+        shown = iter(None if math.isnan(score) else score for score in read)
+        scores = tuple(next(shown) if span else None for span in layout.spans)
+        # A step that should have had a score and has none makes the whole unknown; a step without text does not.
+        known = bool(read) and not any(math.isnan(score) for score in read)
+        return Verdict(scores=scores, value=self._aggregate(read) if known else None, tokens=layout.tokens)
+
+
+def _reply_to(futures: list[Future[Verdict]]) -> Future[list[Verdict | Exception]]:
+    """Return the future of one question that all `futures` ask; it is dropped once all of them are cancelled."""
+    reply: Future[list[Verdict | Exception]] = Future()
+
+    def drop(_: Future[Verdict]) -> None:
+        if all(future.cancelled() for future in futures):
+            reply.cancel()
+
+    def deliver(reply: Future[list[Verdict | Exception]]) -> None:
+        if reply.cancelled():
+            return
+        outcome = reply.exception() or reply.result()[0]
+        for place, future in enumerate(futures):
+            if not future.set_running_or_notify_cancel():
+                continue
+            if isinstance(outcome, Verdict):
+                future.set_result(outcome if place == 0 else outcome.model_copy(update={"tokens": 0}))
+            else:
+                future.set_exception(outcome)
+
+    for future in futures:
+        future.add_done_callback(drop)
+    reply.add_done_callback(deliver)
+    return reply
+
+
+def _length(candidate: Candidate) -> int:
+    return sum(map(len, candidate.steps)) + sum(len(str(message)) for message in candidate.messages)
