@@ -1,6 +1,6 @@
 """beam_search: keep the best partial solutions, one step at a time (Snell et al. 2408.03314, section 5.2).
 
-1. Expand: sample n first steps; later n/width next steps of each kept path. 2. Verify every path. 3. Select the best
+1. Expand: sample n first steps; later n next steps, shared among the kept paths. 2. Verify every path. 3. Select the best
 `width` open ones; finished ones stay as candidates and are never extended. Repeat until n are finished, none is open,
 or `max_steps`. 4. Answer by the weighted vote over the finished. In the paper's letters: N = n, M = n/width.
 Cost: at most max_steps x n (generate + verify) steps; with lookahead k about (k+1) times that.
@@ -10,6 +10,7 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import step_search
 from its_graph.nodes.choosing import ChoiceRule
+from its_graph.nodes.expand import evenly
 from its_graph.nodes.pruning import top_k
 
 __all__ = ["create_beam_search"]
@@ -41,6 +42,7 @@ def create_beam_search(
         generator,
         verifier,
         top_k(width),
+        evenly(n),
         n=n,
         width=width,
         max_steps=max_steps,

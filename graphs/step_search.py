@@ -9,7 +9,7 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import ChoiceRule, weighted
-from its_graph.nodes.expand import expand, lookahead
+from its_graph.nodes.expand import Share, expand, lookahead
 from its_graph.nodes.generate import complete
 from its_graph.nodes.select import PathRule, go_on_or_finish, select
 from its_graph.nodes.stopping import enough_complete, no_open_path, too_deep
@@ -23,6 +23,7 @@ def step_search(
     generator: Generator,
     verifier: Verifier,
     keep: PathRule,
+    share: Share,
     *,
     n: int,
     width: int,
@@ -30,10 +31,10 @@ def step_search(
     lookahead_steps: int,
     choose: ChoiceRule | None,
 ) -> SearchGraph:
-    """Return the graph of a step search whose rounds draw `n` steps and keep `width` paths by `keep`."""
+    """Return the graph of a step search whose rounds draw `n` steps, keep `width` paths by `keep` and `share` the next draws among them."""
     _check(strategy, n, width, max_steps, lookahead_steps)
     graph = search_graph(strategy)
-    graph.add_node("expand", expand(generator, n=n, branch=n // width, judged_by=verifier))
+    graph.add_node("expand", expand(generator, n=n, share=share, judged_by=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(keep, enough_complete(n), no_open_path, too_deep(max_steps)))
     graph.add_node("finish", complete(generator))

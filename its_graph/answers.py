@@ -22,6 +22,7 @@ _MARKER = re.compile(
     r"|(?P<korean>(?<![가-힣])(?:최종[ \t]*)?(?:정답|해답|답)[*_]*[ \t]*(?:(?P<topic>은|는)|:|：|=))",  # noqa: RUF001
     re.IGNORECASE | re.MULTILINE,
 )
+_SECOND_OPTION = re.compile(r"^B:", re.MULTILINE)
 _MATH = re.compile(
     r"\s*(?:\$\$((?:\\.|[^$\\])+)\$\$|\$(?!\s)((?:\\.|[^$\\\n])+)(?<!\s)\$(?!\d)"
     r"|\\\((.+?)\\\)|\\\[(.+?)\\\])",
@@ -51,8 +52,10 @@ def extract_answer(text: str) -> str | None:
     box = _last_box(visible)
     if box is not None:
         return box.strip() or None
+    is_choice = _SECOND_OPTION.search(visible) is not None
     for marker in reversed(list(_MARKER.finditer(visible))):
-        answer = _after_marker(visible, marker)
+        # "A: 12" beside "B: 15" is an option of a multiple choice.
+        answer = None if marker["letter"] and is_choice else _after_marker(visible, marker)
         if answer:
             return answer
     return None
@@ -103,10 +106,9 @@ def _after_marker(text: str, marker: re.Match[str]) -> str | None:
     """Return the answer that follows a marker, or None where what follows does not look like one."""
     rest = text[marker.end() : marker.end() + _REACH].lstrip(" \t*_:")
     if marker["hashes"] or marker["letter"]:
-        # "#### 1. Plan" is a heading, and "A: 12" beside "B: 15" is an option of a multiple choice.
+        # "#### 1. Plan" is a heading.
         line = rest.split("\n", 1)[0].strip(" \t\r.")
-        is_option = marker["letter"] and re.search(r"^B:", text, re.MULTILINE)
-        return line if _NUMBER_LINE.fullmatch(line) and not is_option else None
+        return line if _NUMBER_LINE.fullmatch(line) else None
     filler = _FILLER.match(rest)
     rest = rest[filler.end() :] if filler else rest
     formula = _MATH.match(rest)

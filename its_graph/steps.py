@@ -45,7 +45,7 @@ def split_steps(text: str, separator: str = "\n\n") -> list[str]:
         separator: what ends a step where steps are not labelled. The default means any blank line.
 
     Returns:
-        The steps; none for the empty text. No step is only white space, unless all of `text` is.
+        The steps; none for the empty text. No step is only white space and separators, unless all of `text` is.
 
     Raises:
         ConfigurationError: if the separator is empty.
@@ -55,9 +55,9 @@ def split_steps(text: str, separator: str = "\n\n") -> list[str]:
     regions = [match.span() for match in _PROTECTED.finditer(text)]
     labels = _outside(_label_cuts(text), regions)
     if len(labels) >= 2:
-        return _cut(text, labels[1:])
+        return _cut(text, labels[1:], separator)
     cuts = _separator_cuts(text, separator) + _item_cuts(text, regions)
-    return _cut(text, labels + _outside(cuts, regions))
+    return _cut(text, labels + _outside(cuts, regions), separator)
 
 
 def _label_cuts(text: str) -> list[int]:
@@ -74,7 +74,7 @@ def _separator_cuts(text: str, separator: str) -> list[int]:
 def _item_cuts(text: str, regions: list[tuple[int, int]]) -> list[int]:
     """Positions of the items 2, 3, ... of a list that counts from 1.
 
-    A line that merely begins with a number ("... is\\n5. Then") does not continue the count. Item 1 opens no
+    A line that merely begins with a number ("5. Then ...") does not continue the count. Item 1 opens no
     step by itself: the line that announces the list belongs to it.
     """
     cuts: list[int] = []
@@ -98,13 +98,17 @@ def _outside(cuts: list[int], regions: list[tuple[int, int]]) -> list[int]:
     return kept
 
 
-def _cut(text: str, cuts: list[int]) -> list[str]:
-    """Cut at the given positions; a piece of white space joins the step before it, or the first step."""
+def _cut(text: str, cuts: list[int], separator: str) -> list[str]:
+    """Cut at the given positions; a piece without content joins the step before it, or the first step."""
+
+    def is_empty(piece: str) -> bool:
+        return not piece.replace(separator, "").strip()
+
     steps: list[str] = []
     bounds = sorted({0, *cuts, len(text)})
     for start, end in pairwise(bounds):
         piece = text[start:end]
-        if steps and (piece.isspace() or steps[-1].isspace()):
+        if steps and (is_empty(piece) or is_empty(steps[-1])):
             steps[-1] += piece
         else:
             steps.append(piece)

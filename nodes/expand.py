@@ -1,6 +1,7 @@
 """expand: sample the next step of every open path at the frontier."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
@@ -12,13 +13,26 @@ from its_graph.nodes.draw import ask, sample_price, sampling_node
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 
-__all__ = ["expand", "lookahead"]
+__all__ = ["Share", "each", "evenly", "expand", "lookahead"]
+
+Share: TypeAlias = Callable[[int], list[int]]
+"""Given how many paths are open, says how many continuations each of them gets."""
+
+
+def evenly(n: int) -> Share:
+    """Deal `n` continuations out to the open paths, the first ones getting what is left over."""
+    return lambda paths: [n // paths + (index < n % paths) for index in range(paths)]
+
+
+def each(branch: int) -> Share:
+    """Give every open path `branch` continuations."""
+    return lambda paths: [branch] * paths
 
 
 def expand(
-    generator: Generator, *, n: int, branch: int, judged_by: Verifier | None = None
+    generator: Generator, *, n: int, share: Share, judged_by: Verifier | None = None
 ) -> Runnable[SearchState, Update]:
-    """Sample `n` first steps of the question, later `branch` next steps of each path at the frontier.
+    """Sample `n` first steps of the question, later the next steps of the paths at the frontier.
 
     While no solution is complete, the price of completing one path is held back, so that a search whose budget ends
     half way can still answer.
@@ -26,14 +40,16 @@ def expand(
     Args:
         generator: where steps come from; it must be able to continue a prefix.
         n: steps in the first round.
-        branch: continuations of each path in every later round.
+        share: how many continuations each of the open paths gets in a later round.
         judged_by: the verifier that will score them; its price is reserved together with theirs.
     """
     solution_price = sample_price(generator)
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        first_round = tree.next_id == 0
-        return _steps(generator, tree, [None] * n if first_round else [p for p in tree.frontier for _ in range(branch)])
+        if not tree.next_id:
+            return _steps(generator, tree, [None] * n)
+        shares = zip(tree.frontier, share(len(tree.frontier)), strict=True)
+        return _steps(generator, tree, [path for path, count in shares for _ in range(count)])
 
     def hold(tree: Tree) -> Spend:
         if tree.complete:

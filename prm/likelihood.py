@@ -6,7 +6,9 @@ t is the model's first choice), logit(step) = a * min over its tokens of gap + b
 Implicit PRM (Yuan et al., arXiv 2412.01981): logit(step) = beta * sum (or min) over its tokens of
 log p_model(t) - log p_reference(t), with a frozen reference; untrained it is 0 everywhere.
 
-Both read the solution exactly as it was generated, separators included, in one pass.
+Both read the solution exactly as it was generated, separators included, in one pass. The score of a step depends on
+nothing after it as long as no token crosses a step's end; tokenizers that keep line ends together (Qwen, Llama 3) have
+none there.
 """
 
 from abc import abstractmethod

@@ -23,8 +23,9 @@ from its_graph.prm.metadata import ScorerMetadata
 
 try:
     import torch
+    from jinja2 import TemplateError
 except ImportError as error:
-    raise MissingExtraError("torch", "local") from error
+    raise MissingExtraError(error.name or "torch", "local") from error
 
 __all__ = ["PRM"]
 
@@ -114,7 +115,7 @@ class PRM(FutureVerifier):
     def _layout(self, candidate: Candidate) -> StepLayout | Exception:
         try:
             return self.scorer.checked_layout(candidate)
-        except (ItsGraphError, ValueError, TypeError, KeyError) as error:
+        except (ItsGraphError, TemplateError, ValueError, TypeError, KeyError) as error:
             return error
 
     def _scores(self, layouts: Sequence[StepLayout]) -> list[list[float]]:

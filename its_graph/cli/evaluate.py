@@ -16,6 +16,8 @@ from rich.table import Table
 from its_graph.budget import Budget
 from its_graph.cli import models as model_choice
 from its_graph.cli.evaluation_files import OutcomeFile, read_problems
+from its_graph.cli.failures import INTERRUPTED, exit_code, tell
+from its_graph.cli.wording import compute, count
 from its_graph.context import SearchContext
 from its_graph.errors import ItsGraphError
 from its_graph.evaluation import Outcome, compare, summarise
@@ -24,8 +26,11 @@ from its_graph.registry import strategy
 
 __all__ = ["evaluate"]
 
-INTERRUPTED = 130
 EMBEDDED_PROBLEMS = 200
+CAPTION = (
+    "Means per problem, with 95% intervals. Tokens: prompt + generated + read by the verifier. "
+    "random: a random finished candidate. pass@n: any candidate. lost: searches that failed and count as wrong."
+)
 
 
 def evaluate(
@@ -36,20 +41,26 @@ def evaluate(
     width: Annotated[int | None, typer.Option(help="Paths that a step search keeps.")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="JSONL file with `problem` and `answer`. [embedded problems]"),
+        typer.Option(
+            exists=True, dir_okay=False, help="JSONL file with `problem` and `answer`. [embedded problems]"
+        ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help=f"Problems to take. [{EMBEDDED_PROBLEMS} embedded ones, else all]")
+        int | None,
+        typer.Option(min=1, help=f"Problems to take. [{EMBEDDED_PROBLEMS} embedded ones, else all]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the searches, and of the embedded problems.")] = 0,
     temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature; 0 is greedy.")] = 0.8,
     budget_tokens: Annotated[
         int | None, typer.Option(min=0, help="Tokens that one search may use, the verifier's included.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Generator.")] = "embedded",
-    prm: Annotated[str, typer.Option(help="Verifier.")] = "embedded",
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a causal language model. [the embedded one]")
+    ] = None,
+    prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. [the embedded one]")] = None,
     out: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="JSONL file of all outcomes; what it holds is not run again.")
+        Path | None,
+        typer.Option(dir_okay=False, help="JSONL file of all outcomes; what it holds is not run again."),
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Problems under way at the same time.")] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
@@ -59,20 +70,31 @@ def evaluate(
     Ctrl-C prints what is known so far. With --out, the same command goes on where it was stopped.
     """
     settings = SearchContext(temperature=temperature, budget=Budget(tokens=budget_tokens))
-    shared = {"seed": seed, "temperature": temperature, "budget_tokens": budget_tokens, "model": model, "prm": prm}
+    shared = {
+        "seed": seed,
+        "temperature": temperature,
+        "budget_tokens": budget_tokens,
+        "model": str(model) if model else None,
+        "prm": str(prm) if prm else None,
+    }
     try:
         problems = _problems(data, limit, seed)
         generator, verifier = model_choice.models(model, prm)
+        given = [("n", n), *([("width", width)] if width is not None else [])]
         runs = []
         for name in dict.fromkeys(strategies.split(",")):
             chosen = strategy(name.strip())
-            options = {key: value for key, value in (("n", n), ("width", width)) if value and key in chosen.options}
+            options = {key: value for key, value in given if key in chosen.options}
             graph = chosen.create(generator, verifier, options).compile()
-            runs.append(_Run(chosen.name, options.get("n", 1), graph, {"strategy": chosen.name, **options, **shared}))
-        stopped = _search(runs, problems, settings, concurrency, OutcomeFile(out) if out else None, hide_bar=as_json)
+            runs.append(
+                _Run(chosen.name, options.get("n", 1), graph, {"strategy": chosen.name, **options, **shared})
+            )
+        stopped = _search(
+            runs, problems, settings, concurrency, OutcomeFile(out) if out else None, hide_bar=as_json
+        )
     except ItsGraphError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(2) from error
+        tell(str(error))
+        raise typer.Exit(exit_code(error)) from error
     rows = _rows(runs, seed)
     typer.echo(json.dumps(rows, indent=2)) if as_json else Console().print(_table(rows))
     if stopped:
@@ -138,7 +160,9 @@ def _problems(data: Path | None, limit: int | None, seed: int) -> list[tuple[str
         return read_problems(data)[:limit]
     from its_graph.embedded import problems
 
-    return [(problem, answer) for problem, answer in problems(limit or EMBEDDED_PROBLEMS, seed=seed, split="test")]
+    return [
+        (problem, answer) for problem, answer in problems(limit or EMBEDDED_PROBLEMS, seed=seed, split="test")
+    ]
 
 
 @contextmanager
@@ -146,7 +170,7 @@ def _progress(total: int, *, hidden: bool) -> Iterator[Callable[[str, int], None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
         task = progress.add_task("", total=total)
-        yield lambda name, count: progress.update(task, description=name, advance=count)
+        yield lambda name, searches: progress.update(task, description=name, advance=searches)
 
 
 def _rows(runs: Sequence[_Run], seed: int) -> list[dict[str, Any]]:
@@ -163,10 +187,20 @@ def _rows(runs: Sequence[_Run], seed: int) -> list[dict[str, Any]]:
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(caption="Means per problem. Tokens: prompt + generated + read by the verifier. [95% interval]")
-    titles = ("n", "accuracy %", "against the row above", "random %", "pass@n %", "tokens", "FLOPs", "calls", "s", "failed")
+    table = Table(caption=CAPTION)
     table.add_column("strategy")
-    for title in titles:
+    for title in (
+        "n",
+        "accuracy %",
+        "gain on row above",
+        "random %",
+        "pass@n %",
+        "tokens",
+        "compute",
+        "calls",
+        "s",
+        "lost",
+    ):
         table.add_column(title, justify="right")
     for row in rows:
         table.add_row(row["strategy"], str(row["n"]), *_cells(row))
@@ -181,8 +215,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
         _percent(difference["mean"], "+") + _interval(difference["ci95"], "+") if difference else "",
         _percent(row["random"]),
         _percent(row["pass_at_n"]),
-        " + ".join(f"{count:,.0f}" for count in tokens),
-        f"{row['mean_flops']:.2e}" if row["mean_flops"] else "unknown",
+        " + ".join(map(count, tokens)),
+        compute(row["mean_flops"]) if row["mean_flops"] else "unknown",
         f"{row['mean_calls']:.1f}",
         f"{row['seconds']:.2f}",
         str(row["failed"]),

@@ -56,13 +56,13 @@ class OutcomeFile:
 
 def _lines(path: Path) -> Iterator[tuple[Any, str]]:
     """Yield each line's value, and its place for a message."""
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 where = f"{path}, line {number}"
                 try:
                     yield json.loads(line), where
-                except json.JSONDecodeError as error:
+                except ValueError as error:  # not JSON, or not UTF-8
                     raise InputError(f"{where} is not JSON: {error}. Correct or remove the line.") from error
 
 
@@ -71,7 +71,12 @@ def _problem(record: Any, where: str) -> tuple[str, str]:
     problem, answer = fields.get("problem"), fields.get("answer")
     if isinstance(answer, int) and not isinstance(answer, bool):
         answer = str(answer)
-    if not isinstance(problem, str) or not problem.strip() or not isinstance(answer, str) or not answer.strip():
+    if (
+        not isinstance(problem, str)
+        or not problem.strip()
+        or not isinstance(answer, str)
+        or not answer.strip()
+    ):
         raise InputError(
             f'{where} needs "problem" and "answer", both as text that is not empty. Given: {str(record)[:80]}'
         )
@@ -82,7 +87,9 @@ def _outcome(record: Any, where: str) -> tuple[dict[str, Any], Outcome]:
     try:
         return dict(record["run"]), Outcome.model_validate(record["outcome"])
     except (KeyError, TypeError, ValueError, ValidationError) as error:
-        raise InputError(f"{where} is no outcome of an evaluation. Give another file as --out. ({error})") from error
+        raise InputError(
+            f"{where} is no outcome of an evaluation. Give another file as --out. ({error})"
+        ) from error
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -1,0 +1,52 @@
+"""The embedded models: a small generator and a verifier that ship with the package and know arithmetic.
+
+Every strategy runs for real with them, without a GPU, a key or a download:
+
+    generator, verifier = its_graph.embedded.load()
+    for problem, answer in its_graph.embedded.problems(10, seed=1): ...
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from its_graph.embedded import world
+from its_graph.embedded.phrasing import normalise
+from its_graph.embedded.world import Split
+from its_graph.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
+
+__all__ = ["load", "normalise", "problems"]
+
+
+def load() -> "tuple[ArithmeticGenerator, ArithmeticPRM]":
+    """Return the shipped generator and verifier, on the CPU.
+
+    The models are so small that one torch thread is fastest: set `OMP_NUM_THREADS=1` or call
+    `torch.set_num_threads(1)`; nothing global is changed here.
+
+    Raises:
+        MissingExtraError: without the extra `local`.
+    """
+    try:
+        import torch  # noqa: F401 - asked for first, so that the error names the extra
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(error.name or "torch", "local") from error
+    from its_graph.embedded.models import WEIGHTS, ArithmeticGenerator, ArithmeticPRM
+
+    generator = ArithmeticGenerator.from_pretrained(WEIGHTS / "generator", device="cpu")
+    verifier = ArithmeticPRM.from_pretrained(WEIGHTS / "verifier", device="cpu")
+    return generator, verifier
+
+
+def problems(n: int, *, seed: int, split: Split = "test") -> Iterator[tuple[str, str]]:
+    """Yield n (problem, answer) pairs of 3 to 8 operations.
+
+    Args:
+        n: how many.
+        seed: names the stream; any seed of the test split gives problems that no training run has seen.
+        split: "train", "validation" or "test"; they share no problem.
+    """
+    return ((item.text, item.answer) for item in world.problems(n, seed=seed, split=split))

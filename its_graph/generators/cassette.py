@@ -5,24 +5,16 @@ requests without a seed may have different answers: they are replayed in the ord
 seed, or of a verifier, the last answer stands for all later ones; recorded failures fail again.
 """
 
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from threading import Lock
-from typing import Any, TypeVar, overload
+from typing import Any, overload
 
-from langchain_core.runnables import Runnable, RunnableConfig
-
-from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
-from its_graph.errors import CassetteMissError, ConfigurationError
-from its_graph.generators.as_completed import AsCompleted
-from its_graph.generators.tape import Tape, TapeWriter, content_key, failure_line, recorded_failure
+from its_graph.contracts import Generator, Verifier
+from its_graph.generators.recording import RecordingGenerator, RecordingVerifier
+from its_graph.generators.replaying import ReplayedGenerator, ReplayedVerifier
+from its_graph.generators.tape import Tape, TapeWriter
 
 __all__ = ["record", "replay"]
-
-Request = TypeVar("Request", SampleRequest, Candidate)
-Reply = TypeVar("Reply")
 
 KEPT = {
     "generator": ("parameters", "max_tokens", "step_tokens", "can_continue", "step_separator"),
@@ -36,7 +28,7 @@ def record(runnable: Generator, path: str | Path, *, model: str = "") -> Generat
 @overload
 def record(runnable: Verifier, path: str | Path, *, model: str = "") -> Verifier: ...
 def record(runnable: Generator | Verifier, path: str | Path, *, model: str = "") -> Generator | Verifier:
-    """Return `runnable` as it is, but everything it answers is also written to `path`.
+    """Return a runnable that answers as `runnable` does and writes every answer to `path`.
 
     Args:
         runnable: a generator or a verifier.
@@ -48,16 +40,17 @@ def record(runnable: Generator | Verifier, path: str | Path, *, model: str = "")
         OSError: the file cannot be written (a full disk, for example). So for every call.
     """
     kind = "generator" if isinstance(runnable, Generator) else "verifier"
+    attributes = {name: getattr(runnable, name) for name in KEPT[kind]}
     header = {
         "kind": kind,
         "model": model or type(runnable).__name__,
-        "its_graph": version("its-graph"),
-        "attributes": {name: getattr(runnable, name) for name in KEPT[kind]},
+        "its_graph": _version(),
+        "attributes": attributes,
     }
     writer = TapeWriter(Path(path), header)
     if isinstance(runnable, Generator):
-        return _RecordingGenerator(runnable, writer, header["attributes"])
-    return _RecordingVerifier(runnable, writer, header["attributes"])
+        return RecordingGenerator(runnable, writer, attributes)
+    return RecordingVerifier(runnable, writer, attributes)
 
 
 def replay(path: str | Path) -> Any:
@@ -67,4 +60,11 @@ def replay(path: str | Path) -> Any:
         ConfigurationError: `path` is not a cassette.
     """
     tape = Tape(Path(path))
-    return (_ReplayedGenerator if tape.header["kind"] == "generator" else _ReplayedVerifier)(tape)
+    return (ReplayedGenerator if tape.header["kind"] == "generator" else ReplayedVerifier)(tape)
+
+
+def _version() -> str:
+    try:
+        return version("its-graph")
+    except PackageNotFoundError:
+        return "not installed"

@@ -57,7 +57,9 @@ class TapeWriter:
                     data = data[file.write(data) :]
         except OSError as error:
             raise OSError(
-                error.errno, f"the answer could not be recorded ({error.strerror}); free space and record again", str(self._path)
+                error.errno,
+                f"the answer could not be recorded ({error.strerror}); free space and record again",
+                str(self._path),
             ) from error
 
 
@@ -100,7 +102,11 @@ def recorded_failure(failure: Mapping[str, str]) -> Exception:
 
 # Classes that are not made from one message.
 _OTHER_ARGUMENTS = {
-    "MissingExtraError", "UnicodeDecodeError", "UnicodeEncodeError", "UnicodeTranslateError", "ExceptionGroup"
+    "MissingExtraError",
+    "UnicodeDecodeError",
+    "UnicodeEncodeError",
+    "UnicodeTranslateError",
+    "ExceptionGroup",
 }
 
 
@@ -108,7 +114,9 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read ({error.strerror}). Expected a file made by record().") from error
+        raise ConfigurationError(
+            f"{path} cannot be read ({error.strerror}). Expected a file made by record()."
+        ) from error
     # What follows the last line break was being written when the recording process died.
     complete = text.split("\n")[:-1]
     try:

@@ -291,8 +291,6 @@ def test_a_context_given_as_a_dict_is_read(name: str, build: Build) -> None:
     assert spend["calls"] <= 5
 
 
-
-
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 def test_stopped_after_every_superstep_and_resumed_it_ends_the_same(
     name: str, kind: str, build: Build, timeless: Timeless, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -320,9 +318,7 @@ def _run_in_pieces(graph: Any) -> dict[str, Any]:
     return result
 
 
-def test_killed_in_the_middle_of_a_batch_it_repeats_only_that_node(
-    name: str, build: Build, timeless: Timeless
-) -> None:
+def test_killed_in_the_middle_of_a_batch_it_repeats_only_that_node(name: str, build: Build, timeless: Timeless) -> None:
     toy = ToyGenerator(0.3)
     countdown = iter([False] * (20 if "n" in name and name in {"beam_search", "dvts"} else 0) + [True] + [False] * 999)
 

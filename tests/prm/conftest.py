@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from its_graph.contracts import Candidate
@@ -18,13 +18,19 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<extra_0>"]
+QWEN_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""How Qwen2 cuts text into words: a run of line ends stays together, so no token crosses from step to step."""
 CONTEXT = 256
 
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
     backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    split = pre_tokenizers.Split(Regex(QWEN_WORDS), "isolated")
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=500,
@@ -121,7 +127,9 @@ def candidates(solve: Callable[..., Candidate]) -> list[Candidate]:
     return [
         solve("Step 1: 34 + 57 = 91\n\n", "Step 2: 91 - 1 = 90\n\n", "The answer is 90."),
         solve("Step 1: 5\n\n", question="2 + 3?"),
-        solve("계산하면 34 + 57 = 91\n\n", "답은 90이다.\n\n", "확인 완료\n\n", "끝", question="34 + 57 - 1은 얼마인가?"),
+        solve(
+            "계산하면 34 + 57 = 91\n\n", "답은 90이다.\n\n", "확인 완료\n\n", "끝", question="34 + 57 - 1은 얼마인가?"
+        ),
         solve("Let x = 1.\n", "Then x + 1 = 2.\n"),
         solve("Step 1: 34 + 57 = 90\n\n", "Step 2: 90 - 1 = 89\n\n", "The answer is 89."),
     ]

@@ -60,9 +60,7 @@ def log_probabilities(model: torch.nn.Module, ids: list[int]) -> Tensor:
 
 def step_tokens(scorer: StepScorer, candidate: Candidate) -> tuple[list[int], list[range]]:
     """Token by token: spell the text out, and give each token to the step that its last byte is in."""
-    prompt = scorer.tokenizer.apply_chat_template(
-        list(candidate.messages), tokenize=False, add_generation_prompt=True
-    )
+    prompt = scorer.tokenizer.apply_chat_template(list(candidate.messages), tokenize=False, add_generation_prompt=True)
     ids = scorer.tokenizer.encode(prompt + "".join(candidate.steps), add_special_tokens=False)
     before = scorer.tokenizer.encode(prompt, add_special_tokens=False)
     assert ids[: len(before)] == before

@@ -1,0 +1,1 @@
+"""The command line `its-graph`: a composition root, which may import everything else."""

@@ -1,0 +1,83 @@
+"""The command `its-graph`: its subcommands, and the one place where failures become a line and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+
+from its_graph.cli.catalog import draw, list_strategies
+from its_graph.cli.failures import FAILED, INTERRUPTED, MISUSED, exit_code, tell
+from its_graph.cli.solve import solve
+from its_graph.errors import ItsGraphError
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="its-graph",
+    help="Inference-time scaling: answer a problem by searching, with a budget that holds.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("solve")(solve)
+app.command("strategies")(list_strategies)
+app.command("draw")(draw)
+
+# Typer names the base class of its usage errors differently from release to release.
+_UsageError: type[Exception] = typer.BadParameter.mro()[1]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"its-graph {version('its-graph')}")
+        except PackageNotFoundError:
+            typer.echo("its-graph, version unknown: run from a source tree that is not installed")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line and return its exit code: 0, 1 (search failed), 2 (misused) or 130 (Ctrl-C)."""
+    try:
+        code: Any = app(list(arguments), prog_name="its-graph", standalone_mode=False)
+    except ItsGraphError as error:
+        tell(str(error))
+        return exit_code(error)
+    except _UsageError as error:
+        tell(_usage(error))
+        return MISUSED
+    except (KeyboardInterrupt, typer.Abort):
+        tell("Interrupted before there was an answer.")
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any) -> str:
+    command = error.ctx.command_path if error.ctx else "its-graph"
+    return f"{error.format_message()} See: {command} --help"
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that lacks a character shows "?"
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        # The search's threads may sit in a model call for minutes; a normal exit would wait for them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,52 @@
+"""Where the command line gets its models from: the embedded pair, or checkpoint folders."""
+
+from pathlib import Path
+
+from its_graph.contracts import Generator, Verifier
+from its_graph.errors import ConfigurationError, MissingExtraError
+
+__all__ = ["models"]
+
+
+def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | None]:
+    """Return the generator and the verifier of a run.
+
+    Args:
+        model: folder of a causal language model; None takes the embedded generator.
+        prm: folder of a reward model; None takes the embedded verifier, but no verifier at all for a `model` of
+            your own: the embedded one knows nothing of what others write.
+
+    Raises:
+        ConfigurationError: a folder is missing or holds no usable checkpoint.
+        MissingExtraError: the libraries that run local models are not installed.
+    """
+    for folder in filter(None, (model, prm)):
+        if not folder.is_dir():
+            raise ConfigurationError(
+                f"There is no folder {folder}. Give the folder of a downloaded checkpoint."
+            )
+    _be_silent()
+    if model is None:
+        from its_graph.embedded import load
+
+        generator, verifier = load()
+        return generator, verifier if prm is None else _verifier(prm)
+    from its_graph.generators.transformers import TransformersGenerator
+
+    return TransformersGenerator.from_pretrained(model), None if prm is None else _verifier(prm)
+
+
+def _verifier(folder: Path) -> Verifier:
+    from its_graph.prm.verifier import PRM
+
+    return PRM.from_pretrained(folder)
+
+
+def _be_silent() -> None:
+    """Keep progress bars and load reports of the libraries below off the terminal: errors are told in one line."""
+    try:
+        from transformers.utils import logging
+    except ImportError as error:
+        raise MissingExtraError("transformers", "local") from error
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -1,0 +1,195 @@
+"""`solve`: answer one problem by a search, watched live, reported in words or as JSON."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.live import Live
+
+from its_graph.budget import Budget
+from its_graph.cli.failures import INTERRUPTED
+from its_graph.cli.models import models
+from its_graph.cli.report import as_json, print_report
+from its_graph.cli.live import SearchView
+from its_graph.cli.running import events_of_search, result_of
+from its_graph.cli.shape import Choose, Shape, StopEarly, check, choice_rule, factory_options
+from its_graph.context import SearchContext
+from its_graph.contracts import Generator, Verifier
+from its_graph.errors import ConfigurationError, InputError
+from its_graph.nodes.choosing import ChoiceRule
+from its_graph.registry import Strategy, strategies, strategy
+
+__all__ = ["solve"]
+
+_REDRAW_S = 0.1
+_SHAPE, _LIMITS, _OUTPUT = "Shape of the search", "Budget (hard limits)", "Output"
+
+
+def solve(
+    problem: Annotated[str, typer.Argument(help='The question; "-" reads it from standard input.')],
+    name: Annotated[
+        str, typer.Option("--strategy", "-s", help="See `its-graph strategies`.", rich_help_panel=_SHAPE)
+    ] = "best_of_n",
+    n: Annotated[
+        int, typer.Option("--n", "-n", help="Samples (per round of a step search).", rich_help_panel=_SHAPE)
+    ] = 16,
+    width: Annotated[
+        int, typer.Option(help="Paths or trees kept after a round.", rich_help_panel=_SHAPE)
+    ] = 4,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Longest path, in steps.", rich_help_panel=_SHAPE)
+    ] = None,
+    lookahead: Annotated[
+        int, typer.Option(help="Steps rolled out before a path is judged.", rich_help_panel=_SHAPE)
+    ] = 0,
+    stop: Annotated[
+        StopEarly | None, typer.Option(help="Stop sampling early by this rule.", rich_help_panel=_SHAPE)
+    ] = None,
+    choose: Annotated[
+        Choose | None, typer.Option(help="How the winner is found.", rich_help_panel=_SHAPE)
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Of sampling; 0 is greedy.")] = 0.8,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a Hugging Face model; the embedded one by default.")
+    ] = None,
+    prm: Annotated[
+        Path | None, typer.Option(help="Folder of a process reward model, for strategies that verify.")
+    ] = None,
+    budget_tokens: Annotated[
+        int | None,
+        typer.Option(min=0, help="Tokens in all: prompt, generated, verifier.", rich_help_panel=_LIMITS),
+    ] = None,
+    budget_generated_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Generated tokens.", rich_help_panel=_LIMITS)
+    ] = None,
+    budget_calls: Annotated[
+        int | None,
+        typer.Option(min=0, help="Samples drawn plus candidates verified.", rich_help_panel=_LIMITS),
+    ] = None,
+    budget_seconds: Annotated[
+        float | None, typer.Option(min=0.0, help="Seconds in model calls.", rich_help_panel=_LIMITS)
+    ] = None,
+    budget_flops: Annotated[
+        float | None, typer.Option(min=0.0, help="FLOPs of generator and verifier.", rich_help_panel=_LIMITS)
+    ] = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=_OUTPUT)
+    ] = False,
+    no_live: Annotated[
+        bool,
+        typer.Option("--no-live", "--quiet", "-q", help="Print the report only.", rich_help_panel=_OUTPUT),
+    ] = False,
+) -> None:
+    """Answer PROBLEM by a search.
+
+    On a terminal the search is drawn while it runs. Ctrl-C ends it and prints the best answer so far.
+
+    Example: its-graph solve "Compute 3 + 5 * 4" --strategy beam_search --n 16 --width 4 --budget-tokens 4000 --seed 7
+    """
+    chosen = strategy(name)
+    shape = Shape(n, width, max_steps, lookahead, stop, choose)
+    check(chosen, shape)
+    asked = _question(problem)
+    settings = _settings(
+        seed=seed,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        budget={
+            "tokens": budget_tokens,
+            "generated_tokens": budget_generated_tokens,
+            "calls": budget_calls,
+            "seconds": budget_seconds,
+            "flops": budget_flops,
+        },
+    )
+    generator, verifier = _models(chosen, model, prm)
+    graph = chosen.create(generator, verifier, factory_options(chosen, shape, verifier)).compile(
+        name=chosen.name
+    )
+    terminal = _live_console(wanted=not (json_output or no_live))
+    result = _search(graph, asked, settings, choice_rule(shape, verifier), terminal)
+    if json_output:
+        typer.echo(as_json(asked, result))
+    else:
+        print_report(Console(highlight=False), result)
+    if result["stop_reason"] == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+
+
+def _search(
+    graph: Any, problem: str, settings: SearchContext, choose: ChoiceRule, console: Console | None
+) -> dict[str, Any]:
+    """Run the search, drawn on `console` if there is one; Ctrl-C makes do with what is there."""
+    view = SearchView()
+    with _drawn(view, console) as draw:
+        try:
+            for event in events_of_search(graph, problem, settings):
+                if event is not None:
+                    view.add(event)
+                draw()
+        except KeyboardInterrupt:
+            pass
+        view.stop()
+    return result_of(view.events, choose, graph.name, settings, view.seconds)
+
+
+@contextmanager
+def _drawn(view: SearchView, console: Console | None) -> Iterator[Callable[[], None]]:
+    """Give the function that redraws `view`, which does so ten times a second at most."""
+    if console is None:
+        yield lambda: None
+        return
+    drawn = -_REDRAW_S
+
+    def draw() -> None:
+        nonlocal drawn
+        if view.seconds - drawn >= _REDRAW_S:
+            drawn = view.seconds
+            live.refresh()
+
+    with Live(view, console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        yield draw
+
+
+def _question(problem: str) -> str:
+    """Return the problem, read from standard input for "-"; an empty one is refused before any model is loaded."""
+    text = (sys.stdin.read() if problem == "-" else problem).strip()
+    if not text:
+        raise InputError('The problem is empty. Give a question, or "-" to read one from standard input.')
+    return text
+
+
+def _settings(**given: Any) -> SearchContext:
+    try:
+        return SearchContext.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = "-".join(str(part).replace("_", "-") for part in first["loc"])
+        raise ConfigurationError(f"--{flag} {first['input']}: {first['msg']}.") from error
+
+
+def _models(chosen: Strategy, model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | None]:
+    """Return what `chosen` needs; a reward model that nobody would ask is not loaded."""
+    if not chosen.needs_verifier:
+        return models(model, None)[0], None
+    if model is not None and prm is None:
+        without = ", ".join(one.name for one in strategies() if not one.needs_verifier)
+        raise ConfigurationError(
+            f"{chosen.name} needs a verifier: give the folder of a reward model with --prm, or use a strategy that "
+            f"needs none: {without}."
+        )
+    return models(model, prm)
+
+
+def _live_console(wanted: bool) -> Console | None:
+    """Return the terminal to draw on; None where nobody asked, or where standard output is none."""
+    console = Console(highlight=False)
+    able = console.is_terminal and not console.is_dumb_terminal and sys.stdout.isatty()
+    return console if wanted and able else None

@@ -1,0 +1,52 @@
+"""Fixtures that all tests share."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# data.md 2.1: a figure is only worth checking on the very file it was taken from.
+SHA256 = {
+    "gsm8k_test.jsonl": "6b88cca129a3b235893f071ddbfb53b51e9b4b4c950938dcb6e57fd0ae7dfafb",
+    "math500.jsonl": "8e7a781f1d65ca24d6afaaf3852481287fb7c7a267e7c75e1c5d7c7fcd5e9b6c",
+    "processbench_gsm8k.jsonl": "69ccb346ad6f7419583017a06e0a9aeb927f0baa85777aa6c7f00c59bd5886c0",
+    "recorded_gsm8k_gpt3_solutions.jsonl": "f509aaa03774b476356e3b94629acf7991369a4c166225f3dade9cab9685d18f",
+}
+DEFAULT_FOLDER = Path(__file__).parents[2] / "shared" / "data"
+
+Rows = list[dict[str, Any]]
+
+
+@cache
+def _checked(path: Path) -> Rows | str:
+    """The rows of a file, or the reason why it cannot be used."""
+    if not path.is_file():
+        return f"{path.name} is absent from {path.parent}: evaluation data is optional (folder: ITS_GRAPH_DATA)"
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != SHA256[path.name]:
+        return f"{path.name} in {path.parent} is not the version whose figures are known (sha256 differs)"
+    return [json.loads(line) for line in content.decode().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of the optional evaluation data, which may not exist."""
+    return Path(os.environ.get("ITS_GRAPH_DATA", DEFAULT_FOLDER))
+
+
+@pytest.fixture(scope="session")
+def data_rows(data_folder: Path) -> Callable[[str], Rows]:
+    """Read a data file by name; the test skips where the file is absent or not the known version."""
+
+    def rows(name: str) -> Rows:
+        found = _checked(data_folder / name)
+        if isinstance(found, str):
+            pytest.skip(found)
+        return found
+
+    return rows

@@ -1,0 +1,202 @@
+"""Beam search and DVTS against the vectors of algorithms.md sections 2.1, 2.2 and 2.3."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+
+from its_graph import Budget, SampleRequest, SearchContext
+from its_graph.contracts import Candidate
+from its_graph.errors import ConfigurationError, ContinuationError
+from its_graph.graphs import create_beam_search, create_dvts
+from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
+from its_graph.tree import Tree
+
+SEEDED = SearchContext(seed=7)
+QUESTION = {"problem": "Add 3, 5, 4, 7, 2."}
+
+
+def run(graph: Any, context: SearchContext = SEEDED) -> tuple[dict[str, Any], Tree]:
+    """Return the result and the tree of one run."""
+    compiled = graph.compile(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    result = compiled.invoke(QUESTION, config, context=context)["result"]
+    return result, Tree.of(compiled.get_state(config).values)
+
+
+def endless(request: SampleRequest) -> str:
+    """Return a step that differs with the seed and never ends the solution."""
+    return f"thought {request.seed}\n\n"
+
+
+def calls_per_round(generator: ScriptedGenerator) -> Counter[int]:
+    """Count requests by the number of steps in their prefix."""
+    return Counter(request.prefix.count("\n\n") for request in generator.requests)
+
+
+def test_each_round_makes_n_calls_and_keeps_width() -> None:
+    """algorithms.md 2.1: N=8, M=4 -> round 1 = 8 calls, keep 2, each later round 8 calls."""
+    generator = ScriptedGenerator(endless)
+    _, tree = run(create_beam_search(generator, ScriptedVerifier(lambda one: 0.5), n=8, width=2, max_steps=5))
+    assert [calls_per_round(generator)[depth] for depth in range(5)] == [8] * 5
+    kept = Counter(tree.depth(step["parent"]) for step in tree.steps.values())
+    assert kept[4] == 8
+    parents = {step["parent"] for step in tree.steps.values() if tree.depth(step["parent"]) == 3}
+    assert len(parents) == 2
+
+
+def test_width_must_divide_n() -> None:
+    """algorithms.md 2.1: N % M != 0 -> error, and it says what was given."""
+    with pytest.raises(ConfigurationError, match=r"width must divide n\. Given: n=10, width=4"):
+        create_beam_search(ToyGenerator(), ToyVerifier(), n=10, width=4)
+
+
+@pytest.mark.parametrize(("n", "width"), [(0, 1), (4, 5), (4, 0), (-1, 1)])
+@pytest.mark.parametrize("create", [create_beam_search, create_dvts])
+def test_impossible_shapes_are_refused_when_the_graph_is_built(create: Callable[..., Any], n: int, width: int) -> None:
+    with pytest.raises(ConfigurationError, match="Given"):
+        create(ToyGenerator(), ToyVerifier(), n=n, width=width)
+
+
+def test_width_one_is_greedy() -> None:
+    """algorithms.md 2.1: M=N keeps 1."""
+    _, tree = run(create_beam_search(ToyGenerator(0.5), ToyVerifier(), n=4, width=1))
+    for depth in range(1, 5):
+        assert len({step["parent"] for step in tree.steps.values() if tree.depth(step["parent"]) == depth}) == 1
+
+
+def test_a_finished_beam_is_kept_and_gets_no_further_call() -> None:
+    """algorithms.md 2.1. Seeds decide who ends at once; whoever did is a candidate and no one's parent."""
+
+    def script(request: SampleRequest) -> str:
+        return r"\boxed{21}" if request.seed is not None and request.seed % 4 == 0 else endless(request)
+
+    generator = ScriptedGenerator(script)
+    result, tree = run(create_beam_search(generator, ScriptedVerifier(lambda one: 0.5), n=8, width=2, max_steps=6))
+    assert len(tree.complete) > 0
+    assert all(step["parent"] not in tree.complete for step in tree.steps.values())
+    assert result["answer"] == "21"
+
+
+def test_a_generator_that_never_ends_is_stopped_at_the_depth_limit() -> None:
+    """algorithms.md 3.1 (max_depth 3 -> depth <= 3); then one path is taken to its end."""
+    generator = ScriptedGenerator(lambda request: endless(request) if request.stop else r"\boxed{5}")
+    result, tree = run(create_beam_search(generator, ScriptedVerifier(lambda one: 0.5), n=4, width=2, max_steps=3))
+    assert max(tree.depth(step) for step in tree.steps if tree.open(step)) == 3
+    assert result["stop_reason"] == "max_steps"
+    assert result["answer"] == "5"
+    assert [request.stop for request in generator.requests].count(()) == 1
+
+
+def test_beam_search_finds_the_optimum_where_one_sample_rarely_does() -> None:
+    """A step is right half the time: one sample in 16 is; the best of 4 branches is 15 times in 16, at each step."""
+    rights = 0
+    for seed in range(20):
+        graph = create_beam_search(ToyGenerator(0.5), ToyVerifier(), n=16, width=4)
+        rights += run(graph, SearchContext(seed=seed))[0]["answer"] == "21"
+    assert rights >= 14
+
+
+def test_the_draws_of_a_round_are_shared_by_the_paths_that_are_open() -> None:
+    """Three distinct paths share 8 draws as 3, 3, 2; no draw is lost to a path that was a duplicate."""
+    texts = iter(["a", "b", "c", "a", "a", "a", "a", "a"])
+    generator = ScriptedGenerator(lambda request: f"{next(texts, request.seed)}\n\n")
+    _, tree = run(create_beam_search(generator, ScriptedVerifier(lambda one: 0.5), n=8, width=4, max_steps=2))
+    second = Counter(step["parent"] for step in tree.steps.values() if step["parent"] is not None)
+    assert second == {"0": 3, "1": 3, "2": 2}
+
+
+def test_dvts_deals_the_first_steps_to_its_trees_and_returns_n_candidates() -> None:
+    """algorithms.md 2.3: n=8, m=4 -> 2 trees; output 8 candidates."""
+    generator = ToyGenerator(0.3)
+    result, tree = run(create_dvts(generator, ToyVerifier(), n=8, width=2))
+    assert [calls_per_round(generator)[depth] for depth in range(5)] == [8] * 5
+    assert len(result["candidates"]) == 8
+    assert all(one["finished"] for one in result["candidates"])
+    groups = {int(tree.root(one["id"])) // 4 for one in result["candidates"]}
+    assert groups == {0, 1}
+
+
+def test_no_lookahead_is_plain_beam_search() -> None:
+    """algorithms.md 2.2: k=0 identical to beam under a scripted model."""
+    plain, _ = run(create_beam_search(ToyGenerator(), ToyVerifier(), n=8, width=2))
+    zero, _ = run(create_beam_search(ToyGenerator(), ToyVerifier(), n=8, width=2, lookahead=0))
+    assert [one["text"] for one in plain["candidates"]] == [one["text"] for one in zero["candidates"]]
+
+
+@pytest.mark.parametrize("create", [create_beam_search, create_dvts])
+def test_lookahead_is_paid_judged_and_not_kept(create: Callable[..., Any]) -> None:
+    """algorithms.md 2.2: k=3, N=16 -> 64 units a round; the PRM input contains the rollout, the kept text does not."""
+    generator = ScriptedGenerator(lambda request: f"{'greedy' if request.temperature == 0 else request.seed}\n\n")
+    verifier = ScriptedVerifier(lambda one: 0.5)
+    _, tree = run(create(generator, verifier, n=16, width=4, lookahead=3, max_steps=1))
+    rounds = [request for request in generator.requests if request.stop]
+    assert len(rounds) == 64
+    assert sum(request.temperature == 0 for request in rounds) == 48
+    assert all("greedy\n\ngreedy\n\ngreedy\n\n" in "".join(one.steps) for one in verifier.candidates)
+    assert all(len(one.steps) == 4 for one in verifier.candidates)
+    assert all("greedy" not in tree.text(step) for step in tree.frontier)
+    assert all(len(score["steps"]) == 1 for score in tree.scores.values())
+
+
+def test_lookahead_stops_at_the_end_of_the_solution() -> None:
+    generator = ToyGenerator(0.3)
+    result, tree = run(create_beam_search(generator, ToyVerifier(), n=4, width=2, lookahead=9))
+    assert all(r"\boxed" not in request.prefix for request in generator.requests)
+    assert result["answer"] == "21"
+    assert not any(step.get("rollout") for step in (tree.steps[one["id"]] for one in result["candidates"]))
+
+
+def test_a_step_search_refuses_a_generator_that_cannot_continue() -> None:
+    generator = ToyGenerator()
+    generator.can_continue = False
+    with pytest.raises(ContinuationError, match="cannot continue a given assistant text"):
+        create_beam_search(generator, ToyVerifier())
+
+
+def test_identical_paths_are_verified_once_and_all_scored() -> None:
+    """algorithms.md 1.1: deduplicate identical candidates before scoring, keep their multiplicity."""
+    verifier = ScriptedVerifier(lambda one: 0.5)
+    result, tree = run(create_beam_search(ScriptedGenerator(lambda request: r"\boxed{1}"), verifier, n=8, width=2))
+    assert len(verifier.candidates) == 1
+    assert len(tree.scores) == 8
+    assert result["votes"] == [{"answer": "1", "count": 8, "weight": 4.0}]
+    assert result["spend"]["calls"] == 9
+
+
+def test_the_scores_of_all_steps_come_from_one_pass() -> None:
+    verifier = ScriptedVerifier(lambda one: [0.9 - 0.1 * index for index in range(len(one.steps))])
+    _, tree = run(create_beam_search(ToyGenerator(0), verifier, n=2, width=1))
+    deepest = tree.complete[0]
+    assert [tree.scores[step]["steps"] for step in tree.path(deepest)] == [
+        [pytest.approx(0.9 - 0.1 * index)] for index in range(5)
+    ]
+
+
+def test_nothing_is_generated_that_could_not_be_verified() -> None:
+    """Each admitted sample has its verification reserved: with calls to spare for 3 pairs, 3 samples are drawn."""
+    verifier = ScriptedVerifier(lambda one: 0.5)
+    generator = ScriptedGenerator(lambda request: rf"\boxed{{{request.seed}}}")
+    context = SearchContext(seed=7, budget=Budget(calls=7))
+    result, tree = run(create_beam_search(generator, verifier, n=8, width=2), context)
+    assert len(tree.complete) == 3
+    assert all(one["score"] is not None for one in result["candidates"])
+    assert result["stop_reason"] == "budget"
+
+
+def test_the_price_of_one_solution_is_held_back_until_one_is_complete() -> None:
+    generator = ToyGenerator(0.0)
+    for calls in range(1, 40):
+        context = SearchContext(seed=7, budget=Budget(calls=calls))
+        result, _ = run(create_beam_search(generator, ToyVerifier(), n=4, width=2), context)
+        assert result["answer"] == "21", calls
+
+
+def test_a_verifier_sees_the_conversation_and_whether_a_path_is_finished() -> None:
+    seen: list[Candidate] = []
+    verifier = ScriptedVerifier(lambda one: seen.append(one) or 0.5)  # type: ignore[func-returns-value]
+    run(create_beam_search(ToyGenerator(0), verifier, n=2, width=1))
+    assert seen[0].messages == ({"role": "user", "content": "Add 3, 5, 4, 7, 2."},)
+    assert [one.finished for one in seen] == [False] * 4 + [True]

@@ -1,0 +1,81 @@
+"""Path rules against the vectors of algorithms.md sections 2.1 and 2.3."""
+
+from typing import Any
+
+from its_graph.nodes.pruning import best_of_each_tree, keep_none, top_k
+from its_graph.tree import Tree
+
+
+def frontier_of(*rows: tuple[str, str | None, str, float | None, str]) -> Tree:
+    """Return a tree from rows of id, parent, text, score, finish; every row that is no parent is fresh."""
+    steps: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
+    for key, parent, text, value, finish in rows:
+        steps[key] = {"parent": parent, "text": text, "tokens": 1, "finish": finish, "confidence": None}
+        scores[key] = {"step": key, "value": value, "steps": [], "tokens": 0}
+    parents = {parent for _, parent, *_ in rows}
+    return Tree.of({"steps": steps, "scores": scores, "fresh": [key for key in steps if key not in parents]})
+
+
+OPEN = "stop_string"
+
+
+def test_top_k_keeps_the_best_ties_to_the_lowest_index() -> None:
+    tree = frontier_of(("0", None, "a", 0.5, OPEN), ("1", None, "b", 0.9, OPEN), ("2", None, "c", 0.9, OPEN))
+    assert top_k(2)(tree) == ["1", "2"]
+    assert top_k(1)(tree) == ["1"]
+
+
+def test_top_k_goes_by_number_not_by_spelling() -> None:
+    rows = [(str(index), None, f"t{index}", 0.5, OPEN) for index in range(12)]
+    assert top_k(11)(frontier_of(*rows))[-1] == "10"
+
+
+def test_a_finished_path_takes_no_place() -> None:
+    tree = frontier_of(("0", None, "a", 0.9, "end"), ("1", None, "b", 0.5, OPEN), ("2", None, "c", 0.7, "length"))
+    assert top_k(2)(tree) == ["1"]
+
+
+def test_equal_texts_are_kept_once() -> None:
+    tree = frontier_of(("0", None, "a", 0.9, OPEN), ("1", None, "a", 0.9, OPEN), ("2", None, "b", 0.1, OPEN))
+    assert top_k(2)(tree) == ["0", "2"]
+
+
+def test_a_missing_score_comes_last() -> None:
+    tree = frontier_of(("0", None, "a", None, OPEN), ("1", None, "b", 0.0, OPEN))
+    assert top_k(2)(tree) == ["1", "0"]
+
+
+def test_the_second_best_survives_in_its_own_tree() -> None:
+    """algorithms.md 2.3: n = 8, m = 4 -> 2 trees; a globally second-best step that is best in its tree survives."""
+    scores = [0.9, 0.8, 0.7, 0.6, 0.1, 0.2, 0.3, 0.05]
+    tree = frontier_of(*[(str(index), None, f"t{index}", score, OPEN) for index, score in enumerate(scores)])
+    assert best_of_each_tree(8, 2)(tree) == ["0", "6"]
+
+
+def test_nothing_moves_between_trees_later_on() -> None:
+    """Children belong to the tree of their first step, however good those of the other tree are."""
+    first = [(str(index), None, f"t{index}", 0.5, OPEN) for index in range(4)]
+    children = [
+        ("4", "1", "x", 0.9, OPEN),
+        ("5", "1", "y", 0.8, OPEN),
+        ("6", "3", "x", 0.1, OPEN),
+        ("7", "3", "y", 0.2, OPEN),
+    ]
+    tree = frontier_of(*first, *children)
+    tree.fresh = ["4", "5", "6", "7"]
+    assert best_of_each_tree(4, 2)(tree) == ["4", "7"]
+
+
+def test_a_tree_whose_best_path_is_finished_is_done() -> None:
+    tree = frontier_of(
+        ("0", None, "a", 0.9, "end"),
+        ("1", None, "b", 0.8, OPEN),
+        ("2", None, "c", 0.1, OPEN),
+        ("3", None, "d", 0.2, "end"),
+    )
+    assert best_of_each_tree(4, 2)(tree) == []
+
+
+def test_sampling_keeps_no_path() -> None:
+    assert keep_none(frontier_of(("0", None, "a", 0.9, OPEN))) == []

@@ -1,0 +1,82 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from its_graph.errors import ConfigurationError
+from its_graph.prm import checkpoints
+from its_graph.prm.base import StepScorer
+from its_graph.prm.checkpoints import load_tokenizer, local_folder
+from its_graph.prm.families import FAMILIES, family_of, scorer_class
+from its_graph.prm.metadata import ScorerMetadata
+
+
+def test_every_family_names_a_scorer() -> None:
+    assert sorted(FAMILIES) == ["implicit", "likelihood", "qwen"]
+    assert all(issubclass(scorer_class(name), StepScorer) for name in FAMILIES)
+
+
+def test_unknown_family_lists_the_known() -> None:
+    with pytest.raises(ConfigurationError, match=r"'orm'.*qwen, likelihood, implicit"):
+        scorer_class("orm")
+
+
+def test_metadata_comes_before_architecture(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": ["Qwen2ForProcessRewardModel"]}')
+    assert family_of(tmp_path) == "qwen"
+    ScorerMetadata(family="implicit").save(tmp_path)
+    assert family_of(tmp_path) == "implicit"
+
+
+@pytest.mark.parametrize("config", [{"architectures": ["MistralForCausalLM"]}, {"architectures": None}, {}])
+def test_unknown_architecture_lists_the_known(tmp_path: Path, config: dict[str, object]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigurationError, match="qwen, likelihood, implicit"):
+        family_of(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[1]"])
+def test_unreadable_config(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ConfigurationError, match=r"config\.json"):
+        family_of(tmp_path)
+
+
+def test_a_folder_is_itself(tmp_path: Path) -> None:
+    assert local_folder(tmp_path) == local_folder(str(tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize("given", ["nowhere", "./no/where", "../nowhere", "a/b/c", Path("owner/name")])
+def test_what_is_neither_folder_nor_hub_id(given: str | Path) -> None:
+    with pytest.raises(ConfigurationError, match="no folder"):
+        local_folder(given)
+
+
+def test_a_hub_id_is_downloaded_without_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def snapshot(name: str, allow_patterns: list[str]) -> str:
+        asked.append((name, allow_patterns))
+        return str(tmp_path)
+
+    monkeypatch.setattr(checkpoints, "snapshot_download", snapshot)
+    assert local_folder("owner/name") == tmp_path
+    assert asked == [("owner/name", ["*.json", "*.jinja", "*.txt", "*.safetensors"])]
+
+
+def test_a_failed_download_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def snapshot(name: str, allow_patterns: list[str]) -> str:
+        raise ConnectionError("offline")
+
+    monkeypatch.setattr(checkpoints, "snapshot_download", snapshot)
+    with pytest.raises(ConfigurationError, match=r"owner/name .*offline"):
+        local_folder("owner/name")
+
+
+def test_a_tokenizer_needs_a_chat_template(qwen: StepScorer, tmp_path: Path) -> None:
+    qwen.tokenizer.save_pretrained(tmp_path)
+    for path in (tmp_path / "chat_template.jinja", tmp_path / "tokenizer_config.json"):
+        path.unlink(missing_ok=True)
+    with pytest.raises(ConfigurationError, match=r"chat template|tokenizer"):
+        load_tokenizer(tmp_path)

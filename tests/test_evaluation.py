@@ -1,0 +1,223 @@
+"""its_graph.evaluation in the toy world, where accuracies are known in advance."""
+
+import asyncio
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from its_graph import Budget, SearchContext, create
+from its_graph.budget import Spend
+from its_graph.contracts import SampleRequest
+from its_graph.errors import ConfigurationError
+from its_graph.evaluation import Outcome, compare, evaluate, summarise
+from its_graph.seeds import derive_seed
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
+
+TERMS = 4
+
+
+def toy_problems(n: int) -> list[tuple[str, str]]:
+    """Sums of four numbers: three steps each."""
+    chance = random.Random(11)
+    sums = [[chance.randint(1, 9) for _ in range(TERMS)] for _ in range(n)]
+    return [(f"Add {', '.join(map(str, terms))}.", str(sum(terms))) for terms in sums]
+
+
+def outcome(index: int = 0, **changes: Any) -> Outcome:
+    fields: dict[str, Any] = {
+        "index": index,
+        "problem": "Add 1, 2.",
+        "expected": "3",
+        "answer": "3",
+        "right": True,
+        "candidates": 4,
+        "right_candidates": 1,
+        "finished": 4,
+        "right_finished": 1,
+        "spend": Spend(calls=4, prompt_tokens=8, generated_tokens=40, verifier_tokens=6, flops=100.0),
+        "seconds": 0.5,
+        "seed": 1,
+    }
+    return Outcome(**fields | changes)
+
+
+async def toy_outcomes(name: str, n_problems: int, **options: Any) -> list[Outcome]:
+    generator, verifier = ToyGenerator(0.3, parameters=10), ToyVerifier(parameters=3)
+    graph = create(name, generator, verifier, **options).compile()
+    return await evaluate(graph, toy_problems(n_problems), seed=7)
+
+
+async def test_a_single_sample_is_right_as_often_as_its_steps_are() -> None:
+    """Accuracy (1 - error) ** steps = .7 ** 3 = .343; 400 problems give a standard error of .024."""
+    row = summarise(await toy_outcomes("single", 400))
+    assert row.accuracy == pytest.approx(0.7**3, abs=3 * 0.024)
+    assert row.ci95.low < 0.7**3 < row.ci95.high
+    assert row.problems == 400
+    assert row.pass_at_n is None
+    assert row.random is None
+
+
+async def test_a_known_verifier_finds_what_the_oracle_finds() -> None:
+    """The toy verifier knows right from wrong, so best-of-8 fails only where all 8 samples do: 1 - .657 ** 8 = .965."""
+    outcomes = await toy_outcomes("best_of_n", 200, n=8)
+    row = summarise(outcomes)
+    assert row.pass_at_n is not None
+    assert row.pass_at_n == pytest.approx(1 - 0.657**8, abs=0.04)
+    assert row.accuracy <= row.pass_at_n
+    assert row.random == pytest.approx(0.7**3, abs=0.04)
+
+
+async def test_strategies_come_out_in_the_order_of_their_means() -> None:
+    rows = [
+        summarise(await toy_outcomes(name, 200, **options))
+        for name, options in (("single", {}), ("self_consistency", {"n": 16}), ("best_of_n", {"n": 16}))
+    ]
+    assert rows[0].accuracy < rows[1].accuracy < rows[2].accuracy
+
+
+async def test_costs_are_the_ledgers_means() -> None:
+    """A sample of 3 steps and a box has 16 words, its problem 5; the verifier reads both."""
+    row = summarise(await toy_outcomes("best_of_n", 5, n=1))
+    assert row.mean_calls == 2
+    assert (row.mean_prompt_tokens, row.mean_generated_tokens, row.mean_verifier_tokens) == (5, 16, 21)
+    assert row.mean_flops == 2 * 10 * (5 + 16) + 2 * 3 * 21
+    assert row.seconds > 0
+
+
+async def test_each_problem_has_its_own_seed_whatever_runs_beside_it() -> None:
+    problems = toy_problems(12)
+    graph = create("single", ToyGenerator(0.3)).compile()
+    alone = await evaluate(graph, problems, seed=3, concurrency=1)
+    together = await evaluate(graph, problems, seed=3, concurrency=12)
+    fewer = await evaluate(graph, problems[:5], seed=3)
+    assert [one.seed for one in alone] == [derive_seed(3, str(index)) for index in range(12)]
+    answers = [one.answer for one in alone]
+    assert [one.answer for one in together] == answers
+    assert [one.answer for one in fewer] == answers[:5]
+    assert [one.answer for one in await evaluate(graph, problems, seed=4)] != answers
+
+
+async def test_settings_reach_every_search() -> None:
+    graph = create("single", ToyGenerator(0.9)).compile()
+    greedy = await evaluate(graph, toy_problems(6), context=SearchContext(temperature=0))
+    assert summarise(greedy).accuracy == 1.0
+    starved = await evaluate(graph, toy_problems(6), context=SearchContext(budget=Budget(tokens=0)))
+    assert summarise(starved).accuracy == 0.0
+    assert summarise(starved).mean_calls == 0
+
+
+class Counting(ScriptedGenerator):
+    """Counts the calls under way."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda request: r"\boxed{1}")
+        self.now = self.most = 0
+
+    async def abatch_as_completed(self, inputs: Any, config: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.01)
+        self.now -= 1
+        for index, request in enumerate(inputs):
+            yield index, self.invoke(request)
+
+
+async def test_concurrency_is_reached_and_never_exceeded() -> None:
+    generator = Counting()
+    await evaluate(create("single", generator).compile(), [("one?", "1")] * 10, concurrency=3)
+    assert generator.most == 3
+
+
+async def test_a_failed_search_is_wrong_counted_and_paid_for() -> None:
+    def script(request: SampleRequest) -> str:
+        if "bad" in str(request.messages[-1]["content"]):
+            raise ValueError("no luck")
+        return r"\boxed{1}"
+
+    graph = create("self_consistency", ScriptedGenerator(script), n=3).compile()
+    good, bad = await evaluate(graph, [("good", "1"), ("bad", "1")])
+    assert good.right
+    assert not bad.right
+    assert bad.error is not None
+    assert "no luck" in bad.error
+    assert bad.spend.calls == 3
+    row = summarise([good, bad])
+    assert (row.accuracy, row.failed, row.pass_at_n, row.random) == (0.5, 1, 0.5, 0.5)
+
+
+async def test_other_errors_end_the_evaluation() -> None:
+    graph = create("single", ToyGenerator()).compile()
+    with pytest.raises(ValueError, match="empty"):
+        await evaluate(graph, [*toy_problems(3), (" ", "1")])
+
+
+async def test_known_outcomes_are_taken_over_and_not_run_again() -> None:
+    generator = ToyGenerator(0.3)
+    graph = create("single", generator).compile()
+    before = outcome(1, answer="from before")
+    heard: list[int] = []
+    result = await evaluate(graph, toy_problems(3), known={1: before}, on_result=lambda one: heard.append(one.index))
+    assert result[1] is before
+    assert sorted(heard) == [0, 2]
+    assert len(generator.requests) == 2
+
+
+async def test_a_cancelled_evaluation_has_reported_what_was_done() -> None:
+    heard: list[Outcome] = []
+
+    def stop_after_four(one: Outcome) -> None:
+        heard.append(one)
+        if len(heard) == 4:
+            task.cancel()
+
+    graph = create("single", ToyGenerator()).compile()
+    task = asyncio.create_task(evaluate(graph, toy_problems(200), on_result=stop_after_four, concurrency=2))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert 4 <= len(heard) < 10
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_equivalent_answers_are_right() -> None:
+    graph = create("single", ScriptedGenerator(lambda request: r"\boxed{\frac{1}{2}}")).compile()
+    (one,) = await evaluate(graph, [("A half?", "0.5")])
+    assert one.right
+
+
+async def test_a_concurrency_of_zero_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="Given: 0"):
+        await evaluate(create("single", ToyGenerator()).compile(), [], concurrency=0)
+
+
+def test_a_row_sums_up() -> None:
+    row = summarise([outcome(0), outcome(1, right=False, right_candidates=0, right_finished=0, seconds=1.5)])
+    assert (row.accuracy, row.pass_at_n, row.random, row.seconds) == (0.5, 0.5, 0.125, 1.0)
+    assert (row.mean_calls, row.mean_prompt_tokens, row.mean_generated_tokens) == (4, 8, 40)
+    assert (row.mean_verifier_tokens, row.mean_flops) == (6, 100.0)
+
+
+def test_the_random_choice_is_among_finished_candidates() -> None:
+    row = summarise([outcome(finished=2, right_finished=1), outcome(1, finished=0, right_finished=0)])
+    assert row.random == 0.25
+
+
+def test_no_outcomes_make_no_row() -> None:
+    with pytest.raises(ConfigurationError, match="at least one problem"):
+        summarise([])
+
+
+def test_strategies_are_compared_on_the_problems_that_both_have() -> None:
+    one = [outcome(index, right=True) for index in range(4)]
+    other = [outcome(index, right=index == 3) for index in range(2, 8)]
+    difference = compare(one, other)
+    assert difference is not None
+    assert difference.mean == 0.5
+    assert compare(one, other[2:]) is None
+
+
+def test_outcomes_survive_json() -> None:
+    one = outcome(error="none came")
+    assert Outcome.model_validate_json(one.model_dump_json()) == one
+    assert Counter(Outcome.model_validate_json(one.model_dump_json()).spend._asdict()) == Counter(one.spend._asdict())
