@@ -12,6 +12,8 @@ __all__ = ["extract_answer", "has_final_answer"]
 
 _REACH = 400
 """Characters looked at after a marker; keeps the search linear in the length of the text."""
+_LINE_WORDS = 3
+"""Words in the longest line after `A:` that is an answer and no sentence."""
 
 _BRACES = re.compile(r"\\(?:boxed|fbox)\s*(\{)|\\.|[{}]", re.DOTALL)
 _THINK = re.compile(r"<(/?)think(?:ing)?>")
@@ -106,9 +108,10 @@ def _after_marker(text: str, marker: re.Match[str]) -> str | None:
     """Return the answer that follows a marker, or None where what follows does not look like one."""
     rest = text[marker.end() : marker.end() + _REACH].lstrip(" \t*_:")
     if marker["hashes"] or marker["letter"]:
-        # "#### 1. Plan" is a heading.
         line = rest.split("\n", 1)[0].strip(" \t\r.")
-        return line if _NUMBER_LINE.fullmatch(line) else None
+        # "#### 1. Plan" is a heading, and "A: 21 trees stood there first" is how a solution begins.
+        is_short = bool(marker["letter"] and _MATH_START.match(line) and len(line.split()) <= _LINE_WORDS)
+        return line if is_short or _NUMBER_LINE.fullmatch(line) else None
     filler = _FILLER.match(rest)
     rest = rest[filler.end() :] if filler else rest
     formula = _MATH.match(rest)

@@ -32,6 +32,7 @@ _REWRITES = tuple(
         (r"(\\frac\{[^{}]*\})\s*(\d)", r"\1{\2}"),
         (r"\\sqrt\s*(\w)", r"\\sqrt{\1}"),
         (r"([_^])\s*\{(\w)\}", r"\1\2"),
+        (r"(?<=\d)_\{(\d+)\}", r"_\1"),
         (r"\\(?:mbox|textbf|textit|textrm|mathrm|mathbf|operatorname)(?=\s*\{)", r"\\text"),
         (r"\\leq?(?:slant)?(?![a-zA-Z])|≤", r"\\leq "),
         (r"\\geq?(?:slant)?(?![a-zA-Z])|≥", r"\\geq "),
@@ -63,7 +64,7 @@ _CHOICE = re.compile(r"\(?([A-J])\)?")
 _TEXT = re.compile(r"\\text ?\{([^{}]*)\}")
 _CONJUNCTION = re.compile(r",? (?:and|or) |,? ?\\text ?\{ ?(?:and|or) ?\} ?")
 _NUMBER = r"-?\d+(?:/\d+)?"
-_PLAIN = re.compile(rf"[(\[]?{_NUMBER}(?:, {_NUMBER})*[)\]]?|{_WORDS.pattern}|[A-J]")
+_PLAIN = re.compile(rf"[(\[]?{_NUMBER}(?:, {_NUMBER})*[)\]]?|{_WORDS.pattern}|[A-J]|\d+_\d+")
 
 
 def canonical(answer: str | None) -> str | None:
@@ -94,7 +95,8 @@ def without_percent(answer: str) -> str | None:
 def is_plain(form: str) -> bool:
     """Whether a normal form tells the whole truth, so that two different plain forms are different answers.
 
-    Plain are exact numbers, lists, tuples and intervals of them, words, and option letters.
+    Plain are exact numbers, lists, tuples and intervals of them, numerals with a base (`52_8`), words, and option
+    letters.
     """
     return len(form) <= _LONGEST and _PLAIN.fullmatch(form) is not None
 

@@ -20,7 +20,7 @@ __all__ = ["Judge", "canonical", "default_judge", "equivalent", "group"]
 
 _LOG = logging.getLogger(__name__)
 _LONGEST = 1000
-"""Characters; a longer answer is never given to math-verify."""
+"""Characters; longer answers are compared as text and not kept in caches."""
 
 
 class _Answer(NamedTuple):
@@ -28,7 +28,8 @@ class _Answer(NamedTuple):
     plain: bool
     percent: str | None
     """What a percentage reads as when its sign is dropped; None for all other answers."""
-    text: str
+    text: str | None
+    """What math-verify may read; None for an answer too long for it."""
 
 
 class Judge:
@@ -42,7 +43,7 @@ class Judge:
         self.timeouts = 0
         """Questions to math-verify that ran out of time."""
         self.errors = 0
-        """Questions to math-verify that failed, and answers too long to be given to it."""
+        """Questions to math-verify that failed otherwise."""
         self._count = threading.Lock()
         self._process = MathProcess(timeout_s=timeout_s) if find_spec("math_verify") else None
         # A hostile answer is found out once, by itself, not once for each answer it is compared with.
@@ -86,7 +87,7 @@ class Judge:
             return True
         if (a.percent is None) != (b.percent is None) and (a.percent == b.form or b.percent == a.form):
             return True
-        if (a.plain and b.plain) or self._process is None:
+        if (a.plain and b.plain) or a.text is None or b.text is None or self._process is None:
             return False
         return self._algebra(*sorted((a.text, b.text)))
 
@@ -94,8 +95,6 @@ class Judge:
         return self._harmless(first) and self._harmless(second) and self._ask({"verify": [first, second]}) is True
 
     def _probe(self, text: str) -> bool:
-        if len(text) > _LONGEST:
-            return self._failed("errors", f"{len(text)} characters, at most {_LONGEST} are read", text)
         return self._ask({"probe": text}) is not None
 
     def _ask(self, question: dict[str, Any]) -> bool | None:
@@ -104,22 +103,26 @@ class Judge:
         reply = self._process.ask(question)
         if "equal" in reply:
             return bool(reply["equal"])
-        self._failed("timeouts" if reply.get("timeout") else "errors", reply.get("error", "timeout"), question)
+        with self._count:
+            self.timeouts += "timeout" in reply
+            self.errors += "error" in reply
+        _LOG.warning("Answers taken as different, not compared: %s, %s", reply.get("error", "timeout"), question)
         return None
 
-    def _failed(self, counter: str, reason: str, subject: object) -> bool:
-        with self._count:
-            setattr(self, counter, getattr(self, counter) + 1)
-        _LOG.warning("Answers not compared, taken as different: %s (%.200s)", reason, subject)
-        return False
+
+def _read(answer: str | None) -> _Answer | None:
+    if answer is None:
+        return None
+    return _described(answer) if len(answer) <= _LONGEST else _described.__wrapped__(answer)
 
 
 @lru_cache(maxsize=16384)
-def _read(answer: str | None) -> _Answer | None:
+def _described(answer: str) -> _Answer | None:
     form = canonical(answer)
-    if form is None or answer is None:
+    if form is None:
         return None
-    return _Answer(form, is_plain(form), without_percent(answer), tidy(answer))
+    text = tidy(answer)
+    return _Answer(form, is_plain(form), without_percent(answer), text if len(text) <= _LONGEST else None)
 
 
 @cache

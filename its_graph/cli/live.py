@@ -19,7 +19,7 @@ from its_graph.tree import Finalist, Tree
 __all__ = ["SearchView"]
 
 _FRAME = 7
-"""Rows around the tree, budget gauges not counted: title, question, two blank ones, the spend, one spare, the cursor."""
+"""Rows around the tree, gauges not counted: title, question, two blank ones, costs, the cursor, a spare one."""
 _LIMITS: tuple[tuple[str, Callable[[Spend], float], Callable[[float], str]], ...] = (
     ("calls", lambda spend: spend.calls, count),
     ("generated_tokens", lambda spend: spend.generated_tokens, count),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from its_graph.cli.catalog import draw, list_strategies
-from its_graph.cli.failures import FAILED, INTERRUPTED, MISUSED, exit_code, tell
+from its_graph.cli.failures import INTERRUPTED, MISUSED, exit_code, tell
 from its_graph.cli.solve import solve
 from its_graph.errors import ItsGraphError
 

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from its_graph.budget import Spend
-from its_graph.cli.wording import one_line, readable, spend_text
+from its_graph.cli.wording import TIMES, counted, one_line, readable, spend_text
 
 __all__ = ["as_json", "print_report"]
 
@@ -41,7 +41,7 @@ def print_report(console: Console, result: Mapping[str, Any]) -> None:
             Panel(_solution(result), title="answer", title_align="left", border_style="green", expand=False)
         )
     else:
-        _lines(console, [*([readable(result["text"]).strip(), ""] if result["text"] else [])])
+        _lines(console, _plain_solution(result))
     _lines(console, _facts(result))
 
 
@@ -55,13 +55,17 @@ def _solution(result: Mapping[str, Any]) -> Text:
     return text
 
 
+def _plain_solution(result: Mapping[str, Any]) -> Iterator[str]:
+    if result["text"]:
+        yield readable(result["text"]).strip() + "\n"
+    yield f"answer    {'none' if result['answer'] is None else one_line(result['answer'])}"
+
+
 def _facts(result: Mapping[str, Any]) -> Iterator[str]:
-    answer = result["answer"]
-    yield f"answer    {'none' if answer is None else one_line(answer)}"
     if result["votes"]:
         tie = " (a tie: the first to appear won)" if result["tie"] else ""
         yield f"votes     {', '.join(map(_vote, result['votes'][:6]))}{tie}{_more(result['votes'][6:])}"
-    yield f"search    {result['strategy']}, seed {result['seed']}, {len(result['candidates'])} candidates"
+    yield f"search    {result['strategy']}, seed {result['seed']}, {counted(len(result['candidates']), 'candidate')}"
     yield f"stopped   {_STOPPED.get(result['stop_reason'], result['stop_reason'])}"
     yield f"spent     {spend_text(Spend(**result['spend']))}"
     for note in _notes(result):
@@ -70,7 +74,7 @@ def _facts(result: Mapping[str, Any]) -> Iterator[str]:
 
 def _vote(vote: Mapping[str, Any]) -> str:
     weight = "" if vote["weight"] == vote["count"] else f" (weight {vote['weight']:.2f})"
-    return f"{one_line(vote['answer'])} ×{vote['count']}{weight}"
+    return f"{one_line(vote['answer'])} {TIMES}{vote['count']}{weight}"
 
 
 def _more(rest: list[Any]) -> str:
@@ -80,17 +84,13 @@ def _more(rest: list[Any]) -> str:
 def _notes(result: Mapping[str, Any]) -> Iterator[str]:
     yield from result["notes"]
     if result["abstained"]:
-        yield f"{_candidates(result['abstained'])} did not vote (unfinished, or without an answer)."
+        yield f"{counted(result['abstained'], 'candidate')} did not vote (unfinished, or without an answer)."
     if result["truncated"]:
-        yield f"{_candidates(result['truncated'])} cut off by a length limit (--max-tokens, or the budget)."
+        yield f"{counted(result['truncated'], 'candidate')} cut off by a length limit (--max-tokens, or the budget)."
     if result["unscored"]:
-        yield f"{result['unscored']} scores are missing."
+        yield f"Without a score: {counted(result['unscored'], 'path')}."
     if result["failed"]:
-        yield f"{len(result['failed'])} samples failed. The first: {result['failed'][0]}"
-
-
-def _candidates(number: int) -> str:
-    return "1 candidate" if number == 1 else f"{number} candidates"
+        yield f"{counted(len(result['failed']), 'sample')} failed. The first: {result['failed'][0]}"
 
 
 def _lines(console: Console, lines: Any) -> None:

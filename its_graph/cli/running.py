@@ -18,7 +18,7 @@ from its_graph.nodes.choosing import ChoiceRule
 from its_graph.state import Charge, SearchState
 from its_graph.tree import Tree
 
-__all__ = ["result_of", "events_of_search"]
+__all__ = ["events_of_search", "result_of"]
 
 Event = Mapping[str, Any]
 

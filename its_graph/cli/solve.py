@@ -11,11 +11,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.live import Live
 
-from its_graph.budget import Budget
 from its_graph.cli.failures import INTERRUPTED
+from its_graph.cli.live import SearchView
 from its_graph.cli.models import models
 from its_graph.cli.report import as_json, print_report
-from its_graph.cli.live import SearchView
 from its_graph.cli.running import events_of_search, result_of
 from its_graph.cli.shape import Choose, Shape, StopEarly, check, choice_rule, factory_options
 from its_graph.context import SearchContext

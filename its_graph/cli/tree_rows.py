@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from rich.text import Text
 
 from its_graph.answers import extract_answer
-from its_graph.cli.wording import one_line, score_text
+from its_graph.cli.wording import TIMES, one_line, score_text
 from its_graph.tree import Tree
 
 __all__ = ["Role", "TreeRows"]
@@ -147,7 +147,7 @@ class TreeRows:
                 f"→ {one_line(extract_answer(self._tree.text(step)) or 'no answer')} ", style=style or "bold"
             )
         if copies > 1:
-            line.append(f"×{copies} ", style="cyan")
+            line.append(f"{TIMES}{copies} ", style="cyan")
         said = one_line(self._tree.steps[step]["text"])
         line.append(said, style="dim" if role in _DEAD or self._tree.finished(step) else style)
         if cut:

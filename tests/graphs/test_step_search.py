@@ -104,7 +104,8 @@ def test_the_draws_of_a_round_are_shared_by_the_paths_that_are_open() -> None:
     texts = iter(["a", "b", "c", "a", "a", "a", "a", "a"])
     generator = ScriptedGenerator(lambda request: f"{next(texts, request.seed)}\n\n")
     _, tree = run(create_beam_search(generator, ScriptedVerifier(lambda one: 0.5), n=8, width=4, max_steps=2))
-    second = Counter(step["parent"] for step in tree.steps.values() if step["parent"] is not None)
+    steps = [step for step in tree.steps.values() if step["finish"] == "stop_string"]
+    second = Counter(step["parent"] for step in steps if step["parent"] is not None)
     assert second == {"0": 3, "1": 3, "2": 2}
 
 

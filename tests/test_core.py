@@ -1,0 +1,136 @@
+"""The small parts of the core: records, seeds, budget, context, registry, packaging."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from setuptools import find_packages
+
+from its_graph import Budget, SearchContext, Spend, create, strategies
+from its_graph.budget import flops, total
+from its_graph.errors import ConfigurationError, MissingExtraError
+from its_graph.registry import STRATEGIES, register, strategy
+from its_graph.seeds import derive_seed
+from its_graph.state import write_once
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+ROOT = Path(__file__).parents[1]
+logs = st.lists(st.dictionaries(st.sampled_from("abcdef"), st.just({"text": "x"}), max_size=3), max_size=6)
+
+
+@given(first=logs, second=logs)
+def test_write_once_is_batching_invariant(first: list[Any], second: list[Any]) -> None:
+    """The law that DeltaChannel replays by: f(f(s, xs), ys) == f(s, xs + ys)."""
+    assert write_once(write_once({}, first), second) == write_once({}, first + second)
+
+
+def test_a_record_is_never_rewritten() -> None:
+    same = write_once({"1": {"text": "a"}}, [{"1": {"text": "a"}}])
+    assert same == {"1": {"text": "a"}}
+    with pytest.raises(ConfigurationError, match="Record '1' is already written"):
+        write_once(same, [{"1": {"text": "b"}}])
+
+
+def test_seeds_hang_on_search_and_record_only() -> None:
+    """Pinned: a changed derivation would silently change every seeded run of every user."""
+    assert derive_seed(7, "0") == derive_seed(7, "0") == 832369889
+    assert len({derive_seed(seed, str(key)) for seed in range(20) for key in range(200)}) == 4000
+    assert all(0 <= derive_seed(seed, "1") < 2**31 for seed in range(500))
+
+
+@pytest.mark.parametrize(
+    ("limit", "spend"),
+    [
+        ({"calls": 3}, Spend(calls=4)),
+        ({"generated_tokens": 3}, Spend(generated_tokens=4)),
+        ({"tokens": 3}, Spend(prompt_tokens=2, verifier_tokens=2)),
+        ({"tokens": 3}, Spend(prompt_tokens=2, generated_tokens=2)),
+        ({"seconds": 3}, Spend(seconds=3.1)),
+        ({"flops": 3}, Spend(flops=3.5)),
+    ],
+)
+def test_every_limit_counts(limit: dict[str, int], spend: Spend) -> None:
+    assert not Budget(**limit).allows(spend)
+    assert Budget(**limit).allows(Spend(calls=3))
+    assert Budget().allows(spend)
+
+
+def test_a_negative_limit_is_refused() -> None:
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
+        Budget(calls=-1)
+
+
+def test_flops_of_a_forward_pass() -> None:
+    """algorithms.md 0.4: P=7e9, T=1000 -> 1.4e13."""
+    assert flops(7_000_000_000, 1000) == 1.4e13
+
+
+def test_spends_add_up_field_by_field() -> None:
+    assert total([Spend(1, 2, 3, 4, 5, 0.5, 7.0)] * 2) == Spend(2, 4, 6, 8, 10, 1.0, 14.0)
+    assert Spend(prompt_tokens=1, cached_tokens=1, generated_tokens=2, verifier_tokens=4).tokens == 7
+
+
+def test_a_context_with_nonsense_is_refused_by_name() -> None:
+    graph = create("single", ToyGenerator()).compile()
+    with pytest.raises(ValueError, match="temperature"):
+        graph.invoke({"problem": "Add 1, 2."}, context={"temperature": -1})
+
+
+def test_a_system_prompt_is_put_before_the_conversation() -> None:
+    generator = ToyGenerator()
+    create("single", generator).compile().invoke({"problem": "Add 1, 2."}, context=SearchContext(system="Be brief."))
+    assert [message["role"] for message in generator.requests[0].messages] == ["system", "user"]
+
+
+def test_the_registry_knows_what_each_strategy_is_and_needs() -> None:
+    known = {one.name: one for one in strategies()}
+    assert list(known) == list(STRATEGIES)
+    assert all(one.summary.endswith(".") or ":" in one.summary for one in known.values())
+    assert not known["self_consistency"].needs_verifier
+    assert known["beam_search"].needs_verifier
+    assert known["beam_search"].options["width"] == 4
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: create("best_of_m", ToyGenerator()), "no strategy 'best_of_m'. Strategies: single, self_consistency"),
+        (lambda: create("best_of_n", ToyGenerator()), "best_of_n needs a verifier"),
+        (
+            lambda: create("dvts", ToyGenerator(), ToyVerifier(), beams=3),
+            "dvts has no option beams. Its options: n, width",
+        ),
+        (lambda: create("best_of_n", ToyGenerator(), ToyVerifier(), n=0), "at least one sample. Given: n=0"),
+        (lambda: create("self_consistency", ToyGenerator(), n=4, wave=-1), "wave=-1"),
+    ],
+)
+def test_a_wrong_wish_is_answered_with_what_there_is(call: Any, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        call()
+
+
+def test_a_strategy_of_ones_own_can_be_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("its_graph.registry.STRATEGIES", dict(STRATEGIES))
+    register("mine", "its_graph.graphs.single:create_single")
+    assert strategy("mine").summary == strategy("single").summary
+
+
+def test_a_missing_extra_names_the_command_that_installs_it() -> None:
+    assert "pip install 'its-graph[local]'" in str(MissingExtraError("torch", "local"))
+
+
+def test_importing_the_library_stays_light() -> None:
+    code = "import its_graph, its_graph.graphs, sys; print(*[m for m in ('torch', 'transformers', 'vllm') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == ""
+
+
+def test_every_subpackage_is_packaged() -> None:
+    """The list is explicit, so that tools follow the links; a forgotten folder would be missing from the wheel."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert sorted(listed) == sorted(find_packages(str(ROOT), include=["its_graph*"]))

@@ -1,0 +1,83 @@
+"""Figures that extraction and equivalence must reproduce on real texts: data.md 3.1 and 3.3.
+
+A figure of a recording tests our code, not a method.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from its_graph.answers import extract_answer
+from its_graph.equivalence import Judge, canonical
+
+Rows = list[dict[str, Any]]
+DataRows = Callable[[str], Rows]
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge()
+
+
+@pytest.fixture(scope="module")
+def recorded(data_rows: DataRows) -> list[tuple[str, list[str | None], list[dict[str, Any]]]]:
+    """For each problem its gold answer, the extracted answers and the recorded samples."""
+    gold = {row["id"]: row["answer"] for row in data_rows("gsm8k_test.jsonl")}
+    rows = data_rows("recorded_gsm8k_gpt3_solutions.jsonl")
+    return [(gold[row["id"]], [extract_answer(s["text"]) for s in row["samples"]], row["samples"]) for row in rows]
+
+
+def test_each_recorded_model(recorded: Any, judge: Judge) -> None:
+    """data.md 3.1: our verdict agrees with every flag of the file."""
+    right: Counter[str] = Counter()
+    for gold, answers, samples in recorded:
+        for answer, sample in zip(answers, samples, strict=True):
+            verdict = judge.equivalent(gold, answer)
+            assert verdict is sample["correct"], sample["text"]
+            right[sample["model"]] += verdict
+    assert right == {"6b_finetuning": 286, "6b_verification": 515, "175b_finetuning": 458, "175b_verification": 742}
+
+
+def test_texts_without_an_answer(recorded: Any) -> None:
+    """data.md 3.1: 11 of 5,276 texts have no answer line."""
+    missing = [
+        s["model"] for _, answers, samples in recorded for a, s in zip(answers, samples, strict=True) if a is None
+    ]
+    assert Counter(missing) == {"175b_finetuning": 5, "6b_finetuning": 4, "6b_verification": 1, "175b_verification": 1}
+
+
+def test_any_of_the_four(recorded: Any, judge: Judge) -> None:
+    """data.md 3.1: 887."""
+    assert sum(any(judge.equivalent(gold, answer) for answer in answers) for gold, answers, _ in recorded) == 887
+
+
+def test_majority_of_the_four(recorded: Any, judge: Judge) -> None:
+    """data.md 3.1: 584, ties to the lowest index, no answer does not vote."""
+    right = 0
+    for gold, answers, _ in recorded:
+        classes = judge.group(answers)
+        votes = Counter(number for number in classes if number is not None)
+        # Counter keeps first appearance among equals, which is the lowest index.
+        winner = votes.most_common(1)[0][0] if votes else None
+        right += winner is not None and judge.equivalent(gold, answers[classes.index(winner)])
+    assert right == 584
+
+
+def test_gsm8k_solutions_give_their_own_answers(data_rows: DataRows, judge: Judge) -> None:
+    """data.md 2: each solution ends with `#### answer`."""
+    rows = data_rows("gsm8k_test.jsonl")
+    assert all(judge.equivalent(row["answer"], extract_answer(row["solution"])) for row in rows)
+
+
+def test_math500_solutions_give_their_own_answers(data_rows: DataRows, judge: Judge) -> None:
+    """data.md 3.3: 500 of 500, without exception and without math-verify."""
+    rows = data_rows("math500.jsonl")
+    assert [row["id"] for row in rows if not judge.equivalent(row["answer"], extract_answer(row["solution"]))] == []
+
+
+def test_math500_answers_have_normal_forms_that_stay(data_rows: DataRows) -> None:
+    forms = [canonical(row["answer"]) for row in data_rows("math500.jsonl")]
+    assert None not in forms
+    assert [canonical(form) for form in forms] == forms
