@@ -27,11 +27,24 @@ def step_search(
     *,
     n: int,
     width: int,
-    max_steps: int,
-    lookahead_steps: int,
-    choose: ChoiceRule | None,
+    max_steps: int = 40,
+    lookahead_steps: int = 0,
+    choose: ChoiceRule | None = None,
 ) -> SearchGraph:
-    """Return the graph of a step search whose rounds draw `n` steps, keep `width` paths by `keep` and `share` the next draws among them."""
+    """Return the graph of a step search.
+
+    Args:
+        strategy: its name, as it stands in results.
+        generator: where steps come from; it must continue a prefix.
+        verifier: a process reward model.
+        keep: names the paths to go on with.
+        share: says how many continuations each of them gets.
+        n: steps drawn in the first round.
+        width: paths that `keep` keeps at most.
+        max_steps: the longest path.
+        lookahead_steps: steps rolled out greedily before a path is judged.
+        choose: how the winner is found among the finished; a weighted vote by default.
+    """
     _check(strategy, n, width, max_steps, lookahead_steps)
     graph = search_graph(strategy)
     graph.add_node("expand", expand(generator, n=n, share=share, judged_by=verifier))

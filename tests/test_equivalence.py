@@ -1,6 +1,7 @@
 """Normal forms, equivalence and classes: algorithms.md 0.3 and 1.3, data.md 2.2 and 4.1."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -59,7 +60,7 @@ def cheap_judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
         ("5.", "5"),
         ("5.0", "5"),
         ("+5", "5"),
-        ("−5", "-5"),
+        ("\u22125", "-5"),
         ("- 5", "-5"),
         ("007", "7"),
         ("1/0", "1/0"),
@@ -128,6 +129,7 @@ def test_no_answer_has_no_form(answer: str | None) -> None:
         ("58,500", "58, 500", "(58,500)", "[58,500)"),
         ("(2,12)", "[2,12]", "(2,12]", "(12,2)"),
         ("5 AM", "5 PM", "5"),
+        ("52_8", "52_9", "52"),
         ("5 million", "5만", "5"),
         ("2xy", "2"),
         ("2 sin x", "2"),
@@ -147,13 +149,8 @@ def test_the_matrix_keeps_its_rows() -> None:
     assert canonical(r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}") == r"\begin{pmatrix}1\\2\end{pmatrix}"
 
 
-PIECES = st.sampled_from(
-    [
-        *r"\frac|\text{|\text{ or }|{|}|(|)|[|]|\{|\}|,|, |%|\%|$|\$|\!|\left|^\circ|\boxed{|=|x|AB|no| cm| and |개|1|23|,000|/|.|-| ".split(
-            "|"
-        )
-    ]
-)
+LATEX = (r"\frac", r"\text{", r"\text{ or }", r"\{", r"\}", r"\%", r"\!", r"\left", r"^\circ", r"\boxed{")
+PIECES = st.sampled_from([*LATEX, *"{}()[],%$=x1/.-", ", ", "AB", "no", " cm", " and ", "개", "23", ",000", " "])
 
 
 @given(st.lists(PIECES, max_size=12).map("".join))
@@ -202,22 +199,8 @@ def test_plain_answers_never_start_the_process(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(MathProcess, "ask", refuse)
     monkeypatch.setattr(equivalence, "find_spec", lambda name: True)
-    plain = [
-        "5",
-        "6",
-        "1/2",
-        "0.51",
-        "58,500",
-        "3, 5",
-        "(1,2)",
-        "[1,2)",
-        "Evelyn",
-        "Monday",
-        "(C)",
-        "D",
-        "40%",
-        "18 cm",
-    ]
+    numbers = ["5", "6", "1/2", "0.51", "58,500", "40%", "18 cm", "52_8", "52_{12}"]
+    plain = [*numbers, "3, 5", "(1,2)", "[1,2)", "Evelyn", "Monday", "(C)", "D"]
     assert Judge().group(plain) == list(range(len(plain)))
     assert Judge().equivalent("2x", "2 x")
 
@@ -244,7 +227,6 @@ def test_without_math_verify_the_cheap_tiers_decide(cheap_judge: Judge) -> None:
         ("[0,1)", "(0,1)", False),
         ("2x", "x", False),
         (r"\begin{bad 1, 2, 5", "5", False),
-        ("52_8", "52", False),
     ],
 )
 def test_math_verify_decides_the_rest(judge: Judge, a: str, b: str, same: bool) -> None:
@@ -290,7 +272,8 @@ def test_long_answers_are_compared_as_text_only() -> None:
     assert not judge.equivalent(long + "1", "x")
     assert not judge.equivalent("1" * 100_000, "1" * 99_999 + "2")
     assert time.monotonic() - start < 5
-    assert (judge.timeouts, judge.errors) == (0, 3)
+    assert judge._process is not None
+    assert judge._process._process is None
 
 
 @pytest.mark.parametrize(
@@ -305,17 +288,17 @@ def test_normal_forms_take_linear_time(piece: str) -> None:
 
 @needs_math_verify
 def test_a_process_that_hangs_is_killed_and_replaced() -> None:
-    process = MathProcess(timeout_s=1.5)  # the alarm inside is 1 s, but three steps of 1 s exceed the limit
+    process = MathProcess(timeout_s=1.5)
     try:
-        assert process.ask({"verify": ["x", "x+0"]}) == {"equal": True}
+        assert process.ask({"verify": ["x+1", "1+x"]}) == {"equal": True}
         first = process._process
         assert first is not None
-        first.send_signal(19)  # SIGSTOP: no alarm helps now
+        first.send_signal(signal.SIGSTOP)  # the alarm inside cannot help now
         start = time.monotonic()
         assert process.ask({"verify": ["x", "y"]}) == {"timeout": True}
         assert time.monotonic() - start < 10
         assert first.returncode is not None
-        assert process.ask({"verify": ["x", "x+0"]}) == {"equal": True}
+        assert process.ask({"verify": ["x+1", "1+x"]}) == {"equal": True}
     finally:
         process.close()
 

@@ -136,27 +136,8 @@ def test_the_problem_is_no_part_of_the_steps() -> None:
     assert split_steps("Problem: is what we call x.\n\nb") == ["Problem: is what we call x.\n\n", "b"]
 
 
-PIECES = st.sampled_from(
-    [
-        *"1단계: |[단계 2]|```|~~~|$$|\\[|\\]|<step>|</step>".split("|"),
-        "a",
-        ";",
-        "\n",
-        "\n\n",
-        " ",
-        "\t",
-        "\r\n",
-        "\\",
-        "$",
-        "## ",
-        "**",
-        "Step 1: ",
-        "Step 2: ",
-        "1. ",
-        "2. ",
-        "3) ",
-    ]
-)
+LABELS = ("Step 1: ", "Step 2: ", "1단계: ", "[단계 2]", "1. ", "2. ", "3) ", "## ", "**", "<step>", "</step>")
+PIECES = st.sampled_from([*LABELS, *"a; \n\t$\\", "\n\n", "\r\n", "```", "~~~", "$$", "\\[", "\\]"])
 
 
 @given(

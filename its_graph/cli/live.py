@@ -12,7 +12,7 @@ from rich.text import Text
 from its_graph.budget import Spend
 from its_graph.canonical import canonical
 from its_graph.cli.tree_rows import TreeRows
-from its_graph.cli.wording import compute, count, one_line, score_style, seconds_text
+from its_graph.cli.wording import compute, count, counted, one_line, score_style, seconds_text
 from its_graph.events import rebuild
 from its_graph.tree import Finalist, Tree
 
@@ -78,7 +78,7 @@ class SearchView:
         parts = [
             seconds_text(seconds),
             f"{count(speed)} tokens/s",
-            f"{count(spend.calls)} calls",
+            counted(spend.calls, "call"),
             f"{count(spend.tokens)} tokens, {count(spend.generated_tokens)} of them generated",
         ]
         return Text(" · ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")

@@ -67,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _usage(error: Any) -> str:
     command = error.ctx.command_path if error.ctx else "its-graph"
-    return f"{error.format_message()} See: {command} --help"
+    return f"{error.format_message().rstrip('.')}. See: {command} --help"
 
 
 def main() -> None:

@@ -10,8 +10,10 @@ from rich.text import Text
 from its_graph.budget import Spend
 
 __all__ = [
+    "TIMES",
     "compute",
     "count",
+    "counted",
     "one_line",
     "readable",
     "score_style",
@@ -20,6 +22,7 @@ __all__ = [
     "spend_text",
 ]
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 
 
@@ -55,6 +58,11 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: 1 call, 1,200 calls."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def compute(flops: float) -> str:
     """Return FLOPs with a decimal prefix and three digits: 1.24 TFLOP."""
     power = 0
@@ -75,7 +83,7 @@ def spend_text(spend: Spend) -> str:
     """Return everything spent, on one line."""
     cached = f" ({count(spend.cached_tokens)} cached)" if spend.cached_tokens else ""
     parts = [
-        f"{count(spend.calls)} calls",
+        counted(spend.calls, "call"),
         f"{count(spend.prompt_tokens)} prompt{cached} + {count(spend.generated_tokens)} generated"
         f" + {count(spend.verifier_tokens)} verifier tokens",
     ]

@@ -1,0 +1,25 @@
+"""Stop a search between two steps, in one process, and finish it in another: same tree, same answer, same budget."""
+
+import tempfile
+from pathlib import Path
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from its_graph import SearchContext
+from its_graph.graphs import create_dvts
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+search = create_dvts(ToyGenerator(0.3), ToyVerifier(), n=8, width=2)
+question = {"problem": "Add 3, 5, 4, 7, 2."}
+thread = {"configurable": {"thread_id": "1"}}
+
+with tempfile.TemporaryDirectory() as folder, SqliteSaver.from_conn_string(str(Path(folder, "s.sqlite"))) as saver:
+    graph = search.compile(checkpointer=saver)
+    graph.invoke(question, thread, context=SearchContext(seed=7), interrupt_after=["select"])
+    print("stopped before:", graph.get_state(thread).next[0])
+
+    resumed = search.compile(checkpointer=saver).invoke(None, thread)["result"]
+
+whole = search.compile().invoke(question, context=SearchContext(seed=7))["result"]
+print("answer:", resumed["answer"])
+print("as if never stopped:", resumed["candidates"] == whole["candidates"])

@@ -1,0 +1,216 @@
+"""The gate: what the models must show on fresh problems before they may ship, and the honest figures beside it.
+
+All differences are paired by problem with 95 % bootstrap intervals. AUC plays no part here: only selection counts.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from its_graph.answers import extract_answer
+from its_graph.context import SearchContext
+from its_graph.contracts import Candidate, Generator, SampleRequest, Verifier
+from its_graph.embedded.dataset import user_message
+from its_graph.embedded.selection import (
+    Pool,
+    best_of_n,
+    majority,
+    oracle,
+    paired,
+    random_score,
+    single,
+    weighted_vote,
+)
+from its_graph.embedded.world import Problem, problems
+from its_graph.graphs.beam_search import create_beam_search
+from its_graph.graphs.dvts import create_dvts
+from its_graph.seeds import derive_seed
+from its_graph.steps import split_steps
+
+__all__ = ["GatePlan", "GateReport", "gate"]
+
+
+@dataclass(frozen=True)
+class GatePlan:
+    """The size of the examination."""
+
+    problems: int = 250
+    samples: int = 32
+    """Solutions sampled per problem; the rules look at the first 16, larger pools serve the equal-token line."""
+    n: int = 16
+    temperature: float = 0.8
+    seed: int = 7
+    """Stream of test problems."""
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """The printed lines and what was required."""
+
+    lines: tuple[str, ...]
+    checks: dict[str, bool]
+    figures: dict[str, float]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every requirement holds."""
+        return all(self.checks.values())
+
+    def __str__(self) -> str:
+        verdicts = (f"{'pass' if held else 'FAIL'}  {name}" for name, held in self.checks.items())
+        return "\n".join([*self.lines, "", *verdicts])
+
+
+class _Lines:
+    """Collects the figures with their lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.figures: dict[str, float] = {}
+
+    def add(self, name: str, first: Sequence[float], second: Sequence[float] | None = None) -> float:
+        interval = paired(first, second)
+        self.lines.append(f"{name:<52} {interval}")
+        self.figures[name] = round(interval.mean, 2)
+        return interval.mean
+
+
+def gate(
+    generator: Generator,
+    verifier: Verifier,
+    plan: GatePlan,
+    *,
+    others: Mapping[str, Verifier],
+    verifier_alone: Generator,
+    report: Callable[[str], None],
+) -> GateReport:
+    """Examine the models on fresh test problems.
+
+    Args:
+        generator: the embedded generator.
+        verifier: the shipped verifier.
+        plan: how many problems and samples.
+        others: verifiers printed beside the shipped one, by name.
+        verifier_alone: the verifier's language model as a generator: its own greedy answers bound what verifying
+            with it is worth.
+        report: called when a stage is done.
+    """
+    exam = list(problems(plan.problems, seed=plan.seed, split="test"))
+    out = _Lines()
+    pools = sample_pools(generator, exam, plan)
+    report(f"sampled {plan.samples} solutions for each of {len(exam)} problems")
+    wide, small = pools, [pool.first(plan.n) for pool in pools]
+    votes = [majority(pool) for pool in small]
+    alone = out.add("single", [single(pool) for pool in wide])
+    vote = out.add(f"majority@{plan.n}", votes)
+    out.add("generator greedy", _greedy(generator, exam))
+    found = out.add(f"pass@{plan.n} (oracle)", [oracle(pool) for pool in small])
+    out.add(f"random score, best-of-{plan.n}", [random_score(pool) for pool in small])
+    checks = {"single < majority": alone < vote, f"pass@{plan.n} >= 85": found >= 85}
+    for name, judge in {"shipped": verifier, **others}.items():
+        scores = score_pools(judge, exam, wide)
+        gain, best = _selection_lines(out, name, small, scores, votes, plan.n)
+        report(f"scored with {name}")
+        if judge is verifier:
+            checks |= {"weighted vote >= majority + 5": gain >= 5, "best-of-N > majority": best > 0}
+            checks["DVTS or beam >= best-of-N at equal tokens"] = _search_lines(
+                out, generator, verifier, exam, wide, scores, plan
+            )
+            report("searched with DVTS and beam")
+    out.add("verifier's own greedy answer", _greedy(verifier_alone, exam))
+    return GateReport(tuple(out.lines), checks, out.figures)
+
+
+def sample_pools(generator: Generator, exam: Sequence[Problem], plan: GatePlan) -> list[Pool]:
+    """Sample every problem; a cut solution has no answer."""
+    replies = generator.batch(
+        [
+            SampleRequest(
+                messages=user_message(item),
+                n=plan.samples,
+                temperature=plan.temperature,
+                max_tokens=generator.max_tokens,
+                seed=derive_seed(plan.seed, f"exam {place}"),
+            )
+            for place, item in enumerate(exam)
+        ]
+    )
+    return [
+        Pool(
+            item.answer,
+            tuple(sample.text for sample in samples),
+            tuple(extract_answer(sample.text) if sample.finish_reason == "end" else None for sample in samples),
+            tuple(sample.generated_tokens for sample in samples),
+        )
+        for item, samples in zip(exam, replies, strict=True)
+    ]
+
+
+def score_pools(verifier: Verifier, exam: Sequence[Problem], pools: Sequence[Pool]) -> list[list[float]]:
+    """Return the verifier's value of every sample; 0 where it has none."""
+    candidates = [
+        Candidate(messages=user_message(item), steps=tuple(split_steps(text)), finished=True)
+        for item, pool in zip(exam, pools, strict=True)
+        for text in pool.texts
+    ]
+    values = iter(verdict.value or 0.0 for verdict in verifier.batch(candidates))
+    return [[next(values) for _ in pool.texts] for pool in pools]
+
+
+def _selection_lines(
+    out: _Lines,
+    name: str,
+    pools: Sequence[Pool],
+    scores: Sequence[Sequence[float]],
+    votes: Sequence[float],
+    n: int,
+) -> tuple[float, float]:
+    """Add the lines of one verifier and return what weighted vote and argmax gain over majority."""
+    weighted = [weighted_vote(pool, row[:n]) for pool, row in zip(pools, scores, strict=True)]
+    best = [best_of_n(pool, row[:n]) for pool, row in zip(pools, scores, strict=True)]
+    out.add(f"{name}: weighted vote@{n}", weighted)
+    out.add(f"{name}: best-of-{n}", best)
+    gain = out.add(f"{name}: weighted vote - majority", weighted, votes)
+    return gain, out.add(f"{name}: best-of-{n} - majority", best, votes)
+
+
+def _search_lines(
+    out: _Lines,
+    generator: Generator,
+    verifier: Verifier,
+    exam: Sequence[Problem],
+    pools: Sequence[Pool],
+    scores: Sequence[Sequence[float]],
+    plan: GatePlan,
+) -> bool:
+    """Compare the library's own step searches with best-of-N at equal generated tokens, all by weighted vote."""
+    held = False
+    per_sample = sum(sum(pool.tokens) for pool in pools) / sum(len(pool.tokens) for pool in pools)
+    for name, create in {"dvts": create_dvts, "beam_search": create_beam_search}.items():
+        graph = create(generator, verifier, n=plan.n, width=max(1, plan.n // 4)).compile()
+        replies: list[dict[str, Any]] = graph.batch(
+            [{"problem": item.text} for item in exam],
+            config={"max_concurrency": 32},
+            context=SearchContext(seed=plan.seed, temperature=plan.temperature),
+        )
+        right = [float(reply["answer"] == item.answer) for reply, item in zip(replies, exam, strict=True)]
+        tokens = sum(reply["result"]["spend"]["generated_tokens"] for reply in replies) / len(replies)
+        n = max(1, min(plan.samples, round(tokens / per_sample)))
+        equal = [
+            weighted_vote(pool.first(n), row[:n]) for pool, row in zip(pools, scores, strict=True)
+        ]
+        out.add(f"shipped: {name} {plan.n}/4, {tokens:.0f} tokens", right)
+        out.add(f"shipped: weighted vote@{n}, {n * per_sample:.0f} tokens", equal)
+        held |= out.add(f"shipped: {name} - weighted vote@{n}", right, equal) >= 0
+    return held
+
+
+def _greedy(generator: Generator, exam: Sequence[Problem]) -> list[float]:
+    requests = [
+        SampleRequest(messages=user_message(item), temperature=0, max_tokens=generator.max_tokens, seed=0)
+        for item in exam
+    ]
+    replies = generator.batch(requests)
+    return [
+        float(extract_answer(samples[0].text) == item.answer) for samples, item in zip(replies, exam, strict=True)
+    ]
