@@ -78,8 +78,7 @@ def _after_thinking(text: str) -> str | None:
     start, open_block = 0, False
     for tag in _THINK.finditer(text):
         if tag[1]:
-            # A closing tag without an opening one ends a block that the prompt opened.
-            kept = kept if open_block else []
+            # Without an opening tag, this one ends a block that the prompt opened: nothing before it is kept.
             open_block = False
         elif not open_block:
             kept.append(text[start : tag.start()])

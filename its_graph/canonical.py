@@ -13,6 +13,7 @@ __all__ = ["canonical", "is_plain", "tidy", "without_percent"]
 
 _LONGEST = 400
 """Longer answers are compared as text: exact arithmetic on them is a way to stall a search."""
+_PASSES = 5
 _DEEPEST = 3
 """Brackets inside brackets beyond this depth stay as written."""
 
@@ -69,8 +70,13 @@ _PLAIN = re.compile(rf"[(\[]?{_NUMBER}(?:, {_NUMBER})*[)\]]?|{_WORDS.pattern}|[A
 
 def canonical(answer: str | None) -> str | None:
     """Return the normal form of an answer; None for no answer or an empty one. Idempotent."""
-    text = "" if answer is None else tidy(answer)
-    return _form(text) or None
+    form, previous = answer or "", None
+    # Broken LaTeX can need another pass: removing one thing uncovers the next.
+    for _ in range(_PASSES):
+        form, previous = _form(tidy(form)), form
+        if form == previous:
+            break
+    return form or None
 
 
 def tidy(answer: str) -> str:

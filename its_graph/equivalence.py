@@ -71,8 +71,8 @@ class Judge:
         for new, answer in enumerate(distinct):
             for old in range(new):
                 if roots[old] != roots[new] and self._same(distinct[old], answer):
-                    joined = {roots[old], roots[new]}
-                    roots = [min(joined) if root in joined else root for root in roots]
+                    joined = roots[new]
+                    roots = [roots[old] if root == joined else root for root in roots]
         numbers = {root: number for number, root in enumerate(dict.fromkeys(roots))}
         classes = {answer: numbers[root] for answer, root in zip(distinct, roots, strict=True)}
         return [None if answer is None else classes[answer] for answer in read]

@@ -21,7 +21,7 @@ _BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorErr
 
 
 def load_model(model_class: Any, folder: str | Path, *, dtype: torch.dtype | str) -> Any:
-    """Return `model_class` with every weight read from the safetensors of `folder`, in eval mode.
+    """Return `model_class` with every weight read from the safetensors of `folder`.
 
     Raises:
         ConfigurationError: the files cannot be read, or a weight of the model is missing or has another shape
@@ -39,7 +39,7 @@ def load_model(model_class: Any, folder: str | Path, *, dtype: torch.dtype | str
             f"The weights in {folder} do not fill {model_class.__name__}: {absent[:5]} are missing or have "
             "another shape. Check that the folder holds a model of this family."
         )
-    return model.eval()
+    return model
 
 
 def load_tokenizer(folder: str | Path) -> Any:

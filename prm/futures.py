@@ -1,4 +1,4 @@
-"""One `submit`, six ways to call it: invoke, batch, batch_as_completed and their async forms."""
+"""One `submit` that gives futures, and all ways to call a verifier."""
 
 import asyncio
 from abc import abstractmethod
@@ -9,11 +9,12 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from its_graph.contracts import Candidate, Verdict, Verifier
+from its_graph.generators.as_completed import AsCompleted
 
 __all__ = ["FutureVerifier"]
 
 
-class FutureVerifier(Verifier):
+class FutureVerifier(AsCompleted[Candidate, Verdict], Verifier):
     """A verifier that answers through futures, however it is asked.
 
     `max_concurrency` of a config has no meaning here: merging calls is the backend's business.
@@ -22,39 +23,6 @@ class FutureVerifier(Verifier):
     @abstractmethod
     def submit(self, candidates: Sequence[Candidate]) -> list[Future[Verdict]]:
         """Start judging; one future per candidate, in order. A candidate that cannot be judged fails alone."""
-
-    def invoke(self, input: Candidate, config: RunnableConfig | None = None, **kwargs: Any) -> Verdict:
-        """Return the verdict on one candidate."""
-        return self.submit([input])[0].result()
-
-    async def ainvoke(self, input: Candidate, config: RunnableConfig | None = None, **kwargs: Any) -> Verdict:
-        """Return the verdict on one candidate."""
-        return await asyncio.wrap_future(self.submit([input])[0])
-
-    def batch(
-        self,
-        inputs: list[Candidate],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[Any]:
-        """Return the verdicts in order; a failure raises, or takes its place in the list."""
-        outcomes = dict(self.batch_as_completed(inputs, config, return_exceptions=return_exceptions))
-        return [outcomes[position] for position in range(len(inputs))]
-
-    async def abatch(
-        self,
-        inputs: list[Candidate],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[Any]:
-        """Return the verdicts in order; a failure raises, or takes its place in the list."""
-        replies = self.abatch_as_completed(inputs, config, return_exceptions=return_exceptions)
-        outcomes = {position: outcome async for position, outcome in replies}
-        return [outcomes[position] for position in range(len(inputs))]
 
     def batch_as_completed(
         self,

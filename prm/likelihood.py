@@ -145,9 +145,7 @@ class ImplicitScorer(TokenScorer):
 
     def token_values(self, batch: StepBatch, first: int) -> Tensor:
         """Return log p_model(token) - log p_reference(token)."""
-        with torch.no_grad():
-            expected = _log_likelihood(self.reference, batch, first)
-        return _log_likelihood(self.model, batch, first) - expected
+        return _log_likelihood(self.model, batch, first) - _log_likelihood(self.reference, batch, first)
 
     def step_logits(self, batch: StepBatch) -> Tensor:
         """Return beta * (reduction over the step's tokens), [B, S] float32."""

@@ -90,6 +90,11 @@ def test_nothing_is_cut_inside_code_or_display_math(block: str) -> None:
     assert split_steps(block) == [block]
 
 
+def test_a_step_may_begin_where_display_math_ends() -> None:
+    assert split_steps("<step>$$a$$<step>$$b$$") == ["<step>$$a$$", "<step>$$b$$"]
+    assert split_steps("<step>$$a<step>b$$<step>") == ["<step>$$a<step>b$$", "<step>"]
+
+
 def test_an_open_fence_protects_the_rest_and_open_math_does_not() -> None:
     assert split_steps("a\n\n```\nx\n\ny") == ["a\n\n", "```\nx\n\ny"]
     assert split_steps("a\n\n$$x\n\ny") == ["a\n\n", "$$x\n\n", "y"]

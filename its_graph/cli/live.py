@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from its_graph.budget import Spend
-from its_graph.canonical import canonical
+from its_graph.cli.sample_table import sample_table
 from its_graph.cli.tree_rows import TreeRows
-from its_graph.cli.wording import compute, count, counted, one_line, score_style, seconds_text
+from its_graph.cli.wording import compute, count, counted, one_line, seconds_text
 from its_graph.events import rebuild
-from its_graph.tree import Finalist, Tree
+from its_graph.tree import Tree
 
 __all__ = ["SearchView"]
 
@@ -60,15 +60,15 @@ class SearchView:
         state = rebuild(self.events)
         tree = Tree.of(state)
         result: Mapping[str, Any] | None = state.get("result")
-        gauges = _gauges(tree, _seen(tree, self.seconds))
-        height = max(3, console.height - _FRAME - len(gauges))
+        gauges = _gauges(tree, _seen(tree, self.seconds), options.max_width)
+        height = max(3, console.height - _FRAME - gauges.row_count)
         yield Group(
-            _title(tree, "searching" if self._ended is None else "interrupted"),
+            _title(tree, result, "searching" if self._ended is None else "interrupted"),
             Text(one_line(_asked(tree)), no_wrap=True, overflow="ellipsis", style="italic"),
             Text(),
-            _body(tree, result, options.max_width, height, over=self._ended is not None),
+            _body(tree, result, options.max_width, height),
             Text(),
-            *gauges,
+            *([gauges] if gauges.row_count else []),
             self._costs(tree),
         )
 
@@ -84,26 +84,26 @@ class SearchView:
         return Text(" · ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")
 
 
-def _title(tree: Tree, without_reason: str) -> Text:
-    state = f"stopped: {tree.stop_reason}" if tree.stop_reason else without_reason
+def _title(tree: Tree, result: Mapping[str, Any] | None, unanswered: str) -> Text:
+    reason = result["stop_reason"] if result else tree.stop_reason
+    state = f"stopped: {reason}" if reason else unanswered
     seed = "" if tree.settings.seed is None else f" · seed {tree.settings.seed}"
-    return Text.assemble((tree.strategy or "search", "bold cyan"), (f"{seed} · {state}", "dim"))
+    parts = ((tree.strategy or "search", "bold cyan"), (f"{seed} · {state}", "dim"))
+    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
 
 
 def _asked(tree: Tree) -> str:
     return str(tree.question[-1]["content"]) if tree.question else ""
 
 
-def _body(
-    tree: Tree, result: Mapping[str, Any] | None, width: int, height: int, *, over: bool
-) -> RenderableType:
+def _body(tree: Tree, result: Mapping[str, Any] | None, width: int, height: int) -> RenderableType:
     if not tree.steps:
         return Text(
             "no sample yet" + (f", {len(tree.failures)} failed" if tree.failures else ""), style="dim"
         )
     if all(step["parent"] is None and step["finish"] != "stop_string" for step in tree.steps.values()):
-        return _samples(tree, result, height)
-    rows = TreeRows(tree, winner=_winner(tree, result), over=over or result is not None).fit(width, height)
+        return sample_table(tree.finalists, result["answer"] if result else None, width=width, height=height)
+    rows = TreeRows(tree, winner=_winner(tree, result), over=result is not None).fit(width, height)
     for row in rows:
         row.no_wrap, row.overflow = True, "ellipsis"
     return Group(*rows)
@@ -115,72 +115,23 @@ def _winner(tree: Tree, result: Mapping[str, Any] | None) -> str | None:
     return next((one.id for one in tree.finalists if one.text == result["text"]), None)
 
 
-def _samples(tree: Tree, result: Mapping[str, Any] | None, height: int) -> Table:
-    """Whole solutions by their answer, most frequent first; equal by writing, as the vote itself waits for the end."""
-    groups: dict[str | None, list[Finalist]] = {}
-    for one in tree.finalists:
-        groups.setdefault(canonical(one.answer) if one.finished else None, []).append(one)
-    ranked = sorted(groups.items(), key=lambda item: (item[0] is None, -len(item[1])))
-    most = max(len(members) for members in groups.values())
-    winning = canonical(result["answer"]) if result else None
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False, expand=True)
-    for name, options in _COLUMNS.items():
-        table.add_column(name, no_wrap=True, **options)
-    room = height - 1 if len(ranked) <= height - 1 else height - 2
-    for answer, members in ranked[:room]:
-        table.add_row(*_sample_row(answer, members, most, won=answer is not None and answer == winning))
-    if len(ranked) > room:
-        table.add_row("", Text(f"… {len(ranked) - room} more", style="dim"))
-    return table
-
-
-_COLUMNS: dict[str, dict[str, Any]] = {
-    "": {"width": 1},
-    "answer": {"overflow": "ellipsis", "min_width": 6, "max_width": 24},
-    "count": {"justify": "right"},
-    "share": {"width": 12},
-    "best": {"justify": "right"},
-    "mean": {"justify": "right"},
-    "solution": {"overflow": "ellipsis", "ratio": 1},
-}
-
-
-def _sample_row(answer: str | None, members: list[Finalist], most: int, *, won: bool) -> list[RenderableType]:
-    scores = [one.score for one in members if one.score is not None]
-    best = max(members, key=lambda one: -1.0 if one.score is None else one.score)
-    mean = sum(scores) / len(scores) if scores else None
-    style = "bold green" if won else "dim" if answer is None else "bold"
-    bar = "█" * max(1, round(12 * len(members) / most))
-    return [
-        Text("★" if won else "", style="bold green"),
-        Text("none" if answer is None else one_line(best.answer or answer), style=style),
-        Text(str(len(members))),
-        Text(bar, style="green" if won else "dim" if answer is None else "cyan"),
-        _score(max(scores, default=None)),
-        _score(mean),
-        Text(one_line(best.text), style="dim"),
-    ]
-
-
-def _score(score: float | None) -> Text:
-    return Text("" if score is None else f"{score:.2f}", style=score_style(score))
-
-
-def _gauges(tree: Tree, spend: Spend) -> list[RenderableType]:
+def _gauges(tree: Tree, spend: Spend, width: int) -> Table:
     """One bar for each limit of the budget."""
-    budget = tree.settings.budget
-    rows: list[RenderableType] = []
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(3):
+        grid.add_column(no_wrap=True, overflow="ellipsis")
     for name, measure, written in _LIMITS:
-        limit = getattr(budget, name)
-        if limit is None:
-            continue
-        used = measure(spend)
-        bar = ProgressBar(total=max(limit, 1e-9), completed=min(used, limit), width=30, complete_style="cyan")
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=len("generated tokens"), no_wrap=True)
-        grid.add_row(Text(name.replace("_", " ")), bar, Text(f"{written(used)} of {written(limit)}"))
-        rows.append(grid)
-    return rows
+        limit = getattr(tree.settings.budget, name)
+        if limit is not None:
+            used = measure(spend)
+            bar = ProgressBar(
+                total=max(limit, 1e-9),
+                completed=min(used, limit),
+                width=max(4, min(30, width - 40)),
+                complete_style="cyan",
+            )
+            grid.add_row(name.replace("_", " "), bar, f"{written(used)} of {written(limit)}")
+    return grid
 
 
 def _seen(tree: Tree, seconds: float) -> Spend:

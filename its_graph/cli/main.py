@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from its_graph.cli.catalog import draw, list_strategies
+from its_graph.cli.evaluate import evaluate
 from its_graph.cli.failures import INTERRUPTED, MISUSED, exit_code, tell
 from its_graph.cli.solve import solve
 from its_graph.errors import ItsGraphError
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("solve")(solve)
+app.command("eval")(evaluate)
 app.command("strategies")(list_strategies)
 app.command("draw")(draw)
 

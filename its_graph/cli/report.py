@@ -2,11 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from its_graph.budget import Spend
@@ -16,6 +17,9 @@ __all__ = ["as_json", "print_report"]
 
 _DIGITS = 6
 """Decimals of a score: batched arithmetic may differ in the last bits, and those say nothing."""
+
+_VOTES = 6
+"""Answers named in the report; the JSON object has them all."""
 
 _STOPPED = {
     "completed": "it was complete",
@@ -35,50 +39,54 @@ def as_json(problem: str, result: Mapping[str, Any]) -> str:
 
 
 def print_report(console: Console, result: Mapping[str, Any]) -> None:
-    """Print the answer, the votes, what it cost, why it stopped, and what else there is to know."""
+    """Print the answer, the votes, what it cost, why it stopped, and what else there is to know.
+
+    Off a terminal every line stays whole, however long: other programs read it.
+    """
+    answer = "none" if result["answer"] is None else one_line(result["answer"])
+    solution = readable(result["text"] or "").strip()
     if console.is_terminal:
-        console.print(
-            Panel(_solution(result), title="answer", title_align="left", border_style="green", expand=False)
-        )
-    else:
-        _lines(console, _plain_solution(result))
-    _lines(console, _facts(result))
+        console.print(_panel(answer, solution, found=result["answer"] is not None))
+        console.print(_table(_facts(result)))
+        return
+    lines = [f"{name:<9} {fact}" for name, fact in (("answer", answer), *_facts(result))]
+    for line in [*([solution, ""] if solution else []), *lines]:
+        console.print(Text(line), soft_wrap=True)
 
 
-def _solution(result: Mapping[str, Any]) -> Text:
-    answer = result["answer"]
-    text = Text(
-        "no answer" if answer is None else one_line(answer), style="bold green" if answer else "bold red"
+def _panel(answer: str, solution: str, *, found: bool) -> Panel:
+    steps = "\n".join(filter(str.strip, solution.splitlines()))
+    text = Text.assemble((answer, "bold green" if found else "bold red"), f"\n\n{steps}" if steps else "")
+    return Panel(
+        text, title="answer", title_align="left", border_style="green" if found else "red", expand=False
     )
-    if result["text"]:
-        text.append("\n\n" + readable(result["text"]).strip(), style="not bold default")
-    return text
 
 
-def _plain_solution(result: Mapping[str, Any]) -> Iterator[str]:
-    if result["text"]:
-        yield readable(result["text"]).strip() + "\n"
-    yield f"answer    {'none' if result['answer'] is None else one_line(result['answer'])}"
+def _table(facts: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, fact in facts:
+        table.add_row(Text(name, style="dim"), Text(fact))
+    return table
 
 
-def _facts(result: Mapping[str, Any]) -> Iterator[str]:
-    if result["votes"]:
+def _facts(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if votes := result["votes"]:
         tie = " (a tie: the first to appear won)" if result["tie"] else ""
-        yield f"votes     {', '.join(map(_vote, result['votes'][:6]))}{tie}{_more(result['votes'][6:])}"
-    yield f"search    {result['strategy']}, seed {result['seed']}, {counted(len(result['candidates']), 'candidate')}"
-    yield f"stopped   {_STOPPED.get(result['stop_reason'], result['stop_reason'])}"
-    yield f"spent     {spend_text(Spend(**result['spend']))}"
+        more = f", and {len(votes) - _VOTES} more" if len(votes) > _VOTES else ""
+        yield "votes", ", ".join(map(_vote, votes[:_VOTES])) + more + tie
+    yield (
+        "search",
+        f"{result['strategy']}, seed {result['seed']}, {counted(len(result['candidates']), 'candidate')}",
+    )
+    yield "stopped", _STOPPED.get(result["stop_reason"], result["stop_reason"])
+    yield "spent", spend_text(Spend(**result["spend"]))
     for note in _notes(result):
-        yield f"note      {one_line(note)}"
+        yield "note", one_line(note)
 
 
 def _vote(vote: Mapping[str, Any]) -> str:
     weight = "" if vote["weight"] == vote["count"] else f" (weight {vote['weight']:.2f})"
     return f"{one_line(vote['answer'])} {TIMES}{vote['count']}{weight}"
-
-
-def _more(rest: list[Any]) -> str:
-    return f", and {len(rest)} more" if rest else ""
 
 
 def _notes(result: Mapping[str, Any]) -> Iterator[str]:
@@ -91,11 +99,6 @@ def _notes(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"Without a score: {counted(result['unscored'], 'path')}."
     if result["failed"]:
         yield f"{counted(len(result['failed']), 'sample')} failed. The first: {result['failed'][0]}"
-
-
-def _lines(console: Console, lines: Any) -> None:
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)
 
 
 def _rounded(value: Any) -> Any:

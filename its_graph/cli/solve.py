@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.live import Live
 
+from its_graph.cli import models
 from its_graph.cli.failures import INTERRUPTED
 from its_graph.cli.live import SearchView
-from its_graph.cli.models import models
 from its_graph.cli.report import as_json, print_report
 from its_graph.cli.running import events_of_search, result_of
 from its_graph.cli.shape import Choose, Shape, StopEarly, check, choice_rule, factory_options
 from its_graph.context import SearchContext
-from its_graph.contracts import Generator, Verifier
+from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.nodes.choosing import ChoiceRule
 from its_graph.registry import Strategy, strategies, strategy
@@ -109,6 +109,8 @@ def solve(
         },
     )
     generator, verifier = _models(chosen, model, prm)
+    # Counting is enough for a generator to refuse a question that it was not made for (InputError).
+    generator.prompt_tokens(SampleRequest(messages=({"role": "user", "content": asked},)))
     graph = chosen.create(generator, verifier, factory_options(chosen, shape, verifier)).compile(
         name=chosen.name
     )
@@ -177,14 +179,14 @@ def _settings(**given: Any) -> SearchContext:
 def _models(chosen: Strategy, model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | None]:
     """Return what `chosen` needs; a reward model that nobody would ask is not loaded."""
     if not chosen.needs_verifier:
-        return models(model, None)[0], None
+        return models.models(model, None)[0], None
     if model is not None and prm is None:
         without = ", ".join(one.name for one in strategies() if not one.needs_verifier)
         raise ConfigurationError(
             f"{chosen.name} needs a verifier: give the folder of a reward model with --prm, or use a strategy that "
             f"needs none: {without}."
         )
-    return models(model, prm)
+    return models.models(model, prm)
 
 
 def _live_console(wanted: bool) -> Console | None:

@@ -23,12 +23,13 @@ yet, given up, or stopped by a length limit."""
 
 _MARKS: dict[Role, tuple[str, str]] = {
     "winner": ("★", "bold green"),
-    "finished": ("✓", "bold"),
     "kept": ("●", "bold"),
     "waiting": ("○", ""),
+    "finished": ("✓", "bold"),
     "cut": ("✗", "dim"),
     "truncated": ("✂", "dim"),
 }
+"""Mark and style of each role, what matters most first."""
 _DEAD: tuple[Role, ...] = ("cut", "truncated")
 _INDENT = 3
 """Columns that one level of the tree takes."""
@@ -107,6 +108,8 @@ class TreeRows:
     def _rows(self, parent: str | None, depth: int, *, fold_cut: bool, fold_runs: bool) -> Iterator[_Row]:
         branches = self._branches(parent)
         shown = [one for one in branches if not (fold_cut and self._dead(one))]
+        if fold_runs:  # rows that do not fit fall off at the end
+            shown.sort(key=lambda one: list(_MARKS).index(one.role))
         for branch in shown:
             last, skipped, cut = branch.steps[0], 0, 0
             while fold_runs and len(below := self._alive(last)) == 1 and len(below[0].steps) == 1:

@@ -4,10 +4,8 @@ Muon for the matrices, AdamW for the rest, a constant rate and then a short line
 decides: without it the same model is confidently wrong and its samples hardly differ.
 """
 
-import json
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from torch import Tensor
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from its_graph.embedded.world import Problem, problem, solution
+from its_graph.prm.training_state import restore_training, save_training
 
 __all__ = ["Phase", "PretrainPlan", "build_model", "pretrain", "training_batch"]
 
@@ -53,6 +52,8 @@ class PretrainPlan:
     muon_rate: float = 0.02
     adam_rate: float = 0.004
     seed: int = 0
+    checkpoint_every: int = 250
+    """Steps between checkpoints."""
 
     @property
     def total(self) -> int:
@@ -103,38 +104,29 @@ def training_batch(tokenizer: Any, batch: list[Problem]) -> tuple[Tensor, Tensor
 
 
 def pretrain(
-    plan: PretrainPlan,
-    tokenizer: Any,
-    *,
-    report: Callable[[str], None],
-    snapshot: tuple[Path, int] | None = None,
-    resume: Path | None = None,
+    plan: PretrainPlan, tokenizer: Any, *, report: Callable[[str], None], checkpoint: Path | None = None
 ) -> Qwen2ForCausalLM:
-    """Train a model from scratch (or from a snapshot) and return it in eval mode.
+    """Train a model from scratch and return it in eval mode.
 
     Args:
         plan: sizes, rates and steps.
         tokenizer: of `build_tokenizer`.
-        report: called with a line of progress now and then.
-        snapshot: folder and interval in steps; writes the model and optimiser state there.
-        resume: a snapshot file to continue from, under this plan's schedule.
+        report: called with a line of progress every 50 steps.
+        checkpoint: folder; an unfinished run found there goes on.
     """
     model = build_model(tokenizer, plan.layers, seed=plan.seed)
     optimisers = _optimisers(model, plan)
-    first = _restore(resume, model, optimisers) if resume else 0
+    first = restore_training(checkpoint, model, optimisers) if checkpoint else 0
     model.train()
-    started, seen, losses = time.process_time(), 0, []
+    losses = []
     for step in range(first, plan.total):
         ids, labels = training_batch(tokenizer, _problems(plan, step))
-        losses.append(_update(model, optimisers, ids, labels, _rate(plan, step)))
-        seen += ids.numel()
-        if (step + 1) % 50 == 0:
-            seconds = time.process_time() - started
-            loss = sum(losses) / len(losses)
-            report(json.dumps({"step": step + 1, "loss": round(loss, 4), "cpu_s": round(seconds), "tokens": seen}))
+        losses.append(_update(model, optimisers, ids, labels, _rates(plan, step)))
+        if (step + 1) % 50 == 0 or step + 1 == plan.total:
+            report(f"step {step + 1}/{plan.total}, loss {sum(losses) / len(losses):.4f}")
             losses = []
-        if snapshot and (step + 1) % snapshot[1] == 0:
-            _save(snapshot[0] / f"{step + 1}.pt", model, optimisers, step + 1, plan)
+        if checkpoint and (step + 1) % plan.checkpoint_every == 0:
+            save_training(checkpoint, model, optimisers, step + 1)
     return model.eval()
 
 
@@ -152,56 +144,41 @@ def _problems(plan: PretrainPlan, step: int) -> list[Problem]:
     ]
 
 
-def _rate(plan: PretrainPlan, step: int) -> float:
-    """Return the factor of the learning rates: a short rise, a plateau, a line to zero."""
-    rise = min(1.0, (step + 1) / 20)
+def _rates(plan: PretrainPlan, step: int) -> tuple[float, float]:
+    """Return the rates of Muon and AdamW: a short rise, a plateau, a line to zero."""
+    rise = (step + 1) / 20
     fall = (plan.total - step) / (plan.anneal_steps + 1)
-    return min(rise, fall, 1.0)
+    factor = min(rise, fall, 1.0)
+    return plan.muon_rate * factor, plan.adam_rate * factor
 
 
 def _optimisers(model: Qwen2ForCausalLM, plan: PretrainPlan) -> list[torch.optim.Optimizer]:
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     chosen = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in chosen]
-    optimisers = [
+    return [
         torch.optim.Muon(matrices, lr=plan.muon_rate, weight_decay=0.01),
         torch.optim.AdamW(rest, lr=plan.adam_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["full_rate"] = group["lr"]
-    return optimisers
 
 
 def _update(
-    model: Qwen2ForCausalLM, optimisers: list[torch.optim.Optimizer], ids: Tensor, labels: Tensor, rate: float
+    model: Qwen2ForCausalLM,
+    optimisers: Sequence[torch.optim.Optimizer],
+    ids: Tensor,
+    labels: Tensor,
+    rates: tuple[float, float],
 ) -> float:
     targets = labels[:, 1:]
     with torch.autocast("cpu", torch.bfloat16):
         hidden = model.model(ids).last_hidden_state[:, :-1]
         logits = model.lm_head(hidden[targets != -100])
     loss = torch.nn.functional.cross_entropy(logits.float(), targets[targets != -100])
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    for optimiser in optimisers:
+    for optimiser, rate in zip(optimisers, rates, strict=True):
         for group in optimiser.param_groups:
-            group["lr"] = group["full_rate"] * rate
+            group["lr"] = rate
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
     return loss.item()
-
-
-def _save(
-    path: Path, model: Qwen2ForCausalLM, optimisers: list[torch.optim.Optimizer], step: int, plan: PretrainPlan
-) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = {"step": step, "plan": asdict(plan), "model": model.state_dict()}
-    torch.save(state | {"optimisers": [optimiser.state_dict() for optimiser in optimisers]}, path)
-
-
-def _restore(path: Path, model: Qwen2ForCausalLM, optimisers: list[torch.optim.Optimizer]) -> int:
-    state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
-        optimiser.load_state_dict(saved)
-    return int(state["step"])

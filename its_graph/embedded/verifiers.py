@@ -44,7 +44,7 @@ def implicit_scorer(generator: Path) -> ImplicitScorer:
 def train_scorer(
     scorer: StepScorer, data: Sequence[LabelledSolution], plan: TrainPlan, report: Callable[[str], None]
 ) -> None:
-    """Train one of them on the solutions that carry a label, reporting the loss every 50 updates."""
+    """Train one of them, reporting the loss every 50 updates."""
     name, losses = scorer.metadata.family, []
 
     def progress(update: Progress) -> None:
@@ -53,7 +53,7 @@ def train_scorer(
             recent = losses[-50:]
             report(f"{name}: update {update.update}/{update.updates}, loss {sum(recent) / len(recent):.4f}")
 
-    train(scorer, [row for row in data if any(label is not None for label in row.labels)], plan, report=progress)
+    train(scorer, data, plan, report=progress)
 
 
 def _model(folder: Path) -> Any:

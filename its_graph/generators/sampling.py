@@ -20,7 +20,7 @@ except ImportError as error:
 
 __all__ = ["GumbelSampler", "Row", "RowRules", "RowStops"]
 
-NOISE_BLOCK = 8192
+NOISE_BLOCK = 2048
 """Noise values drawn from a row's generator in one call: several steps of a small vocabulary."""
 
 

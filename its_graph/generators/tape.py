@@ -74,7 +74,7 @@ class Tape:
         self.path = path
         lines = _lines(path)
         self.header = lines[0] if lines else {}
-        if self.header.get("cassette") != FORMAT:
+        if not isinstance(self.header, dict) or self.header.get("cassette") != FORMAT:
             raise ConfigurationError(f"{path} is not a cassette of format {FORMAT}. Record it again with record().")
         self.tokens: dict[str, int] = {}
         answers: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)

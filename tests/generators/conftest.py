@@ -1,6 +1,7 @@
 """A tiny random Qwen2 with a byte-level tokenizer: real code paths, no download, no luck."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -11,10 +12,10 @@ from its_graph.contracts import SampleRequest
 from its_graph.generators.transformers import TransformersGenerator
 
 CHAT_TEMPLATE = (
-    "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
+    "{% for m in messages %}{% if m['role'] == 'tool' %}{{ raise_exception('no tools here') }}{% endif %}"
+    "<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-WORDS = ["\n\n", "\n\nS", "Step", " 1", "ab", " a"]
 CONTEXT = 128
 
 
@@ -66,5 +67,9 @@ def generator(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> It
         yield generator
 
 
-def ask(text: str = "2 + 2 =", **options: object) -> SampleRequest:
-    return SampleRequest(messages=({"role": "user", "content": text},), **{"max_tokens": 24, **options})
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., SampleRequest]:
+    def request(text: str = "2 + 2 =", **options: Any) -> SampleRequest:
+        return SampleRequest(messages=({"role": "user", "content": text},), **{"max_tokens": 24, **options})
+
+    return request

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -248,6 +249,29 @@ def test_leaving_early_drops_what_has_not_started(qwen: QwenScorer, spy: Spy, so
     replies.close()  # type: ignore[attr-defined]
     prm.invoke(solve("done"))
     assert len(spy.rows) < 39
+    prm.close()
+
+
+async def test_replies_come_as_batches_end(qwen: QwenScorer, solve: Solve) -> None:
+    """The second batch may not start before the first reply was seen."""
+    seen = threading.Event()
+    spy = Spy(qwen)
+    forward = spy._step_logits
+
+    def hold(batch: StepBatch) -> Tensor:
+        assert len(spy.rows) == 1 or seen.wait(5), "the first reply was held back"
+        return forward(batch)
+
+    spy._step_logits = hold
+    prm = PRM(qwen, max_batch=1)
+    async for position, _ in prm.abatch_as_completed([solve("a"), solve("a longer one")]):
+        assert position == (1 if seen.is_set() else 0)
+        seen.set()
+    seen.clear()
+    spy.batches.clear()
+    for position, _ in prm.batch_as_completed([solve("a"), solve("a longer one")]):
+        assert position == (1 if seen.is_set() else 0)
+        seen.set()
     prm.close()
 
 

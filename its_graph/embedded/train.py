@@ -1,0 +1,208 @@
+"""Train the embedded models from nothing: `python -m its_graph.embedded.train --out DIR [--quick]`.
+
+Generator and verifier backbone (two processes) -> step labels by rollouts -> three reward models -> gate -> export.
+Every stage writes its result to DIR and is skipped when that result is there, so a stopped run goes on.
+"""
+
+import argparse
+import logging
+import multiprocessing
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, Qwen2ForCausalLM
+
+from its_graph.embedded.dataset import label_world, read_labels, write_labels
+from its_graph.embedded.export import export_generator, export_verifier, write_training_record
+from its_graph.embedded.gate import GatePlan, GateReport, gate
+from its_graph.embedded.models import WEIGHTS, ArithmeticPRM
+from its_graph.embedded.plans import FULL, QUICK, Plan
+from its_graph.embedded.pretrain import PretrainPlan, pretrain
+from its_graph.embedded.tokenizer import build_tokenizer
+from its_graph.embedded.verifiers import head_scorer, implicit_scorer, likelihood_scorer, train_scorer
+from its_graph.generators.transformers import TransformersGenerator
+from its_graph.prm.qwen import QwenScorer
+from its_graph.prm.likelihood import ImplicitScorer
+
+__all__ = ["Rejected", "main", "run"]
+
+_LOG = logging.getLogger("its_graph.embedded.train")
+
+
+class Rejected(RuntimeError):
+    """The models did not pass the gate, so nothing was exported."""
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """Where each stage leaves its result."""
+
+    out: Path
+
+    @property
+    def generator(self) -> Path:
+        return self.out / "generator"
+
+    @property
+    def backbone(self) -> Path:
+        return self.out / "backbone"
+
+    @property
+    def labels(self) -> Path:
+        return self.out / "labels.jsonl"
+
+    @property
+    def verifier(self) -> Path:
+        return self.out / "verifier"
+
+    @property
+    def head(self) -> Path:
+        return self.out / "head"
+
+    @property
+    def implicit(self) -> Path:
+        return self.out / "implicit"
+
+
+def run(plan: Plan, out: Path, *, enforce: bool = True, export: Path | None = None) -> GateReport:
+    """Run all stages that have no result in `out` yet.
+
+    Args:
+        plan: sizes of everything.
+        out: folder of all results.
+        enforce: whether a failed gate is an error; without, the report is only printed.
+        export: folder that receives `generator` and `verifier`; None leaves them in `out`.
+
+    Raises:
+        Rejected: the gate failed and `enforce` is set.
+    """
+    stages = _Stages(out)
+    out.mkdir(parents=True, exist_ok=True)
+    _pretrain_both(plan, stages)
+    _label(plan, stages)
+    _train_verifiers(plan, stages)
+    report = _examine(plan.gate, stages)
+    _LOG.info("%s", report)
+    (out / "gate.txt").write_text(str(report) + "\n", encoding="utf-8")
+    if enforce and not report.passed:
+        raise Rejected(f"The models failed the gate, nothing was exported. All figures: {out / 'gate.txt'}")
+    _record(plan, stages, report)
+    if export is not None:
+        for folder in (stages.generator, stages.verifier):
+            shutil.copytree(folder, export / folder.name, dirs_exist_ok=True)
+    return report
+
+
+def _pretrain_both(plan: Plan, stages: _Stages) -> None:
+    """Train the two language models side by side, one thread each."""
+    context = multiprocessing.get_context("spawn")
+    missing = [
+        (task, folder)
+        for task, folder in ((plan.generator, stages.generator), (plan.backbone, stages.backbone))
+        if not folder.exists()
+    ]
+    workers = [context.Process(target=pretrain_to, args=item) for item in missing]
+    for worker in workers:
+        worker.start()
+    for worker, (_, folder) in zip(workers, missing, strict=True):
+        worker.join()
+        if worker.exitcode:
+            raise RuntimeError(f"Training of {folder.name} ended with exit code {worker.exitcode}; see its output.")
+
+
+def pretrain_to(plan: PretrainPlan, folder: Path) -> None:
+    """Train one language model and write it to `folder`; runs in a process of its own."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    torch.set_num_threads(1)
+    tokenizer = build_tokenizer()
+    checkpoint = folder.with_name(folder.name + "-checkpoint")
+    model = pretrain(
+        plan, tokenizer, report=lambda line: _LOG.info("%s: %s", folder.name, line), checkpoint=checkpoint
+    )
+    export_generator(model, tokenizer, folder)
+
+
+def _generator(folder: Path) -> TransformersGenerator:
+    model = Qwen2ForCausalLM.from_pretrained(str(folder), dtype="float32")
+    return TransformersGenerator(model, AutoTokenizer.from_pretrained(str(folder)), max_batch=256)
+
+
+def _label(plan: Plan, stages: _Stages) -> None:
+    if stages.labels.exists():
+        return
+    with _generator(stages.generator) as generator:
+        rows, report = label_world(generator, plan.labels)
+    write_training_record(stages.out, {"labels": asdict(report)})
+    write_labels(stages.labels, rows)
+    _LOG.info("labels: %s", report)
+
+
+def _train_verifiers(plan: Plan, stages: _Stages) -> None:
+    data = read_labels(stages.labels)
+    if not stages.verifier.exists():
+        shipped = likelihood_scorer(stages.backbone)
+        train_scorer(shipped, data, plan.likelihood, _LOG.info)
+        export_verifier(shipped, stages.verifier)
+    if not stages.head.exists():
+        head = head_scorer(stages.backbone)
+        train_scorer(head, data, plan.head, _LOG.info)
+        head.save_pretrained(stages.head)
+    if not stages.implicit.exists():
+        implicit = implicit_scorer(stages.generator)
+        train_scorer(implicit, data, plan.implicit, _LOG.info)
+        implicit.save_pretrained(stages.implicit)
+
+
+def _examine(plan: GatePlan, stages: _Stages) -> GateReport:
+    """Examine what was written, bf16 rounding included."""
+    others = {
+        "plain head": ArithmeticPRM(QwenScorer.from_pretrained(stages.head), max_batch=64),
+        "implicit PRM": ArithmeticPRM(ImplicitScorer.from_pretrained(stages.implicit), max_batch=64),
+    }
+    shipped = ArithmeticPRM.from_pretrained(stages.verifier, device="cpu")
+    try:
+        with _generator(stages.generator) as generator, _generator(stages.verifier) as alone:
+            return gate(generator, shipped, plan, others=others, verifier_alone=alone, report=_LOG.info)
+    finally:
+        for verifier in (shipped, *others.values()):
+            verifier.close()
+
+
+def _record(plan: Plan, stages: _Stages, report: GateReport) -> None:
+    gate_record = {"plan": asdict(plan.gate), "percent": report.figures, "checks": report.checks}
+    write_training_record(stages.generator, {"pretraining": asdict(plan.generator), "gate": gate_record})
+    write_training_record(
+        stages.verifier,
+        {
+            "pretraining": asdict(plan.backbone),
+            "labels": asdict(plan.labels) | {"kind": "Monte-Carlo, hard, first error by binary search"},
+            "tuning": asdict(plan.likelihood),
+            "gate": gate_record,
+        },
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and run; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m its_graph.embedded.train", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of all results; a stopped run goes on there")
+    parser.add_argument("--quick", action="store_true", help="seconds instead of an hour: proves the path, not the models")
+    parser.add_argument("--gate", choices=("enforce", "report"), default="enforce")
+    parser.add_argument("--export", type=Path, help=f"folder for the weights that passed, for example {WEIGHTS.name}")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    torch.set_num_threads(1)
+    try:
+        run(QUICK if options.quick else FULL, options.out, enforce=options.gate == "enforce", export=options.export)
+    except Rejected as rejection:
+        _LOG.error("%s", rejection)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

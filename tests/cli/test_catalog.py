@@ -1,0 +1,84 @@
+"""`strategies`, `draw`, `--version`, `--help`: quick, and without any model."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from its_graph import create
+from its_graph.cli.main import app
+from its_graph.registry import STRATEGIES, strategies
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+
+def test_strategies_are_listed_one_a_line(call: Any) -> None:
+    lines = call("strategies").out.splitlines()
+    assert [line.split()[0] for line in lines] == list(STRATEGIES)
+    assert all(one.summary in line for one, line in zip(strategies(), lines, strict=True))
+
+
+def test_strategies_as_json(call: Any) -> None:
+    listed = json.loads(call("strategies", "--json").out)
+    assert [one["name"] for one in listed] == list(STRATEGIES)
+    assert all(one["summary"] for one in listed)
+    by_name = {one["name"]: one for one in listed}
+    assert by_name["beam_search"]["needs_verifier"] is True
+    assert by_name["beam_search"]["options"]["n"] == 16
+    assert by_name["self_consistency"]["needs_verifier"] is False
+    assert by_name["self_consistency"]["options"]["choose"] == "majority"
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_drawing_is_that_of_the_graph(call: Any, name: str) -> None:
+    graph = create(name, ToyGenerator(), ToyVerifier()).compile(name=name)
+    called = call("draw", name)
+    assert called.out.strip() == graph.get_graph().draw_mermaid(with_styles=False).strip()
+    assert called.out.startswith("graph TD;")
+
+
+def test_version(call: Any) -> None:
+    called = call("--version")
+    assert called.code == 0
+    assert called.out.startswith("its-graph")
+
+
+def test_help_names_every_command_and_flag() -> None:
+    def printed(*arguments: str) -> str:
+        return CliRunner().invoke(app, [*arguments, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
+
+    assert all(command in printed() for command in ("solve", "eval", "strategies", "draw"))
+    flags = (
+        "strategy n width max-steps lookahead stop choose temperature max-tokens budget-tokens budget-calls seed json "
+        "budget-generated-tokens budget-seconds budget-flops no-live quiet model prm"
+    )
+    text = printed("solve")
+    assert [flag for flag in flags.split() if f"--{flag}" not in text] == []
+
+
+def test_nothing_heavy_is_imported_for_what_needs_no_model() -> None:
+    script = (
+        "import sys; from its_graph.cli.main import run; "
+        "codes = [run(['strategies']), run(['draw', 'dvts']), run(['solve', '--help']), run(['solve', ''])]; "
+        "heavy = {'torch', 'transformers', 'math_verify', 'sympy', 'vllm', 'pandas'} & set(sys.modules); "
+        "assert codes == [0, 0, 0, 2], codes; assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "its_graph", "draw", "nope"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: There is no strategy 'nope'.")
+    assert done.stderr.count("\n") == 1

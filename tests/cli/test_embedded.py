@@ -1,0 +1,55 @@
+"""The command with the models that ship with the package, and with checkpoint folders of its own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph.cli import main
+from its_graph.registry import STRATEGIES
+
+PROBLEM = "Compute 3 + 5 * 4."
+
+
+def solved(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main.run(["solve", PROBLEM, "--json", *arguments]) == 0, capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert err == ""
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_with_the_embedded_models(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    flags = ("--strategy", name, "--n", "16", "--seed", "7")
+    first, second = solved(capsys, *flags), solved(capsys, *flags)
+    assert first["spend"]["flops"] > 0
+    for found in (first, second):
+        assert found["spend"].pop("seconds") > 0
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_the_issue_s_own_command(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--strategy", "beam_search", "--n", "16", "--width", "4", "--budget-tokens", "4000", "--seed", "7"]
+    found = solved(capsys, *flags)
+    spend = found["spend"]
+    assert spend["prompt_tokens"] + spend["generated_tokens"] + spend["verifier_tokens"] <= 4000
+    assert found["answer"] == "23"
+
+
+def test_a_question_outside_arithmetic(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["solve", "Who wrote Hamlet?"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_the_shipped_folders_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    from its_graph.embedded.models import WEIGHTS
+
+    folders = ("--model", str(Path(WEIGHTS, "generator")), "--prm", str(Path(WEIGHTS, "verifier")))
+    found = solved(capsys, "--strategy", "best_of_n", "--n", "4", *folders)
+    assert len(found["candidates"]) == 4
+    assert all(candidate["score"] is not None for candidate in found["candidates"])

@@ -1,0 +1,74 @@
+"""`--model` with a real checkpoint folder: a tiny random Qwen2 with a byte-level tokenizer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers import models as tokenizer_models
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from its_graph.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    backend = Tokenizer(
+        tokenizer_models.BPE(vocab={byte: token for token, byte in enumerate(alphabet)}, merges=[])
+    )
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>")
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        initializer_range=0.3,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    saved = tmp_path_factory.mktemp("checkpoint")
+    Qwen2ForCausalLM(config).save_pretrained(saved)
+    tokenizer.save_pretrained(saved)
+    return saved
+
+
+def test_any_checkpoint_folder_generates_and_nothing_else_is_printed(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def once() -> dict[str, Any]:
+        flags = f"-s self_consistency --n 3 --max-tokens 8 --seed 7 --json --model {folder}"
+        assert main.run(["solve", "2 + 3?", *flags.split()]) == 0, capfd.readouterr().err
+        out, err = capfd.readouterr()
+        assert err == ""
+        found: dict[str, Any] = json.loads(out)
+        assert found["spend"].pop("seconds") > 0
+        return found
+
+    first = once()
+    assert first["spend"]["generated_tokens"] > 0
+    assert first["spend"]["flops"] > 0
+    assert len({one["text"] for one in first["candidates"]}) == 3
+    assert first == once()
+
+
+def test_a_model_without_a_reward_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["solve", "2 + 3?", "--model", str(folder)]) == 2
+    assert capsys.readouterr().err.startswith("error: best_of_n needs a verifier")
+
+
+def test_a_folder_that_is_no_reward_model(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main.run(["solve", "2 + 3?", "--model", str(folder), "--prm", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert str(tmp_path) in error
+    assert error.count("\n") == 1

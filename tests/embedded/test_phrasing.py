@@ -1,0 +1,73 @@
+"""What users type becomes the trained phrasing, or is refused with a way out."""
+
+import pytest
+
+from its_graph.embedded import normalise
+from its_graph.embedded.phrasing import known_conversation
+from its_graph.errors import EmbeddedScopeError
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Compute 34 + 57 * 2.",
+        "What is 34 + 57 * 2?",
+        "what's 34+57*2",
+        "Calculate $34 + 57 \\times 2$.",
+        "34+57*2",
+        "34 + 57 × 2 =",  # noqa: RUF001 - what people type
+        "34 + 57 * 2 는?",
+        "34 + 57 * 2는 얼마인가요?",
+        "다음 식을 계산하라: 34 + 57 * 2",
+        "34 + (57 * 2)",
+        "Please reason step by step, and put your final answer within \\boxed{}.\n34 + 57 * 2",
+    ],
+)
+def test_known_phrasings(text: str) -> None:
+    assert normalise(text) == "Compute 34 + 57 * 2."
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("What is the capital of France?", "not one arithmetic expression"),
+        ("The sum of all primes below 10 + 3?", "not one arithmetic expression"),
+        ("3 apples + 4 pears", "not one arithmetic expression"),
+        ("1 + 2 and 3 + 4", "not one arithmetic expression"),
+        ("-5 + 3", "not one arithmetic expression"),
+        ("", "not one arithmetic expression"),
+        ("2 ^ 3", "not one arithmetic expression"),
+        ("3.5 + 2", "whole numbers from 0 to 99"),
+        ("100 + 2", "whole numbers from 0 to 99"),
+        ("10 / 3", "a fraction or beyond"),
+        ("99 * 99", "a fraction or beyond"),
+        ("5", "0 operations"),
+        ("1+1+1+1+1+1+1+1+1+1", "9 operations"),
+        ("1 / 0", "divides by zero"),
+        ("2 ** 3", "where a number was expected"),
+    ],
+)
+def test_refusals_name_question_world_and_way_out(text: str, reason: str) -> None:
+    with pytest.raises(EmbeddedScopeError) as refused:
+        normalise(text)
+    message = str(refused.value)
+    assert repr(text) in message
+    assert reason in message
+    assert "integer arithmetic" in message
+    assert "--model PATH" in message
+    assert "TransformersGenerator.from_pretrained" in message
+
+
+def test_only_the_last_user_message_is_kept() -> None:
+    conversation = (
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "1 + 1"},
+        {"role": "assistant", "content": "2"},
+        {"role": "user", "content": [{"type": "text", "text": "What is 2 + 3?"}]},
+    )
+    assert known_conversation(conversation) == ({"role": "user", "content": "Compute 2 + 3."},)
+
+
+def test_a_conversation_without_a_user_is_refused() -> None:
+    with pytest.raises(EmbeddedScopeError, match="no user message"):
+        known_conversation([{"role": "system", "content": "1 + 1"}])

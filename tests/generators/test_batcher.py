@@ -1,0 +1,161 @@
+"""Merging, failure and cancellation of jobs, with a plain function in place of a model."""
+
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+import pytest
+
+from its_graph.generators import batcher as batcher_module
+from its_graph.generators.batcher import MicroBatcher
+
+
+class Recorder:
+    """Doubles numbers; remembers its batches; can be held up; refuses negative numbers and batches beyond a size."""
+
+    def __init__(self, memory: int = 1000) -> None:
+        self.batches: list[list[int]] = []
+        self.memory = memory
+        self.started = threading.Event()
+        self.may_go = threading.Event()
+        self.may_go.set()
+
+    def __call__(self, jobs: list[int]) -> list[int]:
+        self.batches.append(jobs)
+        self.started.set()
+        assert self.may_go.wait(5)
+        if len(jobs) > self.memory:
+            raise MemoryError("too many")
+        if min(jobs) < 0:
+            raise ValueError("negative")
+        return [2 * job for job in jobs]
+
+
+def start(batcher: MicroBatcher[int, int], *jobs: int) -> Future[list[int]]:
+    future: Future[list[int]] = Future()
+    batcher.submit(jobs, future)
+    return future
+
+
+@pytest.fixture
+def run() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def batcher(run: Recorder) -> Iterator[MicroBatcher[int, int]]:
+    batcher = MicroBatcher(run, max_batch=4)
+    yield batcher
+    run.may_go.set()
+    batcher.close()
+
+
+def test_jobs_that_arrive_together_share_a_batch(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+    futures = [start(batcher, job) for job in range(3)]
+    assert [future.result(5) for future in futures] == [[0], [2], [4]]
+    assert run.batches == [[0, 1, 2]]
+
+
+def test_jobs_that_wait_for_a_running_batch_form_the_next_one(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+    run.may_go.clear()
+    first = start(batcher, 1)
+    assert run.started.wait(5)
+    rest = [start(batcher, job) for job in (2, 3, 4)]
+    run.may_go.set()
+    assert [future.result(5) for future in [first, *rest]] == [[2], [4], [6], [8]]
+    assert run.batches == [[1], [2, 3, 4]]
+
+
+def test_no_batch_exceeds_the_limit_and_results_keep_their_order(
+    batcher: MicroBatcher[int, int], run: Recorder
+) -> None:
+    assert start(batcher, *range(10)).result(5) == [2 * job for job in range(10)]
+    assert [len(batch) for batch in run.batches] == [4, 4, 2]
+
+
+def test_a_failed_batch_fails_its_own_callers_only(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+    run.may_go.clear()
+    bad = start(batcher, -1)
+    assert run.started.wait(5)
+    good = start(batcher, 1)
+    run.may_go.set()
+    with pytest.raises(ValueError, match="negative"):
+        bad.result(5)
+    assert good.result(5) == [2]
+
+
+def test_out_of_memory_halves_the_batch(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+    run.memory = 1
+    assert start(batcher, 1, 2, 3, 4).result(5) == [2, 4, 6, 8]
+    assert [len(batch) for batch in run.batches] == [4, 2, 1, 1, 2, 1, 1]
+
+
+def test_out_of_memory_with_one_job_is_that_jobs_error(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+    run.memory = 0
+    with pytest.raises(MemoryError):
+        start(batcher, 1).result(5)
+    run.memory = 1
+    assert start(batcher, 1).result(5) == [2]
+
+
+def test_cancelled_jobs_are_dropped_before_they_run(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+    run.may_go.clear()
+    first = start(batcher, 1)
+    assert run.started.wait(5)
+    dropped, kept = start(batcher, 2, 3), start(batcher, 4)
+    assert dropped.cancel()
+    run.may_go.set()
+    assert (first.result(5), kept.result(5)) == ([2], [8])
+    assert run.batches == [[1], [4]]
+
+
+def test_the_rest_of_a_failed_caller_is_dropped(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        start(batcher, -1, *range(9)).result(5)
+    assert start(batcher, 1).result(5) == [2]
+    assert run.batches[1:] == [[1]]
+
+
+def test_a_running_job_can_be_cancelled_and_its_result_is_discarded(
+    batcher: MicroBatcher[int, int], run: Recorder
+) -> None:
+    run.may_go.clear()
+    future = start(batcher, 1)
+    assert run.started.wait(5)
+    assert future.cancel()
+    run.may_go.set()
+    assert start(batcher, 2).result(5) == [4]
+
+
+def test_close_fails_what_is_left_and_ends_the_worker(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+    run.may_go.clear()
+    running = start(batcher, 1)
+    assert run.started.wait(5)
+    waiting = start(batcher, 2)
+    threading.Timer(0.05, run.may_go.set).start()
+    batcher.close()
+    for future in (running, waiting):
+        with pytest.raises(RuntimeError, match="was closed before this job was done"):
+            future.result(5)
+    with pytest.raises(RuntimeError, match="create a new one"):
+        start(batcher, 3)
+    assert run.batches == [[1]]
+    batcher.close()
+    assert "micro-batcher" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_an_idle_worker_ends_and_lets_go_of_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batcher_module, "IDLE_S", 0.01)
+    run = Recorder()
+    batcher = MicroBatcher(run, max_batch=4, name="idle-worker")
+    assert start(batcher, 1).result(5) == [2]
+    worker = next(thread for thread in threading.enumerate() if thread.name == "idle-worker")
+    worker.join(5)
+    assert start(batcher, 2).result(5) == [4]
+    next(thread for thread in threading.enumerate() if thread.name == "idle-worker").join(5)
+    alive = weakref.ref(run)
+    del run, batcher
+    gc.collect()
+    assert alive() is None

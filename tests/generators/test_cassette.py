@@ -1,0 +1,226 @@
+"""Recording and replaying of generators and verifiers."""
+
+import asyncio
+import json
+import math
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph.contracts import Candidate, Sample, SampleRequest, Verdict
+from its_graph.errors import CassetteMissError, ConfigurationError, TruncationError
+from its_graph.generators.cassette import record, replay
+from its_graph.testing import ScriptedGenerator, ScriptedVerifier
+
+
+def ask(text: str = "q", **options: object) -> SampleRequest:
+    return SampleRequest(messages=({"role": "user", "content": text},), **options)
+
+
+def judge(*steps: str) -> Candidate:
+    return Candidate(messages=({"role": "user", "content": "q"},), steps=steps)
+
+
+def chatty() -> ScriptedGenerator:
+    """Says the seed, or a new number each time."""
+    numbers = iter(range(10_000))
+    return ScriptedGenerator(lambda request: f"{request.messages[0]['content']} {request.seed or next(numbers)}")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tape.jsonl"
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+async def test_replies_come_back_in_any_order_and_however_asked(path: Path) -> None:
+    requests = [ask(f"question {index} 한국어", seed=index + 1, n=2) for index in range(12)]
+    recorder = record(chatty(), path)
+    replies = recorder.batch(requests)
+    shuffled = random.Random(0).sample(list(zip(requests, replies, strict=True)), 12)
+    replayed = replay(path)
+    assert [replayed.invoke(request) for request, _ in shuffled] == [reply for _, reply in shuffled]
+    assert [await replayed.ainvoke(request) for request in requests] == replies
+    assert replayed.batch(requests) == await replayed.abatch(requests) == replies
+    assert dict(replayed.batch_as_completed(requests)) == dict(enumerate(replies))
+
+
+async def test_every_way_of_asking_is_recorded(path: Path) -> None:
+    recorder = record(chatty(), path)
+    replies = [recorder.invoke(ask("a", seed=1)), await recorder.ainvoke(ask("b", seed=1))]
+    replies += recorder.batch([ask("c", seed=1)]) + await recorder.abatch([ask("d", seed=1)])
+    replies += [reply for _, reply in recorder.batch_as_completed([ask("e", seed=1)])]
+    replies += [reply async for _, reply in recorder.abatch_as_completed([ask("f", seed=1)])]
+    assert replay(path).batch([ask(text, seed=1) for text in "abcdef"]) == replies
+
+
+def test_identical_requests_without_a_seed_are_told_apart(path: Path) -> None:
+    recorder = record(chatty(), path)
+    said = [recorder.invoke(ask()) for _ in range(3)]
+    replayed = replay(path)
+    assert [replayed.invoke(ask()) for _ in range(3)] == said
+    assert len({reply[0].text for reply in said}) == 3
+    with pytest.raises(CassetteMissError, match="holds 3 answers to this request, number 4 was asked for"):
+        replayed.invoke(ask())
+
+
+def test_takes_are_numbered_as_asked_not_as_answered(path: Path) -> None:
+    class Backwards(ScriptedGenerator):
+        def batch_as_completed(
+            self, inputs: Any, config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+        ) -> Any:
+            yield from reversed(list(super().batch_as_completed(inputs, config)))
+
+    numbers = iter("abc")
+    recorder = record(Backwards(lambda request: next(numbers)), path)
+    said = recorder.batch([ask(), ask(), ask()])
+    assert replay(path).batch([ask(), ask(), ask()]) == said
+
+
+def test_with_a_seed_or_greedy_the_answer_stands(path: Path) -> None:
+    recorder = record(chatty(), path)
+    for request in (ask(seed=1), ask(temperature=0)):
+        said = recorder.invoke(request)
+        replayed = replay(path)
+        assert [replayed.invoke(request) for _ in range(3)] == [said] * 3
+
+
+def test_a_miss_names_request_and_file(path: Path) -> None:
+    record(chatty(), path).invoke(ask("known", seed=1))
+    with pytest.raises(CassetteMissError, match=r"tape\.jsonl has no answer to .*unknown.*Record it again"):
+        replay(path).invoke(ask("unknown", seed=1))
+    for changed in ({"seed": 2}, {"n": 2}, {"stop": ("x",)}, {"temperature": 0.1}, {"prefix": "x"}):
+        with pytest.raises(CassetteMissError):
+            replay(path).invoke(ask("known", **{"seed": 1, **changed}))
+
+
+def test_the_time_limit_is_no_part_of_the_question(path: Path) -> None:
+    said = record(chatty(), path).invoke(ask(seed=1, timeout_s=3.2))
+    assert replay(path).invoke(ask(seed=1, timeout_s=1.7)) == said
+
+
+def test_failures_fail_again_and_retries_succeed_again(path: Path) -> None:
+    replies = iter([TruncationError("too long"), TimeoutError("slow"), KeyError("odd"), OverloadError("busy"), "fine"])
+
+    def script(request: SampleRequest) -> Any:
+        reply = next(replies)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    recorder = record(ScriptedGenerator(script), path)
+    outcomes = [recorder.batch([ask(seed=1)], return_exceptions=True)[0] for _ in range(5)]
+    assert [type(outcome) for outcome in outcomes] == [TruncationError, TimeoutError, KeyError, OverloadError, list]
+    replayed = replay(path)
+    again = [replayed.batch([ask(seed=1)], return_exceptions=True)[0] for _ in range(5)]
+    assert [type(outcome) for outcome in again] == [TruncationError, TimeoutError, KeyError, RuntimeError, list]
+    assert [str(again[0]), str(again[3]), again[4]] == ["too long", "OverloadError: busy", outcomes[4]]
+    with pytest.raises(TruncationError, match="too long"):
+        replay(path).invoke(ask(seed=1))
+
+
+class OverloadError(Exception):
+    """A client library's own class, unknown to the library."""
+
+
+def test_recording_raises_what_the_model_raises(path: Path) -> None:
+    def script(request: SampleRequest) -> Any:
+        raise TruncationError("too long")
+
+    with pytest.raises(TruncationError):
+        record(ScriptedGenerator(script), path).invoke(ask(seed=1))
+    assert lines(path)[1]["failure"] == {"type": "TruncationError", "message": "too long"}
+
+
+def test_a_replayed_generator_is_like_the_recorded_one(path: Path) -> None:
+    inner = ScriptedGenerator(lambda request: "x", parameters=5)
+    inner.max_tokens, inner.step_tokens, inner.can_continue, inner.step_separator = 11, 12, False, "\n"
+    recorder = record(inner, path)
+    counted = recorder.prompt_tokens(ask("one two three", n=4))
+    for like in (recorder, replay(path)):
+        assert (like.parameters, like.max_tokens, like.step_tokens) == (5, 11, 12)
+        assert (like.can_continue, like.step_separator) == (False, "\n")
+        assert like.prompt_tokens(ask("one two three", n=1, max_tokens=3)) == counted == 3
+    recorder.prompt_tokens(ask("one two three"))
+    assert sum("tokens" in line for line in lines(path)) == 1
+    with pytest.raises(CassetteMissError, match="never counted"):
+        replay(path).prompt_tokens(ask("another"))
+
+
+def test_verifiers(path: Path) -> None:
+    scores = {"good": 0.9, "nan": math.nan}
+    inner = ScriptedVerifier(lambda candidate: [scores.get(step, -math.inf) for step in candidate.steps], parameters=7)
+    inner.score_range = "real"
+    recorder = record(inner, path)
+    candidates = [judge("good"), judge("nan", "good"), judge("bad")]
+    said, tokens = recorder.batch(candidates), recorder.tokens(candidates[1])
+    replayed = replay(path)
+    assert repr(replayed.batch(candidates[::-1])) == repr(said[::-1])
+    assert repr(replayed.invoke(candidates[0])) == repr(replayed.invoke(candidates[0])) == repr(said[0])
+    assert isinstance(replayed.invoke(candidates[1]), Verdict)
+    assert (replayed.parameters, replayed.score_range, replayed.tokens(candidates[1])) == (7, "real", tokens)
+    with pytest.raises(CassetteMissError):
+        replayed.invoke(judge("never"))
+
+
+def test_the_header_says_what_made_it(path: Path, tmp_path: Path) -> None:
+    record(chatty(), path, model="tiny 1.2")
+    assert lines(path)[0].items() >= {"kind": "generator", "model": "tiny 1.2", "cassette": 1}.items()
+    assert "its_graph" in lines(path)[0]
+    record(chatty(), tmp_path / "other")
+    assert lines(tmp_path / "other")[0]["model"] == "ScriptedGenerator"
+
+
+def test_an_existing_recording_is_not_overwritten(path: Path) -> None:
+    record(chatty(), path).invoke(ask(seed=1))
+    with pytest.raises(ConfigurationError, match="already holds a recording"):
+        record(chatty(), path)
+
+
+def test_a_crash_loses_only_the_line_being_written(path: Path) -> None:
+    recorder = record(chatty(), path)
+    said = [recorder.invoke(ask(str(index), seed=1)) for index in range(3)]
+    whole = path.read_bytes()
+    for cut in range(1, len(whole.splitlines()[-1]) + 1):
+        path.write_bytes(whole[:-cut])
+        replayed = replay(path)
+        assert [replayed.invoke(ask(str(index), seed=1)) for index in range(2)] == said[:2]
+        with pytest.raises(CassetteMissError):
+            replayed.invoke(ask("2", seed=1))
+
+
+def test_files_that_are_no_cassette(path: Path, tmp_path: Path) -> None:
+    for text in ("", "[]\n", "nonsense\n", '{"a": 1}\n', '{"cassette": 99}\n', '{"cassette": 1}\nbroken\n{}\n'):
+        path.write_text(text)
+        with pytest.raises(ConfigurationError, match=r"tape\.jsonl.*[Rr]ecord"):
+            replay(path)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        replay(tmp_path / "absent")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device that is always full")
+def test_a_full_disk_raises_and_names_the_file(path: Path) -> None:
+    with pytest.raises(OSError, match=r"could not be recorded \(No space left on device\).*'/dev/full'"):
+        record(chatty(), "/dev/full")
+    recorder = record(chatty(), path)
+    path.unlink()
+    path.symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"could not be recorded.*tape\.jsonl"):
+        recorder.invoke(ask())
+
+
+async def test_concurrent_recording_tears_no_line(path: Path) -> None:
+    recorder = record(chatty(), path)
+    with ThreadPoolExecutor(8) as threads:
+        said = list(threads.map(recorder.invoke, [ask("x" * 5000, seed=index + 1) for index in range(64)]))
+    said += await asyncio.gather(*(recorder.ainvoke(ask("y" * 5000, seed=index + 1)) for index in range(64)))
+    assert len(lines(path)) == 129
+    replayed = replay(path)
+    assert [replayed.invoke(ask("x" * 5000, seed=index + 1)) for index in range(64)] == said[:64]
+    assert all(isinstance(sample, Sample) for reply in said for sample in reply)
