@@ -9,7 +9,6 @@ there for the next wave. Without a budget there is one wave. Admission goes by p
 run repeats exactly.
 """
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from its_graph.budget import NOTHING, Spend
-from its_graph.events import emit
+from its_graph.events import emitter
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree, as_charge
 
@@ -104,6 +103,7 @@ class _Work(Generic[Request, Reply]):
         self.records: dict[str, dict[str, Any]] = {}
         self.used, self.owed = NOTHING, NOTHING
         self.refused = False
+        self._emit = emitter()
 
     def waves(self) -> Iterator[list[Request]]:
         """Yield the requests of wave after wave; all replies of one must be absorbed before the next is asked for."""
@@ -120,8 +120,11 @@ class _Work(Generic[Request, Reply]):
 
     def _requests(self) -> list[Request]:
         requests = [planned.request for planned, _ in self.under_way]
-        left = self.tree.settings.budget.time_left(self._spent())
-        return requests if math.isinf(left) else [self.node.within(request, left) for request in requests]
+        budget = self.tree.settings.budget
+        if budget.seconds is None:
+            return requests
+        left = budget.seconds - self._spent().seconds
+        return [self.node.within(request, left) for request in requests]
 
     def _admit(self) -> list[tuple[Planned[Request], int]]:
         """Take as many waiting calls as fit into the budget at their worst, in order."""
@@ -130,7 +133,7 @@ class _Work(Generic[Request, Reply]):
             wave, self.waiting = list(self.waiting), deque()
             return wave
         held = self._spent().plus(self.owed).plus(self.node.hold(self.tree))
-        if budget.time_left(held) <= 0:
+        if budget.seconds is not None and held.seconds >= budget.seconds:
             return []
         wave = []
         while self.waiting and budget.allows(after := held.plus(self.node.price(self.waiting[0][0].request))):
@@ -163,7 +166,7 @@ class _Work(Generic[Request, Reply]):
     def _record(self, update: Update) -> None:
         for log, records in update.items():
             self.records.setdefault(log, {}).update(records)
-        emit(update)
+        self._emit(update)
 
     def _spent(self) -> Spend:
         elapsed = time.perf_counter() - self.began
@@ -181,7 +184,7 @@ class _Work(Generic[Request, Reply]):
         last |= self.node.close(self.tree, list(logs.get("steps", {})))
         if self.refused and self.tree.stop_reason is None:
             last["stop_reason"] = "budget"
-        emit(last)
+        self._emit(last)
         return logs | last
 
 

@@ -4,8 +4,8 @@ The invariant of every search: `spent + reserved <= limit`, for every limit, at 
 worst case before it is made and settles with its real use after; what it did not use returns to the pool.
 """
 
-import math
 from collections.abc import Iterable
+from operator import add
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,7 +36,7 @@ class Spend(NamedTuple):
 
     def plus(self, other: "Spend") -> "Spend":
         """Return the sum, field by field."""
-        return Spend._make(a + b for a, b in zip(self, other, strict=True))
+        return Spend(*map(add, self, other))
 
 
 NOTHING = Spend()
@@ -71,10 +71,6 @@ class Budget(BaseModel):
     def allows(self, spend: Spend) -> bool:
         """Tell whether a search that has spent (or reserved) `spend` is within every limit."""
         return all(limit is None or used <= limit for limit, used in zip(self.limits(), _measure(spend), strict=True))
-
-    def time_left(self, spent: Spend) -> float:
-        """Seconds left, infinite without a limit."""
-        return math.inf if self.seconds is None else self.seconds - spent.seconds
 
 
 def _measure(spend: Spend) -> tuple[float, ...]:

@@ -4,7 +4,7 @@ Events carry the records themselves, so the events of a search alone rebuild its
 data, sent through LangGraph's stream writer: read them with `stream_mode="custom", subgraphs=True, version="v2"`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypedDict
 
 from langgraph.config import get_stream_writer
@@ -23,6 +23,7 @@ __all__ = [
     "StepAdded",
     "Stopped",
     "emit",
+    "emitter",
     "events_of",
     "rebuild",
 ]
@@ -118,11 +119,20 @@ def events_of(update: Update) -> Iterator[dict[str, Any]]:
         yield {"type": "its.answer", "answer": update["answer"], "result": update["result"]}
 
 
-def emit(update: Update) -> None:
-    """Send the events of `update` to whoever streams this run."""
+def emitter() -> Callable[[Update], None]:
+    """Return a function that sends the events of an update to whoever streams this run."""
     writer = get_stream_writer()
-    for event in events_of(update):
-        writer(event)
+
+    def send(update: Update) -> None:
+        for event in events_of(update):
+            writer(event)
+
+    return send
+
+
+def emit(update: Update) -> None:
+    """Send the events of one update to whoever streams this run."""
+    emitter()(update)
 
 
 def rebuild(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class ScriptedGenerator(Inline[SampleRequest, list[Sample]], Generator):
             text, reason = said[: min(ends)], "stop_string"
         if words(text) > request.max_tokens:
             text, reason = " ".join(text.split()[: request.max_tokens]), "length"
-        return Sample.model_construct(
+        return Sample(
             text=text,
             finish_reason=reason,
             prompt_tokens=prompt,
@@ -108,7 +108,7 @@ class ScriptedVerifier(Inline[Candidate, Verdict], Verifier):
         said = self.script(input)
         scores = tuple(said) if isinstance(said, Sequence) else (float(said),) * len(input.steps)
         value = min(scores, default=None)
-        return Verdict.model_construct(scores=scores, value=value, tokens=self.tokens(input))
+        return Verdict(scores=scores, value=value, tokens=self.tokens(input))
 
     def tokens(self, candidate: Candidate) -> int:
         """Words of the conversation and of all steps."""

@@ -5,7 +5,7 @@ Nothing here is stored, so nothing can drift. A node makes one `Tree` per call; 
 
 import math
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, cast
 
 from its_graph.answers import extract_answer
@@ -32,6 +32,19 @@ class Finalist(NamedTuple):
     truncated: bool
 
 
+class _Prefix(NamedTuple):
+    text: str
+    tokens: int
+    depth: int
+    pieces: tuple[str, ...]
+
+
+# A step is looked at again at every level below it.
+@lru_cache(maxsize=2**14)
+def _pieces(text: str) -> tuple[str, ...]:
+    return tuple(split_steps(text))
+
+
 class Tree:
     """The search tree behind a state (or behind the events of one, which are the same records)."""
 
@@ -46,7 +59,7 @@ class Tree:
         self.question: list[Message] = state.get("question") or []
         self.strategy: str = state.get("strategy") or ""
         self._settings: Mapping[str, Any] = state.get("settings") or {}
-        self._texts: dict[str, str] = {}
+        self._prefixes: dict[str | None, _Prefix] = {None: _Prefix("", 0, 0, ())}
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> "Tree":
@@ -69,19 +82,35 @@ class Tree:
             current = self.steps[current]["parent"]
         return ids[::-1]
 
+    def _prefix(self, step: str | None) -> "_Prefix":
+        """Return what adds up along the path; siblings share their parent's sums."""
+        missing = []
+        while step not in self._prefixes:
+            missing.append(step)
+            step = self.steps[step]["parent"]
+        known = self._prefixes[step]
+        for key in reversed(missing):
+            record = self.steps[key]
+            pieces = known.pieces + _pieces(record["text"])
+            known = _Prefix(known.text + record["text"], known.tokens + record["tokens"], known.depth + 1, pieces)
+            self._prefixes[key] = known
+        return known
+
     def text(self, step: str | None) -> str:
         """Return the solution so far: the texts of the whole path, joined."""
-        if step is None:
-            return ""
-        known = self._texts.get(step)
-        if known is None:
-            record = self.steps[step]
-            known = self._texts[step] = self.text(record["parent"]) + record["text"]
-        return known
+        return self._prefix(step).text
+
+    def pieces(self, step: str | None) -> tuple[str, ...]:
+        """Return the solution so far as steps, as verifiers read it: a record may hold several."""
+        return self._prefix(step).pieces
+
+    def tokens(self, step: str | None) -> int:
+        """Return the generated tokens on the path."""
+        return self._prefix(step).tokens
 
     def depth(self, step: str | None) -> int:
         """Return how many records the path has; 0 for the root."""
-        return 0 if step is None else len(self.path(step))
+        return self._prefix(step).depth
 
     def root(self, step: str) -> str:
         """Return the first step of the path: the independent subtree that `step` belongs to."""
@@ -110,16 +139,10 @@ class Tree:
         score = self.score(step)
         return (math.inf if score is None else -score), int(step)
 
-    def tokens(self, step: str | None) -> int:
-        """Return the generated tokens on the path."""
-        return 0 if step is None else sum(self.steps[link]["tokens"] for link in self.path(step))
-
     def candidate(self, step: str) -> Candidate:
         """Return the path as a verifier sees it."""
-        texts = [self.steps[link]["text"] for link in self.path(step)]
-        pieces = [piece for text in texts for piece in split_steps(text)]
-        return Candidate.model_construct(
-            messages=tuple(self.question), steps=tuple(pieces), finished=self.finished(step)
+        return Candidate(
+            messages=tuple(self.question), steps=self.pieces(step), finished=self.finished(step)
         )
 
     # --- the whole tree -------------------------------------------------------------------------------------------
@@ -144,7 +167,10 @@ class Tree:
 
     @cached_property
     def _rollouts(self) -> dict[str | None, str]:
-        return {record["parent"]: key for key, record in self.steps.items() if record.get("rollout")}
+        """The rollout drawn from each step; they are younger than the fresh steps, so only those are looked at."""
+        young = range(int(self.fresh[0]) if self.fresh else self.next_id, self.next_id)
+        records = {key: self.steps[key] for key in map(str, young) if key in self.steps}
+        return {record["parent"]: key for key, record in records.items() if record.get("rollout")}
 
     def rollout_tip(self, step: str) -> str:
         """Return the last step of the rollout drawn from `step`, or `step` itself without one."""

@@ -67,7 +67,7 @@ def ask(
     longest = (settings.max_tokens or generator.max_tokens) - tree.tokens(parent)
     if stop:
         longest = min(longest, settings.step_tokens or generator.step_tokens)
-    request = SampleRequest.model_construct(
+    request = SampleRequest(
         messages=tuple(tree.question),
         prefix=tree.text(parent),
         n=1,
@@ -103,7 +103,7 @@ def sample_price(generator: Generator, judged_by: Verifier | None = None) -> Pri
 
 def _judging_price(verifier: Verifier, request: SampleRequest, new: int) -> Spend:
     """Price of judging a sample: its known prefix as the verifier counts it, its text as `new` tokens."""
-    known = Candidate.model_construct(messages=request.messages, steps=(request.prefix,), finished=False)
+    known = Candidate(messages=request.messages, steps=(request.prefix,), finished=False)
     read = verifier.tokens(known)
     tokens = read * request.n + new if read else 0
     return Spend(calls=request.n, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
@@ -129,7 +129,9 @@ def _absorb(
         if rollout:
             step["rollout"] = True
         spend = _spend(generator, reply)
-        owed = NOTHING if judged_by is None else _judging_price(judged_by, planned.request, spend.generated_tokens)
+        owed = NOTHING
+        if judged_by is not None and tree.settings.budget.limited:
+            owed = _judging_price(judged_by, planned.request, spend.generated_tokens)
         return Absorbed({"steps": {planned.id: step}}, spend, owed)
 
     return absorb

@@ -31,7 +31,8 @@ def enough_complete(n: int) -> StopRule:
     """Stop when `n` solutions are complete."""
 
     def rule(tree: Tree) -> str | None:
-        return "completed" if len(tree.complete) >= n else None
+        ended_now = any(map(tree.finished, tree.fresh))  # else the count is what it was when it was not enough
+        return "completed" if ended_now and len(tree.complete) >= n else None
 
     return rule
 

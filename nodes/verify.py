@@ -8,7 +8,6 @@ from its_graph.body import Absorbed, ModelNode, Planned, model_node
 from its_graph.budget import Spend, flops
 from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.state import Score, SearchState, Update
-from its_graph.steps import split_steps
 from its_graph.tree import Tree
 
 __all__ = ["verify"]
@@ -60,9 +59,8 @@ def _plan(tree: Tree) -> list[Planned[Candidate]]:
 
 def _score(tree: Tree, step: str, verdict: Verdict) -> Score:
     """Record the path's value and the scores of the last record's own steps; earlier ones stand in earlier records."""
-    parent = tree.steps[step]["parent"]
-    before = len(tree.candidate(parent).steps) if parent is not None else 0
-    own = len(split_steps(tree.steps[step]["text"]))
+    before = len(tree.pieces(tree.steps[step]["parent"]))
+    own = len(tree.pieces(step)) - before
     return Score(step=step, value=verdict.value, steps=list(verdict.scores[before : before + own]), tokens=0)
 
 

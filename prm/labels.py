@@ -1,8 +1,9 @@
 """Monte-Carlo step labels: a step is as good as the chance that completions from it end right.
 
-From each prefix of a solution, k completions are sampled and c of them reach the right answer: soft label c / k, hard
-label 1 if c >= 1 (Math-Shepherd, arXiv 2312.08935; Zhang et al., 2501.07301). Labels after the first error are dropped.
-Where only the first error is wanted, a binary search over the prefixes asks O(log steps) of them (OmegaPRM, 2406.06592).
+From each prefix of a solution, k completions are sampled and c of them reach the right answer: soft label c / k,
+hard label 1 if c >= 1 (Math-Shepherd, arXiv 2312.08935; Zhang et al., 2501.07301). Labels after the first error are
+dropped. Where only the first error is wanted, a binary search over the prefixes asks O(log steps) of them
+(OmegaPRM, 2406.06592).
 """
 
 from collections.abc import Callable, Sequence
@@ -67,7 +68,7 @@ class Estimate:
 
     @property
     def value(self) -> float | None:
-        """c / k over the complete ones; None where there is none."""
+        """Share of right ones, c / k, among the complete; None where there is none."""
         return self.correct / self.complete if self.complete else None
 
 

@@ -18,7 +18,16 @@ from its_graph.errors import ConfigurationError
 from its_graph.prm.base import StepScorer
 from its_graph.prm.training_state import restore_training, save_training
 
-__all__ = ["LabelledSolution", "Progress", "TrainPlan", "auc", "held_out_auc", "split_by_question", "step_loss", "train"]
+__all__ = [
+    "LabelledSolution",
+    "Progress",
+    "TrainPlan",
+    "auc",
+    "held_out_auc",
+    "split_by_question",
+    "step_loss",
+    "train",
+]
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,7 @@ def auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
     values = torch.tensor(scores, dtype=torch.float64)
     _, inverse, counts = torch.unique(values, return_inverse=True, return_counts=True)
     ranks = (counts.cumsum(0) - (counts - 1) / 2)[inverse]
-    rank_sum = ranks[torch.tensor(labels, dtype=torch.bool)].sum().item()
+    rank_sum = float(ranks[torch.tensor(labels, dtype=torch.bool)].sum().item())
     return (rank_sum - positive * (positive + 1) / 2) / (positive * negative)
 
 

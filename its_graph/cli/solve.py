@@ -192,5 +192,5 @@ def _models(chosen: Strategy, model: Path | None, prm: Path | None) -> tuple[Gen
 def _live_console(wanted: bool) -> Console | None:
     """Return the terminal to draw on; None where nobody asked, or where standard output is none."""
     console = Console(highlight=False)
-    able = console.is_terminal and not console.is_dumb_terminal and sys.stdout.isatty()
-    return console if wanted and able else None
+    # FORCE_COLOR makes a pipe a terminal to rich, but nothing can be redrawn there.
+    return console if wanted and console.is_terminal and sys.stdout.isatty() else None

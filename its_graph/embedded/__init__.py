@@ -7,7 +7,7 @@ Every strategy runs for real with them, without a GPU, a key or a download:
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from its_graph.embedded import world
 from its_graph.embedded.phrasing import normalise
@@ -36,7 +36,7 @@ def load() -> "tuple[ArithmeticGenerator, ArithmeticPRM]":
         raise MissingExtraError(error.name or "torch", "local") from error
     from its_graph.embedded.models import WEIGHTS, ArithmeticGenerator, ArithmeticPRM
 
-    generator = ArithmeticGenerator.from_pretrained(WEIGHTS / "generator", device="cpu")
+    generator = cast(ArithmeticGenerator, ArithmeticGenerator.from_pretrained(WEIGHTS / "generator", device="cpu"))
     verifier = ArithmeticPRM.from_pretrained(WEIGHTS / "verifier", device="cpu")
     return generator, verifier
 

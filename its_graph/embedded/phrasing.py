@@ -17,13 +17,16 @@ _NUMBER = re.compile(r"\d+\.\d+|\d+")
 _INSTRUCTION = re.compile(
     r"(please\s+)?(reason|think) step by step[^.\n]*\.?|put your final answer within \\?boxed\{\}\.?", re.IGNORECASE
 )
-_WORDS = frozenset(
-    "a and answer calculate can compute determine equal equals evaluate expression find following for give hello hi how "
-    "is it me much of please problem question result simplify solve tell the to value what whats work you out s "
+_ENGLISH = (
+    "a and answer calculate can compute determine equal equals evaluate expression find following for give hello hi "
+    "how is it me much of please problem question result s simplify solve tell the to value what whats work you"
+)
+_KOREAN = (
     "가 값 값은 값을 값이 결과 결과는 결과를 계산 계산하라 계산하면 계산하세요 계산하시오 계산해 계산해라 계산해줘 "
     "계산해주세요 구하라 구하세요 구하시오 구해 구해줘 는 다음 답 답은 를 무엇인가 무엇인가요 식 식을 식의 알려줘 "
-    "얼마 얼마야 얼마인가 얼마인가요 얼마입니까 얼마일까 은 을 의 이 인가 인가요 주세요 풀어라 풀어줘 해줘 뭐야".split()
+    "얼마 얼마야 얼마인가 얼마인가요 얼마입니까 얼마일까 은 을 의 이 인가 인가요 주세요 풀어라 풀어줘 해줘 뭐야"
 )
+_WORDS = frozenset(f"{_ENGLISH} {_KOREAN}".split())
 
 
 def known_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:

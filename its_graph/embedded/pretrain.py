@@ -95,7 +95,7 @@ def training_batch(tokenizer: Any, batch: list[Problem]) -> tuple[Tensor, Tensor
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": item.text}], add_generation_prompt=True, return_dict=False
         )
-        reply = tokenizer.encode(solution(item.expression), add_special_tokens=False) + [tokenizer.eos_token_id]
+        reply = [*tokenizer.encode(solution(item.expression), add_special_tokens=False), tokenizer.eos_token_id]
         rows.append(prompt + reply)
         labels.append([-100] * len(prompt) + reply)
     width = max(map(len, rows))

@@ -55,7 +55,8 @@ def build_tokenizer() -> Any:
     )
     backend.decoder = decoders.ByteLevel()
     steps = [f"Step {index}: " for index in range(1, MAX_OPERATIONS + 2)]
-    whole = [AddedToken(text, normalized=False) for text in ["\n\n", "\\boxed{", "Compute ", "user\n", "assistant\n", *steps]]
+    phrases = ["\n\n", "\\boxed{", "Compute ", "user\n", "assistant\n", *steps]
+    whole = [AddedToken(text, normalized=False) for text in phrases]
     special = [AddedToken(text, normalized=False, special=True) for text in (_PAD, _START, _END, STEP_TAG)]
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY_SIZE - len(whole) - len(special),

@@ -25,8 +25,8 @@ from its_graph.embedded.pretrain import PretrainPlan, pretrain
 from its_graph.embedded.tokenizer import build_tokenizer
 from its_graph.embedded.verifiers import head_scorer, implicit_scorer, likelihood_scorer, train_scorer
 from its_graph.generators.transformers import TransformersGenerator
-from its_graph.prm.qwen import QwenScorer
 from its_graph.prm.likelihood import ImplicitScorer
+from its_graph.prm.qwen import QwenScorer
 
 __all__ = ["Rejected", "main", "run"]
 
@@ -190,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m its_graph.embedded.train", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of all results; a stopped run goes on there")
-    parser.add_argument("--quick", action="store_true", help="seconds instead of an hour: proves the path, not the models")
+    parser.add_argument("--quick", action="store_true", help="seconds: proves the path, not the models")
     parser.add_argument("--gate", choices=("enforce", "report"), default="enforce")
     parser.add_argument("--export", type=Path, help=f"folder for the weights that passed, for example {WEIGHTS.name}")
     options = parser.parse_args(arguments)

@@ -46,7 +46,7 @@ class InstantGenerator(ScriptedGenerator):
 
     def invoke(self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any) -> list[Sample]:
         return [
-            Sample.model_construct(
+            Sample(
                 text=self.script(input),
                 finish_reason="stop_string",
                 prompt_tokens=100,
@@ -69,7 +69,7 @@ class InstantVerifier(ScriptedVerifier):
 
     def invoke(self, input: Candidate, config: RunnableConfig | None = None, **kwargs: Any) -> Verdict:
         value = score_of(input.steps[-1])
-        return Verdict.model_construct(scores=(value,) * len(input.steps), value=value, tokens=100)
+        return Verdict(scores=(value,) * len(input.steps), value=value, tokens=100)
 
     def tokens(self, candidate: Candidate) -> int:
         return 100

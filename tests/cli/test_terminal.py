@@ -151,6 +151,13 @@ def test_no_live_view_where_it_is_not_wanted_or_not_possible(start: Start, flag:
     assert "\x1b[?25l" not in on_terminal(start, "solve", PROBLEM, flag, TERM=term)
 
 
+def test_forced_colour_does_not_make_a_pipe_a_terminal(start: Start) -> None:
+    process = start(10**6, "solve", PROBLEM, env={**os.environ, "FORCE_COLOR": "1"})
+    out, _ = process.communicate(timeout=60)
+    assert "19" in out
+    assert not any(code in out for code in ("\x1b[?25l", "\x1b[2K", "\x1b[1A"))
+
+
 def test_a_reader_that_leaves_early_causes_no_traceback(start: Start) -> None:
     reading, writing = os.pipe()
     os.close(reading)

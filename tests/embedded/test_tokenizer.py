@@ -4,9 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("transformers", reason="needs the extra 'local'")
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -56,6 +57,20 @@ def test_jobs_that_arrive_together_share_a_batch(batcher: MicroBatcher[int, int]
     futures = [start(batcher, job) for job in range(3)]
     assert [future.result(5) for future in futures] == [[0], [2], [4]]
     assert run.batches == [[0, 1, 2]]
+
+
+def test_a_batch_waits_for_late_company_but_not_when_full(run: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batcher_module, "QUIET_S", 0.3)
+    batcher = MicroBatcher(run, max_batch=4)
+    futures = []
+    for job in (1, 2, 3):
+        futures.append(start(batcher, job))
+        time.sleep(0.02)
+    assert [future.result(5) for future in futures] == [[2], [4], [6]]
+    assert run.batches == [[1, 2, 3]]
+    monkeypatch.setattr(batcher_module, "QUIET_S", 60)
+    assert start(batcher, 1, 2, 3, 4).result(5) == [2, 4, 6, 8]
+    batcher.close()
 
 
 def test_jobs_that_wait_for_a_running_batch_form_the_next_one(batcher: MicroBatcher[int, int], run: Recorder) -> None:

@@ -1,5 +1,6 @@
 """The local generator against a straightforward loop of one row, and against plain `generate`."""
 
+import copy
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from jinja2 import TemplateError
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from its_graph.contracts import SampleRequest
@@ -172,6 +173,7 @@ def forced(
     ("said", "stop", "text", "tokens"),
     [
         ("one\n\nStep", ("\n\n",), "one\n\n", 4),  # the token "\n\nS" reaches beyond the stop string
+        ("one\n\nStep", ("S", "\n\n"), "one\n\n", 4),  # both in one token: the one that ends first
         ("one\n\ntwo", ("\n\n",), "one\n\n", 4),
         ("x\nStep 1 y", ("Step 1",), "x\nStep 1", 4),
         ("가나다", ("나",), "가나", 6),  # a character of three tokens
@@ -245,6 +247,21 @@ def test_a_tokenizer_without_template_gets_the_plain_text(
         empty = SampleRequest.model_construct(messages=(), prefix="")
         with pytest.raises(InputError, match="no tokens"):
             generator.prompt_tokens(empty)
+
+
+def test_special_tokens_are_added_only_without_a_template(
+    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, ask: Callable[..., SampleRequest]
+) -> None:
+    """Templates write their own beginning; a second one is a prompt that the model never saw."""
+    begins = copy.deepcopy(tokenizer)
+    begins.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<|user|> $A", special_tokens=[("<|user|>", tokenizer.convert_tokens_to_ids("<|user|>"))]
+    )
+    with TransformersGenerator(model, begins) as generator:
+        assert generator.prompt_tokens(ask("abc")) == len(prompt_ids(tokenizer, ask("abc")))
+    begins.chat_template = None
+    with TransformersGenerator(model, begins) as generator:
+        assert generator.prompt_tokens(ask("xyz")) == len("xyz\n") + 1
 
 
 def test_a_leading_space_survives(generator: TransformersGenerator, tokenizer: PreTrainedTokenizerFast) -> None:

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-torch = pytest.importorskip("torch", reason="needs the extra 'local'")
+import torch
 
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
