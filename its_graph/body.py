@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableLambda
 
-from its_graph.budget import NOTHING, Spend
+from its_graph.budget import NOTHING, Spend, total
 from its_graph.events import emitter
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree, as_charge
@@ -101,7 +101,8 @@ class _Work(Generic[Request, Reply]):
         self.under_way: list[tuple[Planned[Request], int]] = []
         self.last_error: dict[str, Exception] = {}
         self.records: dict[str, dict[str, Any]] = {}
-        self.used, self.owed = NOTHING, NOTHING
+        self.used: list[Spend] = []
+        self.owed: list[Spend] = []
         self.refused = False
         self._emit = emitter()
 
@@ -132,7 +133,7 @@ class _Work(Generic[Request, Reply]):
         if not budget.limited:
             wave, self.waiting = list(self.waiting), deque()
             return wave
-        held = self._spent().plus(self.owed).plus(self.node.hold(self.tree))
+        held = total([self._spent(), *self.owed, self.node.hold(self.tree)])
         if budget.seconds is not None and held.seconds >= budget.seconds:
             return []
         wave = []
@@ -152,11 +153,11 @@ class _Work(Generic[Request, Reply]):
         planned, attempts = self.under_way[index]
         if not isinstance(reply, Exception):
             absorbed = self.node.absorb(self.tree, planned, reply)
-            self.used = self.used.plus(absorbed.spend)
-            self.owed = self.owed.plus(absorbed.owed)
+            self.used.append(absorbed.spend)
+            self.owed.append(absorbed.owed)
             self._record(absorbed.update)
             return
-        self.used = self.used.plus(Spend(calls=1))
+        self.used.append(Spend(calls=1))
         self.last_error[planned.id] = reply
         if is_passing(reply) and attempts < self.tree.settings.retries:
             self.waiting.append((planned, attempts + 1))
@@ -169,8 +170,7 @@ class _Work(Generic[Request, Reply]):
         self._emit(update)
 
     def _spent(self) -> Spend:
-        elapsed = time.perf_counter() - self.began
-        return self.tree.spend.plus(self.used)._replace(seconds=self.tree.spend.seconds + elapsed)
+        return total([self.tree.spend, *self.used, Spend(seconds=time.perf_counter() - self.began)])
 
     def update(self) -> Update:
         """Return everything that happened as the node's update, records in the order of their ids."""
@@ -179,7 +179,7 @@ class _Work(Generic[Request, Reply]):
             for log, records in self.records.items()
         }
         seconds = time.perf_counter() - self.began
-        charge = as_charge(self.node.name, self.used._replace(seconds=seconds))
+        charge = as_charge(self.node.name, total([*self.used, Spend(seconds=seconds)]))
         last: Update = {"charges": {str(len(self.tree.charges)): charge}}
         last |= self.node.close(self.tree, list(logs.get("steps", {})))
         if self.refused and self.tree.stop_reason is None:

@@ -83,6 +83,5 @@ def flops(parameters: int, tokens: int) -> float:
 
 
 def total(spends: Iterable[Spend]) -> Spend:
-    """Sum many spends."""
-    sums = [sum(column) for column in zip(*spends, strict=True)]
-    return Spend._make(sums) if sums else NOTHING
+    """Sum many spends, field by field; the sum of none is nothing."""
+    return Spend._make(map(sum, zip(NOTHING, *spends, strict=True)))

@@ -84,6 +84,8 @@ class Tree:
 
     def _prefix(self, step: str | None) -> "_Prefix":
         """Return what adds up along the path; siblings share their parent's sums."""
+        if (sums := self._prefixes.get(step)) is not None:
+            return sums
         missing = []
         while step not in self._prefixes:
             missing.append(step)

@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable
 
 from its_graph.answers import has_final_answer
 from its_graph.body import Absorbed, ModelNode, Planned, model_node
-from its_graph.budget import NOTHING, Spend, flops
+from its_graph.budget import NOTHING, Spend, flops, total
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verifier
 from its_graph.state import Failure, SearchState, Step, Update
 from its_graph.tree import Tree
@@ -113,11 +113,11 @@ def _absorb(
     generator: Generator, judged_by: Verifier | None, rollout: bool
 ) -> Callable[[Tree, Planned[SampleRequest], list[Sample]], Absorbed]:
     def absorb(tree: Tree, planned: Planned[SampleRequest], reply: list[Sample]) -> Absorbed:
-        if not reply or not reply[0].text.strip():
-            spent = _spend(generator, reply)
-            return Absorbed(_failure(planned, "The generator returned an empty sample."), spent)
+        if len(reply) != 1 or not reply[0].text.strip():
+            reason = f"The generator returned {len(reply)} samples for one." if len(reply) != 1 else _EMPTY
+            return Absorbed(_failure(planned, reason), total(_spend(generator, sample) for sample in reply))
         sample = reply[0]
-        # A complete boxed answer ends a solution even where the model would go on (algorithms: finished).
+        # A complete boxed answer ends a solution even where the model would go on.
         ended = sample.finish_reason == "stop_string" and has_final_answer(sample.text)
         step = Step(
             parent=planned.parent,
@@ -128,25 +128,25 @@ def _absorb(
         )
         if rollout:
             step["rollout"] = True
-        spend = _spend(generator, reply)
         owed = NOTHING
         if judged_by is not None and tree.settings.budget.limited:
-            owed = _judging_price(judged_by, planned.request, spend.generated_tokens)
-        return Absorbed({"steps": {planned.id: step}}, spend, owed)
+            owed = _judging_price(judged_by, planned.request, sample.generated_tokens)
+        return Absorbed({"steps": {planned.id: step}}, _spend(generator, sample), owed)
 
     return absorb
 
 
-def _spend(generator: Generator, reply: list[Sample]) -> Spend:
-    prompt = sum(sample.prompt_tokens for sample in reply)
-    cached = sum(sample.cached_tokens for sample in reply)
-    new = sum(sample.generated_tokens for sample in reply)
+_EMPTY = "The generator returned an empty sample."
+
+
+def _spend(generator: Generator, sample: Sample) -> Spend:
+    processed = sample.prompt_tokens - sample.cached_tokens + sample.generated_tokens
     return Spend(
-        calls=max(1, len(reply)),
-        prompt_tokens=prompt,
-        cached_tokens=cached,
-        generated_tokens=new,
-        flops=flops(generator.parameters, prompt - cached + new),
+        calls=1,
+        prompt_tokens=sample.prompt_tokens,
+        cached_tokens=sample.cached_tokens,
+        generated_tokens=sample.generated_tokens,
+        flops=flops(generator.parameters, processed),
     )
 
 
