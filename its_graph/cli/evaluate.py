@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -27,9 +28,9 @@ from its_graph.registry import strategy
 __all__ = ["evaluate"]
 
 EMBEDDED_PROBLEMS = 200
-CAPTION = (
-    "Means per problem, with 95% intervals. Tokens: prompt + generated + read by the verifier. "
-    "random: a random finished candidate. pass@n: any candidate. lost: searches that failed and count as wrong."
+NOTE = (
+    "95% intervals. random: a random finished candidate; pass@n: any candidate (oracle); lost: searches that failed, "
+    "counted as wrong. Costs are means per problem; tokens: prompt + generated + read by the verifier."
 )
 
 
@@ -41,9 +42,7 @@ def evaluate(
     width: Annotated[int | None, typer.Option(help="Paths that a step search keeps.")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(
-            exists=True, dir_okay=False, help="JSONL file with `problem` and `answer`. [embedded problems]"
-        ),
+        typer.Option(exists=True, dir_okay=False, help="JSONL file with `problem` and `answer`. [embedded problems]"),
     ] = None,
     limit: Annotated[
         int | None,
@@ -54,9 +53,7 @@ def evaluate(
     budget_tokens: Annotated[
         int | None, typer.Option(min=0, help="Tokens that one search may use, the verifier's included.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a causal language model. [the embedded one]")
-    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a causal language model. [the embedded one]")] = None,
     prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. [the embedded one]")] = None,
     out: Annotated[
         Path | None,
@@ -86,17 +83,13 @@ def evaluate(
             chosen = strategy(name.strip())
             options = {key: value for key, value in given if key in chosen.options}
             graph = chosen.create(generator, verifier, options).compile()
-            runs.append(
-                _Run(chosen.name, options.get("n", 1), graph, {"strategy": chosen.name, **options, **shared})
-            )
-        stopped = _search(
-            runs, problems, settings, concurrency, OutcomeFile(out) if out else None, hide_bar=as_json
-        )
+            runs.append(_Run(chosen.name, options.get("n", 1), graph, {"strategy": chosen.name, **options, **shared}))
+        stopped = _search(runs, problems, settings, concurrency, OutcomeFile(out) if out else None, hide_bar=as_json)
     except ItsGraphError as error:
         tell(str(error))
         raise typer.Exit(exit_code(error)) from error
     rows = _rows(runs, seed)
-    typer.echo(json.dumps(rows, indent=2)) if as_json else Console().print(_table(rows))
+    typer.echo(json.dumps(rows, indent=2)) if as_json else Console().print(_tables(rows))
     if stopped:
         raise typer.Exit(INTERRUPTED)
 
@@ -160,9 +153,7 @@ def _problems(data: Path | None, limit: int | None, seed: int) -> list[tuple[str
         return read_problems(data)[:limit]
     from its_graph.embedded import problems
 
-    return [
-        (problem, answer) for problem, answer in problems(limit or EMBEDDED_PROBLEMS, seed=seed, split="test")
-    ]
+    return [(problem, answer) for problem, answer in problems(limit or EMBEDDED_PROBLEMS, seed=seed, split="test")]
 
 
 @contextmanager
@@ -186,36 +177,38 @@ def _rows(runs: Sequence[_Run], seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(caption=CAPTION)
-    table.add_column("strategy")
-    for title in (
-        "n",
-        "accuracy %",
-        "gain on row above",
-        "random %",
-        "pass@n %",
-        "tokens",
-        "compute",
-        "calls",
-        "s",
-        "lost",
-    ):
-        table.add_column(title, justify="right")
+def _tables(rows: Sequence[dict[str, Any]]) -> Group:
+    """Return what came out and what it cost, each narrow enough for a terminal of 80 columns."""
+    quality = _table("accuracy %", "gain on row above", "random", "pass@n")
+    cost = _table("n", "tokens", "compute", "calls", "seconds", "lost")
     for row in rows:
-        table.add_row(row["strategy"], str(row["n"]), *_cells(row))
+        quality.add_row(row["strategy"], *_quality(row))
+        cost.add_row(row["strategy"], *_cost(row))
+    return Group(quality, cost, NOTE)
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("strategy")
+    for title in titles:
+        table.add_column(title, justify="right")
     return table
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    tokens = (row[f"mean_{kind}_tokens"] for kind in ("prompt", "generated", "verifier"))
+def _quality(row: dict[str, Any]) -> list[str]:
     difference = row.get("difference")
     return [
         _percent(row["accuracy"]) + _interval(row["ci95"]),
         _percent(difference["mean"], "+") + _interval(difference["ci95"], "+") if difference else "",
         _percent(row["random"]),
         _percent(row["pass_at_n"]),
-        " + ".join(map(count, tokens)),
+    ]
+
+
+def _cost(row: dict[str, Any]) -> list[str]:
+    return [
+        str(row["n"]),
+        " + ".join(count(row[f"mean_{kind}_tokens"]) for kind in ("prompt", "generated", "verifier")),
         compute(row["mean_flops"]) if row["mean_flops"] else "unknown",
         f"{row['mean_calls']:.1f}",
         f"{row['seconds']:.2f}",

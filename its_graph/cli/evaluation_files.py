@@ -71,12 +71,7 @@ def _problem(record: Any, where: str) -> tuple[str, str]:
     problem, answer = fields.get("problem"), fields.get("answer")
     if isinstance(answer, int) and not isinstance(answer, bool):
         answer = str(answer)
-    if (
-        not isinstance(problem, str)
-        or not problem.strip()
-        or not isinstance(answer, str)
-        or not answer.strip()
-    ):
+    if not isinstance(problem, str) or not problem.strip() or not isinstance(answer, str) or not answer.strip():
         raise InputError(
             f'{where} needs "problem" and "answer", both as text that is not empty. Given: {str(record)[:80]}'
         )
@@ -87,9 +82,7 @@ def _outcome(record: Any, where: str) -> tuple[dict[str, Any], Outcome]:
     try:
         return dict(record["run"]), Outcome.model_validate(record["outcome"])
     except (KeyError, TypeError, ValueError, ValidationError) as error:
-        raise InputError(
-            f"{where} is no outcome of an evaluation. Give another file as --out. ({error})"
-        ) from error
+        raise InputError(f"{where} is no outcome of an evaluation. Give another file as --out. ({error})") from error
 
 
 def _drop_torn_line(path: Path) -> None:

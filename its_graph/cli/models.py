@@ -30,7 +30,10 @@ def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | 
         from its_graph.embedded import load
 
         generator, verifier = load()
-        return generator, verifier if prm is None else _verifier(prm)
+        if prm is not None:
+            return generator, _verifier(prm)
+        _use_one_thread()
+        return generator, verifier
     from its_graph.generators.transformers import TransformersGenerator
 
     return TransformersGenerator.from_pretrained(model), None if prm is None else _verifier(prm)
@@ -40,6 +43,13 @@ def _verifier(folder: Path) -> Verifier:
     from its_graph.prm.verifier import PRM
 
     return PRM.from_pretrained(folder)
+
+
+def _use_one_thread() -> None:
+    """Run the embedded pair on one thread: for models so small, handing out work takes longer than doing it."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _be_silent() -> None:

@@ -85,7 +85,7 @@ def _facts(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _vote(vote: Mapping[str, Any]) -> str:
-    weight = "" if vote["weight"] == vote["count"] else f" (weight {vote['weight']:.2f})"
+    weight = "" if vote["weight"] == vote["count"] else f" (weight {vote['weight']:.3g})"
     return f"{one_line(vote['answer'])} {TIMES}{vote['count']}{weight}"
 
 

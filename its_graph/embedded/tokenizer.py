@@ -1,10 +1,13 @@
-"""The tokenizer of the embedded models: byte-level BPE of 512 entries, digits isolated, any UTF-8 round-trips."""
+"""The tokenizer of the embedded models: byte-level BPE of 512 entries that knows the world's phrases whole.
 
-import itertools
-from collections.abc import Iterator
+It cuts words and normalises (NFC) as Qwen2's tokenizer does, because transformers and the servers built on it put that
+class in charge of every checkpoint of this architecture, whatever its files say.
+"""
+
+import json
 from typing import Any
 
-from its_graph.embedded.world import MAX_OPERATIONS, problems, solution
+from its_graph.embedded.world import MAX_OPERATIONS
 from its_graph.errors import MissingExtraError
 
 __all__ = ["CHAT_TEMPLATE", "STEP_TAG", "VOCABULARY_SIZE", "build_tokenizer"]
@@ -21,52 +24,47 @@ CHAT_TEMPLATE = (
 )
 
 _PAD, _START, _END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+_SPECIAL = (_PAD, _START, _END, STEP_TAG)
+_PHRASES = (
+    *("\n\n", "\\boxed{", "Compute ", "user\n", "assistant\n"),
+    *(f"Step {index}: " for index in range(1, MAX_OPERATIONS + 2)),
+    *(" + ", " - ", " * ", " / ", " = ", " + -", " - -", " = -"),
+)
 _PROSE = (
-    "system\n",
     "Please reason step by step, and put your final answer within the box.",
     "What is the value of this expression? Calculate, evaluate and simplify it with addition, subtraction,",
     "multiplication and division. Wait, let me check that again. The answer is therefore correct.",
-    "다음 식을 계산하라. 값은 얼마인가? 단계별로 풀어라. 답은 이다. 계산하세요. 구하라.",
+    "The system and the user ask a question about numbers, and the model must solve this problem. How much is it?",
+    "다음 식을 계산하라. 값은 얼마인가? 단계별로 풀어라. 답은 이다. 계산하세요. 구하라. 문제를 풀고 확인하자.",
+)
+_QWEN2_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
 
 def build_tokenizer() -> Any:
-    """Train the tokenizer on the world's own texts and return it as a transformers fast tokenizer.
+    """Build the tokenizer, the same one each time, as a transformers fast tokenizer.
 
-    Digits and parentheses are tokens of their own, so a number or an operator is read the same way wherever
-    it stands. `Step n: `, a blank line and the opening of a box are single tokens: about ten tokens a step.
+    Digits are tokens of their own; `Step n: `, signs with their spaces, a blank line and the opening of a box are
+    single tokens: about ten tokens a step. Any other text falls back to bytes and comes back unchanged (in NFC).
 
     Raises:
         MissingExtraError: without the `local` extra.
     """
     try:
-        from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+        from tokenizers import AddedToken
         from transformers import PreTrainedTokenizerFast
     except ImportError as error:
         raise MissingExtraError("transformers", "local") from error
 
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.Split(Regex(r"[().?]"), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    backend.decoder = decoders.ByteLevel()
-    steps = [f"Step {index}: " for index in range(1, MAX_OPERATIONS + 2)]
-    phrases = ["\n\n", "\\boxed{", "Compute ", "user\n", "assistant\n", *steps]
-    whole = [AddedToken(text, normalized=False) for text in phrases]
-    special = [AddedToken(text, normalized=False, special=True) for text in (_PAD, _START, _END, STEP_TAG)]
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY_SIZE - len(whole) - len(special),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    backend.train_from_iterator(_corpus(), trainer)
-    backend.add_special_tokens(special)
-    backend.add_tokens(whole)
-    backend.add_tokens([f"<reserved_{i}>" for i in range(VOCABULARY_SIZE - backend.get_vocab_size())])
+    vocabulary, merges = _prose_pieces(VOCABULARY_SIZE - len(_SPECIAL) - len(_PHRASES))
+    # Ids are written down in the model's own vocabulary: added tokens are numbered by whoever loads them.
+    names = [*_SPECIAL, *_PHRASES]
+    names += [f"<reserved_{index}>" for index in range(VOCABULARY_SIZE - len(vocabulary) - len(names))]
+    vocabulary |= {name: len(vocabulary) + place for place, name in enumerate(names)}
+    backend = _backend(vocabulary, merges)
+    backend.add_special_tokens([AddedToken(text, normalized=False, special=True) for text in _SPECIAL])
+    backend.add_tokens([AddedToken(text, normalized=False) for text in _PHRASES])
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token=_PAD,
@@ -78,7 +76,25 @@ def build_tokenizer() -> Any:
     )
 
 
-def _corpus() -> Iterator[str]:
-    world = problems(200, seed=0, split="train")
-    texts = (text for item in world for text in (item.text, *solution(item.expression).split("\n")))
-    return itertools.chain(texts, _PROSE * 4)
+def _backend(vocabulary: dict[str, int] | None = None, merges: list[tuple[str, str]] | None = None) -> Any:
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=merges) if vocabulary else models.BPE())
+    backend.normalizer = normalizers.NFC()
+    words = pre_tokenizers.Split(Regex(_QWEN2_WORDS), "isolated")
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.pre_tokenizer = pre_tokenizers.Sequence([words, byte_level])
+    backend.decoder = decoders.ByteLevel()
+    return backend
+
+
+def _prose_pieces(size: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Train at most `size` entries on the prose: all 256 bytes and the commonest pieces of words."""
+    from tokenizers import pre_tokenizers, trainers
+
+    backend = _backend()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
+    backend.train_from_iterator(_PROSE * 4, trainer)
+    model = json.loads(backend.to_str())["model"]
+    return model["vocab"], [(first, second) for first, second in model["merges"]]

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,17 +92,19 @@ def test_the_same_seed_gives_the_same_rows(run: Eval, data: Path) -> None:
     assert without_time("--seed", 1) != without_time("--seed", 2)
 
 
-def test_a_table_for_people(run: Eval, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
-    result = run("--strategies", "single,best_of_n", "--n", 4, "--data", data, "--limit", 20)
+def test_tables_for_people_fit_80_columns(run: Eval, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = run("--strategies", "self_consistency,best_of_n", "--n", 4, "--data", data, "--limit", 20)
     assert result.exit_code == 0
-    lines = result.stdout.splitlines()
-    (single,) = [line for line in lines if "single" in line]
-    (best,) = [line for line in lines if "best_of_n" in line]
-    assert "[" in single
-    assert "+" in best
-    assert "pass@n %" in result.stdout
     assert "\\" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    quality, cost = (part.splitlines() for part in result.stdout.split("compute"))
+    (first,) = [line for line in quality if line.startswith(" self_consistency")]
+    (second,) = [line for line in quality if line.startswith(" best_of_n")]
+    assert re.fullmatch(r" self_consistency +[\d.]+ \[[\d.]+, [\d.]+\] +[\d.]+ +[\d.]+ *", first)
+    assert re.search(r"\+[\d.]+ \[[-+][\d.]+, \+[\d.]+\]", second)
+    (spent,) = [line for line in cost if line.startswith(" best_of_n")]
+    assert re.search(r" 4 +20 \+ 64 \+ \d+ +[\d.]+ kFLOP .* 0 *$", spent)
 
 
 def test_embedded_problems_come_from_the_test_split(

@@ -69,7 +69,7 @@ def test_lines_stay_whole_off_a_terminal_and_wrap_on_one() -> None:
 
 def test_only_the_first_votes_are_named() -> None:
     votes = [{"answer": str(number), "count": 1, "weight": 0.5} for number in range(9)]
-    assert "5 \N{MULTIPLICATION SIGN}1 (weight 0.50), and 3 more\n" in printed(result(votes=votes))
+    assert "5 \N{MULTIPLICATION SIGN}1 (weight 0.5), and 3 more\n" in printed(result(votes=votes))
 
 
 def test_no_answer() -> None:

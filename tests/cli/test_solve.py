@@ -63,7 +63,7 @@ def test_the_report_says_answer_votes_spend_and_why_it_stopped(call: Any) -> Non
     assert called.err == ""
     lines = dict(line.split(maxsplit=1) for line in called.out.splitlines()[-5:])
     assert lines["answer"] == "19"
-    assert lines["votes"].startswith("19 \N{MULTIPLICATION SIGN}7 (weight 6.30), ")
+    assert lines["votes"].startswith("19 \N{MULTIPLICATION SIGN}7 (weight 6.3), ")
     assert lines["search"] == "best_of_n, seed 7, 16 candidates"
     assert lines["stopped"] == "it was complete"
     assert lines["spent"].startswith(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.graph import START, MessagesState, StateGraph
@@ -97,6 +97,11 @@ def test_options_not_asked_for_are_left_alone() -> None:
 def test_a_model_without_such_fields_still_answers() -> None:
     model = GenericFakeChatModel(messages=iter([AIMessage("4")]))
     assert answer(model, seed=1, stop=("\n\n",), temperature=0).text == "4"
+
+
+def test_a_model_without_such_fields_keeps_its_own_state() -> None:
+    model = FakeMessagesListChatModel(responses=[AIMessage("4"), AIMessage("5")])
+    assert [answer(model).text, answer(model).text] == ["4", "5"]
 
 
 async def test_n_samples_are_n_calls_with_seeds_of_their_own() -> None:

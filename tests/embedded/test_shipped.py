@@ -1,0 +1,159 @@
+"""The shipped weights: they load, repeat, solve about half of fresh problems, and stay small."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from its_graph.answers import extract_answer
+from its_graph.contracts import Candidate, SampleRequest
+from its_graph.embedded import load, problems
+from its_graph.embedded.expressions import parse
+from its_graph.embedded.models import WEIGHTS, ArithmeticGenerator, ArithmeticPRM
+from its_graph.embedded.tokenizer import build_tokenizer
+from its_graph.embedded.world import problems as world_problems
+from its_graph.embedded.world import solution
+from its_graph.errors import EmbeddedScopeError
+from its_graph.steps import split_steps
+
+Pair = tuple[ArithmeticGenerator, ArithmeticPRM]
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    generator, verifier = load()
+    yield generator, verifier
+    generator.close()
+    verifier.close()
+
+
+def _ask(text: str, **options: int | float | str) -> SampleRequest:
+    return SampleRequest.model_validate(
+        {"messages": ({"role": "user", "content": text},), "max_tokens": 192, "seed": 5, **options}
+    )
+
+
+def _solution(question: str, text: str) -> Candidate:
+    return Candidate(
+        messages=({"role": "user", "content": question},), steps=tuple(split_steps(text)), finished=True
+    )
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    code = "import sys, its_graph.embedded; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("name", "layers", "limit"), [("generator", 3, 450_000), ("verifier", 5, 700_000)])
+def test_layout_and_size(name: str, layers: int, limit: int) -> None:
+    config = json.loads((WEIGHTS / name / "config.json").read_text())
+    assert config["architectures"] == ["Qwen2ForCausalLM"]
+    assert config["num_hidden_layers"] == layers
+    assert config["hidden_size"] // config["num_attention_heads"] == 64
+    assert config["tie_word_embeddings"]
+    assert sum(path.stat().st_size for path in (WEIGHTS / name).iterdir()) < limit
+    assert not [path for path in (WEIGHTS / name).iterdir() if path.suffix in {".bin", ".pt", ".pkl"}]
+
+
+@pytest.mark.parametrize("name", ["generator", "verifier"])
+def test_auto_tokenizer_reads_the_world_as_the_models_were_trained(name: str) -> None:
+    """AutoTokenizer puts its own Qwen2 class in charge of this architecture: the same ids must come out."""
+    from transformers import AutoTokenizer
+
+    loaded, built = AutoTokenizer.from_pretrained(str(WEIGHTS / name)), build_tokenizer()
+    assert loaded.get_vocab() == built.get_vocab()
+    assert (loaded.eos_token_id, loaded.pad_token_id) == (built.eos_token_id, built.pad_token_id)
+    for item in world_problems(100, seed=3, operations=(1, 8)):
+        text = f"<|im_start|>user\n{item.text}<|im_end|>\n{solution(item.expression)}<|im_end|>"
+        assert loaded.encode(text) == built.encode(text)
+
+
+def test_records_say_how_they_were_trained() -> None:
+    for name in ("generator", "verifier"):
+        record = json.loads((WEIGHTS / name / "training.json").read_text())
+        assert all(record["gate"]["checks"].values())
+        assert "pretraining" in record
+
+
+def test_parameters_and_limits(pair: Pair) -> None:
+    generator, verifier = pair
+    assert generator.parameters == 193_536
+    assert verifier.parameters == 300_672 + 2
+    assert generator.max_tokens == 192
+    assert verifier.metadata.family == "likelihood"
+    assert verifier.metadata.label_kind == "mc"
+
+
+def test_same_seed_same_text(pair: Pair) -> None:
+    generator, _ = pair
+    request = _ask("Compute (34 + 57) * 2 - 8.", n=4)
+    first = [sample.text for sample in generator.invoke(request)]
+    assert first == [sample.text for sample in generator.invoke(request)]
+
+
+def test_phrasings_share_their_samples(pair: Pair) -> None:
+    generator, _ = pair
+    texts = [generator.invoke(_ask(text, n=2)) for text in ("34+57*2", "34 + 57 * 2 는 얼마인가요?")]
+    assert texts[0] == texts[1]
+    assert generator.prompt_tokens(_ask("34+57*2")) == texts[0][0].prompt_tokens
+
+
+def test_about_half_of_fresh_problems_are_solved_in_steps(pair: Pair) -> None:
+    generator, _ = pair
+    exam = list(problems(30, seed=11))
+    replies = generator.batch([_ask(text, n=4) for text, _ in exam])
+    right = [
+        extract_answer(sample.text) == answer
+        for samples, (_, answer) in zip(replies, exam, strict=True)
+        for sample in samples
+    ]
+    assert 0.3 < sum(right) / len(right) < 0.8
+    assert all(sample.finish_reason == "end" for samples in replies for sample in samples)
+
+
+def test_a_prefix_is_continued(pair: Pair) -> None:
+    generator, _ = pair
+    (sample,) = generator.invoke(_ask("34 + 57 * 2", prefix="Step 1: 57 * 2 = 114\n\n", temperature=0))
+    assert sample.text.startswith("Step 2: ")
+
+
+def test_the_verifier_finds_the_wrong_step(pair: Pair) -> None:
+    _, verifier = pair
+    question = "What is 34 + 57 - 8?"
+    true = solution(parse("34 + 57 - 8"))
+    right, wrong = verifier.batch([_solution(question, true), _solution(question, true.replace("91", "90"))])
+    assert right.value is not None
+    assert wrong.value is not None
+    assert right.value > 0.5 > wrong.value
+    assert verifier.tokens(_solution(question, true)) == right.tokens
+
+
+def test_selection_beats_chance_on_fresh_problems(pair: Pair) -> None:
+    """Where a problem has right and wrong samples, the verifier prefers a right one far more often than not."""
+    generator, verifier = pair
+    wins = []
+    for (text, answer), samples in zip(
+        problems(30, seed=12), generator.batch([_ask(text, n=6) for text, _ in problems(30, seed=12)]), strict=True
+    ):
+        verdicts = verifier.batch([_solution(text, sample.text) for sample in samples])
+        scores = [verdict.value or 0.0 for verdict in verdicts]
+        right = [extract_answer(sample.text) == answer for sample in samples]
+        if any(right) and not all(right):
+            wins.append(right[scores.index(max(scores))])
+    assert len(wins) >= 8
+    assert sum(wins) / len(wins) > 0.6
+
+
+def test_other_questions_are_refused_by_both(pair: Pair) -> None:
+    generator, verifier = pair
+    with pytest.raises(EmbeddedScopeError, match="--model PATH"):
+        generator.invoke(_ask("What is the capital of France?"))
+    with pytest.raises(EmbeddedScopeError):
+        generator.prompt_tokens(_ask("What is the capital of France?"))
+    foreign = _solution("What is the capital of France?", "Step 1: Paris")
+    known = _solution("1 + 1", "Step 1: 1 + 1 = 2\n\\boxed{2}")
+    refused, judged = verifier.batch([foreign, known], return_exceptions=True)
+    assert isinstance(refused, EmbeddedScopeError)
+    assert judged.value is not None
