@@ -1,8 +1,8 @@
 """beam_search: keep the best partial solutions, one step at a time (Snell et al. 2408.03314, section 5.2).
 
-1. Expand: sample n first steps; later n next steps, shared among the kept paths. 2. Verify every path. 3. Select the best
-`width` open ones; finished ones stay as candidates and are never extended. Repeat until n are finished, none is open,
-or `max_steps`. 4. Answer by the weighted vote over the finished. In the paper's letters: N = n, M = n/width.
+1. Expand: sample n first steps; later n next steps, shared among the kept paths. 2. Verify every path. 3. Select the
+best `width` open ones; finished ones stay as candidates and are never extended. Repeat until n are finished, none is
+open, or `max_steps`. 4. Answer by the weighted vote over the finished. In the paper's letters: N = n, M = n/width.
 Cost: at most max_steps x n (generate + verify) steps; with lookahead k about (k+1) times that.
 """
 

@@ -18,6 +18,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from its_graph.budget import NOTHING, Spend, total
+from its_graph.errors import ContinuationError, InputError
 from its_graph.events import emitter
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree, as_charge
@@ -157,6 +158,8 @@ class _Work(Generic[Request, Reply]):
             self.owed.append(absorbed.owed)
             self._record(absorbed.update)
             return
+        if isinstance(reply, (InputError, ContinuationError)):
+            raise reply  # not this sample failed, but the question or the set-up: every other would fail alike
         self.used.append(Spend(calls=1))
         self.last_error[planned.id] = reply
         if is_passing(reply) and attempts < self.tree.settings.retries:

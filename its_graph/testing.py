@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
+from its_graph.contracts import Candidate, FinishReason, Generator, Sample, SampleRequest, Verdict, Verifier
 
 __all__ = ["Inline", "ScriptedGenerator", "ScriptedVerifier", "ToyGenerator", "ToyVerifier", "words"]
 
@@ -77,7 +77,8 @@ class ScriptedGenerator(Inline[SampleRequest, list[Sample]], Generator):
     def _sample(self, request: SampleRequest, prompt: int, said: str | Sample) -> Sample:
         if isinstance(said, Sample):
             return said
-        text, reason = said, "end"
+        text: str = said
+        reason: FinishReason = "end"
         ends = [said.index(stop) + len(stop) for stop in request.stop if stop in said]
         if ends:
             text, reason = said[: min(ends)], "stop_string"

@@ -86,8 +86,8 @@ class Tree:
         """Return what adds up along the path; siblings share their parent's sums."""
         if (sums := self._prefixes.get(step)) is not None:
             return sums
-        missing = []
-        while step not in self._prefixes:
+        missing: list[str] = []
+        while step is not None and step not in self._prefixes:
             missing.append(step)
             step = self.steps[step]["parent"]
         known = self._prefixes[step]
@@ -143,9 +143,7 @@ class Tree:
 
     def candidate(self, step: str) -> Candidate:
         """Return the path as a verifier sees it."""
-        return Candidate(
-            messages=tuple(self.question), steps=self.pieces(step), finished=self.finished(step)
-        )
+        return Candidate(messages=tuple(self.question), steps=self.pieces(step), finished=self.finished(step))
 
     # --- the whole tree -------------------------------------------------------------------------------------------
 

@@ -209,9 +209,7 @@ def _estimate(
     return estimates
 
 
-def _request(
-    generator: Generator, trajectory: Trajectory, index: int, kept: int, plan: RolloutPlan
-) -> SampleRequest:
+def _request(generator: Generator, trajectory: Trajectory, index: int, kept: int, plan: RolloutPlan) -> SampleRequest:
     if not generator.can_continue:
         raise ConfigurationError(
             "Monte-Carlo labels need a generator that continues a given prefix; this one cannot. "

@@ -14,9 +14,7 @@ __all__ = ["restore_training", "save_training"]
 _FILE = "training.safetensors"
 
 
-def save_training(
-    folder: Path, model: nn.Module, optimisers: Sequence[torch.optim.Optimizer], update: int
-) -> None:
+def save_training(folder: Path, model: nn.Module, optimisers: Sequence[torch.optim.Optimizer], update: int) -> None:
     """Write the state after `update` updates; a crash while writing leaves the previous one in place."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": value.detach().clone() for name, value in model.named_parameters()}

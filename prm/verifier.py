@@ -11,14 +11,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
 
-from its_graph.contracts import Aggregate, Candidate, Verdict
+from its_graph.batching.batcher import MicroBatcher
+from its_graph.batching.futures import FutureRunnable
+from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ItsGraphError, MissingExtraError
-from its_graph.generators.batcher import MicroBatcher
 from its_graph.prm.aggregation import aggregation, checked
 from its_graph.prm.base import StepLayout, StepScorer
 from its_graph.prm.checkpoints import local_folder
 from its_graph.prm.families import family_of, scorer_class
-from its_graph.prm.futures import FutureVerifier
 from its_graph.prm.metadata import ScorerMetadata
 
 try:
@@ -30,7 +30,7 @@ except ImportError as error:
 __all__ = ["PRM"]
 
 
-class PRM(FutureVerifier):
+class PRM(FutureRunnable[Candidate, Verdict], Verifier):
     """Judge whole or partial solutions by the scores of their steps.
 
     Args:
@@ -97,6 +97,10 @@ class PRM(FutureVerifier):
         for group in groups:
             self._batcher.submit([candidates[group[0]]], _reply_to([futures[index] for index in group]))
         return futures
+
+    def futures(self, inputs: Sequence[Candidate]) -> list[Future[Verdict]]:
+        """Start judging."""
+        return self.submit(inputs)
 
     def close(self) -> None:
         """End the worker thread."""

@@ -9,6 +9,7 @@ import pytest
 
 from its_graph import Budget, Sample, SampleRequest, SearchContext, create
 from its_graph.body import is_passing
+from its_graph.errors import ContinuationError, InputError
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 QUESTION = {"problem": "Add 3, 5, 4."}
@@ -158,3 +159,10 @@ def test_an_interrupt_is_not_taken_for_a_failed_sample() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         create("single", ScriptedGenerator(stop)).compile().invoke(QUESTION)
+
+
+@pytest.mark.parametrize("error", [InputError("not arithmetic"), ContinuationError("cannot continue")])
+def test_a_question_no_model_can_read_is_the_callers_error(error: Exception) -> None:
+    """Sixteen equal failures would hide what is wrong behind a failed search."""
+    with pytest.raises(type(error), match=str(error)):
+        create("self_consistency", flaky(99, error)).compile().invoke(QUESTION)

@@ -9,7 +9,7 @@ import pytest
 
 from its_graph import Budget, SearchContext, create
 from its_graph.budget import Spend
-from its_graph.contracts import SampleRequest
+from its_graph.contracts import Sample, SampleRequest
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import Outcome, compare, evaluate, summarise
 from its_graph.seeds import derive_seed
@@ -151,6 +151,22 @@ async def test_other_errors_end_the_evaluation() -> None:
     graph = create("single", ToyGenerator()).compile()
     with pytest.raises(ValueError, match="empty"):
         await evaluate(graph, [*toy_problems(3), (" ", "1")])
+
+
+async def test_an_error_stops_the_searches_beside_it() -> None:
+    heard: list[Outcome] = []
+    graph = create("single", Counting()).compile()
+    with pytest.raises(ValueError, match="empty"):
+        await evaluate(graph, [(" ", "1"), *toy_problems(30)], on_result=heard.append, concurrency=2)
+    assert heard == []
+
+
+async def test_a_cut_off_candidate_counts_for_the_oracle_but_is_not_finished() -> None:
+    drawn = iter([r"\boxed{2}", Sample(text=r"\boxed{1}", finish_reason="length")])
+    graph = create("self_consistency", ScriptedGenerator(lambda request: next(drawn)), n=2).compile()
+    (one,) = await evaluate(graph, [("one?", "1")])
+    assert (one.candidates, one.right_candidates, one.finished, one.right_finished) == (2, 1, 1, 0)
+    assert not one.right
 
 
 async def test_known_outcomes_are_taken_over_and_not_run_again() -> None:

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
-SHOWN = dict(re.findall(r"```text\n\$ python examples/(\w+\.py)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
+SHOWN = dict(
+    re.findall(r"```text\n\$ python examples/(\w+\.py)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -26,5 +28,7 @@ def test_the_python_of_the_readme_runs() -> None:
     tour = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert tour
     code = "\n".join(tour)
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode == 0, done.stderr

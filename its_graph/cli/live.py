@@ -98,9 +98,7 @@ def _asked(tree: Tree) -> str:
 
 def _body(tree: Tree, result: Mapping[str, Any] | None, width: int, height: int) -> RenderableType:
     if not tree.steps:
-        return Text(
-            "no sample yet" + (f", {len(tree.failures)} failed" if tree.failures else ""), style="dim"
-        )
+        return Text("no sample yet" + (f", {len(tree.failures)} failed" if tree.failures else ""), style="dim")
     if all(step["parent"] is None and step["finish"] != "stop_string" for step in tree.steps.values()):
         return sample_table(tree.finalists, result["answer"] if result else None, width=width, height=height)
     rows = TreeRows(tree, winner=_winner(tree, result), over=result is not None).fit(width, height)

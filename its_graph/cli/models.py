@@ -22,9 +22,7 @@ def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | 
     """
     for folder in filter(None, (model, prm)):
         if not folder.is_dir():
-            raise ConfigurationError(
-                f"There is no folder {folder}. Give the folder of a downloaded checkpoint."
-            )
+            raise ConfigurationError(f"There is no folder {folder}. Give the folder of a downloaded checkpoint.")
     _be_silent()
     if model is None:
         from its_graph.embedded import load

@@ -57,9 +57,7 @@ def print_report(console: Console, result: Mapping[str, Any]) -> None:
 def _panel(answer: str, solution: str, *, found: bool) -> Panel:
     steps = "\n".join(filter(str.strip, solution.splitlines()))
     text = Text.assemble((answer, "bold green" if found else "bold red"), f"\n\n{steps}" if steps else "")
-    return Panel(
-        text, title="answer", title_align="left", border_style="green" if found else "red", expand=False
-    )
+    return Panel(text, title="answer", title_align="left", border_style="green" if found else "red", expand=False)
 
 
 def _table(facts: Iterable[tuple[str, str]]) -> Table:

@@ -51,9 +51,7 @@ def check(strategy: Strategy, shape: Shape) -> None:
         if value != default and name not in strategy.options:
             flag = f"--{name.replace('_', '-')} {value}"
             able = [other.name for other in strategies() if name in other.options]
-            raise ConfigurationError(
-                f"{strategy.name} has no use for {flag}. Strategies that do: {_listed(able)}."
-            )
+            raise ConfigurationError(f"{strategy.name} has no use for {flag}. Strategies that do: {_listed(able)}.")
     if shape.choose not in (None, Choose.MAJORITY) and not strategy.needs_verifier:
         able = [other.name for other in strategies() if other.needs_verifier and "choose" in other.options]
         raise ConfigurationError(

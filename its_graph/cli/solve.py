@@ -37,21 +37,15 @@ def solve(
     n: Annotated[
         int, typer.Option("--n", "-n", help="Samples (per round of a step search).", rich_help_panel=_SHAPE)
     ] = 16,
-    width: Annotated[
-        int, typer.Option(help="Paths or trees kept after a round.", rich_help_panel=_SHAPE)
-    ] = 4,
-    max_steps: Annotated[
-        int | None, typer.Option(help="Longest path, in steps.", rich_help_panel=_SHAPE)
-    ] = None,
+    width: Annotated[int, typer.Option(help="Paths or trees kept after a round.", rich_help_panel=_SHAPE)] = 4,
+    max_steps: Annotated[int | None, typer.Option(help="Longest path, in steps.", rich_help_panel=_SHAPE)] = None,
     lookahead: Annotated[
         int, typer.Option(help="Steps rolled out before a path is judged.", rich_help_panel=_SHAPE)
     ] = 0,
     stop: Annotated[
         StopEarly | None, typer.Option(help="Stop sampling early by this rule.", rich_help_panel=_SHAPE)
     ] = None,
-    choose: Annotated[
-        Choose | None, typer.Option(help="How the winner is found.", rich_help_panel=_SHAPE)
-    ] = None,
+    choose: Annotated[Choose | None, typer.Option(help="How the winner is found.", rich_help_panel=_SHAPE)] = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="Of sampling; 0 is greedy.")] = 0.8,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
@@ -111,9 +105,7 @@ def solve(
     generator, verifier = _models(chosen, model, prm)
     # Counting is enough for a generator to refuse a question that it was not made for (InputError).
     generator.prompt_tokens(SampleRequest(messages=({"role": "user", "content": asked},)))
-    graph = chosen.create(generator, verifier, factory_options(chosen, shape, verifier)).compile(
-        name=chosen.name
-    )
+    graph = chosen.create(generator, verifier, factory_options(chosen, shape, verifier)).compile(name=chosen.name)
     terminal = _live_console(wanted=not (json_output or no_live))
     result = _search(graph, asked, settings, choice_rule(shape, verifier), terminal)
     if json_output:

@@ -146,9 +146,7 @@ class TreeRows:
         if skipped:
             line.append(f"{self._tree.depth(step)} steps ", style="dim")
         if self._tree.finished(step):
-            line.append(
-                f"→ {one_line(extract_answer(self._tree.text(step)) or 'no answer')} ", style=style or "bold"
-            )
+            line.append(f"→ {one_line(extract_answer(self._tree.text(step)) or 'no answer')} ", style=style or "bold")
         if copies > 1:
             line.append(f"{TIMES}{copies} ", style="cyan")
         said = one_line(self._tree.steps[step]["text"])

@@ -28,11 +28,7 @@ _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 
 def readable(text: str) -> str:
     """Return `text` without control characters, except line breaks; tabs become spaces."""
-    kept = (
-        one
-        for one in text.replace("\t", "    ")
-        if one == "\n" or unicodedata.category(one) not in ("Cc", "Cs")
-    )
+    kept = (one for one in text.replace("\t", "    ") if one == "\n" or unicodedata.category(one) not in ("Cc", "Cs"))
     return "".join(kept)
 
 

@@ -124,9 +124,7 @@ def _labelled(
     errors = sum(error.index is not None for error in found)
     cut_completions = sum(estimate.truncated for estimate in open_)
     completions = sum(estimate.complete for estimate in open_) + cut_completions
-    return rows, LabelReport(
-        len(rows), len(rows) - errors, errors - masked, masked, cut, completions, cut_completions
-    )
+    return rows, LabelReport(len(rows), len(rows) - errors, errors - masked, masked, cut, completions, cut_completions)
 
 
 def _labels(steps: int, rate: float, error: FirstError) -> list[float | None]:

@@ -196,9 +196,7 @@ def _search_lines(
         right = [float(reply["answer"] == item.answer) for reply, item in zip(replies, exam, strict=True)]
         tokens = sum(reply["result"]["spend"]["generated_tokens"] for reply in replies) / len(replies)
         n = max(1, min(plan.samples, round(tokens / per_sample)))
-        equal = [
-            weighted_vote(pool.first(n), row[:n]) for pool, row in zip(pools, scores, strict=True)
-        ]
+        equal = [weighted_vote(pool.first(n), row[:n]) for pool, row in zip(pools, scores, strict=True)]
         out.add(f"shipped: {name} {plan.n}/4, {tokens:.0f} tokens", right)
         out.add(f"shipped: weighted vote@{n}, {n * per_sample:.0f} tokens", equal)
         held |= out.add(f"shipped: {name} - weighted vote@{n}", right, equal) >= 0
@@ -211,6 +209,4 @@ def _greedy(generator: Generator, exam: Sequence[Problem]) -> list[float]:
         for item in exam
     ]
     replies = generator.batch(requests)
-    return [
-        float(extract_answer(samples[0].text) == item.answer) for samples, item in zip(replies, exam, strict=True)
-    ]
+    return [float(extract_answer(samples[0].text) == item.answer) for samples, item in zip(replies, exam, strict=True)]

@@ -120,9 +120,7 @@ def pretrain_to(plan: PretrainPlan, folder: Path) -> None:
     torch.set_num_threads(1)
     tokenizer = build_tokenizer()
     checkpoint = folder.with_name(folder.name + "-checkpoint")
-    model = pretrain(
-        plan, tokenizer, report=lambda line: _LOG.info("%s: %s", folder.name, line), checkpoint=checkpoint
-    )
+    model = pretrain(plan, tokenizer, report=lambda line: _LOG.info("%s: %s", folder.name, line), checkpoint=checkpoint)
     export_generator(model, tokenizer, folder)
 
 

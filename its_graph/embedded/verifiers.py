@@ -27,9 +27,7 @@ def likelihood_scorer(backbone: Path) -> LikelihoodScorer:
 
 def head_scorer(backbone: Path) -> QwenScorer:
     """Return a plain head on the backbone, read on a mark after each step."""
-    metadata = ScorerMetadata(
-        family="qwen", aggregation="min", label_kind="mc", trained_on=TRAINED_ON, max_tokens=512
-    )
+    metadata = ScorerMetadata(family="qwen", aggregation="min", label_kind="mc", trained_on=TRAINED_ON, max_tokens=512)
     return QwenScorer.on_backbone(_model(backbone), _tokenizer(backbone), metadata)
 
 

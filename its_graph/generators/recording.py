@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from its_graph.batching.as_completed import AsCompleted
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
-from its_graph.generators.as_completed import AsCompleted
 from its_graph.generators.tape import TapeWriter, failure_line
 from its_graph.generators.taped_requests import Takes, asked_content, outcome, prompt_key, request_key
 

@@ -7,16 +7,17 @@ temperature, nucleus, stop strings and limits, so a text does not depend on what
 
 import secrets
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from its_graph.contracts import Sample, SampleRequest
+from its_graph.batching.batcher import MicroBatcher
+from its_graph.batching.futures import FutureRunnable
+from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
-from its_graph.generators.batcher import MicroBatcher
 from its_graph.generators.chat_tokens import ChatTokens
-from its_graph.generators.futures import FutureGenerator
 from its_graph.generators.sampling import GumbelSampler, Row, RowRules, RowStops
 from its_graph.seeds import derive_seed
 
@@ -30,7 +31,7 @@ except ImportError as error:
 __all__ = ["TransformersGenerator"]
 
 
-class TransformersGenerator(FutureGenerator):
+class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
     """A causal language model of transformers as a generator.
 
     Confidence and log-probabilities are those of the model itself, before temperature and top_p. `timeout_s`
@@ -103,6 +104,10 @@ class TransformersGenerator(FutureGenerator):
         except Exception as error:  # noqa: BLE001 - a failed request fails alone, through its future
             future.set_exception(error)
         return future
+
+    def futures(self, inputs: Sequence[SampleRequest]) -> list[Future[list[Sample]]]:
+        """Start the requests."""
+        return [self.submit(request) for request in inputs]
 
     def close(self) -> None:
         """End the worker thread; requests that are still running fail with RuntimeError."""

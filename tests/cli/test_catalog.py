@@ -65,9 +65,7 @@ def test_nothing_heavy_is_imported_for_what_needs_no_model() -> None:
         "heavy = {'torch', 'transformers', 'math_verify', 'sympy', 'vllm', 'pandas'} & set(sys.modules); "
         "assert codes == [0, 0, 0, 2], codes; assert not heavy, heavy"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -44,9 +44,7 @@ def drawn(events: Sequence[dict[str, Any]], width: int = 80, height: int = 24) -
 def test_it_fits_the_terminal_at_every_moment(name: str, size: tuple[int, int]) -> None:
     options = {key: value for key, value in {"n": 16, "width": 4}.items() if key in strategy(name).options}
     events = events_of(name, Budget(tokens=4_000), **options)
-    assert (
-        drawn(events, 120)[0].rstrip() == f"{name} · seed 7 · stopped: {events[-1]['result']['stop_reason']}"
-    )
+    assert drawn(events, 120)[0].rstrip() == f"{name} · seed 7 · stopped: {events[-1]['result']['stop_reason']}"
     for end in {1, 2, *range(3, len(events), 7), len(events)}:
         lines = drawn(events[:end], *size)
         assert max(map(len, lines)) <= size[0]
@@ -66,9 +64,7 @@ def test_a_step_search_shows_tree_budget_and_speed() -> None:
     assert gauges["tokens"] == f"{tokens:,} of 9,000"
     assert gauges["calls"] == f"{spend['calls']} of 500"
     assert gauges["flops"].endswith("of 50 MFLOP")
-    assert lines[-1].startswith(
-        f"2.0 s · {spend['generated_tokens'] / 2:.0f} tokens/s · {spend['calls']} calls · "
-    )
+    assert lines[-1].startswith(f"2.0 s · {spend['generated_tokens'] / 2:.0f} tokens/s · {spend['calls']} calls · ")
 
 
 def test_the_tokens_of_a_node_at_work_are_counted() -> None:

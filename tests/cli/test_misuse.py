@@ -121,9 +121,7 @@ def test_a_missing_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
         assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "content", [None, "{", json.dumps({"model_type": "qwen2"}), json.dumps({"model_type": "?"})]
-)
+@pytest.mark.parametrize("content", [None, "{", json.dumps({"model_type": "qwen2"}), json.dumps({"model_type": "?"})])
 def test_a_broken_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "config.json").write_text(content)

@@ -16,9 +16,7 @@ from its_graph.cli import main
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(
-        tokenizer_models.BPE(vocab={byte: token for token, byte in enumerate(alphabet)}, merges=[])
-    )
+    backend = Tokenizer(tokenizer_models.BPE(vocab={byte: token for token, byte in enumerate(alphabet)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>")
@@ -64,9 +62,7 @@ def test_a_model_without_a_reward_model(folder: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.startswith("error: best_of_n needs a verifier")
 
 
-def test_a_folder_that_is_no_reward_model(
-    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_folder_that_is_no_reward_model(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main.run(["solve", "2 + 3?", "--model", str(folder), "--prm", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")

@@ -42,9 +42,7 @@ def printed(found: dict[str, Any], *, terminal: bool = False, width: int = 80) -
 def test_floating_noise_and_what_json_cannot_write_are_rounded_away() -> None:
     noisy = result(candidates=[{"score": 0.1 + 0.2}, {"score": math.inf}, {"score": math.nan}])
     assert [one["score"] for one in json.loads(as_json("p", noisy))["candidates"]] == [0.3, None, None]
-    assert as_json("p", noisy) == as_json(
-        "p", result(candidates=[{"score": 0.3}, {"score": None}, {"score": None}])
-    )
+    assert as_json("p", noisy) == as_json("p", result(candidates=[{"score": 0.3}, {"score": None}, {"score": None}]))
 
 
 def test_every_loss_is_told() -> None:

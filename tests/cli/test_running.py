@@ -17,9 +17,7 @@ SETTINGS = SearchContext(seed=7)
 
 
 def events(name: str = "beam_search") -> list[Any]:
-    graph = create(
-        name, ToyGenerator(), ToyVerifier(), n=8, **({"width": 2} if name == "beam_search" else {})
-    )
+    graph = create(name, ToyGenerator(), ToyVerifier(), n=8, **({"width": 2} if name == "beam_search" else {}))
     found = events_of_search(graph.compile(name=name), PROBLEM, SETTINGS)
     return [event for event in found if event is not None]
 

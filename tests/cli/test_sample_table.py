@@ -9,15 +9,11 @@ from its_graph.cli.sample_table import sample_table
 from its_graph.tree import Finalist
 
 
-def finalist(
-    number: int, answer: str | None, score: float | None = None, *, finished: bool = True
-) -> Finalist:
+def finalist(number: int, answer: str | None, score: float | None = None, *, finished: bool = True) -> Finalist:
     return Finalist(str(number), f"text {number}", answer, score, finished, False)
 
 
-def drawn(
-    finalists: list[Finalist], winner: str | None = None, width: int = 80, height: int = 20
-) -> list[str]:
+def drawn(finalists: list[Finalist], winner: str | None = None, width: int = 80, height: int = 20) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
     with console.capture() as capture:
         console.print(sample_table(finalists, winner, width=width, height=height))

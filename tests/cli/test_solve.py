@@ -66,9 +66,7 @@ def test_the_report_says_answer_votes_spend_and_why_it_stopped(call: Any) -> Non
     assert lines["votes"].startswith("19 \N{MULTIPLICATION SIGN}7 (weight 6.3), ")
     assert lines["search"] == "best_of_n, seed 7, 16 candidates"
     assert lines["stopped"] == "it was complete"
-    assert lines["spent"].startswith(
-        "25 calls · 80 prompt + 256 generated + 189 verifier tokens · 1.43 MFLOP · "
-    )
+    assert lines["spent"].startswith("25 calls · 80 prompt + 256 generated + 189 verifier tokens · 1.43 MFLOP · ")
 
 
 def test_no_control_codes_off_a_terminal(call: Any) -> None:
@@ -122,9 +120,7 @@ def test_a_budget_of_no_time_answers_nothing(call: Any) -> None:
 def test_flags_reach_the_search(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     toy = ToyGenerator()
     monkeypatch.setattr(models, "models", lambda model, prm: (toy, ToyVerifier()))
-    call(
-        "solve", PROBLEM, "-s", "beam_search", "--n", 6, "--width", 3, "--max-steps", 2, "--temperature", 0.5
-    )
+    call("solve", PROBLEM, "-s", "beam_search", "--n", 6, "--width", 3, "--max-steps", 2, "--temperature", 0.5)
     assert len([ask for ask in toy.requests if not ask.prefix]) == 6
     assert {ask.temperature for ask in toy.requests} == {0.5}
     assert max(ask.prefix.count("\n\n") for ask in toy.requests) == 2  # and the way out is one more call
@@ -138,19 +134,13 @@ def test_flags_reach_the_search(call: Any, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(("rule", "samples"), [("asc", 4), ("esc", 5), ("e_value", 8)])
 def test_sampling_stops_early(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, samples: int) -> None:
-    monkeypatch.setattr(
-        models, "models", lambda model, prm: (ScriptedGenerator(lambda ask: r"\boxed{1}"), None)
-    )
+    monkeypatch.setattr(models, "models", lambda model, prm: (ScriptedGenerator(lambda ask: r"\boxed{1}"), None))
     found = solved(call("solve", PROBLEM, "-s", "self_consistency", "--stop", rule, "--json"))
     assert (found["stop_reason"], len(found["candidates"])) == ("agreement", samples)
 
 
-@pytest.mark.parametrize(
-    ("rule", "answer"), [("weighted", "1"), ("max", "2"), ("pessimistic", "2"), ("majority", "1")]
-)
-def test_the_winner_is_found_as_asked(
-    call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, answer: str
-) -> None:
+@pytest.mark.parametrize(("rule", "answer"), [("weighted", "1"), ("max", "2"), ("pessimistic", "2"), ("majority", "1")])
+def test_the_winner_is_found_as_asked(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, answer: str) -> None:
     # Answer 1 comes three times with score 0.5 each, answer 2 twice with 0.7.
     said = iter(["1", "1", "2", "1", "2"])
     generator = ScriptedGenerator(lambda ask: rf"\boxed{{{next(said)}}}")
@@ -162,8 +152,7 @@ def test_the_winner_is_found_as_asked(
 
 def test_quiet_says_the_same_as_no_live(call: Any) -> None:
     assert (
-        call("solve", PROBLEM, "--quiet").out.split("·")[:2]
-        == call("solve", PROBLEM, "--no-live").out.split("·")[:2]
+        call("solve", PROBLEM, "--quiet").out.split("·")[:2] == call("solve", PROBLEM, "--no-live").out.split("·")[:2]
     )
 
 

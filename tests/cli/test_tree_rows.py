@@ -83,9 +83,7 @@ def drawn(rows: TreeRows, height: int, width: int = 80) -> str:
     return "\n" + "\n".join(plain) + "\n"
 
 
-@pytest.mark.parametrize(
-    ("height", "expected"), [(14, ROOMY), (13, CUT_FOLDED), (9, RUNS_FOLDED), (4, CROPPED)]
-)
+@pytest.mark.parametrize(("height", "expected"), [(14, ROOMY), (13, CUT_FOLDED), (9, RUNS_FOLDED), (4, CROPPED)])
 def test_the_tree_folds_until_it_fits(events: list[dict[str, Any]], height: int, expected: str) -> None:
     state = rebuild(events)
     winner = state["result"]["candidates"][0]["id"]

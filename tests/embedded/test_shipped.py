@@ -36,9 +36,7 @@ def _ask(text: str, **options: int | float | str) -> SampleRequest:
 
 
 def _solution(question: str, text: str) -> Candidate:
-    return Candidate(
-        messages=({"role": "user", "content": question},), steps=tuple(split_steps(text)), finished=True
-    )
+    return Candidate(messages=({"role": "user", "content": question},), steps=tuple(split_steps(text)), finished=True)
 
 
 def test_importing_the_package_does_not_import_torch() -> None:
@@ -134,9 +132,9 @@ def test_selection_beats_chance_on_fresh_problems(pair: Pair) -> None:
     """Where a problem has right and wrong samples, the verifier prefers a right one far more often than not."""
     generator, verifier = pair
     wins = []
-    for (text, answer), samples in zip(
-        problems(30, seed=12), generator.batch([_ask(text, n=6) for text, _ in problems(30, seed=12)]), strict=True
-    ):
+    exam = list(problems(40, seed=12))
+    replies = generator.batch([_ask(text, n=10) for text, _ in exam])
+    for (text, answer), samples in zip(exam, replies, strict=True):
         verdicts = verifier.batch([_solution(text, sample.text) for sample in samples])
         scores = [verdict.value or 0.0 for verdict in verdicts]
         right = [extract_answer(sample.text) == answer for sample in samples]

@@ -46,9 +46,7 @@ def _counting(successes: Callable[[int], int]) -> ScriptedGenerator:
 def test_soft_label_is_the_share_of_right_completions(correct: int, value: float) -> None:
     """algorithms.md 6.1: 78/100 -> .78, 95/100 -> .95."""
     generator = _counting(lambda _: correct)
-    (estimate,) = monte_carlo(
-        generator, QUESTION, ["s0\n\n"], is_correct=_right, plan=RolloutPlan(100), finished=False
-    )
+    (estimate,) = monte_carlo(generator, QUESTION, ["s0\n\n"], is_correct=_right, plan=RolloutPlan(100), finished=False)
     assert estimate.value == pytest.approx(value)
 
 
@@ -94,9 +92,7 @@ def test_finished_end_is_judged_without_completions() -> None:
 def test_cut_completions_are_reported_and_not_counted_as_wrong() -> None:
     replies = itertools.cycle([Sample(text="right", finish_reason="end"), Sample(text="rig", finish_reason="length")])
     generator = ScriptedGenerator(lambda _: next(replies))
-    (estimate,) = monte_carlo(
-        generator, QUESTION, ["s0\n\n"], is_correct=_right, plan=RolloutPlan(2), finished=False
-    )
+    (estimate,) = monte_carlo(generator, QUESTION, ["s0\n\n"], is_correct=_right, plan=RolloutPlan(2), finished=False)
     # ScriptedGenerator asks the script once per sample: right, cut.
     assert estimate == Estimate(correct=1, complete=1, truncated=1)
     assert estimate.value == 1.0

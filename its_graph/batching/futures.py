@@ -1,39 +1,41 @@
-"""One `submit` that gives a future, and all ways to call a generator."""
+"""Futures in, and all ways to call a runnable out."""
 
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.contracts import Generator, Sample, SampleRequest
-from its_graph.generators.as_completed import AsCompleted
+from its_graph.batching.as_completed import AsCompleted
 
-__all__ = ["FutureGenerator"]
+__all__ = ["FutureRunnable"]
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
 
 
-class FutureGenerator(AsCompleted[SampleRequest, list[Sample]], Generator):
-    """A generator whose requests are answered through futures, however they are asked.
+class FutureRunnable(AsCompleted[Request, Reply]):
+    """A runnable that answers through futures, however it is asked.
 
     `max_concurrency` of a config has no meaning here: merging requests is the backend's business.
     """
 
     @abstractmethod
-    def submit(self, request: SampleRequest) -> Future[list[Sample]]:
-        """Start one request. Never raises: a request that cannot run gives a failed future."""
+    def futures(self, inputs: Sequence[Request]) -> list[Future[Reply]]:
+        """Start the requests; one future each, in order. Never raises: what cannot run gives a failed future."""
 
     def batch_as_completed(
         self,
-        inputs: Sequence[SampleRequest],
+        inputs: Sequence[Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> Iterator[tuple[int, Any]]:
-        """Yield (position, samples) as requests are answered; leaving the loop early drops the rest."""
-        positions = {self.submit(request): position for position, request in enumerate(inputs)}
+        """Yield (position, reply) as requests are answered; leaving the loop early drops the rest."""
+        positions = {future: position for position, future in enumerate(self.futures(inputs))}
         try:
             for future in as_completed(positions):
                 yield positions[future], _outcome(future, return_exceptions)
@@ -42,14 +44,14 @@ class FutureGenerator(AsCompleted[SampleRequest, list[Sample]], Generator):
 
     async def abatch_as_completed(
         self,
-        inputs: Sequence[SampleRequest],
+        inputs: Sequence[Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[tuple[int, Any]]:
-        """Yield (position, samples) as requests are answered; leaving the loop early drops the rest."""
-        positions = {asyncio.wrap_future(self.submit(request)): at for at, request in enumerate(inputs)}
+        """Yield (position, reply) as requests are answered; leaving the loop early drops the rest."""
+        positions = {asyncio.wrap_future(future): at for at, future in enumerate(self.futures(inputs))}
         try:
             while positions:
                 done, _ = await asyncio.wait(positions, return_when=asyncio.FIRST_COMPLETED)

@@ -9,8 +9,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from its_graph.generators import batcher as batcher_module
-from its_graph.generators.batcher import MicroBatcher
+from its_graph.batching import batcher as batcher_module
+from its_graph.batching.batcher import MicroBatcher
 
 
 class Recorder:
