@@ -3,15 +3,17 @@
 import tempfile
 from pathlib import Path
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from its_graph import SearchContext
 from its_graph.graphs import create_dvts
+from its_graph.state import SearchInput
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 search = create_dvts(ToyGenerator(0.3), ToyVerifier(), n=8, width=2)
-question = {"problem": "Add 3, 5, 4, 7, 2."}
-thread = {"configurable": {"thread_id": "1"}}
+question: SearchInput = {"problem": "Add 3, 5, 4, 7, 2."}
+thread: RunnableConfig = {"configurable": {"thread_id": "1"}}
 
 with tempfile.TemporaryDirectory() as folder, SqliteSaver.from_conn_string(str(Path(folder, "s.sqlite"))) as saver:
     graph = search.compile(checkpointer=saver)

@@ -1,6 +1,7 @@
 """Watch a search: events arrive as the steps do, and rebuild the tree wherever they are read."""
 
 from collections import Counter
+from typing import Any
 
 from its_graph import Budget, SearchContext
 from its_graph.embedded import load
@@ -12,12 +13,13 @@ generator, verifier = load()
 graph = create_beam_search(generator, verifier, n=8, width=2).compile(name="beam_search")
 context = SearchContext(seed=7, budget=Budget(tokens=20_000))
 
-events = []
+events: list[dict[str, Any]] = []
 # Without subgraphs=True the events of a search inside another graph never reach the caller.
 for part in graph.stream(
     {"problem": "Compute 12 + 3 * (8 - 5)."}, context=context, stream_mode="custom", subgraphs=True, version="v2"
 ):
-    events.append(part["data"])
+    if part["type"] == "custom":
+        events.append(part["data"])
 
 tree = Tree.of(rebuild(events))
 print("kinds:", ", ".join(sorted({event["type"] for event in events})))
