@@ -190,7 +190,7 @@ def _search_lines(
         graph = create(generator, verifier, n=plan.n, width=max(1, plan.n // 4)).compile()
         replies: list[dict[str, Any]] = graph.batch(
             [{"problem": item.text} for item in exam],
-            config={"max_concurrency": 32},
+            config={"max_concurrency": 32, "recursion_limit": 200},
             context=SearchContext(seed=plan.seed, temperature=plan.temperature),
         )
         right = [float(reply["answer"] == item.answer) for reply, item in zip(replies, exam, strict=True)]
