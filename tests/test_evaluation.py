@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ class Counting(ScriptedGenerator):
         super().__init__(lambda request: r"\boxed{1}")
         self.now = self.most = 0
 
-    async def abatch_as_completed(self, inputs: Any, config: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+    async def abatch_as_completed(self, inputs: Any, config: Any = None, **kwargs: Any) -> Any:
         self.now += 1
         self.most = max(self.most, self.now)
         await asyncio.sleep(0.01)
@@ -162,7 +163,7 @@ async def test_an_error_stops_the_searches_beside_it() -> None:
 
 
 async def test_a_cut_off_candidate_counts_for_the_oracle_but_is_not_finished() -> None:
-    drawn = iter([r"\boxed{2}", Sample(text=r"\boxed{1}", finish_reason="length")])
+    drawn: Iterator[str | Sample] = iter([r"\boxed{2}", Sample(text=r"\boxed{1}", finish_reason="length")])
     graph = create("self_consistency", ScriptedGenerator(lambda request: next(drawn)), n=2).compile()
     (one,) = await evaluate(graph, [("one?", "1")])
     assert (one.candidates, one.right_candidates, one.finished, one.right_finished) == (2, 1, 1, 0)

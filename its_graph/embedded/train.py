@@ -1,4 +1,4 @@
-"""Train the embedded models from nothing: `python -m its_graph.embedded.train --out DIR [--quick]`.
+"""Train the embedded models from nothing: `python -m its_graph.embedded.train [--out DIR] [--quick]`.
 
 Generator and verifier backbone (two processes) -> step labels by rollouts -> three reward models -> gate -> export.
 Every stage writes its result to DIR and is skipped when that result is there, so a stopped run goes on.
@@ -187,7 +187,12 @@ def _record(plan: Plan, stages: _Stages, report: GateReport) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m its_graph.embedded.train", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of all results; a stopped run goes on there")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("embedded-training"),
+        help="folder of all results; a stopped run goes on there (default: %(default)s)",
+    )
     parser.add_argument("--quick", action="store_true", help="seconds: proves the path, not the models")
     parser.add_argument("--gate", choices=("enforce", "report"), default="enforce")
     parser.add_argument("--export", type=Path, help=f"folder for the weights that passed, for example {WEIGHTS.name}")

@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, TypedDict
 
@@ -50,7 +50,7 @@ class InstantGenerator(ScriptedGenerator):
     def invoke(self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any) -> list[Sample]:
         return [
             Sample(
-                text=self.script(input),
+                text=step_text(input.seed or 0),
                 finish_reason="stop_string",
                 prompt_tokens=100,
                 cached_tokens=0,
@@ -88,7 +88,7 @@ def beam_search(rounds: int) -> StateGraph[Any, Any, Any, Any]:
     return create_beam_search(InstantGenerator(), InstantVerifier(), n=SAMPLES, width=WIDTH, max_steps=rounds)
 
 
-def merge(log: dict[str, Any], writes: list[dict[str, Any]]) -> dict[str, Any]:
+def merge(log: dict[str, Any], writes: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Merge records by id without looking at them."""
     merged = dict(log)
     for write in writes:
@@ -96,7 +96,7 @@ def merge(log: dict[str, Any], writes: list[dict[str, Any]]) -> dict[str, Any]:
     return merged
 
 
-LOG = DeltaChannel(merge, snapshot_frequency=1000)
+LOG: DeltaChannel[dict[str, Any]] = DeltaChannel(merge, snapshot_frequency=1000)
 
 
 class BareState(TypedDict, total=False):
@@ -119,7 +119,8 @@ def bare_loop(rounds: int) -> StateGraph[Any, Any, Any, Any]:
 
     def expand(state: BareState) -> dict[str, Any]:
         steps = state.get("steps", {})
-        parents = [path for path in state["frontier"] for _ in range(SAMPLES // WIDTH)] or [None] * SAMPLES
+        widened: list[str | None] = [path for path in state["frontier"] for _ in range(SAMPLES // WIDTH)]
+        parents = widened or [None] * SAMPLES
         added = {
             str(len(steps) + offset): {
                 "parent": parent,

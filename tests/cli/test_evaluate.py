@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from its_graph.cli import models
 from its_graph.cli.evaluate import evaluate
@@ -235,7 +234,7 @@ def test_a_file_of_something_else_is_not_written_to(run: Eval, data: Path) -> No
     assert data.read_bytes() == before
 
 
-@pytest.mark.parametrize("generator", [ScriptedGenerator(lambda request: 1 / 0)])
+@pytest.mark.parametrize("generator", [ScriptedGenerator(lambda request: str(1 / 0))])
 def test_failed_searches_are_counted(run: Eval, data: Path) -> None:
     (row,) = rows_of(run("--strategies", "single", "--data", data, "--limit", 3, "--json"))
     assert (row["failed"], row["accuracy"]) == (3, 0.0)

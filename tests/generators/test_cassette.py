@@ -16,7 +16,7 @@ from its_graph.generators.cassette import record, replay
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier
 
 
-def ask(text: str = "q", **options: object) -> SampleRequest:
+def ask(text: str = "q", **options: Any) -> SampleRequest:
     return SampleRequest(messages=({"role": "user", "content": text},), **options)
 
 
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "tape.jsonl"
 
 
-def lines(path: Path) -> list[dict]:
+def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 

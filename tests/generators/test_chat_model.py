@@ -215,7 +215,7 @@ def test_without_usage_the_upper_bounds_are_charged() -> None:
 
 
 def test_the_text_of_content_blocks_is_read() -> None:
-    blocks = [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "4"}]
+    blocks: list[str | dict[Any, Any]] = [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "4"}]
     assert answer(Scripted(script=lambda messages: AIMessage(blocks))).text == "4"
     message = {"role": "user", "content": [{"type": "text", "text": "abc"}]}
     assert ChatModelGenerator(Scripted()).prompt_tokens(SampleRequest(messages=(message,))) == 3 + 2 * 16

@@ -1,7 +1,7 @@
 """However requests are asked, those that wait together share forward batches."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -195,6 +195,7 @@ async def test_leaving_early_drops_the_rest(
     for _ in generator.batch_as_completed(requests):
         break
     replies = generator.abatch_as_completed(requests)
+    assert isinstance(replies, AsyncGenerator)
     await anext(replies)
     await replies.aclose()
     assert await generator.ainvoke(ask(max_tokens=1))

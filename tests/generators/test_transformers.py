@@ -31,7 +31,9 @@ def reference(
     model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, request: SampleRequest, index: int = 0
 ) -> Any:
     """Sample one row token by token with whole forwards; return tokens and their log-probabilities."""
-    ids, kept, logprobs = prompt_ids(tokenizer, request), [], []
+    ids = prompt_ids(tokenizer, request)
+    kept: list[int] = []
+    logprobs: list[float] = []
     chance = torch.Generator().manual_seed(derive_seed(request.seed or 0, f"sample {index}"))
     noise = torch.empty(0)
     while len(kept) < request.max_tokens and tokenizer.eos_token_id not in kept:
@@ -87,7 +89,12 @@ def test_greedy_equals_plain_generate(
 
 
 def mixed(ask: Callable[..., SampleRequest]) -> Any:
-    options = ({}, {"temperature": 0}, {"top_p": 0.6}, {"temperature": 1.3, "max_tokens": 40, "stop": ("a",)})
+    options: tuple[dict[str, Any], ...] = (
+        {},
+        {"temperature": 0},
+        {"top_p": 0.6},
+        {"temperature": 1.3, "max_tokens": 40, "stop": ("a",)},
+    )
     return [ask(text, seed=seed, **option) for seed, text in enumerate(TEXTS) for option in options]
 
 
@@ -128,6 +135,7 @@ def test_samples_follow_the_models_distribution(
         samples = generator.invoke(request)
     drawn = torch.zeros_like(exact)
     for sample in samples:
+        assert sample.logprobs is not None
         value = round(sample.logprobs[0], 3)
         drawn[next(by_logprob[key] for key in (value, value + 0.001, value - 0.001) if key in by_logprob)] += 1
     assert float((drawn / 4000 - exact).abs().sum() / 2) < 0.08
@@ -153,16 +161,18 @@ def forced(
     """Let the model say `text`, whatever it thinks."""
     script = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
     forward = type(generator._model).forward
+    prompt = 0
 
     def say(self: Any, *args: Any, **kwargs: Any) -> Any:
         output = forward(self, *args, **kwargs)
-        step = kwargs["past_key_values"].get_seq_length() - say.prompt
+        step = kwargs["past_key_values"].get_seq_length() - prompt
         output.logits[:] = -50.0
         output.logits[:, -1, script[min(step, len(script) - 1)]] = 50.0
         return output
 
     def prompt_length(request: SampleRequest) -> Any:
-        say.prompt = generator.prompt_tokens(request)
+        nonlocal prompt
+        prompt = generator.prompt_tokens(request)
         return request
 
     monkeypatch.setattr(type(generator._model), "forward", say)
@@ -205,6 +215,7 @@ def test_end_of_turn_is_counted_and_not_shown(
     known = forced(monkeypatch, generator, tokenizer, "done")
     [sample] = generator.invoke(known(ask(stop=("\n\n",), logprobs=True)))
     assert (sample.text, sample.finish_reason, sample.generated_tokens) == ("done", "end", 5)
+    assert sample.logprobs is not None
     assert len(sample.logprobs) == 5
 
 
@@ -227,8 +238,13 @@ def test_the_prompt_is_tokenised_once(
     generator: TransformersGenerator, ask: Callable[..., SampleRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = ask("never asked before")
-    calls = []
-    monkeypatch.setattr(type(generator._tokens), "_text", lambda *args: calls.append(args) or "text")
+    calls: list[tuple[Any, ...]] = []
+
+    def spy(*args: Any) -> str:
+        calls.append(args)
+        return "text"
+
+    monkeypatch.setattr(type(generator._tokens), "_text", spy)
     for _ in range(3):
         generator.prompt_tokens(request)
     generator.invoke(request)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -79,7 +80,7 @@ def test_spend_is_the_sum_of_what_was_recorded(name: str, build: Build) -> None:
     graph = build(name, ToyGenerator(0.3, parameters=10), ToyVerifier(parameters=5)).compile(
         name=name, checkpointer=InMemorySaver()
     )
-    config = {"configurable": {"thread_id": "1"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
     spend = graph.invoke(QUESTION, config, context=SEEDED)["result"]["spend"]
     state = graph.get_state(config).values
     assert spend["generated_tokens"] == sum(step["tokens"] for step in state["steps"].values()) > 0
@@ -252,7 +253,7 @@ def test_without_a_question_the_error_says_what_to_give(name: str, build: Build,
 
 def test_a_thread_used_twice_never_mixes_trees(name: str, build: Build, timeless: Timeless) -> None:
     graph = build(name).compile(name=name, checkpointer=InMemorySaver())
-    config = {"configurable": {"thread_id": "1"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
     graph.invoke({"problem": "Add 1, 1, 1, 1, 1, 1, 1."}, config, context=SearchContext(seed=1))
     second = graph.invoke(QUESTION, config, context=SEEDED)["result"]
     alone = build(name).compile(name=name).invoke(QUESTION, context=SEEDED)["result"]
@@ -272,7 +273,7 @@ def test_it_drops_into_a_messages_parent(name: str, build: Build, context: Any) 
     parent.add_edge("think", "polite")
     parent.add_edge("polite", END)
     graph = parent.compile(checkpointer=InMemorySaver())
-    config = {"configurable": {"thread_id": "1"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
     out = graph.invoke({"messages": [HumanMessage(PROBLEM)]}, config, context=context)
     assert [message.type for message in out["messages"]] == ["human", "ai", "ai"]
     assert "boxed" in out["messages"][1].text
@@ -283,7 +284,7 @@ def test_it_drops_into_a_messages_parent(name: str, build: Build, context: Any) 
 
 
 def test_a_context_given_as_a_dict_is_read(name: str, build: Build) -> None:
-    parent = StateGraph(MessagesState)
+    parent: StateGraph[MessagesState, Any, MessagesState, MessagesState] = StateGraph(MessagesState)
     parent.add_node("think", build(name).compile(name=name))
     parent.add_edge(START, "think")
     out = parent.compile().invoke({"messages": [HumanMessage(PROBLEM)]}, context={"seed": 3, "budget": {"calls": 5}})
@@ -307,7 +308,7 @@ def test_stopped_after_every_superstep_and_resumed_it_ends_the_same(
 
 
 def _run_in_pieces(graph: Any) -> dict[str, Any]:
-    config = {"configurable": {"thread_id": "1"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
     graph.invoke(QUESTION, config, context=SEEDED, interrupt_after="*")
     pieces = 1
     while graph.get_state(config).next:
@@ -329,7 +330,7 @@ def test_killed_in_the_middle_of_a_batch_it_repeats_only_that_node(name: str, bu
 
     whole = build(name).compile(name=name).invoke(QUESTION, context=SEEDED)["result"]
     graph = build(name, ScriptedGenerator(script)).compile(name=name, checkpointer=InMemorySaver())
-    config = {"configurable": {"thread_id": "1"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
     with pytest.raises(KeyboardInterrupt):
         graph.invoke(QUESTION, config, context=SEEDED)
     resumed = graph.invoke(None, config)["result"]
@@ -346,7 +347,7 @@ def test_finished_candidates_are_scored_and_never_extended(name: str, build: Bui
 
     generator = ScriptedGenerator(quick)
     graph = build(name, generator).compile(name=name, checkpointer=InMemorySaver())
-    config = {"configurable": {"thread_id": "1"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
     result = graph.invoke(QUESTION, config, context=SEEDED)["result"]
     tree = Tree.of(graph.get_state(config).values)
     assert all(not tree.finished(step["parent"]) for step in tree.steps.values() if step["parent"] is not None)
@@ -374,7 +375,7 @@ def test_the_diagram_is_the_loop(name: str, build: Build, snapshot: SnapshotAsse
 def test_the_logs_hold_no_full_texts(name: str, build: Build) -> None:
     """A step holds its own text only: no record repeats its parent's."""
     graph = build(name).compile(name=name, checkpointer=InMemorySaver())
-    config = {"configurable": {"thread_id": "1"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
     graph.invoke(QUESTION, config, context=SEEDED)
     tree = Tree.of(graph.get_state(config).values)
     parents = [(step, tree.steps[step["parent"]]) for step in tree.steps.values() if step["parent"] is not None]

@@ -23,7 +23,7 @@ def solutions() -> MakeTree:
             for index, (text, reason) in enumerate(zip(texts, reasons, strict=True))
         }
         known = scores or []
-        judged = {
+        judged: dict[str, dict[str, object]] = {
             str(index): {"step": str(index), "value": value, "steps": [], "tokens": 0}
             for index, value in enumerate(known)
         }

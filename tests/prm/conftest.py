@@ -1,6 +1,7 @@
 """Tiny random models: hidden 64, 3 layers, head_dim 64, read-outs scaled up so that a wrong position fails loudly."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 import torch
@@ -64,8 +65,10 @@ def sizes(tokenizer: PreTrainedTokenizerFast) -> dict[str, object]:
 def qwen_scorer(tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> QwenScorer:
     torch.manual_seed(seed)
     model = Qwen2ForProcessRewardModel(Qwen2Config(**sizes(tokenizer)))
+    head = model.score[2]
+    assert isinstance(head, torch.nn.Linear)
     with torch.no_grad():
-        model.score[2].weight.mul_(2)
+        head.weight.mul_(2)
     metadata = ScorerMetadata(family="qwen", aggregation="prod", label_kind="mc", trained_on="tiny")
     return QwenScorer(model, tokenizer, metadata).eval()
 
@@ -77,11 +80,13 @@ def likelihood_scorer(tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> Like
     return LikelihoodScorer(model, tokenizer, ScorerMetadata(family="likelihood", scalars=scalars)).eval()
 
 
-def implicit_scorer(tokenizer: PreTrainedTokenizerFast, seed: int = 0, reduction: str = "min") -> ImplicitScorer:
+def implicit_scorer(
+    tokenizer: PreTrainedTokenizerFast, seed: int = 0, reduction: Literal["min", "sum"] = "min"
+) -> ImplicitScorer:
     torch.manual_seed(seed)
-    pair = [LlamaForCausalLM(LlamaConfig(**sizes(tokenizer), tie_word_embeddings=False)) for _ in range(2)]
+    trained, frozen = [LlamaForCausalLM(LlamaConfig(**sizes(tokenizer), tie_word_embeddings=False)) for _ in range(2)]
     metadata = ScorerMetadata(family="implicit", token_reduction=reduction, scalars={"beta": 0.3})
-    return ImplicitScorer(*pair, tokenizer, metadata).eval()
+    return ImplicitScorer(trained, frozen, tokenizer, metadata).eval()
 
 
 BUILDERS: dict[str, Callable[[PreTrainedTokenizerFast], StepScorer]] = {

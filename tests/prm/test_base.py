@@ -55,7 +55,8 @@ def reference_qwen(scorer: QwenScorer, candidate: Candidate) -> list[float]:
 
 def log_probabilities(model: torch.nn.Module, ids: list[int]) -> Tensor:
     """[T - 1, V]: row t predicts token t + 1."""
-    return model(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+    log_p: Tensor = model(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+    return log_p
 
 
 def step_tokens(scorer: StepScorer, candidate: Candidate) -> tuple[list[int], list[range]]:
@@ -91,7 +92,11 @@ def reference_implicit(scorer: ImplicitScorer, candidate: Candidate) -> list[flo
     return [(0.3 * value).sigmoid().item() for value in reduced]
 
 
-REFERENCES = {"qwen": reference_qwen, "likelihood": reference_likelihood, "implicit": reference_implicit}
+REFERENCES: dict[str, Callable[..., list[float]]] = {
+    "qwen": reference_qwen,
+    "likelihood": reference_likelihood,
+    "implicit": reference_implicit,
+}
 
 
 def test_reference(scorer: StepScorer, candidates: list[Candidate]) -> None:
@@ -205,9 +210,8 @@ def test_gradients_reach_the_model_and_only_it(scorer: StepScorer, candidates: l
     scorer.train()
     values = scorer.step_logits(batch)
     assert values.requires_grad
-    functional.binary_cross_entropy_with_logits(
-        values[batch.step_mask], torch.ones(int(batch.step_mask.sum()))
-    ).backward()
+    labels = torch.ones(int(batch.step_mask.sum()))
+    torch.autograd.backward(functional.binary_cross_entropy_with_logits(values[batch.step_mask], labels))
     for name, parameter in scorer.named_parameters():
         if name.startswith("reference."):
             assert parameter.grad is None

@@ -9,7 +9,7 @@ import pytest
 from its_graph.contracts import Candidate, Verdict
 from its_graph.errors import ConfigurationError
 from its_graph.prm.aggregation import minimum, product
-from its_graph.prm.function import FunctionVerifier
+from its_graph.prm.function import FunctionVerifier, Judgement
 
 CANDIDATE = Candidate(messages=({"role": "user", "content": "2 + 3?"},), steps=("a", "b", "c"))
 
@@ -96,7 +96,7 @@ def test_an_async_function_sees_the_callers_context() -> None:
         (Verdict(scores=(0.1,), value=0.2, tokens=7), Verdict(scores=(0.1,), value=0.2, tokens=7)),
     ],
 )
-def test_judgements(judgement: object, verdict: Verdict) -> None:
+def test_judgements(judgement: Judgement, verdict: Verdict) -> None:
     assert FunctionVerifier(lambda candidate: judgement).invoke(CANDIDATE) == verdict
 
 
@@ -108,7 +108,7 @@ def test_step_scores_are_aggregated_by_the_given_rule() -> None:
 @pytest.mark.parametrize(
     ("judgement", "message"), [([0.5], "1 scores for 3 steps"), (1.5, "outside"), ([0.5, -0.1, 0.2], "outside")]
 )
-def test_impossible_judgements_are_errors(judgement: object, message: str) -> None:
+def test_impossible_judgements_are_errors(judgement: Judgement, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         FunctionVerifier(lambda candidate: judgement).invoke(CANDIDATE)
 

@@ -22,15 +22,23 @@ def scores(scorer: QwenScorer, candidate: Candidate) -> list[float]:
         return scorer.step_logits(scorer.encode([candidate]))[0].sigmoid().tolist()
 
 
+def output_layer(scorer: QwenScorer) -> torch.nn.Linear:
+    layer = scorer.model.score[2]
+    assert isinstance(layer, torch.nn.Linear)
+    return layer
+
+
 def test_marks_stand_after_every_step_with_text(qwen: QwenScorer, solve: Solve) -> None:
     layout = qwen.layout(solve("a\n\n", "\n\n", "b\n\n"))
     text = qwen.tokenizer.decode(layout.token_ids)
     assert text.endswith("<|im_start|>assistant\na<extra_0>b<extra_0><|im_end|>\n")
-    assert layout.spans[1] is None
-    for span in (layout.spans[0], layout.spans[2]):
-        assert span is not None
+    first, empty, last = layout.spans
+    assert empty is None
+    assert first is not None
+    assert last is not None
+    for span in (first, last):
         assert [layout.token_ids[at] for at in range(*span)] == [qwen.mark_id]
-    assert layout.spans[0] < layout.spans[2]
+    assert first < last
 
 
 def test_a_mark_inside_a_step_closes_nothing(qwen: QwenScorer, solve: Solve) -> None:
@@ -56,15 +64,16 @@ def test_probability_exactly_zero_keeps_the_count(qwen: QwenScorer, solve: Solve
     """3.1 (d): head bias [+200, -200] gives S exact zeros, still S scores; the other sign gives ones."""
     for bias, expected in (([200.0, -200.0], 0.0), ([-200.0, 200.0], 1.0)):
         with torch.no_grad():
-            qwen.model.score[2].bias.copy_(torch.tensor(bias))
+            output_layer(qwen).bias.copy_(torch.tensor(bias))
         assert scores(qwen, solve("a", "b", "c")) == [expected] * 3
 
 
 def test_the_second_label_is_good(qwen: QwenScorer, solve: Solve) -> None:
     before = scores(qwen, solve("a", "b"))
+    head = output_layer(qwen)
     with torch.no_grad():
-        qwen.model.score[2].weight.copy_(qwen.model.score[2].weight.flip(0))
-        qwen.model.score[2].bias.copy_(qwen.model.score[2].bias.flip(0))
+        head.weight.copy_(head.weight.flip(0))
+        head.bias.copy_(head.bias.flip(0))
     assert scores(qwen, solve("a", "b")) == pytest.approx([1 - score for score in before], abs=1e-6)
 
 

@@ -66,7 +66,7 @@ def test_loss_vectors() -> None:
     logit = torch.logit(target).requires_grad_()
     loss = step_loss(logit, target, mask)
     assert loss.item() == pytest.approx(0.526908, abs=1e-6)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert logit.grad is not None
     assert logit.grad.item() == pytest.approx(0.0, abs=1e-6)
 
@@ -80,14 +80,15 @@ def test_loss_is_the_mean_over_labelled_steps_only() -> None:
 def test_an_empty_mask_gives_zero_and_no_nan() -> None:
     logits = torch.tensor([[3.0]], requires_grad=True)
     loss = step_loss(logits, torch.tensor([[0.0]]), torch.tensor([[False]]))
-    loss.backward()
+    torch.autograd.backward(loss)
     assert loss.item() == 0
     assert logits.grad is not None
     assert logits.grad.item() == 0
 
 
 def test_training_learns_good_from_bad_and_reports() -> None:
-    scorer, seen = CountingScorer(), []
+    scorer = CountingScorer()
+    seen: list[Progress] = []
     train(scorer, DATA, TrainPlan(epochs=40, batch=4, rate=0.1), report=seen.append)
     batch = scorer.encode([row.candidate for row in DATA[:1]])
     good, bad = scorer.step_logits(batch)[0].sigmoid().tolist()

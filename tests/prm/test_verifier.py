@@ -28,7 +28,7 @@ class Spy:
         self.modes: list[tuple[bool, bool]] = []
         self._step_logits = scorer.step_logits
         self._scorer = scorer
-        scorer.step_logits = self  # type: ignore[method-assign,assignment]
+        scorer.step_logits = self  # type: ignore[method-assign]  # the spy takes the method's place
 
     def __call__(self, batch: StepBatch) -> Tensor:
         self.batches.append(batch)
@@ -197,8 +197,10 @@ def test_nothing_to_score_runs_nothing(prm: PRM, spy: Spy, solve: Solve) -> None
 
 
 def test_probability_zero_is_a_score(prm: PRM, qwen: QwenScorer, solve: Solve) -> None:
+    head = qwen.model.score[2]
+    assert isinstance(head, torch.nn.Linear)
     with torch.no_grad():
-        qwen.model.score[2].bias.copy_(torch.tensor([200.0, -200.0]))
+        head.bias.copy_(torch.tensor([200.0, -200.0]))
     assert prm.invoke(solve("a", "b", "c")) == Verdict(
         scores=(0.0, 0.0, 0.0), value=0.0, tokens=prm.tokens(solve("a", "b", "c"))
     )
