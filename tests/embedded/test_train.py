@@ -78,7 +78,8 @@ def test_architecture_is_the_documented_one() -> None:
 
 
 def test_pretraining_learns_and_resumes(tmp_path: Path) -> None:
-    tokenizer, lines: list[str] = build_tokenizer(), []
+    tokenizer = build_tokenizer()
+    lines: list[str] = []
     plan = PretrainPlan(
         layers=1, phases=(Phase(8, (1, 1)),), anneal_steps=4, batch=4, checkpoint_every=4, adam_rate=0.01
     )
