@@ -42,19 +42,23 @@ def evaluate(
     width: Annotated[int | None, typer.Option(help="Paths that a step search keeps.")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="JSONL file with `problem` and `answer`. [embedded problems]"),
+        typer.Option(
+            exists=True, dir_okay=False, help="JSONL file with `problem` and `answer`. (Without it: embedded problems.)"
+        ),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help=f"Problems to take. [{EMBEDDED_PROBLEMS} embedded ones, else all]"),
+        typer.Option(min=1, help=f"Problems to take. ({EMBEDDED_PROBLEMS} embedded ones; of a file, all.)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the searches, and of the embedded problems.")] = 0,
     temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature; 0 is greedy.")] = 0.8,
     budget_tokens: Annotated[
         int | None, typer.Option(min=0, help="Tokens that one search may use, the verifier's included.")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="Folder of a causal language model. [the embedded one]")] = None,
-    prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. [the embedded one]")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a causal language model. (Without it: the embedded one.)")
+    ] = None,
+    prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. (Without it: the embedded one.)")] = None,
     out: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="JSONL file of all outcomes; what it holds is not run again."),

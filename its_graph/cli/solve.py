@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from its_graph.cli import models
 from its_graph.cli.failures import INTERRUPTED
@@ -26,6 +27,8 @@ from its_graph.registry import Strategy, strategies, strategy
 __all__ = ["solve"]
 
 _REDRAW_S = 0.1
+_LOG_HEIGHT = 40
+"""Rows of the view where there is no terminal to be measured."""
 _SHAPE, _LIMITS, _OUTPUT = "Shape of the search", "Budget (hard limits)", "Output"
 
 
@@ -106,8 +109,11 @@ def solve(
     # Counting is enough for a generator to refuse a question that it was not made for (InputError).
     generator.prompt_tokens(SampleRequest(messages=({"role": "user", "content": asked},)))
     graph = chosen.create(generator, verifier, factory_options(chosen, shape, verifier)).compile(name=chosen.name)
-    terminal = _live_console(wanted=not (json_output or no_live))
-    result = _search(graph, asked, settings, choice_rule(shape, verifier), terminal)
+    watched = not (json_output or no_live)
+    view = SearchView()
+    result = _search(graph, asked, settings, choice_rule(shape, verifier), view, _live_console(wanted=watched))
+    if watched and not sys.stdout.isatty():  # nothing was drawn while it ran: show where it ended
+        Console(highlight=False, height=_LOG_HEIGHT).print(view, Text())
     if json_output:
         typer.echo(as_json(asked, result))
     else:
@@ -117,10 +123,9 @@ def solve(
 
 
 def _search(
-    graph: Any, problem: str, settings: SearchContext, choose: ChoiceRule, console: Console | None
+    graph: Any, problem: str, settings: SearchContext, choose: ChoiceRule, view: SearchView, console: Console | None
 ) -> dict[str, Any]:
     """Run the search, drawn on `console` if there is one; Ctrl-C makes do with what is there."""
-    view = SearchView()
     with _drawn(view, console) as draw:
         try:
             for event in events_of_search(graph, problem, settings):
