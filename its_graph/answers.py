@@ -66,7 +66,7 @@ def extract_answer(text: str) -> str | None:
 def has_final_answer(text: str) -> bool:
     """Whether `text` ends the search for an answer: it holds a complete, non-empty box outside its thinking.
 
-    Words such as "therefore" or "따라서" open ordinary steps and prove nothing (algorithms.md 0.3).
+    Words such as "therefore" or "따라서" open ordinary steps and prove nothing.
     """
     visible = _after_thinking(text)
     return visible is not None and bool((_last_box(visible) or "").strip())

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig
 
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.errors import ContinuationError, InputError
@@ -72,22 +72,28 @@ class ModelNode(Generic[Request, Reply]):
 
 def model_node(node: ModelNode[Request, Reply]) -> Runnable[SearchState, Update]:
     """Return the LangGraph node, for `invoke` and `ainvoke` alike."""
+    return _Node(node)
 
-    def call(state: SearchState) -> Update:
-        work = _Work(node, Tree.of(state))
+
+class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
+    """The two ways to run a node. LangGraph traces it already, so it opens no run of its own."""
+
+    def __init__(self, node: ModelNode[Request, Reply]) -> None:
+        self.node, self.name = node, node.name
+
+    def invoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
+        work = _Work(self.node, Tree.of(input))
         for wave in work.waves():
-            for index, reply in node.model.batch_as_completed(wave, return_exceptions=True):
+            for index, reply in self.node.model.batch_as_completed(wave, return_exceptions=True):
                 work.absorb(index, reply)
         return work.update()
 
-    async def acall(state: SearchState) -> Update:
-        work = _Work(node, Tree.of(state))
+    async def ainvoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
+        work = _Work(self.node, Tree.of(input))
         for wave in work.waves():
-            async for index, reply in node.model.abatch_as_completed(wave, return_exceptions=True):
+            async for index, reply in self.node.model.abatch_as_completed(wave, return_exceptions=True):
                 work.absorb(index, reply)
         return work.update()
-
-    return RunnableLambda(call, acall, name=node.name)
 
 
 class _Work(Generic[Request, Reply]):

@@ -25,7 +25,8 @@ class SearchContext(BaseModel):
     seed: int | None = None
     """Seed of the whole search. None draws one and reports it, so that any run can be repeated."""
     budget: Budget = Budget()
-    temperature: float = Field(default=0.8, ge=0)
+    temperature: float | None = Field(default=None, ge=0)
+    """Sampling temperature, 0 is greedy; None takes the generator's own."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
     """Longest solution in generated tokens; None takes the generator's own `max_tokens`."""

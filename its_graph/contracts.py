@@ -110,6 +110,8 @@ class Generator(Runnable[SampleRequest, list[Sample]], ABC):
     """Longest solution worth asking for, in tokens, used where the caller names no limit."""
     step_tokens: int = 256
     """Longest single step worth asking for, in tokens, used where the caller names no limit."""
+    temperature: float = 0.8
+    """Sampling temperature that suits this model, used where the caller names none."""
     step_separator: str = "\n\n"
     """What ends a step in this model's style of writing."""
 

@@ -62,7 +62,7 @@ class Judge:
     def group(self, answers: Sequence[str | None]) -> list[int | None]:
         """Return the class of each answer, classes numbered by first appearance; None for no answer.
 
-        Classes are the transitive closure of `equivalent` (algorithms.md 1.3): an answer that equals members of
+        Classes are the transitive closure of `equivalent`: an answer that equals members of
         two classes joins them.
         """
         read = [_read(answer) for answer in answers]

@@ -64,6 +64,7 @@ def ask(
     path so far included.
     """
     settings = tree.settings
+    own = generator.temperature if settings.temperature is None else settings.temperature
     longest = (settings.max_tokens or generator.max_tokens) - tree.tokens(parent)
     if stop:
         longest = min(longest, settings.step_tokens or generator.step_tokens)
@@ -73,7 +74,7 @@ def ask(
         n=1,
         stop=stop,
         max_tokens=max(longest, 1),
-        temperature=settings.temperature if temperature is None else temperature,
+        temperature=own if temperature is None else temperature,
         top_p=settings.top_p,
         seed=tree.seed(key),
         logprobs=False,

@@ -51,7 +51,9 @@ def evaluate(
         typer.Option(min=1, help=f"Problems to take. ({EMBEDDED_PROBLEMS} embedded ones; of a file, all.)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the searches, and of the embedded problems.")] = 0,
-    temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature; 0 is greedy.")] = 0.8,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, help="Of sampling; 0 is greedy. Default: what suits the model.")
+    ] = None,
     budget_tokens: Annotated[
         int | None, typer.Option(min=0, help="Tokens that one search may use, the verifier's included.")
     ] = None,

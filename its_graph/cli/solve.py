@@ -49,7 +49,9 @@ def solve(
         StopEarly | None, typer.Option(help="Stop sampling early by this rule.", rich_help_panel=_SHAPE)
     ] = None,
     choose: Annotated[Choose | None, typer.Option(help="How the winner is found.", rich_help_panel=_SHAPE)] = None,
-    temperature: Annotated[float, typer.Option(min=0.0, help="Of sampling; 0 is greedy.")] = 0.8,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, help="Of sampling; 0 is greedy. Default: what suits the model.")
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
     model: Annotated[

@@ -38,7 +38,7 @@ class GatePlan:
     samples: int = 32
     """Solutions sampled per problem; the rules look at the first 16, larger pools serve the equal-token line."""
     n: int = 16
-    temperature: float = 0.8
+    temperature: float = 1.0
     seed: int = 7
     """Stream of test problems."""
 

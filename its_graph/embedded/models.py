@@ -19,6 +19,9 @@ WEIGHTS = Path(__file__).parent / "weights"
 class ArithmeticGenerator(TransformersGenerator):
     """A generator that reads the last user message in any known phrasing and refuses what it never learned."""
 
+    temperature = 1.0
+    step_tokens = 48
+
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return the exact number of prompt tokens of one sample."""
         return super().prompt_tokens(_known_request(request))

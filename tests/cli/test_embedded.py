@@ -40,6 +40,16 @@ def test_the_issue_s_own_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"completed", "budget"} >= {found["stop_reason"]}
 
 
+def test_the_demo_finds_what_the_majority_does_not(capsys: pytest.CaptureFixture[str]) -> None:
+    """The README's claim: 16 samples agree on a wrong answer, and the search finds the right one."""
+    problem = "Compute (34 + 57) * 2 - 96 / (4 + 8) + 17."
+    answers = {}
+    for strategy in ("self_consistency", "beam_search"):
+        assert main.run(["solve", problem, "--json", "--strategy", strategy, "--seed", "7"]) == 0
+        answers[strategy] = json.loads(capsys.readouterr().out)["answer"]
+    assert answers == {"self_consistency": "21", "beam_search": "191"}
+
+
 def test_a_question_outside_arithmetic(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["solve", "Who wrote Hamlet?"]) == 2
     out, err = capsys.readouterr()
