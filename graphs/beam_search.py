@@ -12,6 +12,7 @@ from its_graph.graphs.step_search import step_search
 from its_graph.nodes.choosing import ChoiceRule
 from its_graph.nodes.expand import evenly
 from its_graph.nodes.pruning import top_k
+from its_graph.nodes.stopping import enough_complete
 
 __all__ = ["create_beam_search"]
 
@@ -48,4 +49,5 @@ def create_beam_search(
         max_steps=max_steps,
         lookahead_steps=lookahead,
         choose=choose,
+        stop=(enough_complete(n),),
     )

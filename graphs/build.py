@@ -43,6 +43,8 @@ def _question(strategy: str) -> PureNode:
             "strategy": strategy,
             "settings": settings.model_dump(),
             "question": system + asked,
+            "answer": None,
+            "result": {},
             "fresh": [],
             "frontier": [],
             "stop_reason": None,

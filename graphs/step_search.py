@@ -11,8 +11,8 @@ from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import ChoiceRule, weighted
 from its_graph.nodes.expand import Share, expand, lookahead
 from its_graph.nodes.generate import complete
-from its_graph.nodes.select import PathRule, go_on_or_finish, select
-from its_graph.nodes.stopping import enough_complete, no_open_path, too_deep
+from its_graph.nodes.select import PathRule, StopRule, go_on_or_finish, select
+from its_graph.nodes.stopping import no_open_path, too_deep
 from its_graph.nodes.verify import verify
 
 __all__ = ["step_search"]
@@ -29,6 +29,7 @@ def step_search(
     width: int,
     max_steps: int = 40,
     lookahead_steps: int = 0,
+    stop: tuple[StopRule, ...] = (),
     choose: ChoiceRule | None = None,
 ) -> SearchGraph:
     """Return the graph of a step search.
@@ -43,19 +44,20 @@ def step_search(
         width: paths that `keep` keeps at most.
         max_steps: the longest path.
         lookahead_steps: steps rolled out greedily before a path is judged.
+        stop: further reasons to stop, beside open paths running out and `max_steps`.
         choose: how the winner is found among the finished; a weighted vote by default.
     """
     _check(strategy, n, width, max_steps, lookahead_steps)
     graph = search_graph(strategy)
     graph.add_node("expand", expand(generator, n=n, share=share, judged_by=verifier))
     graph.add_node("verify", verify(verifier))
-    graph.add_node("select", select(keep, enough_complete(n), no_open_path, too_deep(max_steps)))
+    graph.add_node("select", select(keep, *stop, no_open_path, too_deep(max_steps)))
     graph.add_node("finish", complete(generator))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
     graph.add_edge("question", "expand")
     last = "expand"
     for step in range(1, lookahead_steps + 1):
-        graph.add_node(f"lookahead_{step}", lookahead(generator))
+        graph.add_node(f"lookahead_{step}", lookahead(generator, verifier))
         graph.add_edge(last, f"lookahead_{step}")
         last = f"lookahead_{step}"
     graph.add_edge(last, "verify")

@@ -18,7 +18,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from its_graph.budget import NOTHING, Spend, total
-from its_graph.errors import ContinuationError, InputError
+from its_graph.errors import CassetteMissError, ContinuationError, InputError, MissingExtraError
 from its_graph.events import emitter
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree, as_charge
@@ -111,13 +111,16 @@ class _Work(Generic[Request, Reply]):
         self.used: list[Spend] = []
         self.owed: list[Spend] = []
         self.refused = False
+        self.open: set[int] = set()
         self._emit = emitter()
 
     def waves(self) -> Iterator[list[Request]]:
         """Yield the requests of wave after wave; all replies of one must be absorbed before the next is asked for."""
         while self.waiting and (wave := self._admit()):
             self.under_way = wave
+            self.open = set(range(len(wave)))
             yield self._requests()
+            self._missing()
             # Calls to repeat came back in any order; their ids are older than those of calls not yet made.
             self.waiting = deque(sorted(self.waiting, key=lambda entry: self.order[entry[0].id]))
         self.refused = bool(self.waiting)
@@ -125,6 +128,11 @@ class _Work(Generic[Request, Reply]):
             if attempts:  # its id is spent: it was tried, and there is no budget to try again
                 self._record(self.node.fail(planned, self.last_error[planned.id]))
         self.waiting.clear()
+
+    def _missing(self) -> None:
+        """Fail the calls that a backend never answered: an id that stays open would be handed out again."""
+        for index in sorted(self.open):
+            self.absorb(index, RuntimeError("The backend gave no reply."))
 
     def _requests(self) -> list[Request]:
         requests = [planned.request for planned, _ in self.under_way]
@@ -158,13 +166,14 @@ class _Work(Generic[Request, Reply]):
     def absorb(self, index: int, reply: Reply | Exception) -> None:
         """Turn one reply, or the error that came instead, into records and events."""
         planned, attempts = self.under_way[index]
+        self.open.discard(index)
         if not isinstance(reply, Exception):
             absorbed = self.node.absorb(self.tree, planned, reply)
             self.used.append(absorbed.spend)
             self.owed.append(absorbed.owed)
             self._record(absorbed.update)
             return
-        if isinstance(reply, (InputError, ContinuationError)):
+        if isinstance(reply, (InputError, ContinuationError, CassetteMissError, MissingExtraError)):
             raise reply  # not this sample failed, but the question or the set-up: every other would fail alike
         self.used.append(Spend(calls=1))
         self.last_error[planned.id] = reply

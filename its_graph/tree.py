@@ -210,6 +210,18 @@ class Tree:
             voters = [None if one.truncated else one.answer for one in self.finalists]
         return group(voters)
 
+    def unanimous(self, window: int) -> str | None:
+        """Return the first sample of the first whole window of draws with one and the same answer.
+
+        Windows count draws, failed ones included, whatever the size of a wave: [0, w), [w, 2w), ...
+        """
+        label = {one.id: label for one, label in zip(self.finalists, self.labels, strict=True)}
+        for start in range(0, self.next_id - window + 1, window):
+            said = {label.get(str(key)) for key in range(start, start + window)}
+            if len(said) == 1 and None not in said:
+                return str(start)
+        return None
+
     def _finalist(self, step: str) -> Finalist:
         text = self.text(step)
         return Finalist(step, text, extract_answer(text), self.score(step), self.finished(step), self.truncated(step))

@@ -90,10 +90,11 @@ def window_vote(window: int = 5) -> ChoiceRule:
     """
 
     def rule(tree: Tree) -> Choice:
-        last = tree.labels[-window:]
-        if len(last) == window and len(tree.labels) % window == 0 and len(set(last)) == 1 and last[0] is not None:
-            return Choice(len(tree.labels) - window, votes={last[0]: float(window)})
-        return majority(tree)
+        if (first := tree.unanimous(window)) is None:
+            return majority(tree)
+        winner = next(index for index, one in enumerate(tree.finalists) if one.id == first)
+        label = tree.labels[winner]
+        return Choice(winner, votes={} if label is None else {label: float(window)})
 
     return rule
 

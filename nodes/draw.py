@@ -11,7 +11,7 @@ from langchain_core.runnables import Runnable
 from its_graph.answers import has_final_answer
 from its_graph.body import Absorbed, ModelNode, Planned, model_node
 from its_graph.budget import NOTHING, Spend, flops, total
-from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verifier
+from its_graph.contracts import Candidate, FinishReason, Generator, Sample, SampleRequest, Verifier
 from its_graph.state import Failure, SearchState, Step, Update
 from its_graph.tree import Tree
 
@@ -114,17 +114,22 @@ def _absorb(
     generator: Generator, judged_by: Verifier | None, rollout: bool
 ) -> Callable[[Tree, Planned[SampleRequest], list[Sample]], Absorbed]:
     def absorb(tree: Tree, planned: Planned[SampleRequest], reply: list[Sample]) -> Absorbed:
-        if len(reply) != 1 or not reply[0].text.strip():
-            reason = f"The generator returned {len(reply)} samples for one." if len(reply) != 1 else _EMPTY
+        # Nothing more to say ends a path that has said something; nothing at all is no solution.
+        silent = len(reply) == 1 and not reply[0].text.strip()
+        if len(reply) != 1 or (silent and (planned.parent is None or reply[0].finish_reason != "end")):
+            reason = _EMPTY if silent else f"The generator returned {len(reply)} samples for one."
             return Absorbed(_failure(planned, reason), total(_spend(generator, sample) for sample in reply))
         sample = reply[0]
         # A complete boxed answer ends a solution even where the model would go on.
         ended = sample.finish_reason == "stop_string" and has_final_answer(sample.text)
+        whole = tree.tokens(planned.parent) + sample.generated_tokens
+        full = whole >= (tree.settings.max_tokens or generator.max_tokens)
+        finish: FinishReason = "end" if ended else sample.finish_reason
         step = Step(
             parent=planned.parent,
             text=sample.text,
             tokens=sample.generated_tokens,
-            finish="end" if ended else sample.finish_reason,
+            finish="length" if finish == "stop_string" and full else finish,  # no room left to go on
             confidence=sample.confidence,
         )
         if rollout:

@@ -6,10 +6,11 @@ from typing import TypeAlias
 from langchain_core.runnables import Runnable
 
 from its_graph.body import Planned
-from its_graph.budget import NOTHING, Spend
+from its_graph.budget import NOTHING, Spend, total
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import ContinuationError
 from its_graph.nodes.draw import ask, sample_price, sampling_node
+from its_graph.nodes.verify import verdict_price
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 
@@ -43,7 +44,6 @@ def expand(
         share: how many continuations each of the open paths gets in a later round.
         judged_by: the verifier that will score them; its price is reserved together with theirs.
     """
-    solution_price = sample_price(generator)
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
         if not tree.next_id:
@@ -51,17 +51,11 @@ def expand(
         shares = zip(tree.frontier, share(len(tree.frontier)), strict=True)
         return _steps(generator, tree, [path for path, count in shares for _ in range(count)])
 
-    def hold(tree: Tree) -> Spend:
-        if tree.complete:
-            return NOTHING
-        deepest = max(tree.frontier, key=tree.tokens, default=None)
-        return solution_price(ask(generator, tree, key="", parent=deepest).request)
-
     _require_continuation(generator)
-    return sampling_node("expand", generator, plan, judged_by=judged_by, hold=hold)
+    return sampling_node("expand", generator, plan, judged_by=judged_by, hold=_way_out(generator))
 
 
-def lookahead(generator: Generator) -> Runnable[SearchState, Update]:
+def lookahead(generator: Generator, judged_by: Verifier) -> Runnable[SearchState, Update]:
     """Roll every fresh open path one greedy step further, as text that is judged but not kept.
 
     k of these in a row are the lookahead of k steps of Snell et al. (2408.03314, section 5.3: temperature 0).
@@ -71,8 +65,26 @@ def lookahead(generator: Generator) -> Runnable[SearchState, Update]:
         tips = [tip for step in tree.fresh if tree.open(tip := tree.rollout_tip(step))]
         return _steps(generator, tree, tips, temperature=0.0)
 
+    def hold(tree: Tree) -> Spend:
+        judging = (verdict_price(judged_by, tree.candidate(tree.rollout_tip(step))) for step in tree.fresh)
+        return total([_way_out(generator)(tree), *judging])
+
     _require_continuation(generator)
-    return sampling_node("lookahead", generator, plan, rollout=True)
+    return sampling_node("lookahead", generator, plan, judged_by=judged_by, rollout=True, hold=hold)
+
+
+def _way_out(generator: Generator) -> Callable[[Tree], Spend]:
+    """Price what completes one path, whichever it will be; nothing once a solution is complete."""
+    price = sample_price(generator)
+
+    def hold(tree: Tree) -> Spend:
+        if tree.complete:
+            return NOTHING
+        open_paths = [step for step in tree.fresh if tree.open(step)] or tree.frontier
+        shortest = min(open_paths, key=tree.tokens, default=None)
+        return price(ask(generator, tree, key="", parent=shortest).request)
+
+    return hold
 
 
 def _steps(

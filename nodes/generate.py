@@ -40,7 +40,7 @@ def complete(generator: Generator) -> Runnable[SearchState, Update]:
     """Take the best open path to its end in one go: the way out of a step search that has no complete solution."""
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        best = min(tree.frontier, key=lambda step: (-(tree.score(step) or 0.0), int(step)), default=None)
+        best = min(tree.frontier, key=tree.rank, default=None)
         return [ask(generator, tree, key=str(tree.next_id), parent=best)]
 
     return sampling_node("finish", generator, plan)

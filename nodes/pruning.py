@@ -1,5 +1,7 @@
 """Path rules: which of the fresh open paths a step search goes on with. Pure functions of the tree."""
 
+from collections import Counter
+
 from its_graph.nodes.select import PathRule
 from its_graph.tree import Tree
 
@@ -35,8 +37,9 @@ def best_of_each_tree(n: int, width: int) -> PathRule:
 
     def rule(tree: Tree) -> list[str]:
         best: dict[int, str] = {}
-        for step in sorted(tree.fresh, key=tree.rank):
+        for step in sorted((one for one in tree.fresh if not tree.truncated(one)), key=tree.rank):
             best.setdefault(tree_of(tree, step), step)
-        return [best[index] for index in sorted(best) if tree.open(best[index])]
+        done = Counter(tree_of(tree, step) for step in tree.complete)
+        return [best[index] for index in sorted(best) if tree.open(best[index]) and done[index] < n // width]
 
     return rule

@@ -25,11 +25,14 @@ def select(keep: PathRule, *stop: StopRule) -> PureNode:
     def node(state: SearchState) -> Update:
         tree = Tree.of(state)
         kept = keep(tree)
-        if tree.stop_reason is not None:  # the paths that could not be continued are still the best there is
+        lost = bool(tree.frontier) and not tree.fresh and tree.stop_reason is None
+        if tree.stop_reason is not None or lost:  # the paths that could not be continued are still the best there is
             kept = kept or tree.frontier
         tree.frontier = kept
         update: Update = {"frontier": kept}
-        if tree.stop_reason is None:
+        if lost:
+            update["stop_reason"] = "failures"
+        elif tree.stop_reason is None:
             update["stop_reason"] = next((reason for rule in stop if (reason := rule(tree))), None)
         emit(update)
         return update

@@ -24,7 +24,7 @@ __all__ = [
 
 def no_open_path(tree: Tree) -> str | None:
     """Stop when no path can be continued."""
-    return None if tree.frontier else "completed"
+    return None if tree.frontier else ("completed" if tree.complete else "no_open_path")
 
 
 def enough_complete(n: int) -> StopRule:
@@ -78,9 +78,7 @@ def unanimous_window(window: int = 5) -> StopRule:
     """
 
     def rule(tree: Tree) -> str | None:
-        last = tree.labels[-window:]
-        whole = len(last) == window and len(tree.labels) % window == 0
-        return "agreement" if whole and None not in last and len(set(last)) == 1 else None
+        return "agreement" if tree.unanimous(window) is not None else None
 
     return rule
 

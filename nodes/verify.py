@@ -10,7 +10,7 @@ from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.state import Score, SearchState, Update
 from its_graph.tree import Tree
 
-__all__ = ["verify"]
+__all__ = ["verdict_price", "verify"]
 
 
 def verify(verifier: Verifier) -> Runnable[SearchState, Update]:
@@ -19,13 +19,9 @@ def verify(verifier: Verifier) -> Runnable[SearchState, Update]:
     A path whose verdict fails, is NaN, or does not fit into the budget stays in the search without a score.
     """
 
-    def price(candidate: Candidate) -> Spend:
-        tokens = verifier.tokens(candidate)
-        return Spend(calls=1, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
-
     def absorb(tree: Tree, planned: Planned[Candidate], verdict: Verdict) -> Absorbed:
         spend = Spend(calls=1, verifier_tokens=verdict.tokens, flops=flops(verifier.parameters, verdict.tokens))
-        if (problem := _problem(verifier, verdict)) is not None:
+        if (problem := _problem(verifier, planned.request, verdict)) is not None:
             return Absorbed(_unscored(planned, problem, verdict.tokens), spend)
         scores = {key: _score(tree, key, verdict) for key in (planned.id, *planned.twins)}
         scores[planned.id]["tokens"] = verdict.tokens
@@ -36,7 +32,7 @@ def verify(verifier: Verifier) -> Runnable[SearchState, Update]:
             name="verify",
             model=verifier,
             plan=_plan,
-            price=price,
+            price=lambda candidate: verdict_price(verifier, candidate),
             absorb=absorb,
             fail=lambda planned, error: _unscored(planned, f"{type(error).__name__}: {error}"),
             shrink=lambda planned, fits: None,
@@ -45,12 +41,19 @@ def verify(verifier: Verifier) -> Runnable[SearchState, Update]:
     )
 
 
+def verdict_price(verifier: Verifier, candidate: Candidate) -> Spend:
+    """Return the worst case of judging `candidate`."""
+    tokens = verifier.tokens(candidate)
+    return Spend(calls=1, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
+
+
 def _plan(tree: Tree) -> list[Planned[Candidate]]:
     """Group the fresh paths without a score by what the verifier would read."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[tuple[str, bool], list[str]] = {}
     for step in tree.fresh:
         if step not in tree.scores:
-            groups.setdefault(tree.text(tree.rollout_tip(step)), []).append(step)
+            tip = tree.rollout_tip(step)
+            groups.setdefault((tree.text(tip), tree.finished(tip)), []).append(step)
     return [
         Planned(first, tree.steps[first]["parent"], tree.candidate(tree.rollout_tip(first)), tuple(twins))
         for first, *twins in groups.values()
@@ -64,10 +67,14 @@ def _score(tree: Tree, step: str, verdict: Verdict) -> Score:
     return Score(step=step, value=verdict.value, steps=list(verdict.scores[before : before + own]), tokens=0)
 
 
-def _problem(verifier: Verifier, verdict: Verdict) -> str | None:
+def _problem(verifier: Verifier, candidate: Candidate, verdict: Verdict) -> str | None:
     """Say what makes a verdict unusable, or None."""
     if verdict.value is None or math.isnan(verdict.value):
         return "The verifier gave no score."
+    if len(verdict.scores) != len(candidate.steps):
+        return (
+            f"The verifier gave {len(verdict.scores)} scores for {len(candidate.steps)} steps: expected one for each."
+        )
     if verifier.score_range == "prob" and not 0 <= verdict.value <= 1:
         return (
             f"The verifier gave {verdict.value}, but declares scores in [0, 1]. "

@@ -166,3 +166,15 @@ def test_a_question_no_model_can_read_is_the_callers_error(error: Exception) -> 
     """Sixteen equal failures would hide what is wrong behind a failed search."""
     with pytest.raises(type(error), match=str(error)):
         create("self_consistency", flaky(99, error)).compile().invoke(QUESTION)
+
+
+def test_a_reply_that_never_comes_is_a_failed_sample() -> None:
+    class Forgetful(ToyGenerator):
+        def batch_as_completed(
+            self, inputs: Sequence[SampleRequest], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+        ) -> Iterator[tuple[int, Any]]:
+            yield from list(super().batch_as_completed(inputs, return_exceptions=return_exceptions))[1:]
+
+    result = create("self_consistency", Forgetful(), n=4).compile().invoke(QUESTION)["result"]
+    assert result["failed"] == ["RuntimeError: The backend gave no reply."]
+    assert len(result["candidates"]) == 3

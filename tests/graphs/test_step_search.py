@@ -201,3 +201,44 @@ def test_a_verifier_sees_the_conversation_and_whether_a_path_is_finished() -> No
     run(create_beam_search(ToyGenerator(0), verifier, n=2, width=1))
     assert seen[0].messages == ({"role": "user", "content": "Add 3, 5, 4, 7, 2."},)
     assert [one.finished for one in seen] == [False] * 4 + [True]
+
+
+def test_having_nothing_more_to_say_ends_a_path() -> None:
+    """A model that writes its separator before it ends its turn: the empty last step completes the solution."""
+    generator = ScriptedGenerator(lambda request: "" if request.prefix else "The answer is 21.\n\n")
+    result, _ = run(create_beam_search(generator, ScriptedVerifier(lambda one: [0.5] * len(one.steps)), n=4, width=2))
+    assert result["answer"] == "21"
+    assert result["failed"] == []
+
+
+def test_a_round_that_fails_as_a_whole_leaves_the_paths_before_it() -> None:
+    def script(request: SampleRequest) -> str:
+        if request.prefix and request.stop:
+            raise ValueError("dead")
+        return r"\boxed{21}" if request.prefix else f"thought {request.seed}\n\n"
+
+    result, _ = run(create_beam_search(ScriptedGenerator(script), ScriptedVerifier(lambda one: 0.5), n=4, width=2))
+    assert result["stop_reason"] == "failures"
+    assert result["answer"] == "21"
+
+
+def test_a_cut_off_step_does_not_kill_its_tree() -> None:
+    """In DVTS a step that rambled into its limit gives way to the best one that can go on."""
+
+    def script(request: SampleRequest) -> str:
+        if request.prefix:
+            return r"\boxed{21}"
+        return "word " * 90 if (request.seed or 0) % 2 else f"thought {request.seed}\n\n"
+
+    verifier = ScriptedVerifier(lambda one: 0.9 if "word" in one.steps[0] else 0.1)
+    result, _ = run(create_dvts(ScriptedGenerator(script), verifier, n=8, width=2))
+    assert result["answer"] == "21"
+
+
+@pytest.mark.parametrize("create", [create_beam_search, create_dvts])
+@pytest.mark.parametrize("calls", [9, 20, 33])
+def test_lookahead_leaves_enough_to_answer(create: Callable[..., Any], calls: int) -> None:
+    graph = create(ToyGenerator(0.0), ToyVerifier(), n=4, width=2, lookahead=2)
+    result, _ = run(graph, SearchContext(seed=7, budget=Budget(calls=calls)))
+    assert result["answer"] == "21"
+    assert result["spend"]["calls"] <= calls

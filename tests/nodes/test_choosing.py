@@ -129,7 +129,7 @@ def test_the_sum_does_not_depend_on_the_order(solutions: MakeTree) -> None:
 
 def test_a_unanimous_window_beats_the_pooled_majority(solutions: MakeTree) -> None:
     """algorithms.md 1.4.2: BBBAB AAAAA -> A is the window's answer; the pool has 6 A, 4 B here, so make B lead."""
-    choice = window_vote(5)(solutions(list("BBBBB") + list("BBBBA") + list("AAAAA")))
+    choice = window_vote(5)(solutions(list("BBBBA") + list("BBBBA") + list("AAAAA")))
     assert choice.winner == 10
     assert window_vote(5)(solutions(list("BBBABAAAAB"))).winner == 0
     assert window_vote(5)(solutions([None] * 5)).winner == 0
