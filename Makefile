@@ -1,7 +1,7 @@
 # make demo   set up a virtual environment and watch a search solve a problem, on a laptop, without a key
 # make test   everything CI runs: lint, types, import contracts, tests, examples
 # make bench  speed and size, printed as ratios
-# make train  train the embedded models from scratch (about 40 minutes on two cores)
+# make train  train the embedded models from scratch
 
 PYTHON ?= python3
 # The CPU build is enough; asked for without a version, pip would fetch gigabytes of CUDA libraries.

@@ -178,3 +178,12 @@ def test_a_reply_that_never_comes_is_a_failed_sample() -> None:
     result = create("self_consistency", Forgetful(), n=4).compile().invoke(QUESTION)["result"]
     assert result["failed"] == ["RuntimeError: The backend gave no reply."]
     assert len(result["candidates"]) == 3
+
+
+def test_cached_prompt_tokens_cost_no_flops() -> None:
+    """FLOPs are 2 x parameters x tokens processed; what a prefix cache served was not processed again."""
+    sample = Sample(text=r"\boxed{12}", finish_reason="end", prompt_tokens=100, cached_tokens=80, generated_tokens=20)
+    generator = ScriptedGenerator(lambda request: sample, parameters=10)
+    spend = create("single", generator).compile().invoke(QUESTION)["result"]["spend"]
+    assert spend["flops"] == 2 * 10 * (100 - 80 + 20)
+    assert spend["cached_tokens"] == 80

@@ -155,20 +155,33 @@ def test_the_events_alone_rebuild_the_final_tree(name: str, build: Build) -> Non
     assert Tree.of(seen).finalists == Tree.of(state).finalists
 
 
-async def test_events_come_while_their_batch_is_still_running(name: str, build: Build) -> None:
+def test_events_come_while_their_batch_is_still_running(
+    name: str, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A reply's event is sent before the next reply of the same batch is computed."""
+    events: list[dict[str, Any]] = []
+    monkeypatch.setattr("its_graph.events.get_stream_writer", lambda: events.append)
     seen_at_request: list[int] = []
-    events: list[Any] = []
     toy = ToyGenerator(0.3)
 
     def watch(request: SampleRequest) -> str:
         seen_at_request.append(sum(event["type"] == "its.step_added" for event in events))
         return str(toy.script(request))
 
-    graph = build(name, ScriptedGenerator(watch)).compile(name=name)
-    async for part in graph.astream(QUESTION, context=SEEDED, stream_mode="custom", subgraphs=True, version="v2"):
-        events.append(part["data"])
-    assert sum(event["type"] == "its.step_added" for event in events) == len(seen_at_request)
+    build(name, ScriptedGenerator(watch)).compile(name=name).invoke(QUESTION, context=SEEDED)
+    assert seen_at_request == list(range(len(seen_at_request)))
+
+
+def test_a_second_search_in_one_stream_replaces_the_first(name: str, build: Build) -> None:
+    graph = build(name).compile(name=name)
+
+    def events(seed: int) -> list[dict[str, Any]]:
+        context = SearchContext(seed=seed)
+        parts = graph.stream(QUESTION, context=context, stream_mode="custom", subgraphs=True, version="v2")
+        return [part["data"] for part in parts if part["type"] == "custom"]
+
+    first, second = events(1), events(2)
+    assert rebuild(first + second) == rebuild(second)
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
