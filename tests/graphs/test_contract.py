@@ -173,14 +173,12 @@ def test_events_come_while_their_batch_is_still_running(
 
 
 def test_a_second_search_in_one_stream_replaces_the_first(name: str, build: Build) -> None:
-    graph = build(name).compile(name=name)
-
-    def events(seed: int) -> list[dict[str, Any]]:
-        context = SearchContext(seed=seed)
-        parts = graph.stream(QUESTION, context=context, stream_mode="custom", subgraphs=True, version="v2")
+    def events(n: int) -> list[dict[str, Any]]:
+        graph = build(name, n=n).compile(name=name)
+        parts = graph.stream(QUESTION, context=SEEDED, stream_mode="custom", subgraphs=True, version="v2")
         return [part["data"] for part in parts if part["type"] == "custom"]
 
-    first, second = events(1), events(2)
+    first, second = events(16), events(4)
     assert rebuild(first + second) == rebuild(second)
 
 
