@@ -10,7 +10,6 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import step_search
 from its_graph.nodes.choosing import ChoiceRule
-from its_graph.nodes.expand import evenly
 from its_graph.nodes.pruning import top_k
 from its_graph.nodes.stopping import enough_complete
 
@@ -42,8 +41,7 @@ def create_beam_search(
         "beam_search",
         generator,
         verifier,
-        top_k(width),
-        evenly(n),
+        top_k(width, n),
         n=n,
         width=width,
         max_steps=max_steps,

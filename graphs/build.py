@@ -22,6 +22,10 @@ def search_graph(strategy: str) -> SearchGraph:
     """Return a graph that holds the node `question`; a strategy adds its loop behind it.
 
     `question` empties the logs, so that a thread's next search never sees the tree of the one before.
+
+    It takes the question from `problem` where one is given, as a question of its own, and from `messages` otherwise:
+    a thread's messages add up, so they are there beside every `problem`, and are not asked again. The system prompt
+    of the settings comes first, in one message with the conversation's own: many servers refuse a second one.
     """
     graph = StateGraph(SearchState, context_schema=SearchContext, input_schema=SearchInput, output_schema=SearchOutput)
     graph.add_node("question", _question(strategy))
@@ -36,13 +40,12 @@ def _question(strategy: str) -> PureNode:
             settings = settings.model_copy(update={"seed": secrets.randbits(31)})
         problem, messages = state.get("problem"), state.get("messages") or []
         asked = _conversation(problem, messages)
-        system: list[Message] = [{"role": "system", "content": settings.system}] if settings.system else []
         update: Update = {
             "messages": [HumanMessage(problem)] if problem is not None else [],
             "problem": None,  # taken in; the thread's next question may come as messages
             "strategy": strategy,
             "settings": settings.model_dump(),
-            "question": system + asked,
+            "question": _under(settings.system, asked) if settings.system else asked,
             "answer": None,
             "result": {},
             "fresh": [],
@@ -55,19 +58,39 @@ def _question(strategy: str) -> PureNode:
     return question
 
 
-def _conversation(problem: str | None, messages: list[AnyMessage]) -> list[Message]:
+def _conversation(problem: Any, messages: list[AnyMessage]) -> list[Message]:
     """Return what the generator is asked: a bare problem is a question of its own, whatever the thread holds."""
     if problem is not None:
+        if not isinstance(problem, str):
+            raise InputError(
+                f"The problem is of type {type(problem).__name__}: {problem!r}. "
+                "Give a question in text as `problem`, or a conversation as `messages`."
+            )
         if not problem.strip():
             raise InputError("The problem is empty. Give a question as `problem` or a conversation as `messages`.")
         return [{"role": "user", "content": problem}]
-    if not messages or not messages[-1].text.strip():
+    asked: list[Message] = convert_to_openai_messages(messages)
+    if not asked or not _says_something(asked[-1]["content"]):
         raise InputError(
-            "There is no question: give `problem`, or `messages` whose last one has text. "
+            "There is no question: give `problem`, or `messages` whose last one has text or an image. "
             f"Given: {len(messages)} messages."
         )
-    asked: list[Message] = convert_to_openai_messages(messages)
     return asked
+
+
+def _says_something(content: str | list[dict[str, Any]]) -> bool:
+    if isinstance(content, str):
+        return bool(content.strip())
+    return any(block["type"] != "text" or block["text"].strip() for block in content)
+
+
+def _under(system: str, asked: list[Message]) -> list[Message]:
+    """Put a system prompt before a conversation, which may begin with one of its own."""
+    if not asked or asked[0]["role"] != "system":
+        return [{"role": "system", "content": system}, *asked]
+    own = asked[0]["content"]
+    content = f"{system}\n\n{own}" if isinstance(own, str) else [{"type": "text", "text": system}, *own]
+    return [asked[0] | {"content": content}, *asked[1:]]
 
 
 def require(condition: bool, message: str, **given: Any) -> None:

@@ -10,7 +10,6 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import step_search
 from its_graph.nodes.choosing import ChoiceRule
-from its_graph.nodes.expand import each
 from its_graph.nodes.pruning import best_of_each_tree
 
 __all__ = ["create_dvts"]
@@ -42,7 +41,6 @@ def create_dvts(
         generator,
         verifier,
         best_of_each_tree(n, width),
-        each(n // max(width, 1)),
         n=n,
         width=width,
         max_steps=max_steps,

@@ -9,7 +9,7 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import ChoiceRule, weighted
-from its_graph.nodes.expand import Share, expand, lookahead
+from its_graph.nodes.expand import expand, lookahead
 from its_graph.nodes.generate import complete
 from its_graph.nodes.select import PathRule, StopRule, go_on_or_finish, select
 from its_graph.nodes.stopping import no_open_path, too_deep
@@ -23,7 +23,6 @@ def step_search(
     generator: Generator,
     verifier: Verifier,
     keep: PathRule,
-    share: Share,
     *,
     n: int,
     width: int,
@@ -38,8 +37,7 @@ def step_search(
         strategy: its name, as it stands in results.
         generator: where steps come from; it must continue a prefix.
         verifier: a process reward model.
-        keep: names the paths to go on with.
-        share: says how many continuations each of them gets.
+        keep: names the paths to go on with, each once for every continuation it gets.
         n: steps drawn in the first round.
         width: paths that `keep` keeps at most.
         max_steps: the longest path.
@@ -49,7 +47,7 @@ def step_search(
     """
     _check(strategy, n, width, max_steps, lookahead_steps)
     graph = search_graph(strategy)
-    graph.add_node("expand", expand(generator, n=n, share=share, judged_by=verifier))
+    graph.add_node("expand", expand(generator, n=n, judged_by=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(keep, *stop, no_open_path, too_deep(max_steps)))
     graph.add_node("finish", complete(generator))

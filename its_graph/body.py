@@ -2,13 +2,15 @@
 
 `plan` and `absorb` are pure, the call goes to the runnable's own batching. Whatever every call needs stands here and
 nowhere else, once for sync and async: the budget (reserve the worst case, settle with real use), repeats of calls that
-failed for a passing reason, failed samples that lose only themselves, and events, sent as each reply arrives.
+failed for a passing reason, after a pause, failed samples that lose only themselves, and events, sent as each reply
+arrives.
 
 Calls are made in waves. A wave holds as many calls as the budget can bear at their worst; what they did not use is
 there for the next wave. Without a budget there is one wave. Admission goes by plan order, never by arrival, so that a
 run repeats exactly.
 """
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +22,17 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.errors import CassetteMissError, ContinuationError, InputError, MissingExtraError
 from its_graph.events import emitter
+from its_graph.retries import is_passing, pause_s
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree, as_charge
 
-__all__ = ["Absorbed", "ModelNode", "Planned", "is_passing", "model_node"]
+__all__ = ["Absorbed", "ModelNode", "Planned", "model_node"]
+
+_SHORTEST_S = 0.01
+"""The deadline of a call that was admitted with hardly any time left: backends may take 0 for none at all."""
+
+_CALLERS = (InputError, ContinuationError, CassetteMissError, MissingExtraError)
+"""Not one call failed, but the question or the set-up: every other would fail alike."""
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
@@ -38,6 +47,8 @@ class Planned(NamedTuple, Generic[Request]):
     request: Request
     twins: tuple[str, ...] = ()
     """Ids that share this call, because they would ask exactly the same."""
+    sources: tuple[str, ...] = ()
+    """Ids of the records that the request shows to the model."""
 
 
 class Absorbed(NamedTuple):
@@ -83,14 +94,16 @@ class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
 
     def invoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
         work = _Work(self.node, Tree.of(input))
-        for wave in work.waves():
+        for pause, wave in work.waves():
+            time.sleep(pause)
             for index, reply in self.node.model.batch_as_completed(wave, return_exceptions=True):
                 work.absorb(index, reply)
         return work.update()
 
     async def ainvoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
         work = _Work(self.node, Tree.of(input))
-        for wave in work.waves():
+        for pause, wave in work.waves():
+            await asyncio.sleep(pause)
             async for index, reply in self.node.model.abatch_as_completed(wave, return_exceptions=True):
                 work.absorb(index, reply)
         return work.update()
@@ -114,12 +127,16 @@ class _Work(Generic[Request, Reply]):
         self.open: set[int] = set()
         self._emit = emitter()
 
-    def waves(self) -> Iterator[list[Request]]:
-        """Yield the requests of wave after wave; all replies of one must be absorbed before the next is asked for."""
+    def waves(self) -> Iterator[tuple[float, list[Request]]]:
+        """Yield wave after wave: seconds to wait first, and the requests.
+
+        All replies of one wave must be absorbed before the next is asked for.
+        """
         while self.waiting and (wave := self._admit()):
             self.under_way = wave
             self.open = set(range(len(wave)))
-            yield self._requests()
+            pause = self._pause()
+            yield pause, self._requests(pause)
             self._missing()
             # Calls to repeat came back in any order; their ids are older than those of calls not yet made.
             self.waiting = deque(sorted(self.waiting, key=lambda entry: self.order[entry[0].id]))
@@ -134,13 +151,27 @@ class _Work(Generic[Request, Reply]):
         for index in sorted(self.open):
             self.absorb(index, RuntimeError("The backend gave no reply."))
 
-    def _requests(self) -> list[Request]:
+    def _pause(self) -> float:
+        """Return the seconds to wait before this wave: none, unless it repeats calls."""
+        again = [(planned.id, attempts) for planned, attempts in self.under_way if attempts]
+        if not again:
+            return 0.0
+        attempts = max(attempts for _, attempts in again)
+        seed = self.tree.seed(f"pause:{again[0][0]}:{attempts}")
+        pause = pause_s(attempts, [self.last_error[key] for key, _ in again], seed)
+        left = self._seconds_left()
+        return pause if left is None else min(pause, left / 2)  # half of it at least is for the calls
+
+    def _requests(self, pause: float) -> list[Request]:
         requests = [planned.request for planned, _ in self.under_way]
-        budget = self.tree.settings.budget
-        if budget.seconds is None:
+        left = self._seconds_left()
+        if left is None:
             return requests
-        left = budget.seconds - self._spent().seconds
-        return [self.node.within(request, left) for request in requests]
+        return [self.node.within(request, max(left - pause, _SHORTEST_S)) for request in requests]
+
+    def _seconds_left(self) -> float | None:
+        limit = self.tree.settings.budget.seconds
+        return None if limit is None else max(limit - self._spent().seconds, 0.0)
 
     def _admit(self) -> list[tuple[Planned[Request], int]]:
         """Take as many waiting calls as fit into the budget at their worst, in order."""
@@ -148,20 +179,45 @@ class _Work(Generic[Request, Reply]):
         if not budget.limited:
             wave, self.waiting = list(self.waiting), deque()
             return wave
-        held = total([self._spent(), *self.owed, self.node.hold(self.tree)])
+        held = total([self._spent(), *self.owed, self._held()])
         if budget.seconds is not None and held.seconds >= budget.seconds:
             return []
-        wave = []
-        while self.waiting and budget.allows(after := held.plus(self.node.price(self.waiting[0][0].request))):
-            held = after
-            wave.append(self.waiting.popleft())
-        if not wave:
+        wave: list[tuple[Planned[Request], int]] = []
+        while self.waiting:
             planned, attempts = self.waiting[0]
-            smaller = self.node.shrink(planned, lambda ask: budget.allows(held.plus(self.node.price(ask))))
-            if smaller is not None:
+            try:
+                fitting = self._fit(planned, held, alone=not wave)
+            except _CALLERS:
+                raise
+            except Exception as error:  # noqa: BLE001  a price is a model's own code; what raises there fails one call
                 self.waiting.popleft()
-                wave = [(smaller, attempts)]
+                self._record(self.node.fail(planned, _unpriced(error)))
+                continue
+            if fitting is None:
+                break
+            self.waiting.popleft()
+            call, held = fitting
+            wave.append((call, attempts))
         return wave
+
+    def _fit(self, planned: Planned[Request], held: Spend, *, alone: bool) -> tuple[Planned[Request], Spend] | None:
+        """Return a call that the budget can bear, and what is held with it; the first of a wave may be made smaller."""
+        allows = self.tree.settings.budget.allows
+        if allows(after := held.plus(self.node.price(planned.request))):
+            return planned, after
+        if not alone:
+            return None
+        smaller = self.node.shrink(planned, lambda ask: allows(held.plus(self.node.price(ask))))
+        return None if smaller is None else (smaller, held.plus(self.node.price(smaller.request)))
+
+    def _held(self) -> Spend:
+        """Return what is kept for later work; work whose price is unknown will not be done, so nothing is kept."""
+        try:
+            return self.node.hold(self.tree)
+        except _CALLERS:
+            raise
+        except Exception:  # noqa: BLE001  as with the price of a call
+            return NOTHING
 
     def absorb(self, index: int, reply: Reply | Exception) -> None:
         """Turn one reply, or the error that came instead, into records and events."""
@@ -173,8 +229,8 @@ class _Work(Generic[Request, Reply]):
             self.owed.append(absorbed.owed)
             self._record(absorbed.update)
             return
-        if isinstance(reply, (InputError, ContinuationError, CassetteMissError, MissingExtraError)):
-            raise reply  # not this sample failed, but the question or the set-up: every other would fail alike
+        if isinstance(reply, _CALLERS):
+            raise reply
         self.used.append(Spend(calls=1))
         self.last_error[planned.id] = reply
         if is_passing(reply) and attempts < self.tree.settings.retries:
@@ -206,13 +262,6 @@ class _Work(Generic[Request, Reply]):
         return logs | last
 
 
-def is_passing(error: Exception) -> bool:
-    """Tell whether a call that failed so may succeed when repeated: lost connection, time-out, overload."""
-    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(status, int):
-        return status == 429 or status >= 500
-    return isinstance(error, (ConnectionError, TimeoutError)) or type(error).__name__ in _PASSING_NAMES
-
-
-# Client libraries that are not installed here cannot be imported to be named by class.
-_PASSING_NAMES = {"APIConnectionError", "APITimeoutError", "ConnectError", "ReadTimeout", "RemoteProtocolError"}
+def _unpriced(error: Exception) -> RuntimeError:
+    reason = f"{type(error).__name__}: {error}"
+    return RuntimeError(f"The call has no known price, so it was not made under a budget: {reason}")

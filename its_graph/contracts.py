@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Aggregate",
     "Candidate",
+    "ConfidenceFloor",
     "FinishReason",
     "Generator",
     "Message",
     "Sample",
     "SampleRequest",
     "ScoreRange",
+    "Signal",
     "Verdict",
     "Verifier",
 ]
@@ -36,12 +38,23 @@ FinishReason: TypeAlias = Literal["end", "stop_string", "length"]
 ScoreRange: TypeAlias = Literal["prob", "real"]
 """`prob`: scores are in [0, 1]. `real`: unbounded; normalised only where a rule needs it."""
 
+Signal: TypeAlias = Literal["logprobs", "token_confidences", "self_certainty"]
+"""What a generator can tell of its own samples, beside their text."""
+
 Aggregate: TypeAlias = Callable[[Sequence[float]], float]
 """Turns the scores of all steps into the score of the solution: last, min, prod, mean."""
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ConfidenceFloor(_Record):
+    """Ends a sample that has lost confidence: once the mean of a full window of token confidences falls below."""
+
+    window: int = Field(default=2048, ge=1)
+    """Tokens in a window."""
+    threshold: float
 
 
 class SampleRequest(_Record):
@@ -60,6 +73,13 @@ class SampleRequest(_Record):
     seed: int | None = None
     """The same request with the same seed gives the same samples, whatever else is running."""
     logprobs: bool = False
+    top_logprobs: int = Field(default=0, ge=0)
+    """k > 0 asks for `token_confidences` over the k most likely tokens."""
+    self_certainty: bool = False
+    confidence_floor: ConfidenceFloor | None = None
+    """Needs `top_logprobs`. A sample that it ends has `finish_reason="length"`: it is not to be trusted."""
+    model: str | None = None
+    """Which of several generators shall answer; one that is alone passes it over."""
     timeout_s: float | None = None
     """Seconds the backend may take; it then returns what it has as `finish_reason="length"`."""
 
@@ -77,6 +97,10 @@ class Sample(_Record):
     """Mean log-probability of the sampled tokens (natural logarithm), where the backend knows it."""
     logprobs: tuple[float, ...] | None = None
     """Log-probability of each sampled token, if asked for."""
+    token_confidences: tuple[float, ...] | None = None
+    """For each token minus the mean log-probability of the k most likely ones (DeepConf, 2508.15260), if asked for."""
+    self_certainty: float | None = None
+    """Mean over the tokens of KL(uniform || p) over the whole vocabulary (2502.18581), if asked for."""
 
 
 class Candidate(_Record):
@@ -106,6 +130,8 @@ class Generator(Runnable[SampleRequest, list[Sample]], ABC):
     """Number of model parameters, for FLOPs = 2 x parameters x tokens; 0 where unknown."""
     can_continue: bool = True
     """Whether `SampleRequest.prefix` is honoured. Step searches need it."""
+    signals: frozenset[Signal] = frozenset()
+    """What it fills in when a request asks for it."""
     max_tokens: int = 1024
     """Longest solution worth asking for, in tokens, used where the caller names no limit."""
     step_tokens: int = 256
@@ -118,6 +144,10 @@ class Generator(Runnable[SampleRequest, list[Sample]], ABC):
     @abstractmethod
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return an upper bound of the prompt tokens of one sample (exact where the tokenizer is at hand)."""
+
+    def parameters_of(self, request: SampleRequest) -> int:
+        """Return the parameters of the model that answers `request`; they differ where a generator has several."""
+        return self.parameters
 
     @staticmethod
     def from_chat_model(model: "BaseChatModel", *, can_continue: bool | None = None) -> "Generator":

@@ -1,5 +1,11 @@
 """The error family: each message says what was given, what was expected and what to do next."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from its_graph.budget import NOTHING, Spend
+
 __all__ = [
     "CassetteMissError",
     "ConfigurationError",
@@ -35,6 +41,19 @@ class EmbeddedScopeError(InputError):
 
 class SearchFailedError(ItsGraphError, RuntimeError):
     """No candidate survived: every sample failed. The first failure is the cause."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        spend: Spend = NOTHING,
+        failures: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(message)
+        self.spend = spend
+        """What the search had spent until then."""
+        self.failures = dict(failures)
+        """The failed samples by id: `{"parent": ..., "reason": ...}` each, oldest first."""
 
 
 class TruncationError(ItsGraphError, ValueError):

@@ -10,13 +10,14 @@ from typing import Any, Literal, TypedDict
 from langgraph.config import get_stream_writer
 
 from its_graph.contracts import Message
-from its_graph.state import Charge, Failure, Score, Step, Update
+from its_graph.state import Charge, Failure, Judgement, Score, Step, Update
 
 __all__ = [
     "Answered",
     "Budgeted",
     "Event",
     "Failed",
+    "Judged",
     "Scored",
     "SearchStarted",
     "Selected",
@@ -52,6 +53,14 @@ class Scored(TypedDict):
     type: Literal["its.scored"]
     id: str
     score: Score
+
+
+class Judged(TypedDict):
+    """A judge compared several solutions."""
+
+    type: Literal["its.judged"]
+    id: str
+    judgement: Judgement
 
 
 class Failed(TypedDict):
@@ -92,11 +101,12 @@ class Answered(TypedDict):
     result: dict[str, Any]
 
 
-Event = SearchStarted | StepAdded | Scored | Failed | Selected | Budgeted | Stopped | Answered
+Event = SearchStarted | StepAdded | Scored | Judged | Failed | Selected | Budgeted | Stopped | Answered
 
 _LOG_EVENTS = {
     "steps": ("its.step_added", "step"),
     "scores": ("its.scored", "score"),
+    "judgements": ("its.judged", "judgement"),
     "failures": ("its.failed", "failure"),
     "charges": ("its.budget", "charge"),
 }
@@ -155,6 +165,6 @@ def rebuild(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             state["stop_reason"] = event["reason"]
         elif kind == "its.answer":
             state |= {"answer": event["answer"], "result": event["result"]}
-    for log in ("steps", "scores", "failures"):
+    for log in ("steps", "scores", "judgements", "failures"):
         state[log] = dict(sorted(state.get(log, {}).items(), key=lambda item: int(item[0])))
     return state

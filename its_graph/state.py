@@ -5,7 +5,7 @@ The logs are `DeltaChannel`s: a checkpoint stores what a superstep added, not th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NotRequired, Protocol, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar
 
 from langchain_core.messages import AnyMessage
 from langgraph.channels import DeltaChannel
@@ -16,8 +16,10 @@ from its_graph.errors import ConfigurationError
 
 __all__ = [
     "LOGS",
+    "Aside",
     "Charge",
     "Failure",
+    "Judgement",
     "PureNode",
     "Score",
     "SearchInput",
@@ -33,6 +35,10 @@ Record = TypeVar("Record")
 Update = dict[str, Any]
 """What a node returns: new records and the few plain values that change."""
 
+Aside: TypeAlias = Literal["rollout", "summary", "critique"]
+"""Text that serves a search and is no answer of it: `rollout` was drawn only to judge the step before it, `summary` and
+`critique` were written for the generator to read."""
+
 
 class Step(TypedDict):
     """A piece of text and where it hangs. A whole solution sampled in one go is one step without a parent."""
@@ -46,8 +52,11 @@ class Step(TypedDict):
     """`end`: the solution is complete. `stop_string`: it goes on. `length`: cut off, and not to be trusted."""
     confidence: float | None
     """Mean log-probability of its tokens, where the backend knows it."""
-    rollout: NotRequired[bool]
-    """True for text that was only drawn to judge the step before it (lookahead)."""
+    aside: NotRequired[Aside]
+    sources: NotRequired[list[str]]
+    """Ids of the solutions that the generator was shown when it wrote this one, where there were any."""
+    model: NotRequired[str]
+    """Which of several generators wrote it."""
 
 
 class Score(TypedDict):
@@ -60,6 +69,18 @@ class Score(TypedDict):
     """Scores of the steps inside this record only: the earlier ones stand in the scores of the path before it."""
     tokens: int
     """Tokens read for it; 0 where an identical text had been read already."""
+    error: NotRequired[str]
+
+
+class Judgement(TypedDict):
+    """A judge's opinion of several solutions that it saw side by side."""
+
+    among: list[str]
+    """Ids of the solutions, in the order in which they were shown."""
+    scores: list[float | None]
+    """One score for each of them; None where the judge had no opinion."""
+    tokens: int
+    """Tokens read and written for it."""
     error: NotRequired[str]
 
 
@@ -98,7 +119,7 @@ def write_once(log: Mapping[str, Record], writes: Sequence[Mapping[str, Record]]
 
 # A snapshot rewrites a whole log; 1,000 updates apart, its share of a search's checkpoints stays small.
 _LOG: DeltaChannel[dict[str, Any]] = DeltaChannel(write_once, snapshot_frequency=1000)
-LOGS = ("steps", "scores", "failures", "charges")
+LOGS = ("steps", "scores", "judgements", "failures", "charges")
 
 
 class SearchInput(TypedDict, total=False):
@@ -128,12 +149,13 @@ class SearchState(SearchInput, total=False):
     """The conversation as the generator sees it."""
     steps: Annotated[dict[str, Step], _LOG]
     scores: Annotated[dict[str, Score], _LOG]
+    judgements: Annotated[dict[str, Judgement], _LOG]
     failures: Annotated[dict[str, Failure], _LOG]
     charges: Annotated[dict[str, Charge], _LOG]
     fresh: list[str]
     """Ids of the steps that the last generating node added."""
     frontier: list[str]
-    """Ids of the open paths that the search goes on with."""
+    """Ids of the paths that the search goes on with: an open one stands here once for each continuation it gets."""
     stop_reason: str | None
     """Why the search ends; None while it goes on."""
 

@@ -9,12 +9,13 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, cast
 
 from its_graph.answers import extract_answer
-from its_graph.budget import NOTHING, Spend, total
+from its_graph.budget import NOTHING, Spend
 from its_graph.context import SearchContext
 from its_graph.contracts import Candidate, Message
 from its_graph.equivalence import group
+from its_graph.folds import Fold
 from its_graph.seeds import derive_seed
-from its_graph.state import Charge, Failure, Score, Step
+from its_graph.state import Charge, Failure, Judgement, Score, Step
 from its_graph.steps import split_steps
 
 __all__ = ["Finalist", "Tree", "as_charge"]
@@ -51,6 +52,7 @@ class Tree:
     def __init__(self, state: Mapping[str, Any]) -> None:
         self.steps: dict[str, Step] = state.get("steps") or {}
         self.scores: dict[str, Score] = state.get("scores") or {}
+        self.judgements: dict[str, Judgement] = state.get("judgements") or {}
         self.failures: dict[str, Failure] = state.get("failures") or {}
         self.charges: dict[str, Charge] = state.get("charges") or {}
         self.fresh: list[str] = state.get("fresh") or []
@@ -158,10 +160,10 @@ class Tree:
 
     @cached_property
     def children(self) -> dict[str | None, list[str]]:
-        """Ids of the steps below each step, oldest first; rollouts are not children."""
+        """Ids of the steps below each step, oldest first; asides are not children."""
         below: dict[str | None, list[str]] = {}
         for key, record in self.steps.items():
-            if not record.get("rollout"):
+            if "aside" not in record:
                 below.setdefault(record["parent"], []).append(key)
         return below
 
@@ -170,7 +172,7 @@ class Tree:
         """The rollout drawn from each step; they are younger than the fresh steps, so only those are looked at."""
         young = range(int(self.fresh[0]) if self.fresh else self.next_id, self.next_id)
         records = {key: self.steps[key] for key in map(str, young) if key in self.steps}
-        return {record["parent"]: key for key, record in records.items() if record.get("rollout")}
+        return {record["parent"]: key for key, record in records.items() if record.get("aside") == "rollout"}
 
     def rollout_tip(self, step: str) -> str:
         """Return the last step of the rollout drawn from `step`, or `step` itself without one."""
@@ -180,9 +182,13 @@ class Tree:
 
     @cached_property
     def complete(self) -> list[str]:
-        """Ids of all complete solutions, oldest first, rollouts left out."""
-        steps = self.steps.items()
-        return [key for key, record in steps if record["finish"] == "end" and not record.get("rollout")]
+        """Ids of all complete solutions, oldest first, asides left out."""
+        return [key for key, record in self.steps.items() if _complete(record)]
+
+    @property
+    def completed(self) -> int:
+        """How many solutions are complete."""
+        return _COMPLETED(self.steps, None)
 
     @cached_property
     def finalists(self) -> list[Finalist]:
@@ -195,7 +201,7 @@ class Tree:
         keys = [
             key
             for key, record in steps
-            if not record.get("rollout") and (record["finish"] != "stop_string" or key in live)
+            if "aside" not in record and (record["finish"] != "stop_string" or key in live)
         ]
         return [self._finalist(key) for key in keys]
 
@@ -229,7 +235,7 @@ class Tree:
     @cached_property
     def spend(self) -> Spend:
         """Everything spent so far, by generator and verifier: the sum of the charges."""
-        return total(_spend(charge) for charge in self.charges.values()) if self.charges else NOTHING
+        return _SPENT(self.charges, None)
 
     def distinct(self, steps: Iterable[str]) -> list[str]:
         """Return `steps` without those whose text equals that of an earlier one."""
@@ -237,6 +243,14 @@ class Tree:
         for step in steps:
             seen.setdefault(self.text(step), step)
         return list(seen.values())
+
+
+def _complete(record: Step) -> bool:
+    return record["finish"] == "end" and "aside" not in record
+
+
+_COMPLETED: Fold[int, None] = Fold(lambda: 0, lambda count, key, record, view: count + _complete(record))
+_SPENT: Fold[Spend, None] = Fold(lambda: NOTHING, lambda spent, key, charge, view: spent.plus(_spend(charge)))
 
 
 def as_charge(node: str, spend: Spend) -> Charge:

@@ -20,7 +20,7 @@ def answer(choose: ChoiceRule) -> PureNode:
     message's `response_metadata["its"]`, never in `usage_metadata`, where callbacks would count them twice.
 
     Raises:
-        SearchFailedError: if every sample failed.
+        SearchFailedError: if every sample failed; it carries what was spent and every failure.
     """
 
     def node(state: SearchState) -> Update:
@@ -42,7 +42,12 @@ def answer(choose: ChoiceRule) -> PureNode:
 
 def _all_failed(tree: Tree) -> SearchFailedError:
     first = next(iter(tree.failures.values()))["reason"]
-    return SearchFailedError(f"All {len(tree.failures)} samples failed, so there is no answer. The first: {first}")
+    count = len(tree.failures)
+    return SearchFailedError(
+        f"No candidate survived: {count} sample{'s' * (count != 1)} failed. The first: {first}",
+        spend=tree.spend,
+        failures=dict(tree.failures),
+    )
 
 
 def _result(tree: Tree, choice: Choice, winner: Finalist | None) -> dict[str, Any]:
@@ -57,7 +62,8 @@ def _result(tree: Tree, choice: Choice, winner: Finalist | None) -> dict[str, An
         "tie": choice.tie,
         "abstained": sum(label is None for label in tree.labels),
         "truncated": sum(one.truncated for one in tree.finalists),
-        "unscored": sum(score["value"] is None for score in tree.scores.values()),
+        # Without a single verdict nothing was meant to be judged; with one, whatever lacks a score missed it.
+        "unscored": sum(one.score is None for one in tree.finalists) if tree.scores else 0,
         "failed": [failure["reason"] for failure in tree.failures.values()],
         "notes": list(choice.notes),
         "spend": tree.spend._asdict(),

@@ -4,23 +4,31 @@ A call is one sample. Its seed hangs on its own id, one bad sample loses only it
 prefix between calls (a prefix cache, `n` in one request) does so behind the contract.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
 from its_graph.answers import has_final_answer
 from its_graph.body import Absorbed, ModelNode, Planned, model_node
 from its_graph.budget import NOTHING, Spend, flops, total
-from its_graph.contracts import Candidate, FinishReason, Generator, Sample, SampleRequest, Verifier
-from its_graph.state import Failure, SearchState, Step, Update
+from its_graph.contracts import Candidate, FinishReason, Generator, Message, Sample, SampleRequest, Verifier
+from its_graph.state import Aside, Failure, Score, SearchState, Step, Update
+from its_graph.steps import split_steps
 from its_graph.tree import Tree
 
-__all__ = ["MIN_TOKENS", "ask", "sample_price", "sampling_node"]
+__all__ = ["MIN_TOKENS", "Ending", "OwnScore", "ask", "sample_price", "sampling_node"]
 
 MIN_TOKENS = 8
 """A sample that may not even be this long is not worth its prompt."""
 
 Price = Callable[[SampleRequest], Spend]
+
+Ending: TypeAlias = Callable[[Tree, Planned[SampleRequest], Sample], tuple[str, FinishReason]]
+"""Says which text of a sample goes into its record, and how the path stands after it."""
+
+OwnScore: TypeAlias = Callable[[Sample], float | None]
+"""Reads a score from a sample itself: its own confidence, where no verifier is asked."""
 
 
 def sampling_node(
@@ -29,21 +37,36 @@ def sampling_node(
     plan: Callable[[Tree], list[Planned[SampleRequest]]],
     *,
     judged_by: Verifier | None = None,
-    rollout: bool = False,
+    aside: Aside | None = None,
+    ending: Ending | None = None,
+    own_score: OwnScore | None = None,
     hold: Callable[[Tree], Spend] = lambda tree: NOTHING,
+    close: Callable[[Tree, list[str]], Update] | None = None,
 ) -> Runnable[SearchState, Update]:
-    """Return the node that draws the samples of `plan`. Unless they are rollouts, they become the fresh steps."""
+    """Return the node that draws the samples of `plan`. Unless they are asides, they become the fresh steps.
+
+    Args:
+        name: of the node in the ledger.
+        generator: where samples come from.
+        plan: which samples.
+        judged_by: the verifier that will score them; its price is reserved together with theirs.
+        aside: what the samples are, if they are no part of an answer.
+        ending: what of a sample is recorded, and how its path stands; `solution_ending` of the generator by default.
+        own_score: how a sample scores itself; None leaves that to a verifier.
+        hold: what must stay in the budget untouched.
+        close: the plain values to set at the end, given the ids added; the fresh steps by default.
+    """
     return model_node(
         ModelNode(
             name=name,
             model=generator,
             plan=plan,
             price=sample_price(generator, judged_by),
-            absorb=_absorb(generator, judged_by, rollout),
+            absorb=_absorb(generator, judged_by, aside, ending or _solution_ending(generator), own_score),
             fail=_fail,
             shrink=_shrink,
             within=lambda request, seconds: request.model_copy(update={"timeout_s": seconds}),
-            close=lambda tree, added: {} if rollout else {"fresh": added},
+            close=close or (lambda tree, added: {} if aside else {"fresh": added}),
             hold=hold,
         )
     )
@@ -57,11 +80,27 @@ def ask(
     parent: str | None,
     stop: tuple[str, ...] = (),
     temperature: float | None = None,
+    messages: Sequence[Message] | None = None,
+    sources: Sequence[str] = (),
+    lead: str = "",
+    model: str | None = None,
 ) -> Planned[SampleRequest]:
     """Plan the sample that continues the path `parent` and will be recorded as `key`.
 
     A step (with `stop`) may be as long as the settings' `step_tokens`, a solution as long as its `max_tokens`, the
     path so far included.
+
+    Args:
+        generator: who will be asked.
+        tree: the search so far.
+        key: id of the record to be.
+        parent: the path to continue; None begins a new one.
+        stop: strings that end the sample.
+        temperature: None takes the settings', and where they have none the generator's own.
+        messages: what to ask instead of the question itself.
+        sources: ids of the solutions that `messages` shows.
+        lead: text put into the model's mouth behind the path; it becomes the beginning of the record.
+        model: which of several generators shall answer.
     """
     settings = tree.settings
     own = generator.temperature if settings.temperature is None else settings.temperature
@@ -69,8 +108,8 @@ def ask(
     if stop:
         longest = min(longest, settings.step_tokens or generator.step_tokens)
     request = SampleRequest(
-        messages=tuple(tree.question),
-        prefix=tree.text(parent),
+        messages=tuple(tree.question if messages is None else messages),
+        prefix=tree.text(parent) + lead,
         n=1,
         stop=stop,
         max_tokens=max(longest, 1),
@@ -78,15 +117,17 @@ def ask(
         top_p=settings.top_p,
         seed=tree.seed(key),
         logprobs=False,
+        model=model,
         timeout_s=None,
     )
-    return Planned(key, parent, request)
+    return Planned(key, parent, request, sources=tuple(sources))
 
 
 def sample_price(generator: Generator, judged_by: Verifier | None = None) -> Price:
     """Return the worst case of a sample, with the price of having it judged where `judged_by` will do so.
 
-    A sample that could not be judged afterwards would be spent in vain.
+    A sample that could not be judged afterwards would be spent in vain. How many steps a solution will have is not
+    known before, so a verifier that reads marks between steps is priced without those of the new text.
     """
 
     def price(request: SampleRequest) -> Spend:
@@ -95,64 +136,106 @@ def sample_price(generator: Generator, judged_by: Verifier | None = None) -> Pri
             calls=request.n,
             prompt_tokens=prompt,
             generated_tokens=new,
-            flops=flops(generator.parameters, prompt + new),
+            flops=flops(generator.parameters_of(request), prompt + new),
         )
-        return spend if judged_by is None else spend.plus(_judging_price(judged_by, request, new))
+        if judged_by is None:
+            return spend
+        read = judged_by.tokens(_candidate(request, ""))
+        return spend.plus(_judging_price(judged_by, read * request.n + new if read else 0, calls=request.n))
 
     return price
 
 
-def _judging_price(verifier: Verifier, request: SampleRequest, new: int) -> Spend:
-    """Price of judging a sample: its known prefix as the verifier counts it, its text as `new` tokens."""
-    known = Candidate(messages=request.messages, steps=(request.prefix,), finished=False)
-    read = verifier.tokens(known)
-    tokens = read * request.n + new if read else 0
-    return Spend(calls=request.n, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
+def _candidate(request: SampleRequest, text: str) -> Candidate:
+    """Return the path that a sample makes, as a verifier will read it."""
+    steps = (*split_steps(request.prefix), *split_steps(text)) or ("",)
+    return Candidate(messages=request.messages, steps=steps, finished=False)
+
+
+def _judging_price(verifier: Verifier, tokens: int, calls: int = 1) -> Spend:
+    return Spend(calls=calls, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
 
 
 def _absorb(
-    generator: Generator, judged_by: Verifier | None, rollout: bool
+    generator: Generator,
+    judged_by: Verifier | None,
+    aside: Aside | None,
+    ending: Ending,
+    own_score: OwnScore | None,
 ) -> Callable[[Tree, Planned[SampleRequest], list[Sample]], Absorbed]:
     def absorb(tree: Tree, planned: Planned[SampleRequest], reply: list[Sample]) -> Absorbed:
-        # Nothing more to say ends a path that has said something; nothing at all is no solution.
-        silent = len(reply) == 1 and not reply[0].text.strip()
-        if len(reply) != 1 or (silent and (planned.parent is None or reply[0].finish_reason != "end")):
-            reason = _EMPTY if silent else f"The generator returned {len(reply)} samples for one."
-            return Absorbed(_failure(planned, reason), total(_spend(generator, sample) for sample in reply))
+        spend = total(_spend(generator, planned.request, sample) for sample in reply)
+        if (problem := _unusable(planned, reply)) is not None:
+            return Absorbed(_failure(planned, problem), spend)
         sample = reply[0]
-        # A complete boxed answer ends a solution even where the model would go on.
-        ended = sample.finish_reason == "stop_string" and has_final_answer(sample.text)
-        whole = tree.tokens(planned.parent) + sample.generated_tokens
-        full = whole >= (tree.settings.max_tokens or generator.max_tokens)
-        finish: FinishReason = "end" if ended else sample.finish_reason
-        step = Step(
-            parent=planned.parent,
-            text=sample.text,
-            tokens=sample.generated_tokens,
-            finish="length" if finish == "stop_string" and full else finish,  # no room left to go on
-            confidence=sample.confidence,
-        )
-        if rollout:
-            step["rollout"] = True
+        text, finish = ending(tree, planned, sample)
+        step = _step(tree, planned, sample, text, finish)
+        if aside is not None:
+            step["aside"] = aside
+        update: Update = {"steps": {planned.id: step}}
+        if own_score is not None:
+            update["scores"] = {planned.id: Score(step=planned.id, value=own_score(sample), steps=[], tokens=0)}
         owed = NOTHING
         if judged_by is not None and tree.settings.budget.limited:
-            owed = _judging_price(judged_by, planned.request, sample.generated_tokens)
-        return Absorbed({"steps": {planned.id: step}}, _spend(generator, sample), owed)
+            owed = _judging_price(judged_by, judged_by.tokens(_candidate(planned.request, sample.text)))
+        return Absorbed(update, spend, owed)
 
     return absorb
 
 
-_EMPTY = "The generator returned an empty sample."
+def _unusable(planned: Planned[SampleRequest], reply: list[Sample]) -> str | None:
+    """Say what makes a reply unusable, or None.
+
+    Nothing more to say ends a path that has said something; nothing at all is no solution.
+    """
+    if len(reply) != 1:
+        return f"The generator returned {len(reply)} samples for one."
+    silent = not reply[0].text.strip()
+    if silent and (planned.parent is None or reply[0].finish_reason != "end"):
+        return "The generator returned an empty sample."
+    return None
 
 
-def _spend(generator: Generator, sample: Sample) -> Spend:
+def _solution_ending(generator: Generator) -> Ending:
+    """How solutions and their steps end: by the model, by a complete boxed answer, or by their limit."""
+
+    def ending(tree: Tree, planned: Planned[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
+        if sample.finish_reason != "stop_string":
+            return sample.text, sample.finish_reason
+        # A complete boxed answer ends a solution even where the model would go on.
+        if has_final_answer(sample.text):
+            return sample.text, "end"
+        whole = tree.tokens(planned.parent) + sample.generated_tokens
+        full = whole >= (tree.settings.max_tokens or generator.max_tokens)
+        return sample.text, "length" if full else "stop_string"  # no room left to go on
+
+    return ending
+
+
+def _step(tree: Tree, planned: Planned[SampleRequest], sample: Sample, text: str, finish: FinishReason) -> Step:
+    lead = planned.request.prefix[len(tree.text(planned.parent)) :]
+    step = Step(
+        parent=planned.parent,
+        text=lead + text,
+        tokens=sample.generated_tokens,
+        finish=finish,
+        confidence=sample.confidence,
+    )
+    if planned.sources:
+        step["sources"] = list(planned.sources)
+    if planned.request.model is not None:
+        step["model"] = planned.request.model
+    return step
+
+
+def _spend(generator: Generator, request: SampleRequest, sample: Sample) -> Spend:
     processed = sample.prompt_tokens - sample.cached_tokens + sample.generated_tokens
     return Spend(
         calls=1,
         prompt_tokens=sample.prompt_tokens,
         cached_tokens=sample.cached_tokens,
         generated_tokens=sample.generated_tokens,
-        flops=flops(generator.parameters, processed),
+        flops=flops(generator.parameters_of(request), processed),
     )
 
 

@@ -1,7 +1,6 @@
 """expand: sample the next step of every open path at the frontier."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
@@ -14,26 +13,10 @@ from its_graph.nodes.verify import verdict_price
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 
-__all__ = ["Share", "each", "evenly", "expand", "lookahead"]
+__all__ = ["expand", "lookahead"]
 
-Share: TypeAlias = Callable[[int], list[int]]
-"""Given how many paths are open, says how many continuations each of them gets."""
-
-
-def evenly(n: int) -> Share:
-    """Deal `n` continuations out to the open paths, the first ones getting what is left over."""
-    return lambda paths: [n // paths + (index < n % paths) for index in range(paths)]
-
-
-def each(branch: int) -> Share:
-    """Give every open path `branch` continuations."""
-    return lambda paths: [branch] * paths
-
-
-def expand(
-    generator: Generator, *, n: int, share: Share, judged_by: Verifier | None = None
-) -> Runnable[SearchState, Update]:
-    """Sample `n` first steps of the question, later the next steps of the paths at the frontier.
+def expand(generator: Generator, *, n: int, judged_by: Verifier | None = None) -> Runnable[SearchState, Update]:
+    """Sample `n` first steps of the question, later one next step for every open entry of the frontier.
 
     While no solution is complete, the price of completing one path is held back, so that a search whose budget ends
     half way can still answer.
@@ -41,15 +24,13 @@ def expand(
     Args:
         generator: where steps come from; it must be able to continue a prefix.
         n: steps in the first round.
-        share: how many continuations each of the open paths gets in a later round.
         judged_by: the verifier that will score them; its price is reserved together with theirs.
     """
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
         if not tree.next_id:
             return _steps(generator, tree, [None] * n)
-        shares = zip(tree.frontier, share(len(tree.frontier)), strict=True)
-        return _steps(generator, tree, [path for path, count in shares for _ in range(count)])
+        return _steps(generator, tree, list(filter(tree.open, tree.frontier)))
 
     _require_continuation(generator)
     return sampling_node("expand", generator, plan, judged_by=judged_by, hold=_way_out(generator))
@@ -70,7 +51,7 @@ def lookahead(generator: Generator, judged_by: Verifier) -> Runnable[SearchState
         return total([_way_out(generator)(tree), *judging])
 
     _require_continuation(generator)
-    return sampling_node("lookahead", generator, plan, judged_by=judged_by, rollout=True, hold=hold)
+    return sampling_node("lookahead", generator, plan, judged_by=judged_by, aside="rollout", hold=hold)
 
 
 def _way_out(generator: Generator) -> Callable[[Tree], Spend]:
@@ -78,9 +59,9 @@ def _way_out(generator: Generator) -> Callable[[Tree], Spend]:
     price = sample_price(generator)
 
     def hold(tree: Tree) -> Spend:
-        if tree.complete:
+        if tree.completed:
             return NOTHING
-        open_paths = [step for step in tree.fresh if tree.open(step)] or tree.frontier
+        open_paths = list(filter(tree.open, tree.fresh or tree.frontier)) or list(filter(tree.open, tree.frontier))
         shortest = min(open_paths, key=tree.tokens, default=None)
         return price(ask(generator, tree, key="", parent=shortest).request)
 

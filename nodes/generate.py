@@ -1,10 +1,12 @@
 """generate: sample whole solutions, from the question or from the best open path."""
 
+from collections.abc import Callable
+
 from langchain_core.runnables import Runnable
 
 from its_graph.body import Planned
 from its_graph.contracts import Generator, SampleRequest, Verifier
-from its_graph.nodes.draw import ask, sampling_node
+from its_graph.nodes.draw import OwnScore, ask, sampling_node
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 
@@ -18,6 +20,8 @@ def generate(
     wave: int | None = None,
     temperature: float | None = None,
     judged_by: Verifier | None = None,
+    shape: Callable[[Tree, SampleRequest], SampleRequest] = lambda tree, request: request,
+    own_score: OwnScore | None = None,
 ) -> Runnable[SearchState, Update]:
     """Sample up to `n` solutions of the question in all, `wave` of them each time the node runs.
 
@@ -27,20 +31,26 @@ def generate(
         wave: samples per run of this node; None draws all at once.
         temperature: overrides the run's own; 0 is greedy.
         judged_by: the verifier that will score them; its price is reserved together with theirs.
+        shape: what else a request asks for (log-probabilities, another prompt), given the search so far.
+        own_score: how a sample scores itself, where no verifier does.
     """
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
         keys = range(tree.next_id, min(n, tree.next_id + (wave or n)))
-        return [ask(generator, tree, key=str(key), parent=None, temperature=temperature) for key in keys]
+        drawn = [ask(generator, tree, key=str(key), parent=None, temperature=temperature) for key in keys]
+        return [one._replace(request=shape(tree, one.request)) for one in drawn]
 
-    return sampling_node("generate", generator, plan, judged_by=judged_by)
+    return sampling_node("generate", generator, plan, judged_by=judged_by, own_score=own_score)
 
 
 def complete(generator: Generator) -> Runnable[SearchState, Update]:
     """Take the best open path to its end in one go: the way out of a step search that has no complete solution."""
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        best = min(tree.frontier, key=tree.rank, default=None)
+        best = min(filter(tree.open, tree.frontier), key=tree.rank, default=None)
         return [ask(generator, tree, key=str(tree.next_id), parent=best)]
 
-    return sampling_node("finish", generator, plan)
+    def close(tree: Tree, added: list[str]) -> Update:
+        return {"fresh": added, "frontier": []} if added else {"fresh": []}
+
+    return sampling_node("finish", generator, plan, close=close)

@@ -10,7 +10,8 @@ from its_graph.tree import Tree
 __all__ = ["PathRule", "StopRule", "go_on", "go_on_or_finish", "select"]
 
 PathRule: TypeAlias = Callable[[Tree], list[str]]
-"""Names the open paths to go on with. Pure: no clock, no hidden randomness."""
+"""Names the paths to go on with, an open one once for each continuation it shall get. Pure: no clock, and chance only
+from the search's seed."""
 
 StopRule: TypeAlias = Callable[[Tree], str | None]
 """Says why a search should stop, or None to go on. Pure."""
@@ -50,5 +51,5 @@ def go_on_or_finish(state: SearchState) -> Literal["more", "enough", "unfinished
     if state["stop_reason"] is None:
         return "more"
     tree = Tree.of(state)
-    can_finish = bool(tree.frontier) or not tree.next_id
-    return "unfinished" if can_finish and not tree.complete else "enough"
+    can_finish = any(map(tree.open, tree.frontier)) or not tree.next_id
+    return "unfinished" if can_finish and not tree.completed else "enough"

@@ -1,8 +1,10 @@
 """Stop rules: when a search has enough. Pure functions of the tree; each says what it guarantees."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import comb
+from typing import Protocol
 
 from its_graph.nodes.select import StopRule
 from its_graph.tree import Tree
@@ -15,16 +17,42 @@ __all__ = [
     "enough_complete",
     "mixture_e_value",
     "no_open_path",
+    "out_of_steps",
     "too_deep",
     "unanimous_window",
 ]
+
+# --- every loop ---------------------------------------------------------------------------------------------------
+
+
+class _Stepping(Protocol):
+    """What knows how many supersteps LangGraph still allows (`langgraph.managed.RemainingSteps`)."""
+
+    remaining_steps: int | None
+
+
+def out_of_steps(supersteps: int) -> Callable[[_Stepping], str | None]:
+    """Stop while the recursion limit still leaves room to answer: it would end the run and lose all of it.
+
+    A parent's explicit `recursion_limit` holds for its subgraphs, and no subgraph can raise it.
+
+    Args:
+        supersteps: what one more round takes up to its own decision, and the way from there to the end of the graph.
+    """
+
+    def rule(tree: _Stepping) -> str | None:
+        left = tree.remaining_steps  # with the one that asks; None outside a graph
+        return "recursion_limit" if left is not None and left - 1 < supersteps else None
+
+    return rule
+
 
 # --- step searches -----------------------------------------------------------------------------------------------
 
 
 def no_open_path(tree: Tree) -> str | None:
     """Stop when no path can be continued."""
-    return None if tree.frontier else ("completed" if tree.complete else "no_open_path")
+    return None if any(map(tree.open, tree.frontier)) else ("completed" if tree.completed else "no_open_path")
 
 
 def enough_complete(n: int) -> StopRule:
@@ -32,7 +60,7 @@ def enough_complete(n: int) -> StopRule:
 
     def rule(tree: Tree) -> str | None:
         ended_now = any(map(tree.finished, tree.fresh))  # else the count is what it was when it was not enough
-        return "completed" if ended_now and len(tree.complete) >= n else None
+        return "completed" if ended_now and tree.completed >= n else None
 
     return rule
 
@@ -41,7 +69,7 @@ def too_deep(max_steps: int) -> StopRule:
     """Stop when the open paths are `max_steps` steps long."""
 
     def rule(tree: Tree) -> str | None:
-        return "max_steps" if any(tree.depth(step) >= max_steps for step in tree.frontier) else None
+        return "max_steps" if any(tree.open(step) and tree.depth(step) >= max_steps for step in tree.frontier) else None
 
     return rule
 
@@ -104,9 +132,12 @@ def beta_confidence(a: int, b: int) -> float:
 
 
 def mixture_e_value(s: int, f: int) -> float:
-    """Return e = 2^n s! f! / (n+1)! with n = s + f: the uniform mixture against p = 1/2."""
+    """Return e = 2^n s! f! / (n+1)! with n = s + f: the uniform mixture against p = 1/2. At most infinity."""
     n = s + f
-    return float(2**n / ((n + 1) * comb(n, s)))
+    try:
+        return float(2**n / ((n + 1) * comb(n, s)))  # of exact integers: only the quotient must fit into a float
+    except OverflowError:
+        return math.inf
 
 
 def _two_leaders(labels: Sequence[int | None]) -> tuple[int, int]:

@@ -1,6 +1,8 @@
 """verify: let a verifier score every fresh path, finished ones too, identical ones once."""
 
 import math
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
@@ -10,13 +12,21 @@ from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.state import Score, SearchState, Update
 from its_graph.tree import Tree
 
-__all__ = ["verdict_price", "verify"]
+__all__ = ["Reading", "fresh_paths", "verdict_price", "verify"]
+
+Reading: TypeAlias = Callable[[Tree], Iterable[tuple[str, str]]]
+"""Names what to judge: pairs of the record that gets the score, and the last record of the path that is read for it."""
 
 
-def verify(verifier: Verifier) -> Runnable[SearchState, Update]:
-    """Score every fresh path that has no score yet; one pass of the verifier scores all steps of a path.
+def fresh_paths(tree: Tree) -> Iterable[tuple[str, str]]:
+    """Judge every fresh path, by the end of the rollout drawn from it where there is one."""
+    return ((step, tree.rollout_tip(step)) for step in tree.fresh)
 
-    A path whose verdict fails, is NaN, or does not fit into the budget stays in the search without a score.
+
+def verify(verifier: Verifier, reading: Reading = fresh_paths) -> Runnable[SearchState, Update]:
+    """Score every path of `reading` that has no score yet; one pass of the verifier scores all steps of a path.
+
+    A path whose verdict fails, is not finite, or does not fit into the budget stays in the search without a score.
     """
 
     def absorb(tree: Tree, planned: Planned[Candidate], verdict: Verdict) -> Absorbed:
@@ -31,7 +41,7 @@ def verify(verifier: Verifier) -> Runnable[SearchState, Update]:
         ModelNode(
             name="verify",
             model=verifier,
-            plan=_plan,
+            plan=lambda tree: _plan(tree, reading(tree)),
             price=lambda candidate: verdict_price(verifier, candidate),
             absorb=absorb,
             fail=lambda planned, error: _unscored(planned, f"{type(error).__name__}: {error}"),
@@ -47,16 +57,15 @@ def verdict_price(verifier: Verifier, candidate: Candidate) -> Spend:
     return Spend(calls=1, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
 
 
-def _plan(tree: Tree) -> list[Planned[Candidate]]:
-    """Group the fresh paths without a score by what the verifier would read."""
-    groups: dict[tuple[str, bool], list[str]] = {}
-    for step in tree.fresh:
+def _plan(tree: Tree, wanted: Iterable[tuple[str, str]]) -> list[Planned[Candidate]]:
+    """Group the wanted paths without a score by what the verifier would read."""
+    groups: dict[tuple[str, bool], list[tuple[str, str]]] = {}
+    for step, tip in wanted:
         if step not in tree.scores:
-            tip = tree.rollout_tip(step)
-            groups.setdefault((tree.text(tip), tree.finished(tip)), []).append(step)
+            groups.setdefault((tree.text(tip), tree.finished(tip)), []).append((step, tip))
     return [
-        Planned(first, tree.steps[first]["parent"], tree.candidate(tree.rollout_tip(first)), tuple(twins))
-        for first, *twins in groups.values()
+        Planned(step, tree.steps[step]["parent"], tree.candidate(tip), tuple(twin for twin, _ in twins))
+        for (step, tip), *twins in groups.values()
     ]
 
 
@@ -64,12 +73,17 @@ def _score(tree: Tree, step: str, verdict: Verdict) -> Score:
     """Record the path's value and the scores of the last record's own steps; earlier ones stand in earlier records."""
     before = len(tree.pieces(tree.steps[step]["parent"]))
     own = len(tree.pieces(step)) - before
-    return Score(step=step, value=verdict.value, steps=list(verdict.scores[before : before + own]), tokens=0)
+    steps = [score if _finite(score) else None for score in verdict.scores[before : before + own]]
+    return Score(step=step, value=verdict.value, steps=steps, tokens=0)
+
+
+def _finite(score: float | None) -> bool:
+    return score is not None and math.isfinite(score)
 
 
 def _problem(verifier: Verifier, candidate: Candidate, verdict: Verdict) -> str | None:
     """Say what makes a verdict unusable, or None."""
-    if verdict.value is None or math.isnan(verdict.value):
+    if verdict.value is None or not _finite(verdict.value):
         return "The verifier gave no score."
     if len(verdict.scores) != len(candidate.steps):
         return (

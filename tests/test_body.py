@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from its_graph import Budget, Sample, SampleRequest, SearchContext, create
-from its_graph.body import is_passing
+from its_graph.retries import is_passing
 from its_graph.errors import ContinuationError, InputError
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 

@@ -147,7 +147,7 @@ def test_lookahead_stops_at_the_end_of_the_solution() -> None:
     result, tree = run(create_beam_search(generator, ToyVerifier(), n=4, width=2, lookahead=9))
     assert all(r"\boxed" not in request.prefix for request in generator.requests)
     assert result["answer"] == "21"
-    assert not any(step.get("rollout") for step in (tree.steps[one["id"]] for one in result["candidates"]))
+    assert not any("aside" in step for step in (tree.steps[one["id"]] for one in result["candidates"]))
 
 
 def test_a_step_search_refuses_a_generator_that_cannot_continue() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from its_graph.nodes.pruning import best_of_each_tree, keep_none, top_k
+from its_graph.nodes.pruning import best_of_each_tree, deal, keep_none, top_k
 from its_graph.tree import Tree
 
 
@@ -20,37 +20,49 @@ def frontier_of(*rows: tuple[str, str | None, str, float | None, str]) -> Tree:
 OPEN = "stop_string"
 
 
+def best(width: int, tree: Tree) -> list[str]:
+    """Return the paths that `top_k` keeps, each once."""
+    return list(dict.fromkeys(top_k(width, n=2 * width)(tree)))
+
+
 def test_top_k_keeps_the_best_ties_to_the_lowest_index() -> None:
     tree = frontier_of(("0", None, "a", 0.5, OPEN), ("1", None, "b", 0.9, OPEN), ("2", None, "c", 0.9, OPEN))
-    assert top_k(2)(tree) == ["1", "2"]
-    assert top_k(1)(tree) == ["1"]
+    assert best(2, tree) == ["1", "2"]
+    assert best(1, tree) == ["1"]
 
 
 def test_top_k_goes_by_number_not_by_spelling() -> None:
     rows = [(str(index), None, f"t{index}", 0.5, OPEN) for index in range(12)]
-    assert top_k(11)(frontier_of(*rows))[-1] == "10"
+    assert best(11, frontier_of(*rows))[-1] == "10"
 
 
 def test_a_finished_path_takes_no_place() -> None:
     tree = frontier_of(("0", None, "a", 0.9, "end"), ("1", None, "b", 0.5, OPEN), ("2", None, "c", 0.7, "length"))
-    assert top_k(2)(tree) == ["1"]
+    assert best(2, tree) == ["1"]
 
 
 def test_equal_texts_are_kept_once() -> None:
     tree = frontier_of(("0", None, "a", 0.9, OPEN), ("1", None, "a", 0.9, OPEN), ("2", None, "b", 0.1, OPEN))
-    assert top_k(2)(tree) == ["0", "2"]
+    assert best(2, tree) == ["0", "2"]
+
+
+def test_continuations_are_dealt_out_the_first_paths_get_what_is_left_over() -> None:
+    """A path stands in the frontier once for each continuation."""
+    assert deal(["a", "b", "c"], 8) == ["a"] * 3 + ["b"] * 3 + ["c"] * 2
+    assert deal(["a", "b", "c"], 2) == ["a", "b"]
+    assert deal([], 8) == []
 
 
 def test_a_missing_score_comes_last() -> None:
     tree = frontier_of(("0", None, "a", None, OPEN), ("1", None, "b", 0.0, OPEN))
-    assert top_k(2)(tree) == ["1", "0"]
+    assert best(2, tree) == ["1", "0"]
 
 
 def test_the_second_best_survives_in_its_own_tree() -> None:
     """algorithms.md 2.3: n = 8, m = 4 -> 2 trees; a globally second-best step that is best in its tree survives."""
     scores = [0.9, 0.8, 0.7, 0.6, 0.1, 0.2, 0.3, 0.05]
     tree = frontier_of(*[(str(index), None, f"t{index}", score, OPEN) for index, score in enumerate(scores)])
-    assert best_of_each_tree(8, 2)(tree) == ["0", "6"]
+    assert best_of_each_tree(8, 2)(tree) == ["0"] * 4 + ["6"] * 4
 
 
 def test_nothing_moves_between_trees_later_on() -> None:
@@ -64,7 +76,7 @@ def test_nothing_moves_between_trees_later_on() -> None:
     ]
     tree = frontier_of(*first, *children)
     tree.fresh = ["4", "5", "6", "7"]
-    assert best_of_each_tree(4, 2)(tree) == ["4", "7"]
+    assert best_of_each_tree(4, 2)(tree) == ["4", "4", "7", "7"]
 
 
 def test_a_tree_whose_best_path_is_finished_is_done() -> None:

@@ -1,0 +1,73 @@
+"""Folds over a log that go on where they stopped: what makes a view of a growing search cheap.
+
+A log only grows and its records never change, so the fold of a longer log is the fold of the shorter one and a little
+more. A `Fold` remembers how far it came, for a few searches at a time. It is a cache, not state: a search that was
+resumed, forked or rebuilt from its events is folded anew, and gives the same.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Generic, NamedTuple, TypeVar
+
+__all__ = ["Fold"]
+
+Value = TypeVar("Value")
+View = TypeVar("View")
+
+_SEARCHES = 64
+"""Searches remembered; one more forgets the one looked at longest ago."""
+
+
+class _Progress(NamedTuple, Generic[Value]):
+    value: Value
+    taken: int
+    last: tuple[str, Any]
+    """The last record that was folded, with its id: while the log holds it, what came before is the same too."""
+
+
+class Fold(Generic[Value, View]):
+    """Folds the records of a log, each once, in the order in which they were written.
+
+    Args:
+        start: makes the value of an empty log.
+        take: adds one record: `take(value, id, record, view)`. It may change the value in place and return it; who asks
+            for the fold must not change it. What it reads of the view must not depend on later records.
+    """
+
+    def __init__(self, start: Callable[[], Value], take: Callable[[Value, str, Any, View], Value]) -> None:
+        self._start, self._take = start, take
+        self._known: OrderedDict[tuple[int, int], _Progress[Value]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, log: dict[str, Any], view: View) -> Value:
+        """Return the fold of `log`, records by id, oldest first; `view` is handed on to `take`."""
+        if not log:
+            return self._start()
+        key = (threading.get_ident(), id(next(iter(log.values()))))
+        with self._lock:
+            progress = self._known.pop(key, None)
+        if progress is None or not _goes_on(log, progress):
+            progress = _Progress(self._start(), 0, ("", None))
+        value = progress.value
+        for name, record in _newest(log, len(log) - progress.taken):
+            value = self._take(value, name, record, view)
+        with self._lock:
+            self._known[key] = _Progress(value, len(log), _newest(log, 1)[0])
+            while len(self._known) > _SEARCHES:
+                self._known.popitem(last=False)
+        return value
+
+
+def _goes_on(log: dict[str, Any], progress: _Progress[Any]) -> bool:
+    """Tell whether `log` begins with all the records that were folded, the last of them in its place."""
+    name, record = progress.last
+    new = len(log) - progress.taken
+    return new >= 0 and log.get(name) is record and next(islice(reversed(log), new, None)) == name
+
+
+def _newest(log: dict[str, Any], count: int) -> list[tuple[str, Any]]:
+    """Return the `count` newest records, oldest of them first, without walking over the others."""
+    names = list(islice(reversed(log), count))
+    return [(name, log[name]) for name in reversed(names)]
