@@ -4,6 +4,8 @@
 best `width` open ones; finished ones stay as candidates and are never extended. Repeat until n are finished, none is
 open, or `max_steps`. 4. Answer by the weighted vote over the finished. In the paper's letters: N = n, M = n/width.
 Cost: at most max_steps x n (generate + verify) steps; with lookahead k about (k+1) times that.
+When: a process reward model is at hand and problems are of middling difficulty or budgets small; on easy problems it
+over-optimises, and at large budgets best_of_n or dvts does better.
 """
 
 from its_graph.contracts import Generator, Verifier

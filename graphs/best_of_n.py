@@ -3,6 +3,8 @@
 1. Generate n solutions, independently. 2. Verify each. 3. Answer with the winner: by default equal answers add up
 their scores (weighted best-of-N), which beats the single highest score wherever the verifier errs.
 Cost: n (generate + verify).
+When: a verifier is at hand and single answers are right now and then; beyond n = 64 gains are small, and the bare argmax
+of a weak verifier gets worse with n.
 """
 
 from langgraph.graph import END

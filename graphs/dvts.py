@@ -4,6 +4,7 @@
 3. Select the best path inside each tree; nothing moves between trees, so that one early favourite cannot crowd out the
 rest. 4. Answer by the weighted vote over all finished paths.
 Cost: as beam search.
+When: as beam search, with budgets large enough for several trees: it keeps the diversity that a beam loses.
 """
 
 from its_graph.contracts import Generator, Verifier

@@ -3,6 +3,7 @@
 1. Generate a wave of solutions. 2. Stop if a rule has seen enough, else generate the next wave. 3. Answer with the most
 frequent answer; equal by meaning counts as equal (0.5 = 1/2).
 Cost: at most n generations, no verifier.
+When: answers can be compared and no verifier is at hand. It amplifies the most frequent answer, right or wrong.
 """
 
 from langgraph.graph import END
@@ -14,7 +15,7 @@ from its_graph.nodes.choosing import ChoiceRule, majority
 from its_graph.nodes.generate import generate
 from its_graph.nodes.pruning import keep_none
 from its_graph.nodes.select import StopRule, go_on, select
-from its_graph.nodes.stopping import all_sampled
+from its_graph.nodes.stopping import all_sampled, out_of_steps
 
 __all__ = ["create_self_consistency"]
 
@@ -43,7 +44,7 @@ def create_self_consistency(
     )
     graph = search_graph("self_consistency")
     graph.add_node("generate", generate(generator, n=n, wave=size))
-    graph.add_node("select", select(keep_none, *filter(None, [stop]), all_sampled(n)))
+    graph.add_node("select", select(keep_none, *filter(None, [stop]), all_sampled(n), out_of_steps(3)))
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "select")

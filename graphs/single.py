@@ -1,6 +1,8 @@
 """single: one answer, greedy or sampled. The baseline of every table.
 
 1. Generate one solution. 2. Answer with it.
+Cost: one generation.
+When: always measure it first; on problems that it mostly solves nothing else pays.
 """
 
 from langgraph.graph import END

@@ -12,7 +12,7 @@ from its_graph.nodes.choosing import ChoiceRule, weighted
 from its_graph.nodes.expand import expand, lookahead
 from its_graph.nodes.generate import complete
 from its_graph.nodes.select import PathRule, StopRule, go_on_or_finish, select
-from its_graph.nodes.stopping import no_open_path, too_deep
+from its_graph.nodes.stopping import no_open_path, out_of_steps, too_deep
 from its_graph.nodes.verify import verify
 
 __all__ = ["step_search"]
@@ -49,7 +49,7 @@ def step_search(
     graph = search_graph(strategy)
     graph.add_node("expand", expand(generator, n=n, judged_by=verifier))
     graph.add_node("verify", verify(verifier))
-    graph.add_node("select", select(keep, *stop, no_open_path, too_deep(max_steps)))
+    graph.add_node("select", select(keep, *stop, no_open_path, too_deep(max_steps), out_of_steps(lookahead_steps + 5)))
     graph.add_node("finish", complete(generator))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
     graph.add_edge("question", "expand")

@@ -176,13 +176,13 @@ class _Work(Generic[Request, Reply]):
     def _admit(self) -> list[tuple[Planned[Request], int]]:
         """Take as many waiting calls as fit into the budget at their worst, in order."""
         budget = self.tree.settings.budget
+        wave: list[tuple[Planned[Request], int]] = []
         if not budget.limited:
             wave, self.waiting = list(self.waiting), deque()
             return wave
         held = total([self._spent(), *self.owed, self._held()])
         if budget.seconds is not None and held.seconds >= budget.seconds:
-            return []
-        wave: list[tuple[Planned[Request], int]] = []
+            return wave
         while self.waiting:
             planned, attempts = self.waiting[0]
             try:

@@ -1,18 +1,19 @@
 """The strategies by name. A new strategy is one file in `graphs/` and one line here.
 
-What there is to know of a strategy is read from its factory: the summary from the docstring's first line, its needs
-and options from its signature.
+What there is to know of a strategy is read from where it stands once: the summary from the factory's first line, options
+from its signature, cost and use from the lines `Cost:` and `When:` of its module, and what it needs by trying.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from langgraph.graph import StateGraph
 
-from its_graph.contracts import Generator, Verifier
-from its_graph.errors import ConfigurationError
+from its_graph.contracts import Generator, Signal, Verifier
+from its_graph.errors import ConfigurationError, ItsGraphError
 
 __all__ = ["STRATEGIES", "Strategy", "create", "register", "strategies", "strategy"]
 
@@ -35,6 +36,44 @@ class Strategy(NamedTuple):
     def summary(self) -> str:
         """One line on what it does."""
         return (inspect.getdoc(self.factory) or "").split("\n", 1)[0]
+
+    @property
+    def cost(self) -> str:
+        """What one search costs, as a formula."""
+        return self._line("Cost")
+
+    @property
+    def when(self) -> str:
+        """When to use it, and when not."""
+        return self._line("When")
+
+    def _line(self, name: str) -> str:
+        """Return what the module's docstring says behind `name:`, up to the end of that paragraph or the next such line."""
+        text = inspect.getdoc(import_module(self.factory.__module__)) or ""
+        found = re.search(rf"^{name}: (.*?)(?=\n\n|\n[A-Z][a-z]+: |\Z)", text, re.DOTALL | re.MULTILINE)
+        return " ".join(found[1].split()) if found else ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What it cannot do without: `verifier`, `continuation` of a given text, or a signal of the generator."""
+        found = ["verifier"] if self.needs_verifier else []
+        if not self._works_with(can_continue=False):
+            found.append("continuation")
+        signals: tuple[Signal, ...] = get_args(Signal)
+        return (*found, *(one for one in signals if not self._works_with(signals=frozenset(signals) - {one})))
+
+    def _works_with(self, **lacks: Any) -> bool:
+        """Try to build it for a generator that can everything but this."""
+        from its_graph.testing import ToyGenerator, ToyVerifier
+
+        generator = ToyGenerator()
+        for name, value in ({"signals": frozenset(get_args(Signal))} | lacks).items():
+            setattr(generator, name, value)
+        try:
+            self.create(generator, ToyVerifier(), {})
+        except ItsGraphError:
+            return False
+        return True
 
     @property
     def needs_verifier(self) -> bool:

@@ -30,9 +30,10 @@ def pause_s(attempts: int, errors: Iterable[Exception], seed: int) -> float:
     that asks for more (`Retry-After` in seconds, in the response that an error carries) gets it, up to 8 s; a longer
     wish is passed over, as waiting it out would stop the whole search for one call.
     """
-    backoff = min(FIRST_PAUSE_S * 2 ** min(attempts - 1, 10), LONGEST_PAUSE_S)  # 2 ** 10 is long past the longest
+    backoff = min(FIRST_PAUSE_S * 2.0 ** min(attempts - 1, 10), LONGEST_PAUSE_S)  # 2 ** 10 is long past the longest
     backoff *= 1 - _JITTER * random.Random(seed).random()
-    return max([backoff, *(asked for asked in map(_retry_after_s, errors) if asked <= LONGEST_PAUSE_S)])
+    asked = [seconds for seconds in map(_retry_after_s, errors) if seconds <= LONGEST_PAUSE_S]
+    return max([backoff, *asked])
 
 
 def _retry_after_s(error: Exception) -> float:

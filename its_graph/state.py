@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired, Protocol, TypeAlias, Ty
 from langchain_core.messages import AnyMessage
 from langgraph.channels import DeltaChannel
 from langgraph.graph.message import add_messages
+from langgraph.managed import RemainingSteps
 
 from its_graph.contracts import FinishReason, Message
 from its_graph.errors import ConfigurationError
@@ -158,6 +159,8 @@ class SearchState(SearchInput, total=False):
     """Ids of the paths that the search goes on with: an open one stands here once for each continuation it gets."""
     stop_reason: str | None
     """Why the search ends; None while it goes on."""
+    remaining_steps: RemainingSteps
+    """Supersteps that LangGraph's recursion limit still allows; never stored."""
 
 
 class PureNode(Protocol):

@@ -58,6 +58,7 @@ class Tree:
         self.fresh: list[str] = state.get("fresh") or []
         self.frontier: list[str] = state.get("frontier") or []
         self.stop_reason: str | None = state.get("stop_reason")
+        self.remaining_steps: int | None = state.get("remaining_steps")
         self.question: list[Message] = state.get("question") or []
         self.strategy: str = state.get("strategy") or ""
         self._settings: Mapping[str, Any] = state.get("settings") or {}

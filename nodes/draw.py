@@ -156,6 +156,14 @@ def _judging_price(verifier: Verifier, tokens: int, calls: int = 1) -> Spend:
     return Spend(calls=calls, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
 
 
+def _owed(verifier: Verifier, candidate: Candidate) -> Spend:
+    """Return what judging a drawn sample will cost; nothing where no price is known: it will not be judged then."""
+    try:
+        return _judging_price(verifier, verifier.tokens(candidate))
+    except Exception:  # noqa: BLE001  a price is a verifier's own code; what raises there must not lose the sample
+        return NOTHING
+
+
 def _absorb(
     generator: Generator,
     judged_by: Verifier | None,
@@ -177,7 +185,7 @@ def _absorb(
             update["scores"] = {planned.id: Score(step=planned.id, value=own_score(sample), steps=[], tokens=0)}
         owed = NOTHING
         if judged_by is not None and tree.settings.budget.limited:
-            owed = _judging_price(judged_by, judged_by.tokens(_candidate(planned.request, sample.text)))
+            owed = _owed(judged_by, _candidate(planned.request, sample.text))
         return Absorbed(update, spend, owed)
 
     return absorb

@@ -30,7 +30,7 @@ def expand(generator: Generator, *, n: int, judged_by: Verifier | None = None) -
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
         if not tree.next_id:
             return _steps(generator, tree, [None] * n)
-        return _steps(generator, tree, list(filter(tree.open, tree.frontier)))
+        return _steps(generator, tree, [step for step in tree.frontier if tree.open(step)])
 
     _require_continuation(generator)
     return sampling_node("expand", generator, plan, judged_by=judged_by, hold=_way_out(generator))

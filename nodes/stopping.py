@@ -2,9 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import comb
-from typing import Protocol
 
 from its_graph.nodes.select import StopRule
 from its_graph.tree import Tree
@@ -25,13 +24,7 @@ __all__ = [
 # --- every loop ---------------------------------------------------------------------------------------------------
 
 
-class _Stepping(Protocol):
-    """What knows how many supersteps LangGraph still allows (`langgraph.managed.RemainingSteps`)."""
-
-    remaining_steps: int | None
-
-
-def out_of_steps(supersteps: int) -> Callable[[_Stepping], str | None]:
+def out_of_steps(supersteps: int) -> StopRule:
     """Stop while the recursion limit still leaves room to answer: it would end the run and lose all of it.
 
     A parent's explicit `recursion_limit` holds for its subgraphs, and no subgraph can raise it.
@@ -40,7 +33,7 @@ def out_of_steps(supersteps: int) -> Callable[[_Stepping], str | None]:
         supersteps: what one more round takes up to its own decision, and the way from there to the end of the graph.
     """
 
-    def rule(tree: _Stepping) -> str | None:
+    def rule(tree: Tree) -> str | None:
         left = tree.remaining_steps  # with the one that asks; None outside a graph
         return "recursion_limit" if left is not None and left - 1 < supersteps else None
 

@@ -30,7 +30,8 @@ def verify(verifier: Verifier, reading: Reading = fresh_paths) -> Runnable[Searc
     """
 
     def absorb(tree: Tree, planned: Planned[Candidate], verdict: Verdict) -> Absorbed:
-        spend = Spend(calls=1, verifier_tokens=verdict.tokens, flops=flops(verifier.parameters, verdict.tokens))
+        used = flops(verifier.parameters, verdict.tokens) if verdict.flops is None else verdict.flops
+        spend = Spend(calls=1, verifier_tokens=verdict.tokens, flops=used)
         if (problem := _problem(verifier, planned.request, verdict)) is not None:
             return Absorbed(_unscored(planned, problem, verdict.tokens), spend)
         scores = {key: _score(tree, key, verdict) for key in (planned.id, *planned.twins)}

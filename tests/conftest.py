@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,3 +50,11 @@ def data_rows(data_folder: Path) -> Callable[[str], Rows]:
         return found
 
     return rows
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_pauses() -> Iterator[None]:
+    """Repeat failed calls at once: no test waits. How long the pauses are is the matter of test_retries."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("its_graph.body.pause_s", lambda attempts, errors, seed: 0.0)
+        yield

@@ -3,13 +3,15 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from its_graph import Budget, Sample, SampleRequest, SearchContext, create
-from its_graph.retries import is_passing
+from its_graph.contracts import Candidate
 from its_graph.errors import ContinuationError, InputError
+from its_graph.seeds import derive_seed
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 QUESTION = {"problem": "Add 3, 5, 4."}
@@ -118,31 +120,6 @@ def test_trying_again_costs_calls_and_never_more_than_the_budget() -> None:
     assert result["failed"] == ["TimeoutError: late"] * 2
 
 
-class Status(Exception):
-    """An error as HTTP clients raise it."""
-
-    def __init__(self, status_code: int) -> None:
-        self.status_code = status_code
-
-
-@pytest.mark.parametrize(
-    ("error", "passing"),
-    [
-        (ConnectionResetError(), True),
-        (TimeoutError(), True),
-        (Status(429), True),
-        (Status(503), True),
-        (Status(400), False),
-        (Status(404), False),
-        (ValueError(), False),
-        (OSError(28, "No space left on device"), False),
-        (type("APIConnectionError", (Exception,), {})(), True),
-    ],
-)
-def test_what_passes_by_itself(error: Exception, passing: bool) -> None:
-    assert is_passing(error) is passing
-
-
 def test_an_empty_sample_is_a_failure_that_was_paid_for() -> None:
     answers = iter(["", "  \n", r"\boxed{12}"])
     result = (
@@ -187,3 +164,187 @@ def test_cached_prompt_tokens_cost_no_flops() -> None:
     spend = create("single", generator).compile().invoke(QUESTION)["result"]["spend"]
     assert spend["flops"] == 2 * 10 * (100 - 80 + 20)
     assert spend["cached_tokens"] == 80
+
+
+# --- repeats: their order and their pauses ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order_seed", range(4))
+def test_calls_are_repeated_in_plan_order_whatever_the_order_of_arrival(order_seed: int) -> None:
+    class Late(Waves):
+        """Fails the first six calls."""
+
+        def invoke(self, input: SampleRequest, config: Any = None, **kwargs: Any) -> list[Sample]:
+            samples = super().invoke(input)
+            if len(self.requests) <= 6:
+                raise TimeoutError("late")
+            return samples
+
+    generator = Late(order_seed)
+    context = SearchContext(seed=1, budget=Budget(calls=8))
+    result = create("self_consistency", generator, n=6).compile().invoke(QUESTION, context=context)["result"]
+    assert [one["id"] for one in result["candidates"]] == ["0", "1"]
+    assert [one.seed for one in generator.requests[6:]] == [one.seed for one in generator.requests[:2]]
+
+
+class Pauses:
+    """Takes the place of the clock and of both ways to sleep; a sleep and a `tick` let the time go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+        monkeypatch.setattr("its_graph.body.time", SimpleNamespace(perf_counter=lambda: self.now, sleep=self.sleep))
+        monkeypatch.setattr("its_graph.body.asyncio", SimpleNamespace(sleep=self.asleep))
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.tick(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    return Pauses(monkeypatch)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_calls_are_repeated_after_a_pause_that_hangs_on_seed_and_attempt(
+    is_async: bool, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, list[str], int]] = []
+
+    def pause_s(attempts: int, errors: Sequence[Exception], seed: int) -> float:
+        asked.append((attempts, list(map(str, errors)), seed))
+        return float(attempts)
+
+    monkeypatch.setattr("its_graph.body.pause_s", pause_s)
+    for _ in range(2):
+        graph = create("self_consistency", flaky(3, TimeoutError("late")), n=2).compile()
+        context = SearchContext(seed=7, retries=2)
+        out = await graph.ainvoke(QUESTION, context=context) if is_async else graph.invoke(QUESTION, context=context)
+        assert out["answer"] == "12"
+    assert pauses.slept == [0.0, 1.0, 2.0] * 2
+    assert [(attempts, errors) for attempts, errors, _ in asked[:2]] == [(1, ["late"] * 2), (2, ["late"])]
+    assert asked[:2] == asked[2:]
+    assert asked[0][2] != asked[1][2]
+
+
+def test_a_pause_leaves_time_for_the_calls_behind_it(pauses: Pauses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("its_graph.body.pause_s", lambda attempts, errors, seed: 8.0)
+    generator = flaky(1, TimeoutError("late"))
+    context = SearchContext(seed=7, budget=Budget(seconds=6))
+    result = create("self_consistency", generator, n=1).compile().invoke(QUESTION, context=context)["result"]
+    assert result["answer"] == "12"
+    assert pauses.slept == [0.0, 3.0]
+    assert [request.timeout_s for request in generator.requests] == [6.0, 3.0]
+
+
+def test_the_time_of_a_running_node_counts_against_the_seconds(pauses: Pauses) -> None:
+    """Each call takes a second; two fit into the first wave, and after the second wave the time is up."""
+    toy = ToyGenerator(0.0)
+
+    def slow(request: SampleRequest) -> str:
+        pauses.tick(1.0)
+        return str(toy.script(request))
+
+    generator = ScriptedGenerator(slow)
+    budget = Budget(generated_tokens=250, seconds=5)
+    graph = create("self_consistency", generator, n=16).compile()
+    result = graph.invoke(QUESTION, context=SearchContext(seed=7, budget=budget))["result"]
+    assert len(generator.requests) == len(result["candidates"]) == 6
+    assert result["spend"]["seconds"] == 6
+    assert result["stop_reason"] == "budget"
+
+
+def test_a_deadline_is_never_zero_or_less(pauses: Pauses) -> None:
+    """Time that passes between admission and call must not turn a deadline into none at all."""
+
+    class SlowCounting(ToyGenerator):
+        def prompt_tokens(self, request: SampleRequest) -> int:
+            pauses.tick(10.0)
+            return super().prompt_tokens(request)
+
+    generator = SlowCounting()
+    context = SearchContext(seed=7, budget=Budget(seconds=5))
+    create("single", generator).compile().invoke(QUESTION, context=context)
+    assert len(generator.requests) == 1
+    assert 0 < (generator.requests[0].timeout_s or 0) < 0.1
+
+
+# --- calls without a price -------------------------------------------------------------------------------------------
+
+
+def test_a_sample_whose_price_cannot_be_told_fails_alone() -> None:
+    class Uncounted(ToyGenerator):
+        def prompt_tokens(self, request: SampleRequest) -> int:
+            if request.seed == derive_seed(7, "2"):
+                raise ValueError("no tokenizer")
+            return super().prompt_tokens(request)
+
+    graph = create("self_consistency", Uncounted(), n=4).compile()
+    result = graph.invoke(QUESTION, context=SearchContext(seed=7, budget=Budget(calls=9)))["result"]
+    reason = "RuntimeError: The call has no known price, so it was not made under a budget: ValueError: no tokenizer"
+    assert result["failed"] == [reason]
+    assert [one["id"] for one in result["candidates"]] == ["0", "1", "3"]
+    assert result["spend"]["calls"] == 3
+    assert result["stop_reason"] == "completed"
+
+
+def test_a_verdict_whose_price_cannot_be_told_fails_alone() -> None:
+    class Uncounted(ToyVerifier):
+        """Cannot count the third candidate once it is whole."""
+
+        def tokens(self, candidate: Candidate) -> int:
+            if candidate.finished and "9" in "".join(candidate.steps):
+                raise ValueError("too long")
+            return super().tokens(candidate)
+
+    texts = iter([r"\boxed{12}", r"\boxed{9}", r"\boxed{12}"])
+    generator = ScriptedGenerator(lambda request: next(texts))
+    graph = create("best_of_n", generator, Uncounted(), n=3).compile()
+    result = graph.invoke(QUESTION, context=SearchContext(seed=7, budget=Budget(tokens=900)))["result"]
+    scores = {one["id"]: one["score"] for one in result["candidates"]}
+    assert scores == {"0": 0.9, "1": None, "2": 0.9}
+    assert result["unscored"] == 1
+    assert result["answer"] == "12"
+
+
+def test_if_no_call_has_a_price_the_search_failed_and_says_why() -> None:
+    class Uncounted(ToyGenerator):
+        def prompt_tokens(self, request: SampleRequest) -> int:
+            raise ValueError("no tokenizer")
+
+    with pytest.raises(RuntimeError, match=r"2 samples failed.*no known price.*no tokenizer"):
+        create("self_consistency", Uncounted(), n=2).compile().invoke(
+            QUESTION, context=SearchContext(budget=Budget(calls=9))
+        )
+
+
+def test_a_question_that_cannot_be_priced_is_the_callers_error() -> None:
+    class Refusing(ToyGenerator):
+        def prompt_tokens(self, request: SampleRequest) -> int:
+            raise InputError("not arithmetic")
+
+    with pytest.raises(InputError, match="not arithmetic"):
+        create("self_consistency", Refusing(), n=2).compile().invoke(
+            QUESTION, context=SearchContext(budget=Budget(calls=9))
+        )
+
+
+def test_what_is_kept_back_without_a_price_keeps_nothing_back() -> None:
+    """The way out of a step search has the price of a path; a path without one is no way out."""
+
+    class Uncounted(ToyGenerator):
+        def prompt_tokens(self, request: SampleRequest) -> int:
+            if not request.stop:
+                raise ValueError("no tokenizer")
+            return super().prompt_tokens(request)
+
+    graph = create("beam_search", Uncounted(0.0), ToyVerifier(), n=4, width=2).compile()
+    result = graph.invoke(QUESTION, context=SearchContext(seed=7, budget=Budget(calls=99)))["result"]
+    assert result["answer"] == "12"

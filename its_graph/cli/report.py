@@ -26,6 +26,9 @@ _STOPPED = {
     "agreement": "the answers agree",
     "budget": "the budget is used up",
     "max_steps": "the paths reached --max-steps",
+    "recursion_limit": "LangGraph's recursion_limit left no room for another round",
+    "failures": "no path could be continued: the calls failed",
+    "no_open_path": "no path is open",
     "interrupted": "interrupted",
 }
 

@@ -15,9 +15,16 @@ LONGEST_SOLUTION = 192
 """Tokens; the longest true solution of eight operations has about 130."""
 
 
-def export_generator(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write a language model; it is stored in bf16 and meant to be run in fp32, which is faster at this size."""
-    model.generation_config.max_new_tokens = LONGEST_SOLUTION
+def export_generator(model: Any, tokenizer: Any, folder: Path, *, longest: int = LONGEST_SOLUTION) -> None:
+    """Write a language model; it is stored in bf16 and meant to be run in fp32, which is faster at this size.
+
+    Args:
+        model: the trained model.
+        tokenizer: its tokenizer.
+        folder: where to.
+        longest: tokens that a reply may have, where nobody says otherwise.
+    """
+    model.generation_config.max_new_tokens = longest
     model.to(torch.bfloat16).save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     _name_tokenizer_class(folder)

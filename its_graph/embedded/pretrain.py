@@ -16,7 +16,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from its_graph.embedded.world import Problem, problem, solution
 from its_graph.prm.training_state import restore_training, save_training
 
-__all__ = ["Phase", "PretrainPlan", "build_model", "pretrain", "training_batch"]
+__all__ = ["Phase", "PretrainPlan", "build_model", "fit", "padded", "pretrain", "training_batch"]
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,13 @@ def training_batch(tokenizer: Any, batch: list[Problem]) -> tuple[Tensor, Tensor
         reply = [*tokenizer.encode(solution(item.expression), add_special_tokens=False), tokenizer.eos_token_id]
         rows.append(prompt + reply)
         labels.append([-100] * len(prompt) + reply)
+    return padded(rows, labels, tokenizer.pad_token_id)
+
+
+def padded(rows: Sequence[list[int]], labels: Sequence[list[int]], pad_token: int) -> tuple[Tensor, Tensor]:
+    """Return ids and labels [B, T], padded on the right; padding has the label -100."""
     width = max(map(len, rows))
-    ids = [row + [tokenizer.pad_token_id] * (width - len(row)) for row in rows]
+    ids = [row + [pad_token] * (width - len(row)) for row in rows]
     return torch.tensor(ids), torch.tensor([row + [-100] * (width - len(row)) for row in labels])
 
 
@@ -114,13 +119,38 @@ def pretrain(
         report: called with a line of progress every 50 steps.
         checkpoint: folder; an unfinished run found there goes on.
     """
-    model = build_model(tokenizer, plan.layers, seed=plan.seed)
+    return fit(
+        build_model(tokenizer, plan.layers, seed=plan.seed),
+        plan,
+        lambda step: training_batch(tokenizer, _problems(plan, step)),
+        report=report,
+        checkpoint=checkpoint,
+    )
+
+
+def fit(
+    model: Qwen2ForCausalLM,
+    plan: PretrainPlan,
+    batch: Callable[[int], tuple[Tensor, Tensor]],
+    *,
+    report: Callable[[str], None],
+    checkpoint: Path | None = None,
+) -> Qwen2ForCausalLM:
+    """Train `model` by the rates and steps of `plan` and return it in eval mode.
+
+    Args:
+        model: where training begins.
+        plan: rates and steps; what the phases say of problems is `batch`'s business.
+        batch: ids and labels [B, T] of a step; the same for the same step, so that a stopped run goes on exactly.
+        report: called with a line of progress every 50 steps.
+        checkpoint: folder; an unfinished run found there goes on.
+    """
     optimisers = _optimisers(model, plan)
     first = restore_training(checkpoint, model, optimisers) if checkpoint else 0
     model.train()
     losses = []
     for step in range(first, plan.total):
-        ids, labels = training_batch(tokenizer, _problems(plan, step))
+        ids, labels = batch(step)
         losses.append(_update(model, optimisers, ids, labels, _rates(plan, step)))
         if (step + 1) % 50 == 0 or step + 1 == plan.total:
             report(f"step {step + 1}/{plan.total}, loss {sum(losses) / len(losses):.4f}")

@@ -1,8 +1,15 @@
 """Stop rules against the vectors of algorithms.md section 1.4."""
 
+import math
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, TypedDict
 
 import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.managed import RemainingSteps
 
 from its_graph.nodes.stopping import (
     adaptive_consistency,
@@ -10,6 +17,7 @@ from its_graph.nodes.stopping import (
     beta_confidence,
     e_value,
     mixture_e_value,
+    out_of_steps,
     unanimous_window,
 )
 from its_graph.tree import Tree
@@ -87,3 +95,75 @@ def test_failed_samples_count_as_drawn() -> None:
     )
     assert all_sampled(2)(tree) == "completed"
     assert all_sampled(3)(tree) is None
+
+
+@pytest.mark.parametrize(("s", "f"), [(1040, 0), (5000, 3)])
+def test_an_e_value_beyond_all_floats_is_infinite(s: int, f: int) -> None:
+    assert mixture_e_value(s, f) == mixture_e_value(f, s) == math.inf
+
+
+def test_the_e_value_of_many_samples_is_exact() -> None:
+    """e = 2^n / (n+1) for a unanimous vote: the last that fits into a float, and a tie of 2,000 samples."""
+    assert mixture_e_value(1033, 0) == pytest.approx(math.ldexp(1, 1023) / 1034 * 2**10)
+    assert 0 < mixture_e_value(1000, 1000) < 0.03
+
+
+# --- the recursion limit, on a loop of three supersteps with two more behind it --------------------------------------
+
+
+class Loop(TypedDict, total=False):
+    rounds: int
+    why: str | None
+    remaining_steps: RemainingSteps
+
+
+class Counted(TypedDict):
+    rounds: int
+    why: str | None
+
+
+def loop(supersteps: int, **compiled: Any) -> Any:
+    def decide(state: Loop) -> dict[str, Any]:
+        tree = SimpleNamespace(remaining_steps=state["remaining_steps"])
+        return {"rounds": state["rounds"] + 1, "why": out_of_steps(supersteps)(tree)}
+
+    graph: StateGraph[Loop, None, Loop, Counted] = StateGraph(Loop, output_schema=Counted)
+    for name in ("expand", "verify", "finish", "answer"):
+        graph.add_node(name, lambda state: {})
+    graph.add_node("select", decide)
+    graph.add_edge(START, "expand")
+    graph.add_edge("expand", "verify")
+    graph.add_edge("verify", "select")
+    graph.add_conditional_edges(
+        "select", lambda state: "enough" if state["why"] else "more", {"more": "expand", "enough": "finish"}
+    )
+    graph.add_edge("finish", "answer")
+    graph.add_edge("answer", END)
+    return graph.compile(**compiled)
+
+
+@pytest.mark.parametrize("limit", range(6, 30))
+def test_a_search_stops_before_the_recursion_limit_ends_it(limit: int) -> None:
+    """n whole rounds and the way out are 3 n + 2 supersteps, and LangGraph counts one more to see that nothing is left.
+
+    It makes as many rounds as the limit allows, and not one less.
+    """
+    out = loop(3 + 2).invoke({"rounds": 0}, {"recursion_limit": limit})
+    assert out == {"rounds": (limit - 3) // 3, "why": "recursion_limit"}
+
+
+def test_an_inherited_limit_and_a_used_thread_count_anew() -> None:
+    parent: StateGraph[Counted, None, Counted, Counted] = StateGraph(Counted)
+    for name in ("before", "between", "search"):
+        parent.add_node(name, loop(5) if name == "search" else (lambda state: {"rounds": 0}))
+    parent.add_edge(START, "before")
+    parent.add_edge("before", "between")
+    parent.add_edge("between", "search")
+    graph = parent.compile(checkpointer=InMemorySaver())
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}, "recursion_limit": 25}
+    for _ in range(2):
+        assert graph.invoke({"rounds": 0, "why": None}, config) == {"rounds": 7, "why": "recursion_limit"}
+
+
+def test_outside_a_graph_there_is_no_limit() -> None:
+    assert out_of_steps(5)(SimpleNamespace(remaining_steps=None)) is None

@@ -1,0 +1,139 @@
+r"""What the thinking variant of the embedded generator learns from: second looks at its own attempts.
+
+Two kinds of text, both over attempts that the plain generator made, right and wrong ones as they came:
+
+- a thought: an attempt, then either the end of thinking and the boxed answer, or, where the attempt was wrong, `Wait` and
+  another attempt: `Step 1: ...\n\nStep 2: ...\n\nWait\n\nStep 1: ... </think>\n\n\boxed{191}`. A wrong attempt is context
+  and never a target; whether to wait is one.
+- a revision: the question, an attempt, the question again, ..., as turns of a conversation, and then a right solution
+  (Snell et al. 2408.03314, section 6: up to four wrong attempts and a right one).
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from torch import Tensor
+
+from its_graph.answers import extract_answer
+from its_graph.contracts import Generator, SampleRequest
+from its_graph.embedded.dataset import user_message
+from its_graph.embedded.pretrain import padded
+from its_graph.embedded.world import Problem, problems, solution
+from its_graph.seeds import derive_seed
+
+__all__ = ["END_OF_THINKING", "WAIT", "Attempts", "AttemptPlan", "Piece", "revision", "sample_attempts", "thought", "thinking_batch"]
+
+WAIT = "\n\nWait"
+END_OF_THINKING = "\n</think>\n\n"
+
+
+class Piece(NamedTuple):
+    """A part of a training text, and whether the model shall learn to write it."""
+
+    text: str
+    learnt: bool
+
+
+@dataclass(frozen=True)
+class AttemptPlan:
+    """How many attempts are sampled for the training questions."""
+
+    questions: int = 3000
+    samples: int = 4
+    temperature: float = 1.0
+    seed: int = 301
+
+
+class Attempts(NamedTuple):
+    """A training problem and what the plain generator made of it."""
+
+    problem: Problem
+    right: tuple[str, ...]
+    wrong: tuple[str, ...]
+
+
+Pool: TypeAlias = Sequence[Attempts]
+
+
+def sample_attempts(generator: Generator, plan: AttemptPlan) -> list[Attempts]:
+    """Sample the attempts; what was cut off counts for nothing."""
+    asked = list(problems(plan.questions, seed=plan.seed, split="train"))
+    replies = generator.batch(
+        [
+            SampleRequest(
+                messages=user_message(item),
+                n=plan.samples,
+                temperature=plan.temperature,
+                max_tokens=generator.max_tokens,
+                seed=derive_seed(plan.seed, f"attempts {place}"),
+            )
+            for place, item in enumerate(asked)
+        ]
+    )
+    pool = []
+    for item, samples in zip(asked, replies, strict=True):
+        texts = [sample.text for sample in samples if sample.finish_reason == "end"]
+        right = [extract_answer(text) == item.answer for text in texts]
+        pool.append(
+            Attempts(
+                item,
+                tuple(text for text, good in zip(texts, right, strict=True) if good),
+                tuple(text for text, good in zip(texts, right, strict=True) if not good),
+            )
+        )
+    return pool
+
+
+def thought(attempts: Attempts, rng: random.Random) -> list[Piece]:
+    """Return a thought over one to three attempts: wrong ones and what they call for, then a right one and its answer."""
+    pieces = []
+    for text in rng.sample(attempts.wrong, k=min(len(attempts.wrong), rng.choice((0, 1, 1, 2)))):
+        pieces += [Piece(_steps(text), learnt=False), Piece(WAIT, learnt=True), Piece("\n\n", learnt=True)]
+    if rng.random() < 0.25:  # a wait that was forced: nothing was wrong, and nothing is to change
+        pieces += [Piece(_steps(solution(attempts.problem.expression)), learnt=False), Piece(WAIT, learnt=False)]
+        pieces.append(Piece("\n\n", learnt=True))
+    right = _steps(solution(attempts.problem.expression))
+    return [*pieces, Piece(right, learnt=True), Piece(f"{END_OF_THINKING}\\boxed{{{attempts.problem.answer}}}", learnt=True)]
+
+
+def revision(attempts: Attempts, rng: random.Random) -> tuple[list[str], str]:
+    """Return up to four earlier attempts, wrong ones before right ones, and the solution that follows them."""
+    wrong = rng.sample(attempts.wrong, k=min(len(attempts.wrong), rng.randint(0, 4)))
+    shown = wrong + list(attempts.right[: rng.choice((0, 0, 1))])
+    return shown[:4], solution(attempts.problem.expression)
+
+
+def thinking_batch(tokenizer: Any, pool: Pool, size: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Return ids and labels [size, T] of one batch, thoughts and revisions by turns; a function of the seed."""
+    rng = random.Random(seed)
+    rows, labels = [], []
+    for place in range(size):
+        attempts = rng.choice(pool)
+        turns, pieces = _example(attempts, rng, as_revision=place % 5 < 2)
+        row = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+        target = [-100] * len(row)
+        for text, learnt in pieces:
+            ids = tokenizer.encode(text, add_special_tokens=False)
+            row += ids
+            target += ids if learnt else [-100] * len(ids)
+        rows.append([*row, tokenizer.eos_token_id])
+        labels.append([*target, tokenizer.eos_token_id])
+    return padded(rows, labels, tokenizer.pad_token_id)
+
+
+def _example(attempts: Attempts, rng: random.Random, *, as_revision: bool) -> tuple[list[dict[str, str]], list[Piece]]:
+    question = {"role": "user", "content": attempts.problem.text}
+    if not as_revision:
+        return [question], thought(attempts, rng)
+    shown, right = revision(attempts, rng)
+    turns = [question]
+    for text in shown:
+        turns += [{"role": "assistant", "content": text}, question]
+    return turns, [Piece(right, learnt=True)]
+
+
+def _steps(text: str) -> str:
+    """Return an attempt without its boxed answer: a thought states it once, at its end."""
+    return text.split("\n\\boxed", 1)[0]

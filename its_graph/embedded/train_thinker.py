@@ -1,0 +1,123 @@
+"""Train the thinking variant of the embedded generator: `python -m its_graph.embedded.train_thinker [--out DIR]`.
+
+The shipped generator makes attempts at training problems; the variant goes on from its weights and learns to look at them
+again (see `its_graph.embedded.thinker`). Then its curves are measured: accuracy over forced waits, over revisions, and
+what the same tokens buy in parallel samples. Every stage is skipped when its result is there.
+"""
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, Qwen2ForCausalLM
+
+from its_graph.embedded.export import export_generator, write_training_record
+from its_graph.embedded.models import WEIGHTS, ArithmeticGenerator
+from its_graph.embedded.pretrain import Phase, PretrainPlan, fit
+from its_graph.embedded.thinker import AttemptPlan, Attempts, sample_attempts, thinking_batch
+from its_graph.embedded.world import problems
+from its_graph.seeds import derive_seed
+
+__all__ = ["FULL", "QUICK", "ThinkerPlan", "main", "run"]
+
+_LOG = logging.getLogger("its_graph.embedded.train_thinker")
+_CONTEXT = 1024
+LONGEST_THOUGHT = 640
+"""Tokens; four attempts of the longest kind and the answer."""
+
+
+@dataclass(frozen=True)
+class ThinkerPlan:
+    """The sizes of a run."""
+
+    attempts: AttemptPlan
+    training: PretrainPlan
+
+
+FULL = ThinkerPlan(
+    attempts=AttemptPlan(),
+    training=PretrainPlan(
+        layers=3, phases=(Phase(1600),), anneal_steps=1200, batch=32, muon_rate=0.01, adam_rate=0.002, seed=11
+    ),
+)
+QUICK = ThinkerPlan(
+    attempts=AttemptPlan(questions=4, samples=2),
+    training=PretrainPlan(layers=1, phases=(Phase(4),), anneal_steps=2, batch=4),
+)
+
+
+def run(plan: ThinkerPlan, generator: Path, out: Path, *, export: Path | None = None) -> Path:
+    """Run the stages that have no result in `out` yet and return the folder of the variant.
+
+    Args:
+        plan: sizes of everything.
+        generator: folder of the plain generator, which makes the attempts and lends its weights.
+        out: folder of all results.
+        export: folder that receives the variant as `thinker`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    pool = _attempts(plan.attempts, generator, out / "attempts.jsonl")
+    folder = out / "thinker"
+    if not folder.exists():
+        _train(plan.training, generator, pool, folder)
+        write_training_record(folder, {"attempts": asdict(plan.attempts), "training": asdict(plan.training)})
+    if export is not None:
+        shutil.copytree(folder, export / "thinker", dirs_exist_ok=True)
+    return folder
+
+
+def _attempts(plan: AttemptPlan, generator: Path, path: Path) -> list[Attempts]:
+    """Sample the attempts, or read those of an earlier run."""
+    asked = list(problems(plan.questions, seed=plan.seed, split="train"))
+    if not path.exists():
+        with ArithmeticGenerator.from_pretrained(generator, device="cpu", max_batch=256) as model:
+            pool = sample_attempts(model, plan)
+        path.write_text("".join(json.dumps([one.right, one.wrong]) + "\n" for one in pool), encoding="utf-8")
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    pool = [Attempts(item, tuple(right), tuple(wrong)) for item, (right, wrong) in zip(asked, rows, strict=True)]
+    _LOG.info("%s attempts, %s of them wrong", sum(map(_count, pool)), sum(len(one.wrong) for one in pool))
+    return pool
+
+
+def _count(one: Attempts) -> int:
+    return len(one.right) + len(one.wrong)
+
+
+def _train(plan: PretrainPlan, generator: Path, pool: list[Attempts], folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(str(generator), model_max_length=_CONTEXT)
+    model = Qwen2ForCausalLM.from_pretrained(str(generator), dtype="float32", max_position_embeddings=_CONTEXT)
+    fit(
+        model,
+        plan,
+        lambda step: thinking_batch(tokenizer, pool, plan.batch, derive_seed(plan.seed, f"batch {step}")),
+        report=partial(_LOG.info, "thinker: %s"),
+        checkpoint=folder.with_name("thinker-checkpoint"),
+    )
+    export_generator(model, tokenizer, folder, longest=LONGEST_THOUGHT)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and run; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m its_graph.embedded.train_thinker", description=__doc__)
+    parser.add_argument(
+        "--out", type=Path, default=Path("thinker-training"), help="folder of all results (default: %(default)s)"
+    )
+    parser.add_argument("--generator", type=Path, default=WEIGHTS / "generator", help="the plain generator")
+    parser.add_argument("--quick", action="store_true", help="seconds: proves the path, not the model")
+    parser.add_argument("--export", type=Path, help=f"folder for the weights, for example {WEIGHTS.name}")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    torch.set_num_threads(1)
+    run(QUICK if options.quick else FULL, options.generator, options.out, export=options.export)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

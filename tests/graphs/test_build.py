@@ -1,0 +1,72 @@
+"""The question node: what is asked, out of what was given."""
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+
+from its_graph import SearchContext, create
+from its_graph.errors import InputError
+from its_graph.testing import ScriptedGenerator
+
+IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
+TEXT: dict[str, Any] = {"type": "text", "text": "What is this?"}
+
+
+def asked(given: dict[str, Any], **context: Any) -> list[dict[str, Any]]:
+    """Return the conversation that the generator gets to see."""
+    generator = ScriptedGenerator(lambda request: r"\boxed{1}")
+    create("single", generator).compile().invoke(given, context=SearchContext(**context))
+    return list(generator.requests[0].messages)
+
+
+@pytest.mark.parametrize(("problem", "kind"), [(12, "int"), (["Add"], "list"), ({"text": "Add"}, "dict")])
+def test_a_problem_that_is_no_text_is_refused_by_type(problem: object, kind: str) -> None:
+    with pytest.raises(InputError, match=f"The problem is of type {kind}: .*Give a question in text as `problem`"):
+        asked({"problem": problem})
+
+
+@pytest.mark.parametrize("content", ["", " ", [], [{"type": "text", "text": " "}], ["", " "]])
+def test_a_last_message_that_says_nothing_is_refused(content: Any) -> None:
+    with pytest.raises(InputError, match=r"whose last one has text or an image\. Given: 2 messages"):
+        asked({"messages": [HumanMessage("Hello."), HumanMessage(content)]})
+
+
+def test_an_image_alone_is_a_question() -> None:
+    assert asked({"messages": [HumanMessage([IMAGE])]}) == [{"role": "user", "content": [IMAGE]}]
+    assert asked({"messages": [HumanMessage([TEXT, IMAGE])]}) == [{"role": "user", "content": [TEXT, IMAGE]}]
+
+
+def test_a_problem_is_asked_alone_even_beside_messages() -> None:
+    given = {"problem": "Add 1, 2.", "messages": [HumanMessage("Add 3, 4.")]}
+    assert asked(given) == [{"role": "user", "content": "Add 1, 2."}]
+
+
+def test_there_is_never_more_than_one_system_message_at_the_top() -> None:
+    ask = HumanMessage("Add 1, 2.")
+    user = {"role": "user", "content": "Add 1, 2."}
+    ours = {"role": "system", "content": "Be brief."}
+    both = {"role": "system", "content": "Be brief.\n\nBe kind."}
+    assert asked({"messages": [ask]}, system="Be brief.") == [ours, user]
+    assert asked({"problem": "Add 1, 2."}, system="Be brief.") == [ours, user]
+    assert asked({"messages": [SystemMessage("Be kind."), ask]}, system="Be brief.") == [both, user]
+    assert asked({"messages": [SystemMessage("Be kind."), ask]}) == [{"role": "system", "content": "Be kind."}, user]
+
+
+def test_a_system_message_with_more_than_text_keeps_it() -> None:
+    given = {"messages": [SystemMessage([TEXT, IMAGE]), HumanMessage("Add 1, 2.")]}
+    system = asked(given, system="Be brief.")[0]
+    assert system == {"role": "system", "content": [{"type": "text", "text": "Be brief."}, TEXT, IMAGE]}
+
+
+def test_a_problem_is_asked_once_and_the_threads_next_question_may_be_a_message() -> None:
+    generator = ScriptedGenerator(lambda request: r"\boxed{1}")
+    graph = create("single", generator).compile(checkpointer=InMemorySaver())
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
+    graph.invoke({"problem": "Add 1, 2."}, config)
+    graph.invoke({"messages": [HumanMessage("Add 3, 4.")]}, config)
+    second = generator.requests[1].messages
+    assert [message["role"] for message in second] == ["user", "assistant", "user"]
+    assert second[-1]["content"] == "Add 3, 4."

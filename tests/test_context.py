@@ -1,0 +1,114 @@
+"""Settings out of whatever context the surrounding run has."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, TypedDict
+
+import pytest
+from langgraph.graph import START, StateGraph
+from pydantic import BaseModel, ValidationError
+
+from its_graph import Budget, SearchContext, create
+from its_graph.context import search_context
+from its_graph.errors import ConfigurationError
+from its_graph.testing import ToyGenerator
+
+
+class State(TypedDict, total=False):
+    settings: dict[str, Any]
+
+
+class Shared(TypedDict, total=False):
+    problem: str
+    result: dict[str, Any]
+
+
+def read(context: Any) -> SearchContext:
+    """Return what a node finds in a run with this context."""
+    graph: StateGraph[State, Any, State, State] = StateGraph(State)
+    graph.add_node("read", lambda state: {"settings": search_context().model_dump()})
+    graph.add_edge(START, "read")
+    return SearchContext.model_validate(graph.compile().invoke({}, context=context)["settings"])
+
+
+@dataclass
+class Agent:
+    """Somebody else's context: some names are ours, with values that are of no use to us."""
+
+    user: str = "me"
+    seed: int = 5
+    system: dict[str, str] = field(default_factory=lambda: {"os": "linux"})
+    budget: float = 12.5
+    temperature: float = 0.25
+    retries: str = "many"
+
+
+class Model(BaseModel):
+    seed: int = 5
+    temperature: float = -3.0
+    max_tokens: str = "4k"
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        (None, {}),
+        ({}, {}),
+        (object(), {}),
+        (Agent(), {"seed": 5, "temperature": 0.25}),
+        (Model(), {"seed": 5}),
+        (SimpleNamespace(seed=lambda: 3, top_p=0.5), {"top_p": 0.5}),
+        ({"seed": 1, "budget": {"calls": 3}}, {"seed": 1, "budget": Budget(calls=3)}),
+        ({"user": "me", "seed": 1}, {"seed": 1}),
+        ({"user": "me", "seed": 1, "system": {"os": "linux"}, "budget": {"euros": 3}}, {"seed": 1}),
+        (SearchContext(seed=1), {"seed": 1}),
+    ],
+)
+def test_what_can_be_used_is_taken(context: Any, expected: dict[str, Any]) -> None:
+    assert read(context) == SearchContext(**expected)
+
+
+@pytest.mark.parametrize("ours", [{"seed": 1, "budget": {"calls": 3}}, SearchContext(seed=1, budget=Budget(calls=3))])
+def test_what_bears_our_name_is_ours_and_nothing_else_is(ours: Any) -> None:
+    expected = SearchContext(seed=1, budget=Budget(calls=3))
+    assert read({"its_graph": ours, "seed": 9, "system": "theirs"}) == expected
+    assert read(SimpleNamespace(its_graph=ours, seed=9, system="theirs")) == expected
+    assert read(SimpleNamespace(its_graph=None, seed=9)) == SearchContext(seed=9)
+    assert read({"its_graph": None, "seed": 9}) == SearchContext(seed=9)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"temperature": -1},
+        {"system": {"os": "linux"}},
+        {"its_graph": {"temperature": -1}, "user": "me"},
+        SimpleNamespace(its_graph={"temperature": -1}),
+        {"its_graph": {"budget": {"euros": 3}}},
+    ],
+)
+def test_a_wrong_value_of_ours_is_refused_by_name(context: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"unusable search settings.*\n(temperature|system|budget)"):
+        read(context)
+
+
+@pytest.mark.parametrize("context", [{"its_graph": 5}, SimpleNamespace(its_graph=5)])
+def test_our_name_with_something_else_behind_it_is_refused(context: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"`its_graph` of type int\. Expected a SearchContext or a dict"):
+        read(context)
+
+
+@pytest.mark.parametrize("ours", [{"seed": 3}, SearchContext(seed=3)])
+def test_a_strategy_that_is_called_directly_reads_the_same_context(ours: Any) -> None:
+    graph = create("single", ToyGenerator()).compile()
+    out = graph.invoke({"problem": "Add 1, 2."}, context={"user": "me", "its_graph": ours})
+    assert out["result"]["seed"] == 3
+    with pytest.raises(ValidationError, match="temperature"):
+        graph.invoke({"problem": "Add 1, 2."}, context={"its_graph": {"temperature": -1}})
+
+
+def test_a_search_inside_an_agent_with_a_context_of_its_own() -> None:
+    parent: StateGraph[Shared, Agent, Shared, Shared] = StateGraph(Shared, context_schema=Agent)
+    parent.add_node("think", create("single", ToyGenerator()).compile())
+    parent.add_edge(START, "think")
+    assert parent.compile().invoke({"problem": "Add 1, 2."}, context=Agent())["result"]["seed"] == 5

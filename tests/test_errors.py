@@ -1,0 +1,37 @@
+"""What an error carries beside its message."""
+
+import pickle
+
+import pytest
+
+from its_graph import SearchContext, Spend, create
+from its_graph.errors import SearchFailedError
+from its_graph.testing import ScriptedGenerator
+
+
+def test_a_failed_search_tells_what_it_spent_and_what_failed() -> None:
+    def dead(request: object) -> str:
+        raise ValueError("no such model")
+
+    graph = create("self_consistency", ScriptedGenerator(dead), n=3).compile()
+    with pytest.raises(
+        SearchFailedError, match=r"^No candidate survived: 3 samples failed. The first: ValueError"
+    ) as it:
+        graph.invoke({"problem": "Add 1, 2."}, context=SearchContext(seed=1))
+    assert isinstance(it.value.spend, Spend)
+    assert it.value.spend.calls == 3
+    assert it.value.failures == {
+        key: {"parent": None, "reason": "ValueError: no such model"} for key in ("0", "1", "2")
+    }
+
+
+def test_one_failure_is_one_sample() -> None:
+    with pytest.raises(SearchFailedError, match=r"^No candidate survived: 1 sample failed\."):
+        create("single", ScriptedGenerator(lambda request: "")).compile().invoke({"problem": "Add 1, 2."})
+
+
+def test_a_failed_search_survives_a_process_boundary() -> None:
+    error = SearchFailedError("why", spend=Spend(calls=2), failures={"0": {"parent": None, "reason": "x"}})
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.spend, again.failures) == ("why", error.spend, error.failures)
+    assert (SearchFailedError("why").spend, SearchFailedError("why").failures) == (Spend(), {})
