@@ -10,13 +10,13 @@ from its_graph.tree import Tree
 
 
 def best_and_a_stray(tree: Tree) -> list[str]:
-    """Go on with the best open path and a random other one, four times each. A rule is pure: its chance comes from the search's seed."""
+    """Go on with the best open path and a random other one. A rule is pure: its chance comes from the search's seed."""
     paths = tree.distinct(sorted(filter(tree.open, tree.fresh), key=tree.rank))
     stray = random.Random(tree.seed(f"stray {tree.next_id}"))
     return deal(paths[:1] + stray.sample(paths[1:], k=min(1, len(paths) - 1)), 8) if paths else []
 
 
-search = step_search("best_and_a_stray", ToyGenerator(0.5), ToyVerifier(), best_and_a_stray, n=8, width=2)
+search = step_search("best_and_a_stray", ToyGenerator(0.5), ToyVerifier(), best_and_a_stray, n=8)
 result = search.compile().invoke({"problem": "Add 3, 5, 4, 7, 2."}, context=SearchContext(seed=1))["result"]
 
 print("strategy:", result["strategy"])

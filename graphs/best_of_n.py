@@ -3,8 +3,8 @@
 1. Generate n solutions, independently. 2. Verify each. 3. Answer with the winner: by default equal answers add up
 their scores (weighted best-of-N), which beats the single highest score wherever the verifier errs.
 Cost: n (generate + verify).
-When: a verifier is at hand and single answers are right now and then; beyond n = 64 gains are small, and the bare argmax
-of a weak verifier gets worse with n.
+When: a verifier is at hand and single answers are right now and then; beyond n = 64 gains are small, and the bare
+argmax of a weak verifier gets worse with n.
 """
 
 from langgraph.graph import END
@@ -32,7 +32,7 @@ def create_best_of_n(
             `its_graph.nodes.choosing`, or your own.
     """
     require(n >= 1, "best_of_n needs at least one sample.", n=n)
-    graph = search_graph("best_of_n")
+    graph = search_graph("best_of_n", n=n)
     graph.add_node("generate", generate(generator, n=n, judged_by=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))

@@ -1,6 +1,7 @@
 """What every strategy begins with: an empty search graph whose first node takes the question in."""
 
 import secrets
+import warnings
 from typing import Any, TypeAlias
 
 from langchain_core.messages import AnyMessage, HumanMessage, convert_to_openai_messages
@@ -8,17 +9,20 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Overwrite
 
 from its_graph.context import SearchContext, search_context
-from its_graph.contracts import Message
-from its_graph.errors import ConfigurationError, InputError
+from its_graph.contracts import Generator, Message, Signal
+from its_graph.errors import ConfigurationError, DiminishingReturnsWarning, InputError
 from its_graph.events import emit
 from its_graph.state import LOGS, PureNode, SearchInput, SearchOutput, SearchState, Update
 
-__all__ = ["SearchGraph", "require", "search_graph"]
+__all__ = ["SearchGraph", "require", "require_signal", "search_graph"]
 
 SearchGraph: TypeAlias = StateGraph[SearchState, SearchContext, SearchInput, SearchOutput]
 
+_MANY_SAMPLES = 64
+_MANY_ITERATIONS = 200
 
-def search_graph(strategy: str) -> SearchGraph:
+
+def search_graph(strategy: str, *, n: int = 1, iterations: int = 1) -> SearchGraph:
     """Return a graph that holds the node `question`; a strategy adds its loop behind it.
 
     `question` empties the logs, so that a thread's next search never sees the tree of the one before.
@@ -26,11 +30,28 @@ def search_graph(strategy: str) -> SearchGraph:
     It takes the question from `problem` where one is given, as a question of its own, and from `messages` otherwise:
     a thread's messages add up, so they are there beside every `problem`, and are not asked again. The system prompt
     of the settings comes first, in one message with the conversation's own: many servers refuse a second one.
+
+    Args:
+        strategy: its name, as it stands in results.
+        n: samples (of a round); beyond 64 a warning says that gains are small there.
+        iterations: rounds of a tree search; a warning beyond 200.
     """
+    _warn_beyond(strategy, "n", n, _MANY_SAMPLES)
+    _warn_beyond(strategy, "iterations", iterations, _MANY_ITERATIONS)
     graph = StateGraph(SearchState, context_schema=SearchContext, input_schema=SearchInput, output_schema=SearchOutput)
     graph.add_node("question", _question(strategy))
     graph.add_edge(START, "question")
     return graph
+
+
+def _warn_beyond(strategy: str, name: str, given: int, many: int) -> None:
+    if given > many:
+        warnings.warn(
+            f"{strategy} with {name}={given}: beyond {many}, gains are small as a rule. Measure with `its-graph eval` "
+            "whether they pay for you.",
+            DiminishingReturnsWarning,
+            stacklevel=4,
+        )
 
 
 def _question(strategy: str) -> PureNode:
@@ -98,3 +119,21 @@ def require(condition: bool, message: str, **given: Any) -> None:
     if not condition:
         named = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise ConfigurationError(f"{message} Given: {named}.")
+
+
+_TOLD_BY: dict[Signal, str] = {
+    "logprobs": "local models (TransformersGenerator), and servers that return log-probabilities",
+    "token_confidences": "local models (TransformersGenerator), and servers that return top log-probabilities",
+    "self_certainty": "local models only (TransformersGenerator): no server returns the whole vocabulary",
+    "alternatives": "local models (TransformersGenerator), and servers that return top log-probabilities",
+}
+
+
+def require_signal(strategy: str, generator: Generator, signal: Signal) -> None:
+    """Raise a `ConfigurationError` that says who tells `signal`, unless `generator` does."""
+    if signal not in generator.signals:
+        told = ", ".join(sorted(generator.signals)) or "none"
+        raise ConfigurationError(
+            f"{strategy} reads the {signal} of samples, and {type(generator).__name__} tells {told} of them. "
+            f"It is told by {_TOLD_BY[signal]}."
+        )

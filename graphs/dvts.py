@@ -9,9 +9,10 @@ When: as beam search, with budgets large enough for several trees: it keeps the 
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
-from its_graph.graphs.step_search import step_search
+from its_graph.graphs.step_search import require_shares, step_search
 from its_graph.nodes.choosing import ChoiceRule
-from its_graph.nodes.pruning import best_of_each_tree
+from its_graph.nodes.pruning import StepScore, best_of_each_tree
+from its_graph.tree import Tree
 
 __all__ = ["create_dvts"]
 
@@ -24,6 +25,7 @@ def create_dvts(
     width: int = 4,
     max_steps: int = 40,
     lookahead: int = 0,
+    score: StepScore = Tree.score,
     choose: ChoiceRule | None = None,
 ) -> SearchGraph:
     """Grow `width` independent trees, each keeping only its best path.
@@ -35,15 +37,17 @@ def create_dvts(
         width: independent trees; must divide n.
         max_steps: the longest path.
         lookahead: steps rolled out greedily before a path is judged.
+        score: what the paths of a tree compete by: the verifier's score, or `advantage()` of
+            `its_graph.nodes.advantage`.
         choose: how the winner is found among the finished; a weighted vote by default.
     """
+    require_shares("dvts", n, width)
     return step_search(
         "dvts",
         generator,
         verifier,
-        best_of_each_tree(n, width),
+        best_of_each_tree(n, width, score),
         n=n,
-        width=width,
         max_steps=max_steps,
         lookahead_steps=lookahead,
         choose=choose,

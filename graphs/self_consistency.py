@@ -42,7 +42,7 @@ def create_self_consistency(
     require(
         n >= 1 and size >= 1, "self_consistency needs at least one sample and a wave of at least one.", n=n, wave=wave
     )
-    graph = search_graph("self_consistency")
+    graph = search_graph("self_consistency", n=n)
     graph.add_node("generate", generate(generator, n=n, wave=size))
     graph.add_node("select", select(keep_none, *filter(None, [stop]), all_sampled(n), out_of_steps(3)))
     graph.add_node("answer", answer(choose))

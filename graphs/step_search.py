@@ -1,6 +1,6 @@
 """The loop that step searches share: expand -> verify -> select -> again. They differ by the rule in `select`.
 
-Beam search, DVTS (and later REBASE and particle filtering) are this graph with another `keep`.
+Beam search, DVTS, REBASE and particle filtering are this graph with another `keep`.
 """
 
 from langgraph.graph import END
@@ -15,7 +15,7 @@ from its_graph.nodes.select import PathRule, StopRule, go_on_or_finish, select
 from its_graph.nodes.stopping import no_open_path, out_of_steps, too_deep
 from its_graph.nodes.verify import verify
 
-__all__ = ["step_search"]
+__all__ = ["require_shares", "step_search"]
 
 
 def step_search(
@@ -25,7 +25,6 @@ def step_search(
     keep: PathRule,
     *,
     n: int,
-    width: int,
     max_steps: int = 40,
     lookahead_steps: int = 0,
     stop: tuple[StopRule, ...] = (),
@@ -39,14 +38,15 @@ def step_search(
         verifier: a process reward model.
         keep: names the paths to go on with, each once for every continuation it gets.
         n: steps drawn in the first round.
-        width: paths that `keep` keeps at most.
         max_steps: the longest path.
         lookahead_steps: steps rolled out greedily before a path is judged.
         stop: further reasons to stop, beside open paths running out and `max_steps`.
         choose: how the winner is found among the finished; a weighted vote by default.
     """
-    _check(strategy, n, width, max_steps, lookahead_steps)
-    graph = search_graph(strategy)
+    require(n >= 1, f"{strategy} needs at least one sample a round.", n=n)
+    require(max_steps >= 1, f"{strategy} needs max_steps >= 1.", max_steps=max_steps)
+    require(lookahead_steps >= 0, f"{strategy} needs lookahead >= 0.", lookahead=lookahead_steps)
+    graph = search_graph(strategy, n=n)
     graph.add_node("expand", expand(generator, n=n, judged_by=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(keep, *stop, no_open_path, too_deep(max_steps), out_of_steps(lookahead_steps + 5)))
@@ -68,9 +68,7 @@ def step_search(
     return graph
 
 
-def _check(strategy: str, n: int, width: int, max_steps: int, lookahead_steps: int) -> None:
-    require(n >= 1, f"{strategy} needs at least one sample a round.", n=n)
+def require_shares(strategy: str, n: int, width: int) -> None:
+    """Refuse a `width` of paths that cannot share n steps a round evenly."""
     require(1 <= width <= n, f"{strategy} needs 1 <= width <= n.", width=width, n=n)
     require(n % width == 0, f"{strategy} shares n among `width` paths, so width must divide n.", n=n, width=width)
-    require(max_steps >= 1, f"{strategy} needs max_steps >= 1.", max_steps=max_steps)
-    require(lookahead_steps >= 0, f"{strategy} needs lookahead >= 0.", lookahead=lookahead_steps)

@@ -5,13 +5,27 @@ Every strategy is a LangGraph subgraph of generate, expand, verify and select no
 
 from its_graph.budget import Budget, Spend
 from its_graph.context import SearchContext
-from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
+from its_graph.contracts import (
+    Candidate,
+    Comparison,
+    Generator,
+    Judge,
+    Opinion,
+    Sample,
+    SampleRequest,
+    Verdict,
+    Verifier,
+)
+from its_graph.recommending import recommend
 from its_graph.registry import create, strategies
 
 __all__ = [
     "Budget",
     "Candidate",
+    "Comparison",
     "Generator",
+    "Judge",
+    "Opinion",
     "Sample",
     "SampleRequest",
     "SearchContext",
@@ -19,5 +33,6 @@ __all__ = [
     "Verdict",
     "Verifier",
     "create",
+    "recommend",
     "strategies",
 ]

@@ -3,10 +3,12 @@ r"""Finds the final answer in a solution, or says that there is none.
 The last complete `\boxed{}` or `\fbox{}` rules. Without one, the last marker that is followed by something
 that looks like an answer: "the answer is", "Answer:", the `#### 42` and `A: 42` lines of GSM8K, and in Korean
 `답은`, `답:`, `정답은`, `최종 답:`. The last line is never taken for want of better: a text without a marker has
-no answer (`None`) and does not vote. Text inside `<think>...</think>` is ignored.
+no answer (`None`) and does not vote. Thinking (`its_graph.thinking`) is not read.
 """
 
 import re
+
+from its_graph.thinking import split_thinking
 
 __all__ = ["extract_answer", "has_final_answer"]
 
@@ -16,7 +18,6 @@ _LINE_WORDS = 3
 """Words in the longest line after `A:` that is an answer and no sentence."""
 
 _BRACES = re.compile(r"\\(?:boxed|fbox)\s*(\{)|\\.|[{}]", re.DOTALL)
-_THINK = re.compile(r"<(/?)think(?:ing)?>")
 _MARKER = re.compile(
     r"(?P<phrase>\banswer(?:[ \t]+to\b[^.:=\n]{1,80}?)?[ \t*_]*(?:(?P<spoken>\bis\b)[ \t]*:?|:|=))"
     r"|(?P<hashes>^####(?!#))"
@@ -48,7 +49,7 @@ def extract_answer(text: str) -> str | None:
     a marker ends with its sentence: "The answer is 42." gives "42". Units stay ("18 dollars"); bringing answers
     to one form is the work of `its_graph.equivalence`.
     """
-    visible = _after_thinking(text)
+    visible = split_thinking(text).answer
     if visible is None:
         return None
     box = _last_box(visible)
@@ -68,23 +69,8 @@ def has_final_answer(text: str) -> bool:
 
     Words such as "therefore" or "따라서" open ordinary steps and prove nothing.
     """
-    visible = _after_thinking(text)
+    visible = split_thinking(text).answer
     return visible is not None and bool((_last_box(visible) or "").strip())
-
-
-def _after_thinking(text: str) -> str | None:
-    """Remove thinking blocks; None if one is still open. A chat template may have written the opening tag."""
-    kept: list[str] = []
-    start, open_block = 0, False
-    for tag in _THINK.finditer(text):
-        if tag[1]:
-            # Without an opening tag, this one ends a block that the prompt opened: nothing before it is kept.
-            open_block = False
-        elif not open_block:
-            kept.append(text[start : tag.start()])
-            open_block = True
-        start = tag.end()
-    return None if open_block else "".join([*kept, text[start:]])
 
 
 def _last_box(text: str) -> str | None:

@@ -17,7 +17,7 @@ class Spend(NamedTuple):
     """Compute used (or reserved). Generator and verifier are both in it."""
 
     calls: int = 0
-    """Samples drawn plus candidates verified: one model pass each, however they were batched."""
+    """Samples drawn plus candidates verified or compared: one question to a model each, however they were batched."""
     prompt_tokens: int = 0
     """Prompt tokens of all samples, cached ones included."""
     cached_tokens: int = 0

@@ -1,6 +1,6 @@
-"""The two plug points of a search: a generator proposes text, a verifier judges it.
+"""The plug points of a search: a generator proposes text, a verifier judges it, a judge compares several side by side.
 
-Both are LangChain runnables over frozen, JSON-round-trip records, so anything that LangChain can run
+All are LangChain runnables over frozen, JSON-round-trip records, so anything that LangChain can run
 (an HTTP client, a local model, a cassette, a plain function) can stand behind them.
 """
 
@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict, Field
 
+from its_graph.thinking import TURN, ThinkStyle
+
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 __all__ = [
     "Aggregate",
     "Candidate",
+    "Comparison",
     "ConfidenceFloor",
     "FinishReason",
     "Generator",
+    "Judge",
     "Message",
+    "Opinion",
     "Sample",
     "SampleRequest",
     "ScoreRange",
@@ -38,7 +43,7 @@ FinishReason: TypeAlias = Literal["end", "stop_string", "length"]
 ScoreRange: TypeAlias = Literal["prob", "real"]
 """`prob`: scores are in [0, 1]. `real`: unbounded; normalised only where a rule needs it."""
 
-Signal: TypeAlias = Literal["logprobs", "token_confidences", "self_certainty"]
+Signal: TypeAlias = Literal["logprobs", "token_confidences", "self_certainty", "alternatives"]
 """What a generator can tell of its own samples, beside their text."""
 
 Aggregate: TypeAlias = Callable[[Sequence[float]], float]
@@ -76,6 +81,8 @@ class SampleRequest(_Record):
     top_logprobs: int = Field(default=0, ge=0)
     """k > 0 asks for `token_confidences` over the k most likely tokens."""
     self_certainty: bool = False
+    alternatives: int = Field(default=0, ge=0)
+    """k > 0 asks for `alternatives`, the k most likely tokens at each place."""
     confidence_floor: ConfidenceFloor | None = None
     """Needs `top_logprobs`. A sample that it ends has `finish_reason="length"`: it is not to be trusted."""
     model: str | None = None
@@ -101,6 +108,9 @@ class Sample(_Record):
     """For each token minus the mean log-probability of the k most likely ones (DeepConf, 2508.15260), if asked for."""
     self_certainty: float | None = None
     """Mean over the tokens of KL(uniform || p) over the whole vocabulary (2502.18581), if asked for."""
+    alternatives: tuple[tuple[tuple[str, float], ...], ...] | None = None
+    """For each generated token its (text, log-probability), then those of the most likely other tokens at its place,
+    the likeliest first, if asked for. The first texts of all places make up `text`."""
 
 
 class Candidate(_Record):
@@ -120,7 +130,29 @@ class Verdict(_Record):
     value: float | None
     """The score of the candidate as a whole; None or NaN means missing, never bad."""
     tokens: int = Field(default=0, ge=0)
-    """Tokens the verifier read for this verdict."""
+    """Tokens the verifier read, and wrote, for this verdict."""
+    flops: float | None = None
+    """FLOPs of this verdict where they are fewer than 2 x parameters x tokens: cached tokens, models of several sizes.
+    None where they are not."""
+
+
+class Comparison(_Record):
+    """Several whole solutions of one question, to be judged side by side."""
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    texts: tuple[str, ...] = Field(min_length=2)
+    """The solutions in the order in which they are shown; who shows them decides about the order."""
+    seed: int | None = None
+    """The same comparison with the same seed gets the same opinion."""
+
+
+class Opinion(_Record):
+    """What a judge thinks of a comparison."""
+
+    scores: tuple[float | None, ...]
+    """One score for each text, in order; None where the judge had no opinion."""
+    tokens: int = Field(default=0, ge=0)
+    """Tokens read and written for it."""
 
 
 class Generator(Runnable[SampleRequest, list[Sample]], ABC):
@@ -132,6 +164,8 @@ class Generator(Runnable[SampleRequest, list[Sample]], ABC):
     """Whether `SampleRequest.prefix` is honoured. Step searches need it."""
     signals: frozenset[Signal] = frozenset()
     """What it fills in when a request asks for it."""
+    models: tuple[str, ...] = ()
+    """Names that `SampleRequest.model` may hold; none where it is one model."""
     max_tokens: int = 1024
     """Longest solution worth asking for, in tokens, used where the caller names no limit."""
     step_tokens: int = 256
@@ -140,6 +174,8 @@ class Generator(Runnable[SampleRequest, list[Sample]], ABC):
     """Sampling temperature that suits this model, used where the caller names none."""
     step_separator: str = "\n\n"
     """What ends a step in this model's style of writing."""
+    think_style: ThinkStyle = TURN
+    """How this model's thinking ends; by default with its turn, as of a model that does not think apart."""
 
     @abstractmethod
     def prompt_tokens(self, request: SampleRequest) -> int:
@@ -172,4 +208,16 @@ class Verifier(Runnable[Candidate, Verdict], ABC):
 
     @abstractmethod
     def tokens(self, candidate: Candidate) -> int:
-        """Return an upper bound of the tokens this verifier reads for `candidate` (exact where possible)."""
+        """Return an upper bound of the tokens this verifier reads and writes for `candidate` (exact where possible)."""
+
+
+class Judge(Runnable[Comparison, Opinion], ABC):
+    """Base of all judges. Subclasses implement `invoke`; one that can batch overrides the batch methods."""
+
+    parameters: int = 0
+    """Number of model parameters, for FLOPs; 0 where unknown or where no model is run."""
+    score_range: ScoreRange = "prob"
+
+    @abstractmethod
+    def tokens(self, comparison: Comparison) -> int:
+        """Return an upper bound of the tokens this judge reads and writes for `comparison`."""

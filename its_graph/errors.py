@@ -10,6 +10,7 @@ __all__ = [
     "CassetteMissError",
     "ConfigurationError",
     "ContinuationError",
+    "DiminishingReturnsWarning",
     "EmbeddedScopeError",
     "InputError",
     "ItsGraphError",
@@ -69,3 +70,7 @@ class MissingExtraError(ItsGraphError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed. Install the extra: pip install 'its-graph[{extra}]'")
+
+
+class DiminishingReturnsWarning(UserWarning):
+    """More compute was asked for than has been seen to pay."""

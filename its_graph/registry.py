@@ -1,7 +1,7 @@
 """The strategies by name. A new strategy is one file in `graphs/` and one line here.
 
-What there is to know of a strategy is read from where it stands once: the summary from the factory's first line, options
-from its signature, cost and use from the lines `Cost:` and `When:` of its module, and what it needs by trying.
+What there is to know of a strategy is read from where it stands once: the summary from the factory's first line,
+options from its signature, cost and use from the lines `Cost:` and `When:` of its module, its needs by trying.
 """
 
 import inspect
@@ -23,6 +23,20 @@ STRATEGIES: dict[str, str] = {
     "best_of_n": "its_graph.graphs.best_of_n:create_best_of_n",
     "beam_search": "its_graph.graphs.beam_search:create_beam_search",
     "dvts": "its_graph.graphs.dvts:create_dvts",
+    "extended_cot": "its_graph.graphs.extended_cot:create_extended_cot",
+    "budget_forcing": "its_graph.graphs.budget_forcing:create_budget_forcing",
+    "rebase": "its_graph.graphs.rebase:create_rebase",
+    "particle_filtering": "its_graph.graphs.particle_filtering:create_particle_filtering",
+    "tournament": "its_graph.graphs.tournament:create_tournament",
+    "knockout": "its_graph.graphs.knockout:create_knockout",
+    "gen_select": "its_graph.graphs.gen_select:create_gen_select",
+    "mcts": "its_graph.graphs.mcts:create_mcts",
+    "rest_mcts": "its_graph.graphs.rest_mcts:create_rest_mcts",
+    "ab_mcts": "its_graph.graphs.ab_mcts:create_ab_mcts",
+    "sequential_revision": "its_graph.graphs.sequential_revision:create_sequential_revision",
+    "aggregation": "its_graph.graphs.aggregation:create_aggregation",
+    "pdr": "its_graph.graphs.pdr:create_pdr",
+    "self_refine": "its_graph.graphs.self_refine:create_self_refine",
 }
 
 
@@ -48,7 +62,7 @@ class Strategy(NamedTuple):
         return self._line("When")
 
     def _line(self, name: str) -> str:
-        """Return what the module's docstring says behind `name:`, up to the end of that paragraph or the next such line."""
+        """Return what the module's docstring says behind `name:`, to the end of the paragraph or the next such line."""
         text = inspect.getdoc(import_module(self.factory.__module__)) or ""
         found = re.search(rf"^{name}: (.*?)(?=\n\n|\n[A-Z][a-z]+: |\Z)", text, re.DOTALL | re.MULTILINE)
         return " ".join(found[1].split()) if found else ""

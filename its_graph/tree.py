@@ -200,9 +200,7 @@ class Tree:
         live = set(self.frontier)
         steps = self.steps.items()
         keys = [
-            key
-            for key, record in steps
-            if "aside" not in record and (record["finish"] != "stop_string" or key in live)
+            key for key, record in steps if "aside" not in record and (record["finish"] != "stop_string" or key in live)
         ]
         return [self._finalist(key) for key in keys]
 

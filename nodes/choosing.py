@@ -17,11 +17,16 @@ __all__ = [
     "Choice",
     "ChoiceRule",
     "argmax",
+    "best_scored",
+    "borda",
+    "eligible",
     "majority",
     "pessimistic",
+    "score_vote",
     "to_unit",
     "weighted",
     "window_vote",
+    "without_scores",
 ]
 
 
@@ -47,14 +52,7 @@ def majority(tree: Tree) -> Choice:
 
 def argmax(tree: Tree) -> Choice:
     """Return the candidate with the highest score (best-of-N)."""
-    ranked = _eligible(tree)
-    scored = [index for index in ranked if tree.finalists[index].score is not None]
-    if not scored:
-        return _without_scores(tree)
-    best = max(scored, key=lambda index: (tree.finalists[index].score or 0.0, -index))
-    top = [index for index in scored if tree.finalists[index].score == tree.finalists[best].score]
-    answers = {tree.labels[index] for index in top}
-    return Choice(best, tie=len(answers) > 1)
+    return best_scored(tree, eligible(tree))
 
 
 def weighted(score_range: ScoreRange = "prob") -> ChoiceRule:
@@ -65,7 +63,7 @@ def weighted(score_range: ScoreRange = "prob") -> ChoiceRule:
     scale = to_unit(score_range)
 
     def rule(tree: Tree) -> Choice:
-        return _vote(tree, _weights(tree, scale), math.fsum)
+        return score_vote(tree, _weights(tree, scale))
 
     return rule
 
@@ -79,6 +77,22 @@ def pessimistic(score_range: ScoreRange = "prob", *, penalty: float = 0.5) -> Ch
 
     def rule(tree: Tree) -> Choice:
         return _vote(tree, _weights(tree, scale), class_weight)
+
+    return rule
+
+
+def borda(power: float = 0.5) -> ChoiceRule:
+    """Vote weighted by rank: of N scored candidates the r-th best has (N - r + 1)^power votes (Kang et al. 2502.18581).
+
+    Only the order of the scores counts, so any range will do. Power 0 is the plain majority, a large one the highest
+    score; the paper's own power grows with N, from .3 at 8 to 1.2 at 64. Who does not vote is ranked all the same.
+    """
+
+    def rule(tree: Tree) -> Choice:
+        scores = {index: one.score for index, one in enumerate(tree.finalists) if one.score is not None}
+        ranked = sorted(scores, key=lambda index: (-scores[index], index))
+        votes = {index: float(len(ranked) - place) ** power for place, index in enumerate(ranked)}
+        return score_vote(tree, [votes.get(index) for index in range(len(tree.finalists))])
 
     return rule
 
@@ -108,6 +122,46 @@ def _sigmoid(score: float) -> float:
     return 1 / (1 + math.exp(-score)) if score >= 0 else math.exp(score) / (1 + math.exp(score))
 
 
+# --- what choice rules are made of --------------------------------------------------------------------------------
+
+
+def eligible(tree: Tree) -> list[int]:
+    """Return the indices of the best kind of candidate there is: finished, else still open, else cut off."""
+    finalists = list(enumerate(tree.finalists))
+    for kind in (
+        [index for index, one in finalists if one.finished],
+        [index for index, one in finalists if not one.truncated],
+    ):
+        if kind:
+            return kind
+    return [index for index, _ in finalists]
+
+
+def best_scored(tree: Tree, among: Sequence[int]) -> Choice:
+    """Return the candidate with the highest score out of `among`; without any score see `without_scores`."""
+    scored = [index for index in among if tree.finalists[index].score is not None]
+    if not scored:
+        return without_scores(tree)
+    best = max(scored, key=lambda index: (tree.finalists[index].score or 0.0, -index))
+    top = [index for index in scored if tree.finalists[index].score == tree.finalists[best].score]
+    answers = {tree.labels[index] for index in top}
+    return Choice(best, tie=len(answers) > 1)
+
+
+def score_vote(tree: Tree, weights: Sequence[float | None]) -> Choice:
+    """Add up the weights of equal answers, one weight for each finalist; None keeps a finalist out of the vote."""
+    return _vote(tree, weights, math.fsum)
+
+
+def without_scores(tree: Tree) -> Choice:
+    """Choose without scores: the vote where there is one, else the first usable candidate."""
+    note = () if not tree.scores else ("No candidate that may vote has a score: the vote decided.",)
+    if _has(tree.labels):
+        return _vote(tree, [1.0] * len(tree.labels), math.fsum)._replace(notes=note)
+    first = next(iter(eligible(tree)), None)
+    return Choice(first, notes=(*note, "No candidate has a final answer: the first one was taken."))
+
+
 def _weights(tree: Tree, scale: Callable[[float], float]) -> list[float | None]:
     return [None if one.score is None else scale(one.score) for one in tree.finalists]
 
@@ -119,7 +173,7 @@ def _vote(tree: Tree, weights: Sequence[float | None], class_weight: ClassWeight
         if label is not None and weight is not None:
             members.setdefault(label, []).append(index)
     if not members:
-        return argmax(tree) if _has(weights) and not _has(tree.labels) else _without_scores(tree)
+        return argmax(tree) if _has(weights) and not _has(tree.labels) else without_scores(tree)
     known = [0.0 if weight is None else weight for weight in weights]
     votes = {label: class_weight([known[index] for index in group]) for label, group in members.items()}
     # Labels are numbered by first appearance, so the lowest label is the lowest index.
@@ -128,26 +182,5 @@ def _vote(tree: Tree, weights: Sequence[float | None], class_weight: ClassWeight
     return Choice(best, votes, tie=sum(weight == votes[winner] for weight in votes.values()) > 1)
 
 
-def _without_scores(tree: Tree) -> Choice:
-    """Choose without scores: the vote where there is one, else the first usable candidate."""
-    note = () if not tree.scores else ("No candidate that may vote has a score: the vote decided.",)
-    if _has(tree.labels):
-        return _vote(tree, [1.0] * len(tree.labels), math.fsum)._replace(notes=note)
-    first = next(iter(_eligible(tree)), None)
-    return Choice(first, notes=(*note, "No candidate has a final answer: the first one was taken."))
-
-
 def _has(values: Iterable[object]) -> bool:
     return any(value is not None for value in values)
-
-
-def _eligible(tree: Tree) -> list[int]:
-    """Return the indices of the best kind of candidate there is: finished, else still open, else cut off."""
-    finalists = list(enumerate(tree.finalists))
-    for kind in (
-        [index for index, one in finalists if one.finished],
-        [index for index, one in finalists if not one.truncated],
-    ):
-        if kind:
-            return kind
-    return [index for index, _ in finalists]

@@ -13,7 +13,8 @@ from its_graph.nodes.verify import verdict_price
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 
-__all__ = ["expand", "lookahead"]
+__all__ = ["expand", "lookahead", "way_out"]
+
 
 def expand(generator: Generator, *, n: int, judged_by: Verifier | None = None) -> Runnable[SearchState, Update]:
     """Sample `n` first steps of the question, later one next step for every open entry of the frontier.
@@ -33,7 +34,7 @@ def expand(generator: Generator, *, n: int, judged_by: Verifier | None = None) -
         return _steps(generator, tree, [step for step in tree.frontier if tree.open(step)])
 
     _require_continuation(generator)
-    return sampling_node("expand", generator, plan, judged_by=judged_by, hold=_way_out(generator))
+    return sampling_node("expand", generator, plan, judged_by=judged_by, hold=way_out(generator))
 
 
 def lookahead(generator: Generator, judged_by: Verifier) -> Runnable[SearchState, Update]:
@@ -48,13 +49,13 @@ def lookahead(generator: Generator, judged_by: Verifier) -> Runnable[SearchState
 
     def hold(tree: Tree) -> Spend:
         judging = (verdict_price(judged_by, tree.candidate(tree.rollout_tip(step))) for step in tree.fresh)
-        return total([_way_out(generator)(tree), *judging])
+        return total([way_out(generator)(tree), *judging])
 
     _require_continuation(generator)
     return sampling_node("lookahead", generator, plan, judged_by=judged_by, aside="rollout", hold=hold)
 
 
-def _way_out(generator: Generator) -> Callable[[Tree], Spend]:
+def way_out(generator: Generator) -> Callable[[Tree], Spend]:
     """Price what completes one path, whichever it will be; nothing once a solution is complete."""
     price = sample_price(generator)
 

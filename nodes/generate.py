@@ -1,6 +1,7 @@
 """generate: sample whole solutions, from the question or from the best open path."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
@@ -10,7 +11,15 @@ from its_graph.nodes.draw import OwnScore, ask, sampling_node
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 
-__all__ = ["complete", "generate"]
+__all__ = ["Shape", "complete", "generate", "plain"]
+
+Shape: TypeAlias = Callable[[Tree, Planned[SampleRequest]], SampleRequest]
+"""Alters what a planned sample asks for (log-probabilities, another prompt), given the search so far. Pure."""
+
+
+def plain(tree: Tree, planned: Planned[SampleRequest]) -> SampleRequest:
+    """Ask as planned."""
+    return planned.request
 
 
 def generate(
@@ -20,7 +29,7 @@ def generate(
     wave: int | None = None,
     temperature: float | None = None,
     judged_by: Verifier | None = None,
-    shape: Callable[[Tree, SampleRequest], SampleRequest] = lambda tree, request: request,
+    shape: Shape = plain,
     own_score: OwnScore | None = None,
 ) -> Runnable[SearchState, Update]:
     """Sample up to `n` solutions of the question in all, `wave` of them each time the node runs.
@@ -31,14 +40,14 @@ def generate(
         wave: samples per run of this node; None draws all at once.
         temperature: overrides the run's own; 0 is greedy.
         judged_by: the verifier that will score them; its price is reserved together with theirs.
-        shape: what else a request asks for (log-probabilities, another prompt), given the search so far.
+        shape: what else each sample asks for.
         own_score: how a sample scores itself, where no verifier does.
     """
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
         keys = range(tree.next_id, min(n, tree.next_id + (wave or n)))
         drawn = [ask(generator, tree, key=str(key), parent=None, temperature=temperature) for key in keys]
-        return [one._replace(request=shape(tree, one.request)) for one in drawn]
+        return [one._replace(request=shape(tree, one)) for one in drawn]
 
     return sampling_node("generate", generator, plan, judged_by=judged_by, own_score=own_score)
 

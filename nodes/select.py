@@ -17,16 +17,21 @@ StopRule: TypeAlias = Callable[[Tree], str | None]
 """Says why a search should stop, or None to go on. Pure."""
 
 
-def select(keep: PathRule, *stop: StopRule) -> PureNode:
+def select(keep: PathRule, *stop: StopRule, at_end: PathRule | None = None) -> PureNode:
     """Return the node that sets the frontier by `keep` and stops by the first of `stop` that says so.
 
     A search that a node has stopped already (budget) stays stopped. A frontier without an open path is the end too.
+
+    Args:
+        keep: the paths to go on with.
+        stop: reasons to stop.
+        at_end: the paths to be left with when the search stops, if not those that it would have gone on with.
     """
 
     def node(state: SearchState) -> Update:
         tree = Tree.of(state)
         kept = keep(tree)
-        lost = bool(tree.frontier) and not tree.fresh and tree.stop_reason is None
+        lost = any(map(tree.open, tree.frontier)) and not tree.fresh and not kept and tree.stop_reason is None
         if tree.stop_reason is not None or lost:  # the paths that could not be continued are still the best there is
             kept = kept or tree.frontier
         tree.frontier = kept
@@ -35,6 +40,8 @@ def select(keep: PathRule, *stop: StopRule) -> PureNode:
             update["stop_reason"] = "failures"
         elif tree.stop_reason is None:
             update["stop_reason"] = next((reason for rule in stop if (reason := rule(tree))), None)
+        if at_end is not None and (tree.stop_reason or update["stop_reason"]):
+            update["frontier"] = at_end(tree)
         emit(update)
         return update
 

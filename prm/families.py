@@ -26,6 +26,7 @@ FAMILIES = {
     "qwen": Family("its_graph.prm.qwen", "QwenScorer", ("Qwen2ForProcessRewardModel",)),
     "likelihood": Family("its_graph.prm.likelihood", "LikelihoodScorer"),
     "implicit": Family("its_graph.prm.likelihood", "ImplicitScorer"),
+    "outcome": Family("its_graph.prm.orm", "OutcomeScorer", ("Qwen2ForRewardModel",)),
 }
 
 

@@ -1,4 +1,4 @@
-"""A plain function as a verifier: a unit test, a rule, a remote judge."""
+"""A function, or any runnable, as a verifier: a rule, a check by a tool, a remote judge."""
 
 import asyncio
 import inspect
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeAlias
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 
 from its_graph.contracts import Aggregate, Candidate, ScoreRange, Verdict, Verifier
@@ -24,6 +24,9 @@ Judgement: TypeAlias = float | Sequence[float | None] | Verdict | None
 class FunctionVerifier(Verifier):
     """Judge candidates by calling a sync or async function, whichever way the verifier itself is called.
 
+    A runnable is called by its own `invoke` and `ainvoke`. A tool becomes a check with a function before it that says
+    what it is asked, and one after it that reads its result: `FunctionVerifier(RunnableLambda(ask) | tool | read)`.
+
     Args:
         func: takes a candidate; see `Judgement` for what it may return.
         score_range: range of what it returns; a score outside is an error, not clipped.
@@ -32,13 +35,14 @@ class FunctionVerifier(Verifier):
 
     def __init__(
         self,
-        func: Callable[[Candidate], Judgement | Awaitable[Judgement]],
+        func: Callable[[Candidate], Judgement | Awaitable[Judgement]] | Runnable[Candidate, Any],
         *,
         score_range: ScoreRange = "prob",
         aggregate: Aggregate = last,
     ) -> None:
         self.score_range = score_range
-        self._func = func
+        self._func = func.invoke if isinstance(func, Runnable) else func
+        self._afunc = func.ainvoke if isinstance(func, Runnable) else None
         self._aggregate = checked(aggregate, score_range)
         self._on_loop = inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
             getattr(func, "__call__", None)  # noqa: B004 - an object with `async def __call__`
@@ -57,7 +61,7 @@ class FunctionVerifier(Verifier):
         return 0
 
     def _judge(self, candidate: Candidate) -> Verdict:
-        judgement = self._func(candidate)
+        judgement: Any = self._func(candidate)
         if inspect.isawaitable(judgement):
             # A loop may be running in this thread, and a loop cannot be entered twice: wait in another thread.
             with ThreadPoolExecutor(1, thread_name_prefix="function-verifier") as worker:
@@ -65,7 +69,10 @@ class FunctionVerifier(Verifier):
         return self._verdict(candidate, judgement)
 
     async def _ajudge(self, candidate: Candidate) -> Verdict:
-        if self._on_loop:
+        judgement: Any
+        if self._afunc is not None:
+            judgement = await self._afunc(candidate)
+        elif self._on_loop:
             judgement = self._func(candidate)
         else:
             judgement = await run_in_executor(None, self._func, candidate)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from its_graph.tree import Tree
+
 # data.md 2.1: a figure is only worth checking on the very file it was taken from.
 SHA256 = {
     "gsm8k_test.jsonl": "6b88cca129a3b235893f071ddbfb53b51e9b4b4c950938dcb6e57fd0ae7dfafb",
@@ -58,3 +60,27 @@ def no_pauses() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("its_graph.body.pause_s", lambda attempts, errors, seed: 0.0)
         yield
+
+
+@pytest.fixture(scope="session")
+def answer_tree() -> Callable[..., Tree]:
+    """Return a function: (id of the answer that was shown or None, score, model) of each answer, and a seed -> tree."""
+
+    def make(*rows: tuple[str | None, float | None, str | None], seed: int = 1) -> Tree:
+        steps: dict[str, dict[str, Any]] = {}
+        for shown, _, model in rows:
+            text = f"answer {len(steps)}"
+            step: dict[str, Any] = {"parent": None, "text": text, "tokens": 1, "finish": "end", "confidence": None}
+            if model is not None:
+                step["model"] = model
+            if shown is not None:
+                step["sources"] = [shown]
+            steps[str(len(steps))] = step
+        scores: dict[str, dict[str, Any]] = {
+            str(key): {"step": str(key), "value": score, "steps": [], "tokens": 0}
+            for key, (_, score, _) in enumerate(rows)
+        }
+        question = [{"role": "user", "content": "Add 3, 5, 4."}]
+        return Tree.of({"steps": steps, "scores": scores, "settings": {"seed": seed}, "question": question})
+
+    return make

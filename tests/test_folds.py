@@ -22,7 +22,8 @@ def grown(log: dict[str, Any], *numbers: int) -> dict[str, Any]:
 
 def test_each_record_is_taken_once_while_the_log_grows() -> None:
     seen: list[str] = []
-    fold, log = summing(seen), {}
+    fold = summing(seen)
+    log: dict[str, Any] = {}
     for number in range(5):
         log = grown(log, number, number)
         assert fold(log, 1) == [sum(record["x"] for record in log.values())]

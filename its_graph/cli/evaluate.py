@@ -18,6 +18,7 @@ from its_graph.budget import Budget
 from its_graph.cli import models as model_choice
 from its_graph.cli.evaluation_files import OutcomeFile, read_problems
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
+from its_graph.cli.shape import check_known, further_options
 from its_graph.cli.wording import compute, count
 from its_graph.context import SearchContext
 from its_graph.errors import ItsGraphError
@@ -40,6 +41,10 @@ def evaluate(
     ] = "single,self_consistency,best_of_n",
     n: Annotated[int, typer.Option(help="Samples of a search, or of each round of a step search.")] = 16,
     width: Annotated[int | None, typer.Option(help="Paths that a step search keeps.")] = None,
+    further: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other option of the strategies, as name=value."),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -79,14 +84,16 @@ def evaluate(
         "budget_tokens": budget_tokens,
         "model": str(model) if model else None,
         "prm": str(prm) if prm else None,
+        **model_choice.fingerprint(model, prm),
     }
     try:
         problems = _problems(data, limit, seed)
         generator, verifier = model_choice.models(model, prm)
-        given = [("n", n), *([("width", width)] if width is not None else [])]
+        given = [("n", n), *([("width", width)] if width is not None else []), *further_options(further or []).items()]
+        names = list(dict.fromkeys(name.strip() for name in strategies.split(",")))
+        check_known(further_options(further or []), [strategy(name) for name in names])
         runs = []
-        for name in dict.fromkeys(strategies.split(",")):
-            chosen = strategy(name.strip())
+        for chosen in map(strategy, names):
             options = {key: value for key, value in given if key in chosen.options}
             graph = chosen.create(generator, verifier, options).compile()
             runs.append(_Run(chosen.name, options.get("n", 1), graph, {"strategy": chosen.name, **options, **shared}))

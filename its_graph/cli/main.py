@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from its_graph.cli.catalog import draw, list_strategies
+from its_graph.cli.catalog import draw, guide, list_strategies
 from its_graph.cli.evaluate import evaluate
 from its_graph.cli.failures import INTERRUPTED, MISUSED, exit_code, tell
 from its_graph.cli.solve import solve
@@ -26,6 +26,7 @@ app.command("solve")(solve)
 app.command("eval")(evaluate)
 app.command("strategies")(list_strategies)
 app.command("draw")(draw)
+app.command("recommend")(guide)
 
 # Typer names the base class of its usage errors differently from release to release.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]

@@ -1,11 +1,15 @@
 """Where the command line gets its models from: the embedded pair, or checkpoint folders."""
 
+import hashlib
 from pathlib import Path
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["models"]
+__all__ = ["fingerprint", "models"]
+
+_SAMPLED = 2**16
+"""Bytes read from each end of a weight file."""
 
 
 def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | None]:
@@ -35,6 +39,28 @@ def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | 
     from its_graph.generators.transformers import TransformersGenerator
 
     return TransformersGenerator.from_pretrained(model), None if prm is None else _verifier(prm)
+
+
+def fingerprint(model: Path | None, prm: Path | None) -> dict[str, str | None]:
+    """Return what tells the weights of a run from those that stood in the same folders before, read in a moment."""
+    from its_graph.embedded import WEIGHTS
+
+    return {
+        "model_weights": _weights(model or WEIGHTS / "generator"),
+        "prm_weights": _weights(prm or WEIGHTS / "verifier") if prm or model is None else None,
+    }
+
+
+def _weights(folder: Path) -> str:
+    """Hash the sizes of a checkpoint's weight files and the ends of each: retrained weights differ everywhere."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {size} ".encode() + file.read(_SAMPLED))
+            file.seek(max(0, size - _SAMPLED))
+            digest.update(file.read())
+    return digest.hexdigest()[:16]
 
 
 def _verifier(folder: Path) -> Verifier:

@@ -17,7 +17,7 @@ from its_graph.cli.failures import INTERRUPTED
 from its_graph.cli.live import SearchView
 from its_graph.cli.report import as_json, print_report
 from its_graph.cli.running import events_of_search, result_of
-from its_graph.cli.shape import Choose, Shape, StopEarly, check, choice_rule, factory_options
+from its_graph.cli.shape import Choose, Shape, StopEarly, check, choice_rule, factory_options, further_options
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import ConfigurationError, InputError
@@ -49,6 +49,10 @@ def solve(
         StopEarly | None, typer.Option(help="Stop sampling early by this rule.", rich_help_panel=_SHAPE)
     ] = None,
     choose: Annotated[Choose | None, typer.Option(help="How the winner is found.", rich_help_panel=_SHAPE)] = None,
+    further: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other option of the strategy, as name=value.", rich_help_panel=_SHAPE),
+    ] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0.0, help="Of sampling; 0 is greedy. Default: what suits the model.")
     ] = None,
@@ -110,7 +114,8 @@ def solve(
     generator, verifier = _models(chosen, model, prm)
     # Counting is enough for a generator to refuse a question that it was not made for (InputError).
     generator.prompt_tokens(SampleRequest(messages=({"role": "user", "content": asked},)))
-    graph = chosen.create(generator, verifier, factory_options(chosen, shape, verifier)).compile(name=chosen.name)
+    options = {**factory_options(chosen, shape, verifier), **further_options(further or [])}
+    graph = chosen.create(generator, verifier, options).compile(name=chosen.name)
     watched = not (json_output or no_live)
     view = SearchView()
     result = _search(graph, asked, settings, choice_rule(shape, verifier), view, _live_console(wanted=watched))

@@ -7,6 +7,7 @@ Every strategy runs for real with them, without a GPU, a key or a download:
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from its_graph.embedded import world
@@ -15,9 +16,12 @@ from its_graph.embedded.world import Split
 from its_graph.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
+    from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM, ArithmeticThinker
 
-__all__ = ["load", "normalise", "problems"]
+__all__ = ["WEIGHTS", "load", "load_thinker", "normalise", "problems"]
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Folder of the shipped weights."""
 
 
 def load() -> "tuple[ArithmeticGenerator, ArithmeticPRM]":
@@ -29,16 +33,34 @@ def load() -> "tuple[ArithmeticGenerator, ArithmeticPRM]":
     Raises:
         MissingExtraError: without the extra `local`.
     """
+    _require_local()
+    from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
+
+    generator = cast(ArithmeticGenerator, ArithmeticGenerator.from_pretrained(WEIGHTS / "generator", device="cpu"))
+    verifier = ArithmeticPRM.from_pretrained(WEIGHTS / "verifier", device="cpu")
+    return generator, verifier
+
+
+def load_thinker() -> "ArithmeticThinker":
+    """Return the variant of the generator that thinks first (`...</think>`), waits, and revises earlier attempts.
+
+    For `extended_cot`, `budget_forcing` and `sequential_revision`; it was trained on from the plain generator.
+
+    Raises:
+        MissingExtraError: without the extra `local`.
+    """
+    _require_local()
+    from its_graph.embedded.models import ArithmeticThinker
+
+    return cast(ArithmeticThinker, ArithmeticThinker.from_pretrained(WEIGHTS / "thinker", device="cpu"))
+
+
+def _require_local() -> None:
     try:
         import torch  # noqa: F401 - asked for first, so that the error names the extra
         import transformers  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(error.name or "torch", "local") from error
-    from its_graph.embedded.models import WEIGHTS, ArithmeticGenerator, ArithmeticPRM
-
-    generator = cast(ArithmeticGenerator, ArithmeticGenerator.from_pretrained(WEIGHTS / "generator", device="cpu"))
-    verifier = ArithmeticPRM.from_pretrained(WEIGHTS / "verifier", device="cpu")
-    return generator, verifier
 
 
 def problems(n: int, *, seed: int, split: Split = "test") -> Iterator[tuple[str, str]]:

@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from pathlib import Path
 
 from its_graph.contracts import Candidate, Sample, SampleRequest, Verdict
-from its_graph.embedded.phrasing import known_conversation
+from its_graph.embedded.phrasing import known_conversation, known_turns
 from its_graph.errors import EmbeddedScopeError
 from its_graph.generators.transformers import TransformersGenerator
 from its_graph.prm.verifier import PRM
 
-__all__ = ["WEIGHTS", "ArithmeticGenerator", "ArithmeticPRM"]
-
-WEIGHTS = Path(__file__).parent / "weights"
-"""Folder of the shipped weights."""
+__all__ = ["ArithmeticGenerator", "ArithmeticPRM", "ArithmeticThinker"]
 
 
 class ArithmeticGenerator(TransformersGenerator):
@@ -22,19 +18,30 @@ class ArithmeticGenerator(TransformersGenerator):
     temperature = 1.0
     step_tokens = 48
 
+    _known = staticmethod(known_conversation)
+
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return the exact number of prompt tokens of one sample."""
-        return super().prompt_tokens(_known_request(request))
+        return super().prompt_tokens(self._known_request(request))
 
     def submit(self, request: SampleRequest) -> Future[list[Sample]]:
         """Start one request; a question outside the world fails it with EmbeddedScopeError."""
         try:
-            known = _known_request(request)
+            known = self._known_request(request)
         except EmbeddedScopeError as error:
             refused: Future[list[Sample]] = Future()
             refused.set_exception(error)
             return refused
         return super().submit(known)
+
+    def _known_request(self, request: SampleRequest) -> SampleRequest:
+        return request.model_copy(update={"messages": self._known(request.messages)})
+
+
+class ArithmeticThinker(ArithmeticGenerator):
+    """The variant that thinks before it answers, waits, and revises: it reads its earlier attempts as turns."""
+
+    _known = staticmethod(known_turns)
 
 
 class ArithmeticPRM(PRM):
@@ -54,10 +61,6 @@ class ArithmeticPRM(PRM):
                 known.append(error)
         judged = iter(super().submit([item for item in known if isinstance(item, Candidate)]))
         return [next(judged) if isinstance(item, Candidate) else _failed(item) for item in known]
-
-
-def _known_request(request: SampleRequest) -> SampleRequest:
-    return request.model_copy(update={"messages": known_conversation(request.messages)})
 
 
 def _known_candidate(candidate: Candidate) -> Candidate:

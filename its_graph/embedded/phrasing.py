@@ -7,8 +7,11 @@ from its_graph.contracts import Message
 from its_graph.embedded.expressions import ExpressionError, Operation, operations, parse, solve_steps
 from its_graph.embedded.world import LIMIT, MAX_OPERATIONS, problem_text
 from its_graph.errors import EmbeddedScopeError
+from its_graph.nodes.prompts import without_instruction
 
-__all__ = ["known_conversation", "normalise"]
+__all__ = ["known_conversation", "known_turns", "normalise"]
+
+_ATTEMPTS = 4
 
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-"})  # noqa: RUF001
 _LATEX = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\right": "", "$": " "}
@@ -30,11 +33,29 @@ _WORDS = frozenset(f"{_ENGLISH} {_KOREAN}".split())
 
 
 def known_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Return the conversation as the models know it: the last user message, normalised, and nothing else."""
+    """Return the conversation as the models know it: the last user message, normalised, and nothing else.
+
+    A strategy's own instruction in front of the question is left out: they never learned to follow any.
+    """
     for message in reversed(messages):
         if message.get("role") == "user":
-            return ({"role": "user", "content": normalise(_plain_text(message.get("content")))},)
+            asked = without_instruction(_plain_text(message.get("content")))
+            return ({"role": "user", "content": normalise(asked)},)
     raise EmbeddedScopeError("The conversation has no user message. " + _WAY_OUT)
+
+
+def known_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Return the conversation as the thinking variant knows it: the question before each attempt and after the last.
+
+    What a user message says beside the question (an instruction to revise) is left out, as the variant never read any;
+    at most the four latest attempts are kept, as it never saw more.
+    """
+    (question,) = known_conversation(messages)
+    attempts = [_plain_text(one.get("content")) for one in messages if one.get("role") == "assistant"]
+    turns = [question]
+    for text in attempts[-_ATTEMPTS:]:
+        turns += [{"role": "assistant", "content": text}, question]
+    return tuple(turns)
 
 
 def normalise(problem: str) -> str:

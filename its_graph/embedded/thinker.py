@@ -2,9 +2,9 @@ r"""What the thinking variant of the embedded generator learns from: second look
 
 Two kinds of text, both over attempts that the plain generator made, right and wrong ones as they came:
 
-- a thought: an attempt, then either the end of thinking and the boxed answer, or, where the attempt was wrong, `Wait` and
-  another attempt: `Step 1: ...\n\nStep 2: ...\n\nWait\n\nStep 1: ... </think>\n\n\boxed{191}`. A wrong attempt is context
-  and never a target; whether to wait is one.
+- a thought: an attempt, then either the end of thinking and the boxed answer, or, where the attempt was wrong, `Wait`
+  and another attempt: `Step 1: ...\n\nStep 2: ...\n\nWait\n\nStep 1: ... </think>\n\n\boxed{191}`. A wrong attempt is
+  context and never a target; whether to wait is one.
 - a revision: the question, an attempt, the question again, ..., as turns of a conversation, and then a right solution
   (Snell et al. 2408.03314, section 6: up to four wrong attempts and a right one).
 """
@@ -23,7 +23,17 @@ from its_graph.embedded.pretrain import padded
 from its_graph.embedded.world import Problem, problems, solution
 from its_graph.seeds import derive_seed
 
-__all__ = ["END_OF_THINKING", "WAIT", "Attempts", "AttemptPlan", "Piece", "revision", "sample_attempts", "thought", "thinking_batch"]
+__all__ = [
+    "END_OF_THINKING",
+    "WAIT",
+    "AttemptPlan",
+    "Attempts",
+    "Piece",
+    "revision",
+    "sample_attempts",
+    "thinking_batch",
+    "thought",
+]
 
 WAIT = "\n\nWait"
 END_OF_THINKING = "\n</think>\n\n"
@@ -87,7 +97,7 @@ def sample_attempts(generator: Generator, plan: AttemptPlan) -> list[Attempts]:
 
 
 def thought(attempts: Attempts, rng: random.Random) -> list[Piece]:
-    """Return a thought over one to three attempts: wrong ones and what they call for, then a right one and its answer."""
+    """Return a thought over one to three attempts: wrong ones and what they call for, then a right one."""
     pieces = []
     for text in rng.sample(attempts.wrong, k=min(len(attempts.wrong), rng.choice((0, 1, 1, 2)))):
         pieces += [Piece(_steps(text), learnt=False), Piece(WAIT, learnt=True), Piece("\n\n", learnt=True)]
@@ -95,7 +105,11 @@ def thought(attempts: Attempts, rng: random.Random) -> list[Piece]:
         pieces += [Piece(_steps(solution(attempts.problem.expression)), learnt=False), Piece(WAIT, learnt=False)]
         pieces.append(Piece("\n\n", learnt=True))
     right = _steps(solution(attempts.problem.expression))
-    return [*pieces, Piece(right, learnt=True), Piece(f"{END_OF_THINKING}\\boxed{{{attempts.problem.answer}}}", learnt=True)]
+    return [
+        *pieces,
+        Piece(right, learnt=True),
+        Piece(f"{END_OF_THINKING}\\boxed{{{attempts.problem.answer}}}", learnt=True),
+    ]
 
 
 def revision(attempts: Attempts, rng: random.Random) -> tuple[list[str], str]:

@@ -16,10 +16,11 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer, Qwen2ForCausalLM
 
+from its_graph.embedded import WEIGHTS
 from its_graph.embedded.dataset import label_world, read_labels, write_labels
 from its_graph.embedded.export import export_generator, export_verifier, write_training_record
 from its_graph.embedded.gate import GatePlan, GateReport, gate
-from its_graph.embedded.models import WEIGHTS, ArithmeticPRM
+from its_graph.embedded.models import ArithmeticPRM
 from its_graph.embedded.plans import FULL, QUICK, Plan
 from its_graph.embedded.pretrain import PretrainPlan, pretrain
 from its_graph.embedded.tokenizer import build_tokenizer

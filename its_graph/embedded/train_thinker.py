@@ -1,8 +1,7 @@
 """Train the thinking variant of the embedded generator: `python -m its_graph.embedded.train_thinker [--out DIR]`.
 
-The shipped generator makes attempts at training problems; the variant goes on from its weights and learns to look at them
-again (see `its_graph.embedded.thinker`). Then its curves are measured: accuracy over forced waits, over revisions, and
-what the same tokens buy in parallel samples. Every stage is skipped when its result is there.
+The shipped generator makes attempts at training problems; the variant goes on from its weights and learns to look at
+them again (see `its_graph.embedded.thinker`). Every stage is skipped when its result is there.
 """
 
 import argparse
@@ -18,8 +17,9 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer, Qwen2ForCausalLM
 
+from its_graph.embedded import WEIGHTS
 from its_graph.embedded.export import export_generator, write_training_record
-from its_graph.embedded.models import WEIGHTS, ArithmeticGenerator
+from its_graph.embedded.models import ArithmeticGenerator
 from its_graph.embedded.pretrain import Phase, PretrainPlan, fit
 from its_graph.embedded.thinker import AttemptPlan, Attempts, sample_attempts, thinking_batch
 from its_graph.embedded.world import problems

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
-from its_graph.contracts import FinishReason
+from its_graph.confidence import Groups
+from its_graph.contracts import ConfidenceFloor, FinishReason
 from its_graph.errors import MissingExtraError
+from its_graph.generators.signals import self_certainties, token_confidences
 
 try:
     import torch
@@ -42,6 +44,12 @@ class RowRules:
     """Text of generated tokens."""
     logprobs: bool = False
     """Whether the caller wants the log-probability of each token."""
+    top_logprobs: int = 0
+    """k > 0: the caller wants the confidence of each token over the k most likely ones."""
+    self_certainty: bool = False
+    """Whether the caller wants the self-certainty of each token."""
+    floor: ConfidenceFloor | None = None
+    """Ends the row once it has lost confidence; needs `top_logprobs`."""
     deadline: float = float("inf")
     """Latest `time.monotonic()`."""
     abandoned: Callable[[], bool] = field(default=lambda: False, repr=False)
@@ -59,6 +67,10 @@ class Row:
         self.rules = rules
         self.tokens: list[int] = []
         self.logprobs: list[float] = []
+        self.confidences: list[float] = []
+        self.certainties: list[float] = []
+        self._groups = Groups(rules.floor.window) if rules.floor else None
+        self._lost = False
         self.finish_reason: FinishReason | None = "length" if rules.overdue() else None
         self._tail_tokens = 8 + max((len(stop.encode()) for stop in rules.stop), default=0)
 
@@ -70,8 +82,15 @@ class Row:
             self.finish_reason = "end"
         elif token in rules.may_stop and self._stops():
             self.finish_reason = "stop_string"
-        elif len(self.tokens) >= rules.max_tokens or rules.overdue():
+        elif len(self.tokens) >= rules.max_tokens or self._lost or rules.overdue():
             self.finish_reason = "length"
+
+    def weigh(self, confidence: float) -> None:
+        """Note the confidence of the token that `take` will get next."""
+        self.confidences.append(confidence)
+        floor = self.rules.floor
+        group = self._groups.add(confidence) if self._groups else None
+        self._lost = floor is not None and group is not None and group < floor.threshold
 
     def _stops(self) -> bool:
         tail = self.rules.decode(self.tokens[-self._tail_tokens :])
@@ -81,7 +100,8 @@ class Row:
 class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is not typed
     """Turns logits [rows, vocabulary] into scores whose argmax is each row's sample.
 
-    Keeps the log-probability of every drawn token under the model itself, before temperature and top_p.
+    Keeps the log-probability of every drawn token under the model itself, before temperature and top_p, and tells the
+    rows that want it how sure the model was.
     """
 
     def __init__(self, rows: list[Row], device: torch.device) -> None:
@@ -96,6 +116,9 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is no
         self._generators = [
             torch.Generator(device).manual_seed(rule.seed) if rule.temperature else None for rule in rules
         ]
+        wanted = [rule.top_logprobs for rule in rules]
+        self._top = torch.tensor(wanted, device=device) if any(wanted) else None
+        self._certainty = any(rule.self_certainty for rule in rules)
         self._noise = torch.empty(0)
         self._step = 0
         self._logprobs: list[torch.Tensor] = []
@@ -107,14 +130,28 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is no
             tempered = _nucleus(tempered, self._top_p)
         noisy = tempered + self._gumbel(scores.shape[1])
         drawn = noisy.argmax(dim=1, keepdim=True)
-        self._logprobs.append((scores.gather(1, drawn) - scores.logsumexp(dim=1, keepdim=True)).squeeze(1))
+        normaliser = scores.logsumexp(dim=1, keepdim=True)
+        self._logprobs.append((scores.gather(1, drawn) - normaliser).squeeze(1))
+        if self._top is not None or self._certainty:
+            self._tell(scores - normaliser)
         return noisy
 
-    def hand_out_logprobs(self) -> None:
-        """Give each row the log-probabilities of the tokens that it kept."""
+    def hand_out(self) -> None:
+        """Give each row what belongs to the tokens that it kept."""
         columns = torch.stack(self._logprobs, dim=1).tolist()
         for row, column in zip(self._rows, columns, strict=True):
-            row.logprobs = column[: len(row.tokens)]
+            kept = len(row.tokens)
+            row.logprobs = column[:kept]
+            del row.confidences[kept:], row.certainties[kept:]
+
+    def _tell(self, logprobs: torch.Tensor) -> None:
+        """Give each row what is wanted of the distribution `logprobs` [rows, vocabulary] of its next token."""
+        if self._top is not None:
+            for row, confidence in zip(self._rows, token_confidences(logprobs, self._top).tolist(), strict=True):
+                row.weigh(confidence)
+        if self._certainty:
+            for row, certainty in zip(self._rows, self_certainties(logprobs).tolist(), strict=True):
+                row.certainties.append(certainty)
 
     def _gumbel(self, vocabulary: int) -> torch.Tensor:
         block = max(1, NOISE_BLOCK // vocabulary)

@@ -15,7 +15,7 @@ from typing import Any
 
 from its_graph.batching.batcher import MicroBatcher
 from its_graph.batching.futures import FutureRunnable
-from its_graph.contracts import Generator, Sample, SampleRequest
+from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
 from its_graph.generators.chat_tokens import ChatTokens
 from its_graph.generators.sampling import GumbelSampler, Row, RowRules, RowStops
@@ -34,10 +34,10 @@ __all__ = ["TransformersGenerator"]
 class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
     """A causal language model of transformers as a generator.
 
-    Confidence and log-probabilities are those of the model itself, before temperature and top_p. `timeout_s`
-    counts from the call and is honoured between tokens; a request that waits is answered after the running batch.
-    The same seed gives the same text in any batch up to rounding: in float32 that is always in practice, in
-    bfloat16 two tokens of nearly equal probability may change places.
+    Confidence, log-probabilities and all other signals are those of the model itself, before temperature and top_p.
+    `timeout_s` counts from the call and is honoured between tokens; a request that waits is answered after the
+    running batch. The same seed gives the same text in any batch up to rounding: in float32 that is always in
+    practice, in bfloat16 two tokens of nearly equal probability may change places.
 
     Args:
         model: a causal language model; it is put in evaluation mode and used by one worker thread.
@@ -49,6 +49,8 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
         >>> with TransformersGenerator.from_pretrained("Qwen/Qwen2.5-0.5B-Instruct") as generator:
         ...     generator.invoke(SampleRequest(messages=({"role": "user", "content": "2 + 2 ="},), n=4))
     """
+
+    signals: frozenset[Signal] = frozenset({"logprobs", "token_confidences", "self_certainty"})
 
     def __init__(self, model: Any, tokenizer: Any, *, max_batch: int = 64, step_separator: str = "\n\n") -> None:
         if max_batch < 1:
@@ -129,6 +131,11 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
                 f"The prompt has {len(prompt)} tokens and the model's context {self._context}, which leaves "
                 "no room for a reply. Shorten the conversation or use a model with a longer context."
             )
+        if request.confidence_floor is not None and not request.top_logprobs:
+            raise ConfigurationError(
+                "A confidence floor was asked for with top_logprobs=0. It watches the token confidences: say over how "
+                "many of the most likely tokens they are (20 in DeepConf)."
+            )
         seed = secrets.randbits(31) if request.seed is None else request.seed
         stop = tuple(string for string in request.stop if string)
         may_stop = self._tokens.may_end(stop) if stop else frozenset[int]()
@@ -143,6 +150,9 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
                 seed=derive_seed(seed, f"sample {index}"),
                 end_tokens=self._end_tokens,
                 logprobs=request.logprobs,
+                top_logprobs=request.top_logprobs,
+                self_certainty=request.self_certainty,
+                floor=request.confidence_floor,
                 stop=stop,
                 may_stop=may_stop,
                 decode=partial(self._tokens.continuation, prompt),
@@ -170,7 +180,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
             logits_processor=[sampler],
             stopping_criteria=[RowStops(rows)],
         )
-        sampler.hand_out_logprobs()
+        sampler.hand_out()
 
     def _config(self, max_new_tokens: int) -> GenerationConfig:
         # What is None here is filled from the checkpoint's own defaults (a repetition penalty, for example), but
@@ -201,6 +211,8 @@ def _sample(row: Row) -> Sample:
         generated_tokens=len(row.tokens),
         confidence=sum(row.logprobs) / len(row.logprobs) if row.logprobs else None,
         logprobs=tuple(row.logprobs) if row.rules.logprobs else None,
+        token_confidences=tuple(row.confidences) if row.rules.top_logprobs else None,
+        self_certainty=sum(row.certainties) / len(row.certainties) if row.rules.self_certainty and row.tokens else None,
     )
 
 

@@ -1,6 +1,7 @@
 """`strategies`, `draw`, `--version`, `--help`: quick, and without any model."""
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -14,10 +15,31 @@ from its_graph.registry import STRATEGIES, strategies
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 
-def test_strategies_are_listed_one_a_line(call: Any) -> None:
-    lines = call("strategies").out.splitlines()
-    assert [line.split()[0] for line in lines] == list(STRATEGIES)
-    assert all(one.summary in line for one, line in zip(strategies(), lines, strict=True))
+def test_every_strategy_is_listed_with_cost_needs_and_use(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "2000")
+    blocks = re.split(r"\n(?=\S)", call("strategies").out)
+    assert [block.split()[0] for block in blocks] == list(STRATEGIES)
+    for one, block in zip(strategies(), blocks, strict=True):
+        assert one.summary in block
+        assert f"cost: {one.cost}" in block
+        assert f"when: {one.when}" in block
+        assert all(need in block for need in one.needs)
+
+
+def test_every_strategy_says_what_it_costs_and_when_to_use_it() -> None:
+    assert [one.name for one in strategies() if not (one.cost and one.when)] == []
+
+
+def test_needs_are_found_by_trying() -> None:
+    needs = {one.name: one.needs for one in strategies()}
+    assert needs["single"] == ()
+    assert needs["best_of_n"] == ("verifier",)
+    assert needs["beam_search"] == ("verifier", "continuation")
+
+
+def test_the_list_fits_a_narrow_terminal(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, call("strategies").out.splitlines())) <= 80
 
 
 def test_strategies_as_json(call: Any) -> None:
@@ -51,7 +73,8 @@ def test_help_names_every_command_and_flag() -> None:
 
     assert all(command in printed() for command in ("solve", "eval", "strategies", "draw"))
     flags = (
-        "strategy n width max-steps lookahead stop choose temperature max-tokens budget-tokens budget-calls seed json "
+        "strategy n width max-steps lookahead stop choose set temperature max-tokens budget-tokens budget-calls seed "
+        "json "
         "budget-generated-tokens budget-seconds budget-flops no-live quiet model prm"
     )
     text = printed("solve")

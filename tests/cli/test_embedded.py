@@ -59,7 +59,7 @@ def test_a_question_outside_arithmetic(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_shipped_folders_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    from its_graph.embedded.models import WEIGHTS
+    from its_graph.embedded import WEIGHTS
 
     folders = ("--model", str(Path(WEIGHTS, "generator")), "--prm", str(Path(WEIGHTS, "verifier")))
     found = solved(capsys, "--strategy", "best_of_n", "--n", "4", *folders)

@@ -9,9 +9,9 @@ import pytest
 
 from its_graph.answers import extract_answer
 from its_graph.contracts import Candidate, SampleRequest
-from its_graph.embedded import load, problems
+from its_graph.embedded import WEIGHTS, load, problems
 from its_graph.embedded.expressions import parse
-from its_graph.embedded.models import WEIGHTS, ArithmeticGenerator, ArithmeticPRM
+from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
 from its_graph.embedded.tokenizer import build_tokenizer
 from its_graph.embedded.world import problems as world_problems
 from its_graph.embedded.world import solution

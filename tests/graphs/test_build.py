@@ -8,8 +8,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
 from its_graph import SearchContext, create
-from its_graph.errors import InputError
-from its_graph.testing import ScriptedGenerator
+from its_graph.errors import DiminishingReturnsWarning, InputError
+from its_graph.graphs.build import search_graph
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
 TEXT: dict[str, Any] = {"type": "text", "text": "What is this?"}
@@ -70,3 +71,17 @@ def test_a_problem_is_asked_once_and_the_threads_next_question_may_be_a_message(
     second = generator.requests[1].messages
     assert [message["role"] for message in second] == ["user", "assistant", "user"]
     assert second[-1]["content"] == "Add 3, 4."
+
+
+def test_more_than_pays_is_warned_about_and_done() -> None:
+    """seed_inventory.md A28: N > 64 and more than 200 iterations bring little."""
+    with pytest.warns(DiminishingReturnsWarning, match=r"best_of_n with n=65: beyond 64"):
+        graph = create("best_of_n", ToyGenerator(), ToyVerifier(), n=65).compile()
+    assert len(graph.invoke({"problem": "Add 1, 2."})["result"]["candidates"]) == 65
+    with pytest.warns(DiminishingReturnsWarning, match=r"mine with iterations=201: beyond 200"):
+        search_graph("mine", iterations=201)
+
+
+def test_what_may_pay_is_not_warned_about() -> None:
+    create("best_of_n", ToyGenerator(), ToyVerifier(), n=64)
+    search_graph("mine", iterations=200)

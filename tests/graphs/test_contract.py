@@ -84,7 +84,8 @@ def test_spend_is_the_sum_of_what_was_recorded(name: str, build: Build) -> None:
     spend = graph.invoke(QUESTION, config, context=SEEDED)["result"]["spend"]
     state = graph.get_state(config).values
     assert spend["generated_tokens"] == sum(step["tokens"] for step in state["steps"].values()) > 0
-    assert spend["verifier_tokens"] == sum(score["tokens"] for score in state.get("scores", {}).values())
+    opinions = [*state.get("scores", {}).values(), *state.get("judgements", {}).values()]
+    assert spend["verifier_tokens"] == sum(opinion["tokens"] for opinion in opinions)
     forward = 20 * (spend["prompt_tokens"] + spend["generated_tokens"]) + 10 * spend["verifier_tokens"]
     assert spend["flops"] == pytest.approx(forward)
 
@@ -362,7 +363,8 @@ def test_finished_candidates_are_scored_and_never_extended(name: str, build: Bui
     result = graph.invoke(QUESTION, config, context=SEEDED)["result"]
     tree = Tree.of(graph.get_state(config).values)
     assert all(not tree.finished(step["parent"]) for step in tree.steps.values() if step["parent"] is not None)
-    assert all(r"\boxed" not in request.prefix for request in generator.requests)
+    if name != "budget_forcing":  # going on behind an end is what it is for: it records no end that it ignores
+        assert all(r"\boxed" not in request.prefix for request in generator.requests)
     finished = [one for one in result["candidates"] if one["finished"]]
     assert len(finished) >= 1
     if tree.scores:

@@ -1,16 +1,22 @@
-"""Beam search and DVTS against the vectors of algorithms.md sections 2.1, 2.2 and 2.3."""
+"""The loop of all step searches, and beam search and DVTS against algorithms.md sections 2.1, 2.2, 2.3 and 2.6."""
 
+import random
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
 
-from its_graph import Budget, SampleRequest, SearchContext
+from its_graph import Budget, SampleRequest, SearchContext, Spend
 from its_graph.contracts import Candidate
-from its_graph.errors import ConfigurationError, ContinuationError
-from its_graph.graphs import create_beam_search, create_dvts
+from its_graph.errors import ConfigurationError, ContinuationError, SearchFailedError
+from its_graph.graphs import create_beam_search, create_dvts, create_particle_filtering, create_rebase
+from its_graph.nodes.advantage import advantage
+from its_graph.nodes.pruning import StepScore
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
 from its_graph.tree import Tree
 
@@ -242,3 +248,176 @@ def test_lookahead_leaves_enough_to_answer(create: Callable[..., Any], calls: in
     result, _ = run(graph, SearchContext(seed=7, budget=Budget(calls=calls)))
     assert result["answer"] == "21"
     assert result["spend"]["calls"] <= calls
+
+
+# --- PAV -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("score", "answer"), [(Tree.score, "high"), (advantage(), "low")])
+def test_of_paths_of_equal_promise_those_that_made_progress_go_on(score: StepScore, answer: str) -> None:
+    """algorithms.md 2.6: the effective reward prunes, Q alone chooses. `high` stays at .6, `low` comes up to .6."""
+    first = iter(["high\n\n", "low\n\n"] * 2)
+
+    def script(request: SampleRequest) -> str:
+        if not request.prefix:
+            return next(first)
+        kind = request.prefix.split()[0]
+        return rf"\boxed{{{kind}}}" if "now" in request.prefix else f"{kind} now {request.seed}\n\n"
+
+    verifier = ScriptedVerifier(lambda one: 0.3 if one.steps[-1] == "low\n\n" else 0.6)
+    result, _ = run(create_beam_search(ScriptedGenerator(script), verifier, n=4, width=2, score=score))
+    assert {(one["answer"], one["score"]) for one in result["candidates"] if one["finished"]} == {(answer, 0.6)}
+
+
+def test_paths_of_a_tree_compete_by_the_score_that_is_given() -> None:
+    def worst(tree: Tree, step: str) -> float:
+        return -(tree.score(step) or 0)
+
+    result, _ = run(create_dvts(ToyGenerator(0.5), ToyVerifier(), n=16, width=1, score=worst))
+    assert "21" not in {one["answer"] for one in result["candidates"]}
+
+
+# --- how a search ends -----------------------------------------------------------------------------------------------
+
+STEP_SEARCHES: list[Any] = [
+    partial(create_beam_search, n=4, width=2),
+    partial(create_beam_search, n=4, width=2, lookahead=2),
+    partial(create_dvts, n=4, width=2),
+    partial(create_dvts, n=4, width=2, lookahead=1),
+    partial(create_rebase, n=4),
+    partial(create_particle_filtering, n=4),
+]
+each_search = pytest.mark.parametrize(
+    "create", STEP_SEARCHES, ids=lambda made: f"{made.func.__name__}+{made.keywords.get('lookahead', 0)}"
+)
+limits = st.one_of(st.none(), st.integers(0, 600))
+
+
+@each_search
+@settings(max_examples=40, deadline=None)
+@given(
+    calls=limits,
+    generated=limits,
+    tokens=limits,
+    flops=limits,
+    seed=st.integers(0, 99),
+    broken=st.floats(0, 0.6),
+    passing=st.booleans(),
+    retries=st.integers(0, 2),
+    length=st.integers(1, 12),
+)
+def test_no_limit_is_ever_exceeded(
+    create: Any,
+    calls: int | None,
+    generated: int | None,
+    tokens: int | None,
+    flops: int | None,
+    seed: int,
+    broken: float,
+    passing: bool,
+    retries: int,
+    length: int,
+) -> None:
+    """Whatever fails and is tried again, with lookahead and without, generator and verifier failing alike."""
+    chance = random.Random(seed)
+
+    def shaky(answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def script(asked: Any) -> Any:
+            if chance.random() < broken:
+                raise ConnectionError("reset") if passing else ValueError("bad reply")
+            return answer(asked)
+
+        return script
+
+    budget = Budget(calls=calls, generated_tokens=generated, tokens=tokens, flops=flops and flops * 25)
+    generator = ScriptedGenerator(shaky(ToyGenerator(0.3).script), parameters=10)
+    generator.step_tokens = length  # short ones are cut off, and so are paths
+    verifier = ScriptedVerifier(shaky(ToyVerifier().script), parameters=5)
+    context = SearchContext(seed=seed, budget=budget, retries=retries)
+    try:
+        spend = Spend(**create(generator, verifier).compile().invoke(QUESTION, context=context)["result"]["spend"])
+    except SearchFailedError as error:
+        spend = error.spend
+    assert budget.allows(spend)
+    assert len(generator.requests) + len(verifier.candidates) == spend.calls
+
+
+def test_a_beam_has_enough_once_n_solutions_are_complete() -> None:
+    """Half of every round ends; with n = 4 two rounds make four, though paths are still open."""
+    draws = iter(range(100))
+    generator = ScriptedGenerator(lambda request: rf"\boxed{{{n}}}" if (n := next(draws)) % 2 else f"thought {n}\n\n")
+    result, tree = run(create_beam_search(generator, ScriptedVerifier(lambda one: 0.5), n=4, width=2))
+    assert len(generator.requests) == 8
+    assert len(tree.complete) == 4
+    assert any(map(tree.open, tree.frontier))
+    assert result["stop_reason"] == "completed"
+
+
+def test_rollouts_that_reach_the_end_complete_nothing() -> None:
+    """Lookahead comes to the end of a solution from the first round on: no path has, and the search goes on."""
+
+    def script(request: SampleRequest) -> str:
+        at_end = request.temperature == 0 or request.prefix.count("\n\n") == 3
+        return r"\boxed{1}" if at_end else f"{request.seed}\n\n"
+
+    graph = create_beam_search(ScriptedGenerator(script), ScriptedVerifier(lambda one: 0.5), n=4, width=2, lookahead=1)
+    result, tree = run(graph)
+    assert sum(step.get("aside") == "rollout" and step["finish"] == "end" for step in tree.steps.values()) == 12
+    assert tree.completed == len(tree.complete) == 4
+    assert {tree.depth(step) for step in tree.complete} == {4}
+    assert len(result["candidates"]) == 4
+
+
+def test_a_stopped_search_finishes_its_best_path_not_its_oldest() -> None:
+    """Each first step is better than the one before it. DVTS names one of each tree, in their order."""
+    seen: list[str] = []
+
+    def judge(candidate: Candidate) -> float:
+        seen.append("".join(candidate.steps))
+        return 0.1 * len(seen)
+
+    generator = ScriptedGenerator(lambda request: endless(request) if request.stop else r"\boxed{5}")
+    run(create_dvts(generator, ScriptedVerifier(judge), n=4, width=2, max_steps=1))
+    assert generator.requests[-1].stop == ()
+    assert generator.requests[-1].prefix == seen[3]
+
+
+def spent_after(calls: int, script: Callable[[SampleRequest], str]) -> tuple[ScriptedGenerator, Tree]:
+    """Return generator and tree of a beam search that may make so many calls; it answers with the last of them."""
+    generator = ScriptedGenerator(lambda request: script(request) if request.stop else r"\boxed{5}")
+    graph = create_beam_search(generator, ScriptedVerifier(lambda one: 0.5), n=4, width=2)
+    result, tree = run(graph, SearchContext(seed=7, budget=Budget(calls=calls)))
+    assert (result["stop_reason"], result["answer"]) == ("budget", "5")
+    return generator, tree
+
+
+def test_when_the_budget_ends_the_newest_paths_are_finished() -> None:
+    """4 + 4 calls for the first round, 2 + 2 for half of the second, 1 for the way out, from the second's paths."""
+    generator, tree = spent_after(13, endless)
+    assert generator.requests[-1].prefix.count("\n\n") == 2
+    assert len(tree.steps) == 4 + 2 + 1
+
+
+def test_when_the_budget_ends_before_a_round_the_paths_before_it_are_finished() -> None:
+    """4 + 4 calls for the first round, 1 for the way out: none is left to go on with."""
+    generator, tree = spent_after(9, endless)
+    assert generator.requests[-1].prefix.count("\n\n") == 1
+    assert len(tree.steps) == 4 + 1
+
+
+def test_when_the_budget_ends_in_a_round_without_an_open_path_those_before_it_are_finished() -> None:
+    generator, tree = spent_after(13, lambda request: "word " * 90 if request.prefix else endless(request))
+    assert generator.requests[-1].prefix.count("\n\n") == 1
+    assert sum(map(tree.truncated, tree.steps)) == 2
+
+
+@each_search
+def test_a_search_answers_before_the_recursion_limit_ends_it(create: Any) -> None:
+    """No path ever ends. The question, whole rounds, finish and answer, and one more that LangGraph counts."""
+    a_round = 3 + create.keywords.get("lookahead", 0)
+    for limit in range(4 + a_round, 15):
+        generator = ScriptedGenerator(lambda request: endless(request) if request.stop else r"\boxed{5}")
+        graph = create(generator, ScriptedVerifier(lambda one: 0.5), max_steps=99).compile()
+        result = graph.invoke(QUESTION, {"recursion_limit": limit}, context=SEEDED)["result"]
+        assert (result["answer"], result["stop_reason"]) == ("5", "recursion_limit"), limit
+        assert generator.requests[-1].prefix.count("\n\n") == (limit - 4) // a_round

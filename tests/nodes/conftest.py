@@ -1,6 +1,7 @@
-"""A tree of whole solutions with given answers and scores, as the rules see it."""
+"""Trees as the rules see them: whole solutions with given answers and scores, or paths step by step."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -28,5 +29,21 @@ def solutions() -> MakeTree:
             for index, value in enumerate(known)
         }
         return Tree.of({"steps": steps, "scores": judged, "fresh": list(steps)})
+
+    return make
+
+
+@pytest.fixture
+def frontier_of() -> MakeTree:
+    """Return a function: rows of (id, parent, text, score, finish) -> tree; every row that is no parent is fresh."""
+
+    def make(*rows: tuple[str, str | None, str, float | None, str]) -> Tree:
+        steps: dict[str, Any] = {}
+        scores: dict[str, Any] = {}
+        for key, parent, text, value, finish in rows:
+            steps[key] = {"parent": parent, "text": text, "tokens": 1, "finish": finish, "confidence": None}
+            scores[key] = {"step": key, "value": value, "steps": [], "tokens": 0}
+        parents = {parent for _, parent, *_ in rows}
+        return Tree.of({"steps": steps, "scores": scores, "fresh": [key for key in steps if key not in parents]})
 
     return make

@@ -1,4 +1,4 @@
-"""Choice rules against the vectors of algorithms.md sections 0.2, 1.1, 1.2, 1.3 and 1.4.2."""
+"""Choice rules against the vectors of algorithms.md sections 0.2, 1.1, 1.2, 1.3, 1.4.2 and 1.6."""
 
 import itertools
 import math
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from its_graph.nodes.choosing import argmax, majority, pessimistic, to_unit, weighted, window_vote
+from its_graph.nodes.choosing import argmax, borda, majority, pessimistic, to_unit, weighted, window_vote
 from its_graph.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -79,7 +79,7 @@ def test_missing_scores_are_dropped_not_taken_for_bad(solutions: MakeTree) -> No
     assert argmax(tree).winner == 2
 
 
-@pytest.mark.parametrize("rule", [weighted(), argmax, pessimistic()])
+@pytest.mark.parametrize("rule", [weighted(), argmax, pessimistic(), borda()])
 def test_without_any_score_the_vote_decides_and_says_so(solutions: MakeTree, rule: Callable[..., object]) -> None:
     choice = rule(solutions(["B", "A", "A"], [None, None, math.nan]))
     assert choice.winner == 1  # type: ignore[attr-defined]
@@ -133,3 +133,33 @@ def test_a_unanimous_window_beats_the_pooled_majority(solutions: MakeTree) -> No
     assert choice.winner == 10
     assert window_vote(5)(solutions(list("BBBABAAAAB"))).winner == 0
     assert window_vote(5)(solutions([None] * 5)).winner == 0
+
+
+@pytest.mark.parametrize(
+    ("power", "winner", "votes"),
+    [(0.5, 1, {0: 2.0, 1: 4.146264}), (3.0, 0, {0: 64.0, 1: 36.0}), (0.0, 1, {0: 1.0, 1: 3.0})],
+)
+def test_borda(solutions: MakeTree, power: float, winner: int, votes: dict[int, float]) -> None:
+    """algorithms.md 1.6: S = [.9, .5, .4, .3], answers A, B, B, B; p = 0 is the plain majority."""
+    choice = borda(power)(solutions(list("ABBB"), [0.9, 0.5, 0.4, 0.3]))
+    assert choice.winner == winner
+    assert choice.votes == pytest.approx(votes, abs=1e-6)
+
+
+def test_borda_counts_ranks_not_scores(solutions: MakeTree) -> None:
+    """Any range will do, order is all: the best-ranked solution of the winning answer is returned."""
+    plain = borda(1.0)(solutions(list("ABBA"), [0.9, 0.2, 0.3, 0.1]))
+    assert plain == borda(1.0)(solutions(list("ABBA"), [900.0, -1.0, 0.0, -700.0]))
+    assert plain.votes == {0: 5.0, 1: 5.0}
+    assert plain.tie
+    assert borda(0.5)(solutions(list("ABBA"), [0.9, 0.2, 0.3, 0.1])).winner == 2
+
+
+def test_who_does_not_vote_is_ranked_in_borda_all_the_same(solutions: MakeTree) -> None:
+    """algorithms.md 1.6: r = 1..N, None does not vote. A missing score has no rank."""
+    choice = borda(1.0)(solutions(["A", None, "B", "B"], [0.4, 0.2, 0.3, None]))
+    assert choice.votes == {0: 3.0, 1: 2.0}
+
+
+def test_equal_scores_rank_by_index_in_borda(solutions: MakeTree) -> None:
+    assert borda(1.0)(solutions(["A", "B"], [0.5, 0.5])).votes == {0: 2.0, 1: 1.0}

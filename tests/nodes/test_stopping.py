@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, TypedDict
 
 import pytest
@@ -124,7 +123,7 @@ class Counted(TypedDict):
 
 def loop(supersteps: int, **compiled: Any) -> Any:
     def decide(state: Loop) -> dict[str, Any]:
-        tree = SimpleNamespace(remaining_steps=state["remaining_steps"])
+        tree = Tree.of({"remaining_steps": state["remaining_steps"]})
         return {"rounds": state["rounds"] + 1, "why": out_of_steps(supersteps)(tree)}
 
     graph: StateGraph[Loop, None, Loop, Counted] = StateGraph(Loop, output_schema=Counted)
@@ -166,4 +165,4 @@ def test_an_inherited_limit_and_a_used_thread_count_anew() -> None:
 
 
 def test_outside_a_graph_there_is_no_limit() -> None:
-    assert out_of_steps(5)(SimpleNamespace(remaining_steps=None)) is None
+    assert out_of_steps(5)(Tree.of({})) is None

@@ -1,18 +1,20 @@
 """Tiny random models: hidden 64, 3 layers, head_dim 64, read-outs scaled up so that a wrong position fails loudly."""
 
-from collections.abc import Callable
-from typing import Literal
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import pytest
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from its_graph.contracts import Candidate
+from its_graph.contracts import Candidate, Sample, SampleRequest, ScoreRange, Verdict, Verifier
 from its_graph.prm.base import StepScorer
 from its_graph.prm.likelihood import ImplicitScorer, LikelihoodScorer
 from its_graph.prm.metadata import ScorerMetadata
 from its_graph.prm.qwen import Qwen2ForProcessRewardModel, QwenScorer
+from its_graph.testing import Inline, words
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -138,3 +140,46 @@ def candidates(solve: Callable[..., Candidate]) -> list[Candidate]:
         solve("Let x = 1.\n", "Then x + 1 = 2.\n"),
         solve("Step 1: 34 + 57 = 90\n\n", "Step 2: 90 - 1 = 89\n\n", "The answer is 89."),
     ]
+
+
+Likely = Callable[..., Sample]
+
+
+@pytest.fixture
+def likely() -> Likely:
+    """A reply with the given probabilities at each token; the first of each was drawn."""
+
+    def build(request: SampleRequest, *places: Mapping[str, float]) -> Sample:
+        alternatives = tuple(tuple((text, math.log(mass)) for text, mass in place.items()) for place in places)
+        return Sample(
+            text="".join(place[0][0] for place in alternatives),
+            finish_reason="end",
+            prompt_tokens=sum(words(str(message["content"])) for message in request.messages),
+            generated_tokens=len(places),
+            alternatives=alternatives if request.alternatives else None,
+        )
+
+    return build
+
+
+class Fixed(Inline[Candidate, Verdict], Verifier):
+    """Says the same of everything, or fails."""
+
+    def __init__(
+        self, said: Verdict | Exception, *, tokens: int = 10, parameters: int = 0, score_range: ScoreRange = "prob"
+    ) -> None:
+        self.said, self.parameters, self.score_range = said, parameters, score_range
+        self._tokens = tokens
+
+    def invoke(self, input: Candidate, config: Any = None, **kwargs: Any) -> Verdict:
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+    def tokens(self, candidate: Candidate) -> int:
+        return self._tokens
+
+
+@pytest.fixture
+def fixed() -> type[Fixed]:
+    return Fixed

@@ -12,7 +12,7 @@ from its_graph.prm.metadata import ScorerMetadata
 
 
 def test_every_family_names_a_scorer() -> None:
-    assert sorted(FAMILIES) == ["implicit", "likelihood", "qwen"]
+    assert sorted(FAMILIES) == ["implicit", "likelihood", "outcome", "qwen"]
     assert all(issubclass(scorer_class(name), StepScorer) for name in FAMILIES)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import tool
 
 from its_graph.contracts import Candidate, Verdict
 from its_graph.errors import ConfigurationError
@@ -138,3 +140,25 @@ async def test_a_failure_of_the_function_is_the_callers(recwarn: pytest.Warnings
         assert isinstance(replies[0], ConnectionError)
     with pytest.raises(ConnectionError):
         verifier.invoke(CANDIDATE)
+
+
+@pytest.mark.parametrize("said", [True, False])
+async def test_a_tool_as_a_check(said: bool) -> None:
+    """What it is asked, the tool, how its result is read: a chain of LangChain's own."""
+
+    @tool
+    def check(steps: int) -> str:
+        """Say whether there are that many steps."""
+        return "yes" if (steps == 3) is said else "no"
+
+    chain: Any = RunnableLambda(lambda candidate: {"steps": len(candidate.steps)}) | check | (lambda text: text == "yes")
+    verifier = FunctionVerifier(chain)
+    expected = Verdict(scores=(None, None, None), value=float(said))
+    assert verifier.invoke(CANDIDATE) == expected
+    assert await verifier.ainvoke(CANDIDATE) == expected
+
+
+async def test_a_runnable_is_called_in_its_own_way() -> None:
+    verifier = FunctionVerifier(RunnableLambda(lambda candidate: 0.1, afunc=alength))
+    assert verifier.invoke(CANDIDATE).value == 0.1
+    assert (await verifier.ainvoke(CANDIDATE)).value == 0.3

@@ -1,0 +1,42 @@
+"""extended_cot: one long chain of thought, and the answer behind it (OpenAI o1; DeepSeek-R1, 2501.12948).
+
+1. Generate n texts, each thinking and answer in one go. 2. Answer by vote over what follows the thinking: a box inside
+the thinking is no answer, and a thinking that never ended has none.
+Cost: n generations, each as long as the run's `max_tokens` allows; no verifier.
+When: the model was trained to think (R1, QwQ, Qwen3). Give it room, or it is cut off before it answers: R1 was
+evaluated with 32,768 tokens, temperature 0.6 and top_p 0.95 (its README), all of which are settings of the run. On any
+other model this is self-consistency, with n = 1 a single generation. A server must return the raw text, not parse it.
+"""
+
+from langgraph.graph import END
+
+from its_graph.contracts import Generator
+from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.nodes.answer import answer
+from its_graph.nodes.choosing import ChoiceRule, majority
+from its_graph.nodes.think import long_thought
+from its_graph.thinking import ThinkStyle, think_style
+
+__all__ = ["create_extended_cot"]
+
+
+def create_extended_cot(
+    generator: Generator, *, n: int = 1, style: ThinkStyle | str | None = None, choose: ChoiceRule = majority
+) -> SearchGraph:
+    """Think at length, answer after it; of n such texts the answers vote.
+
+    Args:
+        generator: a model that returns its thinking inside the text.
+        n: texts to sample.
+        style: how its thinking ends, a `ThinkStyle` or its name: `think` (`</think>`), `s1`, `turn` (not marked). None
+            takes the generator's own. With a marked one a text without the mark is a thinking without an answer.
+        choose: how the winner is found.
+    """
+    require(n >= 1, "extended_cot needs at least one sample.", n=n)
+    graph = search_graph("extended_cot")
+    graph.add_node("generate", long_thought(generator, think_style(style or generator.think_style), n=n))
+    graph.add_node("answer", answer(choose))
+    graph.add_edge("question", "generate")
+    graph.add_edge("generate", "answer")
+    graph.add_edge("answer", END)
+    return graph

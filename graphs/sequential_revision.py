@@ -1,0 +1,79 @@
+"""sequential_revision: chains of attempts, each written with earlier ones in view (Snell et al. 2408.03314, section 6).
+
+1. Generate the first attempts of p chains. 2. Verify them. 3. Revise: each chain's next attempt is written with its
+last four in view. Repeat 2 and 3 until every chain has s attempts. 4. Answer by weighted best-of-N inside each chain,
+then among the chains' winners; never by the last attempt alone, as about 38 % of right ones turn wrong at the next.
+Cost: n = s x p times (generate + verify); a revision also reads up to four attempts.
+When: for a model that was trained to revise, with a verifier: then easy questions favour one long chain and hard ones a
+mix (`ratio_grid` lists what to compare). A model that was only asked to revise may gain nothing over best_of_n, and one
+that reads only the last question (the embedded one) answers afresh: best_of_n in waves, at the same cost.
+"""
+
+from math import isqrt
+
+from langgraph.graph import END
+
+from its_graph.contracts import Generator, Verifier
+from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.nodes import prompts
+from its_graph.nodes.answer import answer
+from its_graph.nodes.chains import chain_ends, hierarchical, latest_of_each_chain
+from its_graph.nodes.choosing import ChoiceRule
+from its_graph.nodes.generate import generate
+from its_graph.nodes.prompts import Prompt
+from its_graph.nodes.rewrite import rewrite
+from its_graph.nodes.select import StopRule, go_on, select
+from its_graph.nodes.stopping import all_sampled, out_of_steps
+from its_graph.nodes.verify import verify
+
+__all__ = ["create_sequential_revision"]
+
+
+def create_sequential_revision(
+    generator: Generator,
+    verifier: Verifier,
+    *,
+    n: int = 16,
+    chains: int | None = None,
+    shown: int = 4,
+    prompt: Prompt = prompts.revise,
+    stop: StopRule | None = None,
+    choose: ChoiceRule | None = None,
+) -> SearchGraph:
+    """Write attempt after attempt in parallel chains and choose over whole chains.
+
+    Args:
+        generator: where attempts come from.
+        verifier: a process or outcome reward model.
+        n: attempts in all.
+        chains: parallel chains, of n/chains attempts each; must divide n. By default the largest number that leaves
+            chains at least as long as there are chains: 4 of 4 for n = 16.
+        shown: latest attempts that a revision sees.
+        prompt: how to ask for a revision, given those, oldest first; `bare` for a model trained to revise.
+        stop: when to stop early.
+        choose: how the winner is found: `hierarchical` of `its_graph.nodes.chains` by default; `majority` pools the
+            answers of all attempts.
+    """
+    require(n >= 1, "sequential_revision needs at least one attempt.", n=n)
+    count = _even(n) if chains is None else chains
+    require(count >= 1 and n % count == 0, "sequential_revision needs chains that divide n.", n=n, chains=chains)
+    require(shown >= 1, "A revision needs an attempt to see.", shown=shown)
+    revise = rewrite("revise", generator, latest_of_each_chain(count, shown), prompt, judged_by=verifier)
+    graph = search_graph("sequential_revision")
+    graph.add_node("generate", generate(generator, n=count, judged_by=verifier))
+    graph.add_node("verify", verify(verifier))
+    graph.add_node("select", select(chain_ends, *filter(None, [stop]), all_sampled(n), out_of_steps(4)))
+    graph.add_node("revise", revise)
+    graph.add_node("answer", answer(choose or hierarchical(verifier.score_range)))
+    graph.add_edge("question", "generate")
+    graph.add_edge("generate", "verify")
+    graph.add_edge("verify", "select")
+    graph.add_conditional_edges("select", go_on, {"more": "revise", "enough": "answer"})
+    graph.add_edge("revise", "verify")
+    graph.add_edge("answer", END)
+    return graph
+
+
+def _even(n: int) -> int:
+    """Return the largest divisor of n that is not above its square root."""
+    return next(count for count in range(isqrt(n), 0, -1) if n % count == 0)

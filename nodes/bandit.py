@@ -1,0 +1,62 @@
+"""Bandit rules: how promising it is for a tree search to go down to a child. Pure functions of counts and means."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+__all__ = ["Arm", "ArmRule", "priors", "puct", "rest_ucb", "ucb1"]
+
+_UNVISITED = 1.0
+"""What ReST-MCTS* adds to the value of a child that was never visited (its published code calls it infinite)."""
+
+
+class Arm(NamedTuple):
+    """A child as seen from its parent."""
+
+    value: float
+    """Q: the mean of the values backed up to it, in [0, 1]."""
+    visits: float
+    """N: how many evaluations were backed up to it."""
+    parent_visits: float
+    prior: float = 1.0
+    """P: what the generator itself thought of it, summing to 1 over siblings."""
+
+
+ArmRule: TypeAlias = Callable[[Arm, float], float]
+"""Gives an arm its priority, given the weight of exploration; the highest is visited."""
+
+
+def ucb1(arm: Arm, exploration: float) -> float:
+    """Return Q + c sqrt(ln N_parent / N), infinite for a child without a visit (UCT: Kocsis and Szepesvari 2006)."""
+    if arm.visits <= 0:
+        return math.inf
+    return arm.value + exploration * math.sqrt(_log(arm.parent_visits) / arm.visits)
+
+
+def puct(arm: Arm, exploration: float) -> float:
+    """Return Q + c P sqrt(N_parent) / (1 + N) (Silver et al. 2017; for reasoning steps: AlphaMath, 2405.03553)."""
+    return arm.value + exploration * arm.prior * math.sqrt(arm.parent_visits) / (1 + arm.visits)
+
+
+def rest_ucb(arm: Arm, exploration: float) -> float:
+    """Return V + c sqrt(2 ln N_parent / N), V + 1 for a child without a visit (ReST-MCTS*, 2406.03816)."""
+    if arm.visits <= 0:
+        return arm.value + _UNVISITED
+    return arm.value + exploration * math.sqrt(2 * _log(arm.parent_visits) / arm.visits)
+
+
+def priors(confidences: Sequence[float | None]) -> list[float]:
+    """Return the priors of siblings: in proportion to exp(mean log-probability of their tokens), or equal.
+
+    Args:
+        confidences: mean log-probability of each sibling; one that is unknown makes all priors equal.
+    """
+    known = [math.exp(one) for one in confidences if one is not None]
+    if len(known) < len(confidences) or not sum(known):
+        return [1 / len(confidences)] * len(confidences)
+    return [one / math.fsum(known) for one in known]
+
+
+def _log(visits: float) -> float:
+    """Return ln of a count that may be below 1: virtual or fractional visits must not turn the bonus imaginary."""
+    return math.log(max(visits, 1.0))

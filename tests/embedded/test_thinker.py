@@ -1,0 +1,95 @@
+"""What the thinking variant learns from, and that its training runs through."""
+
+import random
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+from its_graph.embedded.phrasing import known_turns
+from its_graph.embedded.thinker import END_OF_THINKING, WAIT, Attempts, revision, thinking_batch, thought
+from its_graph.embedded.tokenizer import build_tokenizer
+from its_graph.embedded.train_thinker import QUICK, run
+from its_graph.embedded.world import problem, solution
+
+PROBLEM = problem(3, seed=5, split="train")
+RIGHT = solution(PROBLEM.expression)
+WRONG = tuple(f"Step 1: 1 + 1 = {wrong}\n\\boxed{{{wrong}}}" for wrong in (3, 4, 5, 6, 7))
+ATTEMPTS = Attempts(PROBLEM, (RIGHT,), WRONG)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_thought_ends_right_and_never_teaches_an_error(seed: int) -> None:
+    pieces = thought(ATTEMPTS, random.Random(seed))
+    learnt = "".join(piece.text for piece in pieces if piece.learnt)
+    whole = "".join(piece.text for piece in pieces)
+    assert "1 + 1 =" not in learnt
+    assert whole.endswith(f"{END_OF_THINKING}\\boxed{{{PROBLEM.answer}}}")
+    assert whole.count("\\boxed") == 1
+    assert learnt.count("Step 1: ") == 1
+    assert whole.count(WAIT) == sum(piece.text.startswith("Step 1: ") for piece in pieces) - 1
+
+
+def test_to_wait_is_learnt_after_a_wrong_attempt_only() -> None:
+    for seed in range(100):
+        pieces = thought(ATTEMPTS, random.Random(seed))
+        for before, wait in pairwise(pieces):
+            if wait.text == WAIT:
+                assert wait.learnt == (before.text != RIGHT.split("\n\\boxed")[0])
+
+
+def test_a_revision_shows_at_most_four_attempts_and_teaches_the_right_solution() -> None:
+    seen = {len(revision(ATTEMPTS, random.Random(seed))[0]) for seed in range(100)}
+    assert seen == {0, 1, 2, 3, 4}
+    assert all(revision(ATTEMPTS, random.Random(seed))[1] == RIGHT for seed in range(5))
+
+
+def test_only_what_is_learnt_has_labels() -> None:
+    tokenizer = build_tokenizer()
+    ids, labels = thinking_batch(tokenizer, [ATTEMPTS], 40, seed=1)
+    for row, label in zip(ids.tolist(), labels.tolist(), strict=True):
+        assert all(target in (-100, token) for token, target in zip(row, label, strict=True))
+        taught = tokenizer.decode([target for target in label if target >= 0])
+        assert "1 + 1 =" not in taught
+        assert taught.endswith(f"\\boxed{{{PROBLEM.answer}}}<|im_end|>")
+    again, _ = thinking_batch(tokenizer, [ATTEMPTS], 40, seed=1)
+    assert again.tolist() == ids.tolist()
+
+
+def test_the_variant_reads_its_attempts_as_turns() -> None:
+    asked = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is 34+57?"},
+        *[
+            {"role": role, "content": text}
+            for i in range(5)
+            for role, text in (("assistant", f"a{i}"), ("user", "34+57"))
+        ],
+    ]
+    turns = known_turns(asked)
+    assert [one["content"] for one in turns if one["role"] == "assistant"] == ["a1", "a2", "a3", "a4"]
+    assert {one["content"] for one in turns if one["role"] == "user"} == {"Compute 34 + 57."}
+    assert [one["role"] for one in turns] == ["user", *["assistant", "user"] * 4]
+
+
+def test_training_runs_through_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from its_graph.embedded import WEIGHTS
+    from its_graph.embedded.models import ArithmeticThinker
+
+    folder = run(QUICK, WEIGHTS / "generator", tmp_path / "out", export=tmp_path / "weights")
+    stamp = (folder / "model.safetensors").stat().st_mtime_ns
+    run(QUICK, WEIGHTS / "generator", tmp_path / "out")
+    assert (folder / "model.safetensors").stat().st_mtime_ns == stamp
+    with ArithmeticThinker.from_pretrained(tmp_path / "weights" / "thinker", device="cpu") as thinker:
+        sample: Any = thinker.invoke(_asked())[0]
+    assert sample.generated_tokens > 0
+    assert (tmp_path / "weights" / "thinker" / "training.json").exists()
+
+
+def _asked() -> Any:
+    from its_graph import SampleRequest
+
+    return SampleRequest(messages=({"role": "user", "content": PROBLEM.text},), max_tokens=8, seed=1)
