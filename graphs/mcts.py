@@ -1,4 +1,4 @@
-"""mcts: Monte Carlo tree search over reasoning steps (UCT, Kocsis and Szepesvari 2006; PUCT as in AlphaMath 2405.03553).
+"""mcts: Monte Carlo tree search over reasoning steps (UCT, Kocsis and Szepesvari 2006; PUCT: AlphaMath 2405.03553).
 
 1. Select: from the root down to the most promising leaf by UCB1 or PUCT, several leaves a round, kept apart by virtual
 loss. 2. Expand each by `branch` next steps. 3. Simulate, if rollouts count: take each new step to the end in one go;

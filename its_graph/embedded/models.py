@@ -8,6 +8,7 @@ from its_graph.embedded.phrasing import known_conversation, known_turns
 from its_graph.errors import EmbeddedScopeError
 from its_graph.generators.transformers import TransformersGenerator
 from its_graph.prm.verifier import PRM
+from its_graph.thinking import THINK
 
 __all__ = ["ArithmeticGenerator", "ArithmeticPRM", "ArithmeticThinker"]
 
@@ -39,8 +40,12 @@ class ArithmeticGenerator(TransformersGenerator):
 
 
 class ArithmeticThinker(ArithmeticGenerator):
-    """The variant that thinks before it answers, waits, and revises: it reads its earlier attempts as turns."""
+    """The variant that thinks before it answers, waits, and revises: it reads its earlier attempts as turns.
 
+    Its weights do not ship yet: `python -m its_graph.embedded.train_thinker` makes them from the plain generator's.
+    """
+
+    think_style = THINK._replace(joint="\n", wait="Wait\n\n", final="")
     _known = staticmethod(known_turns)
 
 

@@ -3,6 +3,7 @@ import contextvars
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
@@ -151,7 +152,9 @@ async def test_a_tool_as_a_check(said: bool) -> None:
         """Say whether there are that many steps."""
         return "yes" if (steps == 3) is said else "no"
 
-    chain: Any = RunnableLambda(lambda candidate: {"steps": len(candidate.steps)}) | check | (lambda text: text == "yes")
+    chain: Any = (
+        RunnableLambda(lambda candidate: {"steps": len(candidate.steps)}) | check | (lambda text: text == "yes")
+    )
     verifier = FunctionVerifier(chain)
     expected = Verdict(scores=(None, None, None), value=float(said))
     assert verifier.invoke(CANDIDATE) == expected

@@ -125,11 +125,10 @@ def test_a_bad_verifier_is_replaced_and_that_is_said(area: float | None, fixed: 
 def test_a_search_without_opinions_is_the_vote() -> None:
     """A verifier that prefers wrong solutions picks one; guarded, the majority is right."""
     inverted = FunctionVerifier(lambda candidate: 0.01 if "{18}" in candidate.steps[-1] else 0.99)
-    question, context = {"problem": "Add 3, 5, 4, 6."}, SearchContext(seed=3)
 
     def answer(verifier: Any) -> dict[str, Any]:
         graph: Any = create_best_of_n(ToyGenerator(0.2), verifier, n=16).compile()
-        return dict(graph.invoke(question, context=context)["result"])
+        return dict(graph.invoke({"problem": "Add 3, 5, 4, 6."}, context=SearchContext(seed=3))["result"])
 
     assert answer(inverted)["answer"] != "18"
     with pytest.warns(VerifierWarning):

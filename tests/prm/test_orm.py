@@ -56,7 +56,10 @@ def encoder(tokenizer: PreTrainedTokenizerFast) -> Any:
     torch.manual_seed(2)
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
     shape = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=256, num_labels=1, **sizes)
-    return BertForSequenceClassification(shape).eval()
+    model = BertForSequenceClassification(shape).eval()
+    with torch.no_grad():
+        model.classifier.weight.mul_(30)
+    return model
 
 
 MODELS = {"classifier": classifier, "published": published, "encoder": encoder}
@@ -84,7 +87,7 @@ def test_scores_are_those_of_one_text_alone(scorer: OutcomeScorer, candidates: l
     expected = [reference(scorer, candidate) for candidate in candidates]
     verdicts = orm.batch(candidates)
     assert [verdict.value for verdict in verdicts] == pytest.approx(expected, abs=1e-5)
-    assert [verdict.value for verdict in orm.batch(candidates)] == [verdict.value for verdict in verdicts]
+    assert [verdict.value for verdict in orm.batch(candidates)] == pytest.approx(expected, abs=1e-5)
     assert len(set(expected)) == len(expected)
     assert [verdict.tokens for verdict in verdicts] == [orm.tokens(candidate) for candidate in candidates]
 
