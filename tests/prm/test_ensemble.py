@@ -53,6 +53,12 @@ async def test_a_member_without_an_opinion_loses_only_itself(useless: Any, fixed
     assert [tally.count for tally in ensemble.missing] == [0, 2, 0]
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_unbounded_score_is_still_a_number(value: float, fixed: Fixed) -> None:
+    members = [fixed(verdict(one), score_range="real") for one in (4.0, value)]
+    assert Ensemble(members).invoke(CANDIDATE).value == 4.0
+
+
 async def test_a_member_that_fails_as_a_whole_loses_only_itself(fixed: Fixed) -> None:
     class Dead(type(fixed(verdict(0.1)))):  # type: ignore[misc]
         def batch(self, *arguments: Any, **more: Any) -> Any:

@@ -60,7 +60,7 @@ def test_expected_calibration_error() -> None:
     """One bin holds .9 and .9 (one right), the other .2 (wrong): (2 |.9 - .5| + |.2 - 0|) / 3."""
     assert expected_calibration_error([0.9, 0.9, 0.2], [True, False, False]) == pytest.approx(1 / 3)
     assert expected_calibration_error([1.0, 0.0], [True, False]) == 0.0
-    assert expected_calibration_error([1.0, 0.95], [True, False]) == pytest.approx(0.475)
+    assert expected_calibration_error([1.0, 0.95], [False, True]) == pytest.approx(0.475)
 
 
 def test_missing_values_count_in_nothing_else() -> None:

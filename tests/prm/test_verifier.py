@@ -290,9 +290,9 @@ def test_from_pretrained(scorer: StepScorer, candidates: list[Candidate], tmp_pa
     assert type(prm.scorer) is type(scorer)
     assert prm.metadata == scorer.metadata
     assert prm.parameters == scorer.parameter_count
-    assert [verdict.scores for verdict in prm.batch(candidates)] == [
-        verdict.scores for verdict in PRM(scorer).batch(candidates)
-    ]
+    # Which candidates share a batch depends on the moment, and the last bits of a score on the batch.
+    for loaded, original in zip(prm.batch(candidates), PRM(scorer).batch(candidates), strict=True):
+        assert loaded.scores == pytest.approx(original.scores, abs=1e-5)
 
 
 def test_a_foreign_model_can_be_read_by_likelihood(likelihood: LikelihoodScorer, solve: Solve, tmp_path: Path) -> None:
