@@ -12,6 +12,7 @@ from its_graph.context import SearchContext, search_context
 from its_graph.contracts import Generator, Message, Signal
 from its_graph.errors import ConfigurationError, DiminishingReturnsWarning, InputError
 from its_graph.events import emit
+from its_graph.nodes.diverse import under_system
 from its_graph.state import LOGS, PureNode, SearchInput, SearchOutput, SearchState, Update
 
 __all__ = ["SearchGraph", "require", "require_signal", "search_graph"]
@@ -66,7 +67,7 @@ def _question(strategy: str) -> PureNode:
             "problem": None,  # taken in; the thread's next question may come as messages
             "strategy": strategy,
             "settings": settings.model_dump(),
-            "question": _under(settings.system, asked) if settings.system else asked,
+            "question": under_system(settings.system, asked) if settings.system else asked,
             "answer": None,
             "result": {},
             "fresh": [],
@@ -103,15 +104,6 @@ def _says_something(content: str | list[dict[str, Any]]) -> bool:
     if isinstance(content, str):
         return bool(content.strip())
     return any(block["type"] != "text" or block["text"].strip() for block in content)
-
-
-def _under(system: str, asked: list[Message]) -> list[Message]:
-    """Put a system prompt before a conversation, which may begin with one of its own."""
-    if not asked or asked[0]["role"] != "system":
-        return [{"role": "system", "content": system}, *asked]
-    own = asked[0]["content"]
-    content = f"{system}\n\n{own}" if isinstance(own, str) else [{"type": "text", "text": system}, *own]
-    return [asked[0] | {"content": content}, *asked[1:]]
 
 
 def require(condition: bool, message: str, **given: Any) -> None:

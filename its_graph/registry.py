@@ -37,6 +37,11 @@ STRATEGIES: dict[str, str] = {
     "aggregation": "its_graph.graphs.aggregation:create_aggregation",
     "pdr": "its_graph.graphs.pdr:create_pdr",
     "self_refine": "its_graph.graphs.self_refine:create_self_refine",
+    "deepconf": "its_graph.graphs.deepconf:create_deepconf",
+    "deepconf_online": "its_graph.graphs.deepconf_online:create_deepconf_online",
+    "self_certainty": "its_graph.graphs.self_certainty:create_self_certainty",
+    "adaptive_best_of_n": "its_graph.graphs.adaptive_best_of_n:create_adaptive_best_of_n",
+    "diverse_prompts": "its_graph.graphs.diverse_prompts:create_diverse_prompts",
 }
 
 

@@ -167,8 +167,9 @@ def best_leaves(grown: Fold[Growth, Tree], *, leaves: int) -> PathRule:
         if tree.completed:
             return []
         seen = grown(tree.steps, tree)
-        ends = (step for step, record in tree.steps.items() if "aside" not in record and not seen.children[step])
-        return tree.distinct(sorted(filter(tree.open, ends), key=tree.rank))[:leaves]
+        steps = (step for siblings in seen.children.values() for step in siblings)
+        ends = [step for step in steps if tree.open(step) and not seen.children.get(step)]
+        return sorted(ends, key=tree.rank)[:leaves]
 
     return rule
 

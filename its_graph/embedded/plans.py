@@ -34,7 +34,7 @@ def _curriculum(last: int) -> tuple[Phase, ...]:
 
 FULL = Plan(
     # The generator stops early on purpose: one that is always right leaves nothing to search for.
-    generator=PretrainPlan(layers=4, phases=_curriculum(2150), anneal_steps=1600, seed=3),
+    generator=PretrainPlan(layers=4, phases=_curriculum(750), anneal_steps=900, seed=3),
     backbone=PretrainPlan(layers=5, phases=_curriculum(3000), anneal_steps=1500, seed=5),
     labels=LabelPlan(questions=1500),
     likelihood=TrainPlan(epochs=1, batch=32, rate=1e-4),

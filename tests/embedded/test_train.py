@@ -56,7 +56,7 @@ def test_phases_follow_each_other_and_windows_move() -> None:
     assert [plan.phases[1].batch_operations(step) for step in range(6)] == [
         (1, 4), (2, 5), (3, 6), (4, 7), (5, 8), (1, 4),
     ]  # fmt: skip
-    assert FULL.generator.anneal_steps < FULL.generator.phases[-1].steps
+    assert FULL.generator.anneal_steps < FULL.generator.total
 
 
 def test_loss_is_on_the_solution_only() -> None:

@@ -1,10 +1,11 @@
 """Bandit rules against the vectors of algorithms.md sections 3.1, 3.2 and 3.5."""
 
 import math
+from random import Random
 
 import pytest
 
-from its_graph.nodes.bandit import Arm, priors, puct, rest_ucb, ucb1
+from its_graph.nodes.bandit import Arm, ArmRule, priors, puct, rest_ucb, ucb1
 
 
 @pytest.mark.parametrize(("q", "n", "priority"), [(0.5, 2, 2.017198), (0.6, 3, 1.838787), (0.8, 5, 1.759560)])
@@ -39,3 +40,17 @@ def test_a_parent_without_visits_takes_no_logarithm_of_zero() -> None:
 def test_priors_follow_the_generators_confidence_or_are_equal() -> None:
     assert priors([math.log(0.6), math.log(0.2)]) == pytest.approx([0.75, 0.25])
     assert priors([None, -1.0]) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(("rule", "exploration"), [(ucb1, 0.5), (puct, 1.25), (rest_ucb, 0.3)])
+@pytest.mark.parametrize("seed", range(3))
+def test_on_a_bandit_with_a_known_best_arm_it_is_pulled_most(rule: ArmRule, exploration: float, seed: int) -> None:
+    chance, chances = Random(seed), (0.2, 0.5, 0.8, 0.4)
+    wins, pulls = [0.0] * 4, [0] * 4
+    for total in range(400):
+        arms = [Arm(won / max(count, 1), count, total, 0.25) for won, count in zip(wins, pulls, strict=True)]
+        chosen = max(range(4), key=lambda one: rule(arms[one], exploration))
+        wins[chosen] += chance.random() < chances[chosen]
+        pulls[chosen] += 1
+    assert pulls.index(max(pulls)) == 2
+    assert pulls[2] > 300
