@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: demo test lint types imports tests bench train snapshots clean
 
 demo: $(VENV)/local
-	$(RUN)/its-graph solve "Compute (34 + 57) * 2 - 96 / (4 + 8) + 17." --strategy beam_search --n 16 --width 4 --seed 7
+	$(RUN)/its-graph solve "Compute 84 / 6 / 2 - (54 + 86) / 4 / 7 + 21." --strategy beam_search --n 16 --width 4 --seed 7
 
 test: lint types imports tests
 

@@ -14,7 +14,7 @@ agent.add_node("think", create_best_of_n(generator, verifier, n=16).compile(name
 agent.add_edge(START, "think")
 agent.add_edge("think", END)
 
-question = HumanMessage("Compute (34 + 57) * 2 - 96 / (4 + 8) + 17.")
+question = HumanMessage("Compute 84 / 6 / 2 - (54 + 86) / 4 / 7 + 21.")
 reply = agent.compile().invoke({"messages": [question]}, context=SearchContext(seed=7))["messages"][-1]
 
 print(reply.text.splitlines()[-1])
