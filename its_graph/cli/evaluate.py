@@ -63,7 +63,8 @@ def evaluate(
         int | None, typer.Option(min=0, help="Tokens that one search may use, the verifier's included.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Folder of a causal language model. (Without it: the embedded one.)")
+        Path | None,
+        typer.Option(help="Folder of a causal language model, or `thinker`. (Without it: the embedded one.)"),
     ] = None,
     prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. (Without it: the embedded one.)")] = None,
     out: Annotated[

@@ -6,8 +6,12 @@ from pathlib import Path
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["fingerprint", "models"]
+__all__ = ["EMBEDDED", "THINKER", "fingerprint", "models"]
 
+THINKER = Path("thinker")
+"""What `--model` calls the embedded variant that thinks before it answers."""
+EMBEDDED: dict[Path | None, str] = {None: "generator", THINKER: "thinker"}
+"""The values of `--model` that need no folder, and the folders of their weights."""
 _SAMPLED = 2**16
 """Bytes read from each end of a weight file."""
 
@@ -16,7 +20,7 @@ def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | 
     """Return the generator and the verifier of a run.
 
     Args:
-        model: folder of a causal language model; None takes the embedded generator.
+        model: folder of a causal language model; None takes the embedded generator, `thinker` its thinking variant.
         prm: folder of a reward model; None takes the embedded verifier, but no verifier at all for a `model` of
             your own: the embedded one knows nothing of what others write.
 
@@ -24,14 +28,15 @@ def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | 
         ConfigurationError: a folder is missing or holds no usable checkpoint.
         MissingExtraError: the libraries that run local models are not installed.
     """
-    for folder in filter(None, (model, prm)):
+    for folder in filter(None, (None if model in EMBEDDED else model, prm)):
         if not folder.is_dir():
             raise ConfigurationError(f"There is no folder {folder}. Give the folder of a downloaded checkpoint.")
     _be_silent()
-    if model is None:
-        from its_graph.embedded import load
+    if model in EMBEDDED:
+        from its_graph.embedded import load, load_thinker
 
-        generator, verifier = load()
+        plain, verifier = load()
+        generator = plain if model is None else load_thinker()
         if prm is not None:
             return generator, _verifier(prm)
         _use_one_thread()
@@ -46,8 +51,8 @@ def fingerprint(model: Path | None, prm: Path | None) -> dict[str, str | None]:
     from its_graph.embedded import WEIGHTS
 
     return {
-        "model_weights": _weights(model or WEIGHTS / "generator"),
-        "prm_weights": _weights(prm or WEIGHTS / "verifier") if prm or model is None else None,
+        "model_weights": _weights(WEIGHTS / EMBEDDED[model] if model in EMBEDDED else model),
+        "prm_weights": _weights(prm or WEIGHTS / "verifier") if prm or model in EMBEDDED else None,
     }
 
 

@@ -59,7 +59,7 @@ def solve(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
     model: Annotated[
-        Path | None, typer.Option(help="Folder of a Hugging Face model; the embedded one by default.")
+        Path | None, typer.Option(help="Folder of a Hugging Face model, or `thinker`; the embedded one by default.")
     ] = None,
     prm: Annotated[
         Path | None, typer.Option(help="Folder of a process reward model, for strategies that verify.")
@@ -184,7 +184,7 @@ def _models(chosen: Strategy, model: Path | None, prm: Path | None) -> tuple[Gen
     """Return what `chosen` needs; a reward model that nobody would ask is not loaded."""
     if not chosen.needs_verifier:
         return models.models(model, None)[0], None
-    if model is not None and prm is None:
+    if model not in models.EMBEDDED and prm is None:
         without = ", ".join(one.name for one in strategies() if not one.needs_verifier)
         raise ConfigurationError(
             f"{chosen.name} needs a verifier: give the folder of a reward model with --prm, or use a strategy that "

@@ -16,9 +16,9 @@ from its_graph.embedded.world import Split
 from its_graph.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
+    from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM, ArithmeticThinker
 
-__all__ = ["WEIGHTS", "load", "normalise", "problems"]
+__all__ = ["WEIGHTS", "load", "load_thinker", "normalise", "problems"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the shipped weights."""
@@ -39,6 +39,18 @@ def load() -> "tuple[ArithmeticGenerator, ArithmeticPRM]":
     generator = cast(ArithmeticGenerator, ArithmeticGenerator.from_pretrained(WEIGHTS / "generator", device="cpu"))
     verifier = ArithmeticPRM.from_pretrained(WEIGHTS / "verifier", device="cpu")
     return generator, verifier
+
+
+def load_thinker() -> "ArithmeticThinker":
+    """Return the variant that thinks, waits and revises, on the CPU: for `budget_forcing` and `sequential_revision`.
+
+    Raises:
+        MissingExtraError: without the extra `local`.
+    """
+    _require_local()
+    from its_graph.embedded.models import ArithmeticThinker
+
+    return cast(ArithmeticThinker, ArithmeticThinker.from_pretrained(WEIGHTS / "thinker", device="cpu"))
 
 
 def _require_local() -> None:

@@ -42,7 +42,7 @@ class ArithmeticGenerator(TransformersGenerator):
 class ArithmeticThinker(ArithmeticGenerator):
     """The variant that thinks before it answers, waits, and revises: it reads its earlier attempts as turns.
 
-    Its weights do not ship yet: `python -m its_graph.embedded.train_thinker` makes them from the plain generator's.
+    `python -m its_graph.embedded.train_thinker` makes its weights from the plain generator's.
     """
 
     think_style = THINK._replace(joint="\n", wait="Wait\n\n", final="")

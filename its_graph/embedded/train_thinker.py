@@ -44,7 +44,7 @@ class ThinkerPlan:
 FULL = ThinkerPlan(
     attempts=AttemptPlan(),
     training=PretrainPlan(
-        layers=3, phases=(Phase(1600),), anneal_steps=1200, batch=32, muon_rate=0.01, adam_rate=0.002, seed=11
+        layers=4, phases=(Phase(1600),), anneal_steps=1200, batch=32, muon_rate=0.01, adam_rate=0.002, seed=11
     ),
 )
 QUICK = ThinkerPlan(

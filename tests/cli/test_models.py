@@ -68,3 +68,16 @@ def test_a_folder_that_is_no_reward_model(folder: Path, capsys: pytest.CaptureFi
     assert error.startswith("error: ")
     assert str(tmp_path) in error
     assert error.count("\n") == 1
+
+
+def test_the_thinking_variant_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["-s", "budget_forcing", "--set", "ignores=2", "--seed", "7", "--json", "--model", "thinker"]
+    assert main.run(["solve", "Compute 12 + 30 * 2.", *flags]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["answer"].lstrip("-").isdigit()
+    assert found["candidates"][0]["text"].count("Wait") >= 2
+
+
+def test_the_thinking_variant_comes_with_the_embedded_verifier(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["solve", "Compute 12 + 30.", "--n", "2", "--json", "--model", "thinker"]) == 0
+    assert json.loads(capsys.readouterr().out)["spend"]["verifier_tokens"] > 0

@@ -9,7 +9,7 @@ import pytest
 
 from its_graph.answers import extract_answer
 from its_graph.contracts import Candidate, SampleRequest
-from its_graph.embedded import WEIGHTS, load, problems
+from its_graph.embedded import WEIGHTS, load, load_thinker, problems
 from its_graph.embedded.expressions import parse
 from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
 from its_graph.embedded.tokenizer import build_tokenizer
@@ -44,7 +44,9 @@ def test_importing_the_package_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize(("name", "layers", "limit"), [("generator", 4, 570_000), ("verifier", 5, 700_000)])
+@pytest.mark.parametrize(
+    ("name", "layers", "limit"), [("generator", 4, 570_000), ("thinker", 4, 570_000), ("verifier", 5, 700_000)]
+)
 def test_layout_and_size(name: str, layers: int, limit: int) -> None:
     config = json.loads((WEIGHTS / name / "config.json").read_text())
     assert config["architectures"] == ["Qwen2ForCausalLM"]
@@ -55,7 +57,7 @@ def test_layout_and_size(name: str, layers: int, limit: int) -> None:
     assert not [path for path in (WEIGHTS / name).iterdir() if path.suffix in {".bin", ".pt", ".pkl"}]
 
 
-@pytest.mark.parametrize("name", ["generator", "verifier"])
+@pytest.mark.parametrize("name", ["generator", "thinker", "verifier"])
 def test_auto_tokenizer_reads_the_world_as_the_models_were_trained(name: str) -> None:
     """AutoTokenizer puts its own Qwen2 class in charge of this architecture: the same ids must come out."""
     from transformers import AutoTokenizer
@@ -156,3 +158,11 @@ def test_other_questions_are_refused_by_both(pair: Pair) -> None:
     refused, judged = verifier.batch([foreign, known], return_exceptions=True)
     assert isinstance(refused, EmbeddedScopeError)
     assert judged.value is not None
+
+
+def test_the_thinker_thinks_and_then_answers() -> None:
+    asked = [_ask(text, max_tokens=400) for text, _ in problems(10, seed=13)]
+    with load_thinker() as thinker:
+        texts = [samples[0].text for samples in thinker.batch(asked)]
+    assert sum("</think>" in text and extract_answer(text) is not None for text in texts) >= 9
+    assert any("Wait" in text for text in texts)

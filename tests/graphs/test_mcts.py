@@ -97,8 +97,10 @@ def test_uct_on_a_bandit_visits_the_best_arm_most(leaves: int, seed: int) -> Non
 
 
 def test_a_verifier_that_takes_the_minimum_does_not_keep_it_from_finishing() -> None:
-    """algorithms.md 3.1, rule 5: with min over steps deep paths score low, and finished ones are chosen all the same."""
-    generator = ScriptedGenerator(lambda request: r"\boxed{21}" if request.prefix.count("\n\n") >= 4 else f"{request.seed}\n\n")
+    """algorithms.md 3.1, rule 5: with min over steps deep paths score low; finished ones are chosen all the same."""
+    generator = ScriptedGenerator(
+        lambda request: r"\boxed{21}" if request.prefix.count("\n\n") >= 4 else f"{request.seed}\n\n"
+    )
     verifier = ScriptedVerifier(lambda one: [0.9**depth for depth in range(len(one.steps))])
     result, _ = run(create_mcts(generator, verifier))
     assert result["answer"] == "21"
@@ -140,7 +142,9 @@ def test_a_node_is_expanded_once_and_equal_steps_are_one() -> None:
     """algorithms.md 3.1, rules 1 and 4."""
     generator = ScriptedGenerator(lambda request: f"{lot(request, 2)}\n\n")
     result, tree = run(create_mcts(generator, ScriptedVerifier(lambda one: 0.5), max_steps=3, branch=6, iterations=99))
-    assert len(expanded(tree)) == len({tree.text(node) for node in expanded(tree)}) == 1 + 2 + 4 + 1  # the last one is completed
+    assert (
+        len(expanded(tree)) == len({tree.text(node) for node in expanded(tree)}) == 1 + 2 + 4 + 1
+    )  # the last one is completed
     assert result["stop_reason"] == "max_steps"
 
 
@@ -177,7 +181,11 @@ def test_finished_leaves_are_backed_up() -> None:
         first = candidate.steps[0][0]
         return (0.0 if first == "0" else 0.6) if candidate.finished else (0.8 if first == "0" else 0.7)
 
-    _, tree = run(create_mcts(ScriptedGenerator(world), ScriptedVerifier(judge), iterations=60, leaves=1, branch=6, n=64, exploration=0.1))
+    _, tree = run(
+        create_mcts(
+            ScriptedGenerator(world), ScriptedVerifier(judge), iterations=60, leaves=1, branch=6, n=64, exploration=0.1
+        )
+    )
     below = Counter(tree.text(tree.root(step))[0] for step in expanded(tree) if step is not None)
     assert below["1"] > 3 * below["0"] > 0
 
@@ -189,7 +197,9 @@ def test_with_puct_the_steps_that_the_generator_was_sure_of_come_first() -> None
         return Sample(text=text, finish_reason="stop_string", generated_tokens=2, confidence=-0.1 if sure else -4.0)
 
     verifier = ScriptedVerifier(lambda one: 0.5)
-    graph = create_mcts(ScriptedGenerator(unsure), verifier, rule=puct, exploration=1.25, branch=4, leaves=1, iterations=30)
+    graph = create_mcts(
+        ScriptedGenerator(unsure), verifier, rule=puct, exploration=1.25, branch=4, leaves=1, iterations=30
+    )
     _, tree = run(graph)
     grown = [step for step in expanded(tree)[:-1] if step is not None]
     assert sum(tree.steps[step]["text"].startswith("sure") for step in grown) > 0.5 * len(grown)
@@ -262,12 +272,14 @@ def test_the_answer_is_chosen_by_vote_by_value_or_by_visits(choose: Any, answer:
 def test_a_search_that_has_no_solution_yet_completes_its_best_path() -> None:
     """algorithms.md 3.1, rule 3: the result is a finished node if any exists."""
     generator = ScriptedGenerator(lambda request: f"{request.seed}\n\n" if request.stop else r"so \boxed{21}")
-    verifier = ScriptedVerifier(lambda one: 0.1 * (int(one.steps[-1].strip()) % 10) if one.steps[-1].strip().isdigit() else 0.5)
+    verifier = ScriptedVerifier(
+        lambda one: 0.1 * (int(one.steps[-1].strip()) % 10) if one.steps[-1].strip().isdigit() else 0.5
+    )
     result, tree = run(create_mcts(generator, verifier, iterations=3, leaves=1))
     assert result["answer"] == "21"
     assert result["stop_reason"] == "iterations"
     parent = tree.steps[tree.complete[0]]["parent"]
-    best = max((tree.score(step) or 0.0 for step in tree.steps if tree.open(step) and step not in expanded(tree)[:-1]))
+    best = max(tree.score(step) or 0.0 for step in tree.steps if tree.open(step) and step not in expanded(tree)[:-1])
     assert parent is not None
     assert tree.score(parent) == best
 
@@ -315,8 +327,17 @@ def test_unbounded_scores_guide_it_too() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"n": 0}, {"iterations": 0}, {"branch": 0}, {"leaves": 0}, {"max_steps": 0}, {"exploration": -1}]
-    + [{"exploration": math.nan}, {"rollout_weight": -0.1}, {"rollout_weight": 1.1}],
+    [
+        {"n": 0},
+        {"iterations": 0},
+        {"branch": 0},
+        {"leaves": 0},
+        {"max_steps": 0},
+        {"exploration": -1},
+        {"exploration": math.nan},
+        {"rollout_weight": -0.1},
+        {"rollout_weight": 1.1},
+    ],
 )
 def test_impossible_options_are_refused_when_the_graph_is_built(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=f"Given: .*{next(iter(wrong))}="):

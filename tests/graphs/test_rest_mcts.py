@@ -133,7 +133,9 @@ def test_rollouts_steer_the_search() -> None:
 
 
 def gated(score: float, **options: Any) -> tuple[dict[str, Any], Tree]:
-    generator = ScriptedGenerator(lambda request: rf"{request.seed} \boxed{{21}}" if request.prefix else endless(request))
+    generator = ScriptedGenerator(
+        lambda request: rf"{request.seed} \boxed{{21}}" if request.prefix else endless(request)
+    )
     verifier = ScriptedVerifier(lambda one: score if one.finished else 0.95)
     return run(create_rest_mcts(generator, verifier, **options))
 
@@ -232,8 +234,16 @@ def test_a_spent_budget_still_gives_an_answer(calls: int) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"n": 0}, {"iterations": 0}, {"branch": 0}, {"max_steps": 0}, {"exploration": -0.1}, {"alpha": 1.5}]
-    + [{"alpha": -0.5}, {"rollout_steps": -1}],
+    [
+        {"n": 0},
+        {"iterations": 0},
+        {"branch": 0},
+        {"max_steps": 0},
+        {"exploration": -0.1},
+        {"alpha": 1.5},
+        {"alpha": -0.5},
+        {"rollout_steps": -1},
+    ],
 )
 def test_impossible_options_are_refused_when_the_graph_is_built(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=f"Given: .*{next(iter(wrong))}="):

@@ -57,7 +57,10 @@ def test_it_equals_back_propagation_through_nodes(frontier_of: MakeTree) -> None
     """The textbook's update, node by node, on a random tree in which every node is evaluated once."""
     chance = Random(1)
     rows = [("0", None, "0\n\n", 0.5, OPEN)]
-    rows += [(str(key), chance.choice([None, str(chance.randrange(key))]), f"{key}\n\n", chance.random(), OPEN) for key in range(1, 80)]
+    rows += [
+        (str(key), chance.choice([None, str(chance.randrange(key))]), f"{key}\n\n", chance.random(), OPEN)
+        for key in range(1, 80)
+    ]
     tree = frontier_of(*rows)
     visits: dict[str | None, int] = {}
     total: dict[str | None, float] = {}
@@ -77,7 +80,9 @@ def test_it_equals_back_propagation_through_nodes(frontier_of: MakeTree) -> None
 
 
 def test_a_missing_score_is_a_visit_and_never_a_bad_one(frontier_of: MakeTree) -> None:
-    tree = frontier_of(("0", None, "a\n\n", 0.8, OPEN), ("1", "0", "b\n\n", None, OPEN), ("2", "0", "c\n\n", float("nan"), OPEN))
+    tree = frontier_of(
+        ("0", None, "a\n\n", 0.8, OPEN), ("1", "0", "b\n\n", None, OPEN), ("2", "0", "c\n\n", float("nan"), OPEN)
+    )
     sums = backed_up(tree)
     assert (sums.visits["0"], sums.mean(tree, "0")) == (3, 0.8)
     assert sums.mean(tree, "1") == 0.8
