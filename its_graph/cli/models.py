@@ -32,7 +32,7 @@ def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | 
         if not folder.is_dir():
             raise ConfigurationError(f"There is no folder {folder}. Give the folder of a downloaded checkpoint.")
     _be_silent()
-    if model in EMBEDDED:
+    if model is None or model == THINKER:
         from its_graph.embedded import load, load_thinker
 
         plain, verifier = load()
@@ -50,9 +50,12 @@ def fingerprint(model: Path | None, prm: Path | None) -> dict[str, str | None]:
     """Return what tells the weights of a run from those that stood in the same folders before, read in a moment."""
     from its_graph.embedded import WEIGHTS
 
+    ours = EMBEDDED.get(model)
+    folder = model if ours is None else WEIGHTS / ours
+    judge = WEIGHTS / "verifier" if prm is None and ours is not None else prm
     return {
-        "model_weights": _weights(WEIGHTS / EMBEDDED[model] if model in EMBEDDED else model),
-        "prm_weights": _weights(prm or WEIGHTS / "verifier") if prm or model in EMBEDDED else None,
+        "model_weights": None if folder is None else _weights(folder),
+        "prm_weights": None if judge is None else _weights(judge),
     }
 
 

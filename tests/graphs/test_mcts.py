@@ -264,7 +264,7 @@ def taste(candidate: Candidate) -> float:
 )
 def test_the_answer_is_chosen_by_vote_by_value_or_by_visits(choose: Any, answer: str) -> None:
     """algorithms.md 3.1, rule 3."""
-    options = {"branch": 9, "leaves": 1, "iterations": 5, "n": 64}
+    options: dict[str, Any] = {"branch": 9, "leaves": 1, "iterations": 5, "n": 64}
     result, _ = run(create_mcts(ScriptedGenerator(three_winners), ScriptedVerifier(taste), choose=choose, **options))
     assert result["answer"] == answer
 

@@ -88,7 +88,7 @@ def test_a_greedy_rollout_of_three_steps_goes_out_from_the_best_child_only() -> 
         best = min(tree.fresh, key=tree.rank)
         rolled = tree.path(tree.rollout_tip(best))[tree.depth(best) :]
         assert len(rolled) == 3
-        assert all(tree.steps[step]["aside"] == "rollout" for step in rolled)  # type: ignore[typeddict-item]
+        assert all(tree.steps[step]["aside"] == "rollout" for step in rolled)
         assert all(tree.score(step) is not None for step in rolled)
         assert all(tree.rollout_tip(step) == step for step in tree.fresh if step != best)
     asides = [step for step in judged[-1].steps.values() if "aside" in step]
@@ -123,7 +123,7 @@ def test_rollouts_steer_the_search() -> None:
         deep = len(candidate.steps) > 3
         return (0.85 if candidate.steps[0].startswith("left") else 0.1) if deep else 0.5
 
-    options = {"iterations": 12, "branch": 4, "max_steps": 3, "exploration": 0.1}
+    options: dict[str, Any] = {"iterations": 12, "branch": 4, "max_steps": 3, "exploration": 0.1}
     _, tree = run(create_rest_mcts(ScriptedGenerator(script), ScriptedVerifier(judge), **options))
     grown = [tree.text(tree.root(step)) for step in tree.steps if tree.depth(step) == 2]
     assert grown.count("left\n\n") > grown.count("right\n\n")
@@ -167,7 +167,7 @@ def test_it_expands_one_leaf_after_another(iterations: int) -> None:
 def test_a_generator_that_never_ends_stays_within_the_depth() -> None:
     """algorithms.md 3.1: max_depth 3 -> tree depth <= 3; a rollout may look beyond."""
     generator = ScriptedGenerator(lambda request: f"{lot(request, 2)}\n\n")
-    options = {"max_steps": 3, "rollout_steps": 1, "branch": 4}
+    options: dict[str, Any] = {"max_steps": 3, "rollout_steps": 1, "branch": 4}
     result, tree = run(create_rest_mcts(generator, ScriptedVerifier(lambda one: 0.5), **options))
     steps = [step for step, record in tree.steps.items() if "aside" not in record]
     assert max(map(tree.depth, steps[:-1])) == 3

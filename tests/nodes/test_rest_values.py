@@ -110,7 +110,8 @@ class Node:
 def test_it_equals_the_published_loop(frontier_of: MakeTree) -> None:
     """algorithms.md 3.2, steps 3 to 5, iteration by iteration on nodes that are updated in place."""
     chance, alpha = Random(3), 0.3
-    root, nodes, rows, asides = Node(), {}, [], []
+    root, rows, asides = Node(), [], []
+    nodes: dict[str, Node] = {}
     leaves: list[tuple[str | None, Node]] = [(None, root)]
     number = 0
     for _ in range(25):

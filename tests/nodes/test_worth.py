@@ -12,7 +12,7 @@ MakeTree = Callable[..., Tree]
 
 def spent(tree: Tree, tokens: int) -> Tree:
     zero = dict.fromkeys(("calls", "prompt_tokens", "cached_tokens", "verifier_tokens", "seconds", "flops"), 0)
-    tree.charges["0"] = {"node": "expand", "generated_tokens": tokens} | zero  # type: ignore[typeddict-item]
+    tree.charges["0"] = {"node": "expand", "generated_tokens": tokens} | zero  # type: ignore[assignment]
     return tree
 
 
