@@ -58,7 +58,7 @@ def create_ab_mcts(
     belief = prior or Gaussian()
     pick = pick or thompson_model(belief)
     descent = thompson(n, wave, prior=belief, score_range=verifier.score_range)
-    graph = search_graph("ab_mcts")
+    graph = search_graph("ab_mcts", n=n)
     # Behind its decision: generate, verify, the next decision, answer.
     graph.add_node("select", select(descent, all_sampled(n), out_of_steps(4)))
     graph.add_node("generate", branch(generator, n=n, wave=wave, judged_by=verifier, pick=pick, prompt=prompt))

@@ -53,7 +53,7 @@ def create_aggregation(
     require(n >= 1, "aggregation needs a population of at least one.", n=n)
     require(k >= 1, "aggregation writes each member from at least one other.", k=k)
     require(rounds >= 0, "aggregation needs rounds >= 0.", rounds=rounds)
-    graph = search_graph("aggregation")
+    graph = search_graph("aggregation", n=n)
     graph.add_node("generate", generate(generator, n=n))
     graph.add_node("select", select(population(n), all_sampled(n + n * rounds), out_of_steps(3)))
     graph.add_node("aggregate", rewrite("aggregate", generator, random_members(n, k), prompt))

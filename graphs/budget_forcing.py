@@ -55,7 +55,7 @@ def create_budget_forcing(
         require(limit is None or limit >= 1, f"{name} must be at least 1, or None.", **{name: limit})
     own = think_style(style or generator.think_style)
     forcing = Forcing(own if wait is None else own._replace(wait=wait), ignores, max_thinking_tokens, answer_tokens)
-    graph = search_graph("budget_forcing")
+    graph = search_graph("budget_forcing", n=n)
     graph.add_node("think", think(generator, forcing, n=n))
     graph.add_node("select", select(live_paths, while_thinking(own, out_of_steps(4))))
     graph.add_node("conclude", conclude(generator, forcing))

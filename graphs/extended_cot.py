@@ -33,7 +33,7 @@ def create_extended_cot(
         choose: how the winner is found.
     """
     require(n >= 1, "extended_cot needs at least one sample.", n=n)
-    graph = search_graph("extended_cot")
+    graph = search_graph("extended_cot", n=n)
     graph.add_node("generate", long_thought(generator, think_style(style or generator.think_style), n=n))
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "generate")

@@ -58,7 +58,7 @@ def create_pdr(
     require(workspace_tokens >= 1, "pdr needs a workspace of at least one token.", workspace_tokens=workspace_tokens)
     draft = rewrite("draft", generator, from_newest_workspace("draft", n, rounds), prompt)
     distill = rewrite("summarise", generator, drafts_in_view, summarise, aside="summary", max_tokens=workspace_tokens)
-    graph = search_graph("pdr")
+    graph = search_graph("pdr", n=n)
     graph.add_node("draft", draft)
     graph.add_node("select", select(newest_generation, drafted("draft", rounds), out_of_steps(4)))
     graph.add_node("summarise", distill)

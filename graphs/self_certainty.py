@@ -11,7 +11,7 @@ self_consistency); a good verifier (best_of_n) sees more.
 
 from langgraph.graph import END
 
-from its_graph.body import Planned
+from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest
 from its_graph.graphs.build import SearchGraph, require, require_signal, search_graph
 from its_graph.nodes.answer import answer

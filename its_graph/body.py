@@ -13,20 +13,20 @@ run repeats exactly.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from its_graph.budget import NOTHING, Spend, total
+from its_graph.calls import ModelNode, Planned
 from its_graph.errors import CassetteMissError, ContinuationError, InputError, MissingExtraError
 from its_graph.events import emitter
 from its_graph.retries import is_passing, pause_s
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree, as_charge
 
-__all__ = ["Absorbed", "ModelNode", "Planned", "model_node"]
+__all__ = ["model_node"]
 
 _SHORTEST_S = 0.01
 """The deadline of a call that was admitted with hardly any time left: backends may take 0 for none at all."""
@@ -36,49 +36,6 @@ _CALLERS = (InputError, ContinuationError, CassetteMissError, MissingExtraError)
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
-
-
-class Planned(NamedTuple, Generic[Request]):
-    """A call that a node wants to make."""
-
-    id: str
-    """Id of the record that the reply will become."""
-    parent: str | None
-    request: Request
-    twins: tuple[str, ...] = ()
-    """Ids that share this call, because they would ask exactly the same."""
-    sources: tuple[str, ...] = ()
-    """Ids of the records that the request shows to the model."""
-
-
-class Absorbed(NamedTuple):
-    """What became of a reply: new records, and what it really cost."""
-
-    update: Update
-    spend: Spend
-    owed: Spend = NOTHING
-    """What it will cost later (its verification), kept reserved while this node goes on."""
-
-
-@dataclass(frozen=True)
-class ModelNode(Generic[Request, Reply]):
-    """What tells one model-calling node from another. All functions are pure."""
-
-    name: str
-    model: Runnable[Request, Reply]
-    plan: Callable[[Tree], Sequence[Planned[Request]]]
-    price: Callable[[Request], Spend]
-    """Worst case of a call."""
-    absorb: Callable[[Tree, Planned[Request], Reply], Absorbed]
-    fail: Callable[[Planned[Request], Exception], Update]
-    shrink: Callable[[Planned[Request], Callable[[Request], bool]], Planned[Request] | None]
-    """Make a call small enough to fit (given a test that tells), or None where that makes no sense."""
-    close: Callable[[Tree, list[str]], Update]
-    """The plain values to set once all is done, given the ids that were planned and absorbed."""
-    within: Callable[[Request, float], Request] = lambda request, seconds: request
-    """Give a request its deadline, in seconds from now."""
-    hold: Callable[[Tree], Spend] = lambda tree: NOTHING
-    """What must stay in the budget untouched, for work that comes after this node."""
 
 
 def model_node(node: ModelNode[Request, Reply]) -> Runnable[SearchState, Update]:
@@ -95,7 +52,8 @@ class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
     def invoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
         work = _Work(self.node, Tree.of(input))
         for pause, wave in work.waves():
-            time.sleep(pause)
+            if pause:
+                time.sleep(pause)
             for index, reply in self.node.model.batch_as_completed(wave, return_exceptions=True):
                 work.absorb(index, reply)
         return work.update()
@@ -103,7 +61,8 @@ class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
     async def ainvoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
         work = _Work(self.node, Tree.of(input))
         for pause, wave in work.waves():
-            await asyncio.sleep(pause)
+            if pause:
+                await asyncio.sleep(pause)
             async for index, reply in self.node.model.abatch_as_completed(wave, return_exceptions=True):
                 work.absorb(index, reply)
         return work.update()

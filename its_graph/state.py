@@ -5,12 +5,13 @@ The logs are `DeltaChannel`s: a checkpoint stores what a superstep added, not th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, Protocol, TypeAlias, TypeVar
 
 from langchain_core.messages import AnyMessage
 from langgraph.channels import DeltaChannel
 from langgraph.graph.message import add_messages
 from langgraph.managed import RemainingSteps
+from typing_extensions import TypedDict  # pydantic makes no schema of the one in typing before Python 3.12
 
 from its_graph.contracts import FinishReason, Message
 from its_graph.errors import ConfigurationError

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
-from its_graph.body import Planned
+from its_graph.calls import Planned
 from its_graph.contracts import Generator, Message, SampleRequest, Verifier
 from its_graph.nodes import prompts
 from its_graph.nodes.choosing import to_unit

@@ -6,7 +6,7 @@ A threshold is derived from the tree: the same number filters the vote and ends 
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from its_graph.body import Planned
+from its_graph.calls import Planned
 from its_graph.confidence import TraceScore, percentile
 from its_graph.contracts import ConfidenceFloor, Generator, Sample, SampleRequest
 from its_graph.nodes.choosing import Choice, ChoiceRule, score_vote

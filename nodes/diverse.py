@@ -6,7 +6,7 @@ question itself stays as it was asked, for the verifier and for the vote.
 
 from collections.abc import Sequence
 
-from its_graph.body import Planned
+from its_graph.calls import Planned
 from its_graph.contracts import Message, SampleRequest
 from its_graph.nodes.generate import Shape
 from its_graph.tree import Tree

@@ -10,8 +10,9 @@ from typing import TypeAlias
 from langchain_core.runnables import Runnable
 
 from its_graph.answers import has_final_answer
-from its_graph.body import Absorbed, ModelNode, Planned, model_node
+from its_graph.body import model_node
 from its_graph.budget import NOTHING, Spend, flops, total
+from its_graph.calls import Absorbed, ModelNode, Planned
 from its_graph.contracts import Candidate, FinishReason, Generator, Message, Sample, SampleRequest, Verifier
 from its_graph.state import Aside, Failure, Score, SearchState, Step, Update
 from its_graph.steps import split_steps

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from langchain_core.runnables import Runnable
 
-from its_graph.body import Planned
 from its_graph.budget import NOTHING, Spend, total
+from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import ContinuationError
 from its_graph.nodes.draw import ask, sample_price, sampling_node

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
-from its_graph.body import Planned
+from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.nodes.draw import OwnScore, ask, sampling_node
 from its_graph.state import SearchState, Update

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from langchain_core.runnables import Runnable
 
-from its_graph.body import Planned
 from its_graph.budget import Spend, total
+from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.nodes.draw import ask, sampling_node
 from its_graph.nodes.expand import way_out

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from langchain_core.runnables import Runnable
 
-from its_graph.body import Planned
 from its_graph.budget import NOTHING, Spend, flops, total
+from its_graph.calls import Planned
 from its_graph.contracts import FinishReason, Generator, Sample, SampleRequest
 from its_graph.errors import ContinuationError
 from its_graph.nodes.draw import MIN_TOKENS, Ending, ask, sample_price, sampling_node

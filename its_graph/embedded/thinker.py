@@ -5,7 +5,7 @@ Two kinds of text, both over attempts that the plain generator made, right and w
 - a thought: an attempt, then either the end of thinking and the boxed answer, or, where the attempt was wrong, `Wait`
   and another attempt: `Step 1: ...\n\nStep 2: ...\n\nWait\n\nStep 1: ... </think>\n\n\boxed{191}`. A wrong attempt is
   context and never a target; whether to wait is one.
-- a revision: the question, an attempt, the question again, ..., as turns of a conversation, and then a right solution
+- a revision: the question, an attempt, the question again, ..., as turns of a conversation, and then a right thought
   (Snell et al. 2408.03314, section 6: up to four wrong attempts and a right one).
 """
 
@@ -104,19 +104,19 @@ def thought(attempts: Attempts, rng: random.Random) -> list[Piece]:
     if rng.random() < 0.25:  # a wait that was forced: nothing was wrong, and nothing is to change
         pieces += [Piece(_steps(solution(attempts.problem.expression)), learnt=False), Piece(WAIT, learnt=False)]
         pieces.append(Piece("\n\n", learnt=True))
-    right = _steps(solution(attempts.problem.expression))
-    return [
-        *pieces,
-        Piece(right, learnt=True),
-        Piece(f"{END_OF_THINKING}\\boxed{{{attempts.problem.answer}}}", learnt=True),
-    ]
+    return [*pieces, Piece(_thought_over(solution(attempts.problem.expression)), learnt=True)]
 
 
-def revision(attempts: Attempts, rng: random.Random) -> tuple[list[str], str]:
-    """Return up to four earlier attempts, wrong ones before right ones, and the solution that follows them."""
-    wrong = rng.sample(attempts.wrong, k=min(len(attempts.wrong), rng.randint(0, 4)))
-    shown = wrong + list(attempts.right[: rng.choice((0, 0, 1))])
-    return shown[:4], solution(attempts.problem.expression)
+def revision(attempts: Attempts, rng: random.Random) -> tuple[list[str], list[Piece]]:
+    """Return up to four earlier attempts, wrong ones before right ones, and the thought that follows them.
+
+    Attempts and target have one form, a thought and its answer: a model that is shown, or asked for, a solution
+    without an end of thinking learns to leave that end out.
+    """
+    wrong = rng.sample(attempts.wrong, k=min(len(attempts.wrong), rng.randint(1, 4)))
+    right = attempts.right[: rng.choice((0, 0, 1)) if wrong else 1]
+    shown = [_thought_over(text) for text in (*wrong, *right)]
+    return shown[:4], [Piece(_thought_over(solution(attempts.problem.expression)), learnt=True)]
 
 
 def thinking_batch(tokenizer: Any, pool: Pool, size: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -141,13 +141,18 @@ def _example(attempts: Attempts, rng: random.Random, *, as_revision: bool) -> tu
     question = {"role": "user", "content": attempts.problem.text}
     if not as_revision:
         return [question], thought(attempts, rng)
-    shown, right = revision(attempts, rng)
+    shown, target = revision(attempts, rng)
     turns = [question]
     for text in shown:
         turns += [{"role": "assistant", "content": text}, question]
-    return turns, [Piece(right, learnt=True)]
+    return turns, target
 
 
 def _steps(text: str) -> str:
     """Return an attempt without its boxed answer: a thought states it once, at its end."""
     return text.split("\n\\boxed", 1)[0]
+
+
+def _thought_over(text: str) -> str:
+    """Return an attempt as a thought and its answer: steps, end of thinking, boxed answer."""
+    return text.replace("\n\\boxed", f"{END_OF_THINKING}\\boxed")

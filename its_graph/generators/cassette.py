@@ -13,14 +13,9 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.generators.recording import RecordingGenerator, RecordingVerifier
 from its_graph.generators.replaying import ReplayedGenerator, ReplayedVerifier
 from its_graph.generators.tape import Tape, TapeWriter
+from its_graph.generators.taped_attributes import kept
 
 __all__ = ["record", "replay"]
-
-KEPT = {
-    "generator": ("parameters", "max_tokens", "step_tokens", "can_continue", "step_separator"),
-    "verifier": ("parameters", "score_range"),
-}
-"""Attributes that a replayed model has from the recorded one."""
 
 
 @overload
@@ -40,7 +35,7 @@ def record(runnable: Generator | Verifier, path: str | Path, *, model: str = "")
         OSError: the file cannot be written (a full disk, for example). So for every call.
     """
     kind = "generator" if isinstance(runnable, Generator) else "verifier"
-    attributes = {name: getattr(runnable, name) for name in KEPT[kind]}
+    attributes = kept(runnable)
     header = {
         "kind": kind,
         "model": model or type(runnable).__name__,

@@ -8,6 +8,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from its_graph.batching.as_completed import AsCompleted
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
 from its_graph.generators.tape import TapeWriter, failure_line
+from its_graph.generators.taped_attributes import restored
 from its_graph.generators.taped_requests import Takes, asked_content, outcome, prompt_key, request_key
 
 __all__ = ["RecordingGenerator", "RecordingVerifier"]
@@ -24,7 +25,7 @@ class _Recording(AsCompleted[Request, Reply]):
         self._writer = writer
         self._takes = Takes()
         self._counted: set[str] = set()
-        vars(self).update(attributes)
+        vars(self).update(restored(attributes))
 
     def batch_as_completed(
         self,
@@ -81,6 +82,10 @@ class RecordingGenerator(_Recording[SampleRequest, list[Sample]], Generator):
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return the recorded generator's count."""
         return self._count(prompt_key(request), self._inner.prompt_tokens(request))
+
+    def parameters_of(self, request: SampleRequest) -> int:
+        """Return the parameters of the recorded model that answers."""
+        return self._inner.parameters_of(request)
 
 
 class RecordingVerifier(_Recording[Candidate, Verdict], Verifier):

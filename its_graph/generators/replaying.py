@@ -1,7 +1,7 @@
 """The replaying side of a cassette: says what the tape says."""
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -10,6 +10,7 @@ from its_graph.batching.as_completed import AsCompleted
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
 from its_graph.errors import CassetteMissError
 from its_graph.generators.tape import Tape, recorded_failure
+from its_graph.generators.taped_attributes import restored
 from its_graph.generators.taped_requests import Takes, asked_content, outcome, prompt_key, request_key, varies
 
 __all__ = ["ReplayedGenerator", "ReplayedVerifier"]
@@ -27,7 +28,7 @@ class _Replayed(AsCompleted[Request, Reply]):
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self._takes = Takes()
-        vars(self).update(tape.header["attributes"])
+        vars(self).update(restored(tape.header["attributes"]))
 
     def batch_as_completed(
         self,
@@ -84,9 +85,16 @@ class _Replayed(AsCompleted[Request, Reply]):
 class ReplayedGenerator(_Replayed[SampleRequest, list[Sample]], Generator):
     """A recorded generator."""
 
+    model_parameters: Mapping[str, int] = {}
+    """Parameters of each model, where it is a team of several."""
+
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return the recorded generator's count."""
         return self._known_tokens(prompt_key(request), request)
+
+    def parameters_of(self, request: SampleRequest) -> int:
+        """Return the parameters of the recorded model that answered."""
+        return self.model_parameters.get(request.model or "", self.parameters)
 
     def _load(self, reply: Any) -> list[Sample]:
         return [Sample.model_validate(sample) for sample in reply]

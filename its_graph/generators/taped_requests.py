@@ -36,8 +36,9 @@ def request_key(request: SampleRequest | Candidate) -> str:
 
 
 def prompt_key(request: SampleRequest) -> str:
-    """Return the key of a prompt's length, which depends on nothing but the conversation and the prefix."""
-    return content_key(request.model_dump(mode="json", include={"messages", "prefix"}))
+    """Return the key of a prompt's length: it hangs on the conversation, the prefix, and the model of a team."""
+    depends = request.model_dump(mode="json", include={"messages", "prefix"})
+    return content_key(depends if request.model is None else depends | {"model": request.model})
 
 
 def varies(request: SampleRequest | Candidate) -> bool:

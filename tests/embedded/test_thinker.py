@@ -41,10 +41,18 @@ def test_to_wait_is_learnt_after_a_wrong_attempt_only() -> None:
                 assert wait.learnt == (before.text != RIGHT.split("\n\\boxed")[0])
 
 
-def test_a_revision_shows_at_most_four_attempts_and_teaches_the_right_solution() -> None:
+def test_a_revision_shows_one_to_four_attempts_and_teaches_the_right_thought() -> None:
     seen = {len(revision(ATTEMPTS, random.Random(seed))[0]) for seed in range(100)}
-    assert seen == {0, 1, 2, 3, 4}
-    assert all(revision(ATTEMPTS, random.Random(seed))[1] == RIGHT for seed in range(5))
+    assert seen == {1, 2, 3, 4}
+    for seed in range(20):
+        shown, target = revision(ATTEMPTS, random.Random(seed))
+        assert all(text.count(END_OF_THINKING) == text.count("\\boxed") == 1 for text in shown)
+        assert [piece.text for piece in target] == [RIGHT.replace("\n\\boxed", f"{END_OF_THINKING}\\boxed")]
+
+
+def test_a_revision_of_a_problem_that_was_never_missed_shows_a_right_attempt() -> None:
+    shown, _ = revision(Attempts(PROBLEM, (RIGHT, RIGHT), ()), random.Random(1))
+    assert len(shown) == 1
 
 
 def test_only_what_is_learnt_has_labels() -> None:

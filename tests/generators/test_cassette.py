@@ -5,15 +5,20 @@ import json
 import math
 import random
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from its_graph import Budget, SearchContext
 from its_graph.contracts import Candidate, Sample, SampleRequest, Verdict
 from its_graph.errors import CassetteMissError, ConfigurationError, TruncationError
 from its_graph.generators.cassette import record, replay
-from its_graph.testing import ScriptedGenerator, ScriptedVerifier
+from its_graph.generators.team import Team
+from its_graph.graphs.ab_mcts import create_ab_mcts
+from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
+from its_graph.thinking import ThinkStyle
 
 
 def ask(text: str = "q", **options: Any) -> SampleRequest:
@@ -224,3 +229,35 @@ async def test_concurrent_recording_tears_no_line(path: Path) -> None:
     replayed = replay(path)
     assert [replayed.invoke(ask("x" * 5000, seed=index + 1)) for index in range(64)] == said[:64]
     assert all(isinstance(sample, Sample) for reply in said for sample in reply)
+
+
+def test_a_replayed_team_runs_the_same_search(path: Path, tmp_path: Path) -> None:
+    """Names, sizes and prompt lengths of the models come back: the search picks, prices and pays alike."""
+
+    class Wordy(ToyGenerator):
+        def prompt_tokens(self, request: SampleRequest) -> int:
+            return 3 * super().prompt_tokens(request)
+
+    team = Team({"small": ToyGenerator(0.5, parameters=10), "large": Wordy(0.1, parameters=90)})
+    context = SearchContext(seed=7, budget=Budget(flops=1e9))
+    results = []
+    ways: list[tuple[Any, Any]] = [(partial(record, team), partial(record, ToyVerifier())), (replay, replay)]
+    for open_generator, open_verifier in ways:
+        graph = create_ab_mcts(open_generator(path), open_verifier(tmp_path / "verifier.jsonl"), n=8).compile()
+        result = graph.invoke({"problem": "Add 3, 5, 4, 7, 2."}, context=context)["result"]
+        result["spend"]["seconds"] = 0
+        results.append(result)
+    assert results[0] == results[1]
+    assert results[0]["spend"]["flops"] > 0
+
+
+def test_signals_and_think_style_are_kept(path: Path) -> None:
+    generator = chatty()
+    generator.think_style = ThinkStyle("</t>", "</t>\n", wait="Hm")
+    generator.temperature = 0.6
+    record(generator, path).invoke(ask(seed=1))
+    replayed = replay(path)
+    assert replayed.signals == generator.signals
+    assert replayed.think_style == generator.think_style
+    assert replayed.temperature == 0.6
+    assert replayed.models == ()

@@ -165,7 +165,8 @@ def forced(
 
     def say(self: Any, *args: Any, **kwargs: Any) -> Any:
         output = forward(self, *args, **kwargs)
-        step = kwargs["past_key_values"].get_seq_length() - prompt
+        cache = kwargs["cache" if "cache" in kwargs else "past_key_values"]  # its name changed in transformers 5.24
+        step = cache.get_seq_length() - prompt
         output.logits[:] = -50.0
         output.logits[:, -1, script[min(step, len(script) - 1)]] = 50.0
         return output

@@ -7,7 +7,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
-from its_graph import SearchContext, create
+from its_graph import SearchContext, create, strategies
 from its_graph.errors import DiminishingReturnsWarning, InputError
 from its_graph.graphs.build import search_graph
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
@@ -80,6 +80,22 @@ def test_more_than_pays_is_warned_about_and_done() -> None:
     assert len(graph.invoke({"problem": "Add 1, 2."})["result"]["candidates"]) == 65
     with pytest.warns(DiminishingReturnsWarning, match=r"mine with iterations=201: beyond 200"):
         search_graph("mine", iterations=201)
+
+
+SIZED = [(one.name, size) for one in strategies() for size in ("n", "iterations") if size in one.options]
+
+
+@pytest.mark.parametrize(("name", "size"), SIZED)
+def test_every_strategy_warns_of_its_own_size(name: str, size: str) -> None:
+    with pytest.warns(DiminishingReturnsWarning, match=rf"{name} with {size}=208: beyond"):
+        create(name, ToyGenerator(), ToyVerifier(), **{size: 208})
+
+
+def test_a_graph_tells_its_schemas() -> None:
+    """Servers and tools ask for them; pydantic refuses the TypedDict of `typing` before Python 3.12."""
+    graph = create("best_of_n", ToyGenerator(), ToyVerifier()).compile()
+    assert set(graph.get_input_jsonschema()["properties"]) == {"messages", "problem"}
+    assert set(graph.get_output_jsonschema()["properties"]) == {"messages", "answer", "result"}
 
 
 def test_what_may_pay_is_not_warned_about() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from its_graph import Sample, SampleRequest
-from its_graph.body import Planned
+from its_graph.calls import Planned
 from its_graph.confidence import lowest_group
 from its_graph.contracts import ConfidenceFloor
 from its_graph.nodes.choosing import majority

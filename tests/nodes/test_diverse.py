@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from its_graph import SampleRequest
-from its_graph.body import Planned
+from its_graph.calls import Planned
 from its_graph.nodes.diverse import APPROACHES, under_system, varied
 from its_graph.tree import Tree
 
