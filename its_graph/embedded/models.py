@@ -1,12 +1,13 @@
 """The embedded generator and verifier: the library's own classes behind a gate that keeps them to arithmetic."""
 
-from collections.abc import Sequence
 from concurrent.futures import Future
+from itertools import repeat
 
-from its_graph.contracts import Candidate, Sample, SampleRequest, Verdict
-from its_graph.embedded.phrasing import known_conversation, known_turns
+from its_graph.contracts import Candidate, Sample, SampleRequest
+from its_graph.embedded.phrasing import known_conversation, known_steps, known_turns
 from its_graph.errors import EmbeddedScopeError
 from its_graph.generators.transformers import TransformersGenerator
+from its_graph.prm.base import StepLayout
 from its_graph.prm.verifier import PRM
 from its_graph.thinking import THINK
 
@@ -50,29 +51,28 @@ class ArithmeticThinker(ArithmeticGenerator):
 
 
 class ArithmeticPRM(PRM):
-    """A process reward model that reads the question as the embedded generator does."""
+    """A process reward model that reads the question as the embedded generator does, and of a thought its last attempt.
+
+    A question outside the world fails its candidate with EmbeddedScopeError. The steps before a thought's last `Wait`
+    get no score: the model never read any such text, and what was given up does not count.
+    """
 
     def tokens(self, candidate: Candidate) -> int:
         """Return exactly the tokens that the model reads for `candidate`."""
         return super().tokens(_known_candidate(candidate))
 
-    def submit(self, candidates: Sequence[Candidate]) -> list[Future[Verdict]]:
-        """Start judging; a question outside the world fails its candidate with EmbeddedScopeError."""
-        known: list[Candidate | EmbeddedScopeError] = []
-        for candidate in candidates:
-            try:
-                known.append(_known_candidate(candidate))
-            except EmbeddedScopeError as error:
-                known.append(error)
-        judged = iter(super().submit([item for item in known if isinstance(item, Candidate)]))
-        return [next(judged) if isinstance(item, Candidate) else _failed(item) for item in known]
+    def _layout(self, candidate: Candidate) -> StepLayout | Exception:
+        try:
+            known = _known_candidate(candidate)
+        except EmbeddedScopeError as error:
+            return error
+        layout = super()._layout(known)
+        if isinstance(layout, Exception):
+            return layout
+        given_up = len(candidate.steps) - len(known.steps)
+        return layout._replace(spans=[*repeat(None, given_up), *layout.spans])
 
 
 def _known_candidate(candidate: Candidate) -> Candidate:
-    return candidate.model_copy(update={"messages": known_conversation(candidate.messages)})
-
-
-def _failed(error: EmbeddedScopeError) -> Future[Verdict]:
-    future: Future[Verdict] = Future()
-    future.set_exception(error)
-    return future
+    messages, steps = known_conversation(candidate.messages), known_steps(candidate.steps)
+    return candidate.model_copy(update={"messages": messages, "steps": steps})

@@ -9,9 +9,10 @@ from its_graph.embedded.world import LIMIT, MAX_OPERATIONS, problem_text
 from its_graph.errors import EmbeddedScopeError
 from its_graph.nodes.prompts import without_instruction
 
-__all__ = ["known_conversation", "known_turns", "normalise"]
+__all__ = ["known_conversation", "known_steps", "known_turns", "normalise"]
 
 _ATTEMPTS = 4
+_WAIT = re.compile(r"^Wait[ \t]*$", re.MULTILINE)
 
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-"})  # noqa: RUF001
 _LATEX = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\right": "", "$": " "}
@@ -56,6 +57,13 @@ def known_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
     for text in attempts[-_ATTEMPTS:]:
         turns += [{"role": "assistant", "content": text}, question]
     return tuple(turns)
+
+
+def known_steps(steps: Sequence[str]) -> tuple[str, ...]:
+    """Return a solution's steps as the verifier knows them: of a thought its last attempt, its end not marked."""
+    waits = [place for place, step in enumerate(steps) if _WAIT.search(step)]
+    last = steps[waits[-1] + 1 :] if waits else steps
+    return tuple(step.replace("\n</think>\n\n", "\n") for step in last)
 
 
 def normalise(problem: str) -> str:

@@ -18,6 +18,7 @@ from its_graph.forcing_metrics import ForcedRun, performance, scaling
 from its_graph.graphs.best_of_n import create_best_of_n
 from its_graph.graphs.budget_forcing import create_budget_forcing
 from its_graph.graphs.build import SearchGraph
+from its_graph.graphs.self_consistency import create_self_consistency
 from its_graph.graphs.sequential_revision import create_sequential_revision
 from its_graph.nodes import prompts
 
@@ -42,7 +43,8 @@ def main() -> None:
     for name, runs in forced.items():
         print(f"{name}: scaling {100 * scaling(runs):+.3f} points a token, performance {100 * performance(runs):.1f} %")
     for n in (4, 8):
-        _measure(f"parallel, n = {n}", create_best_of_n(thinker, verifier, n=n), exam)
+        _measure(f"vote, n = {n}", create_self_consistency(thinker, n=n), exam)
+        _measure(f"best of n, n = {n}", create_best_of_n(thinker, verifier, n=n), exam)
         for chains in (1, n // 2):
             graph = create_sequential_revision(thinker, verifier, n=n, chains=chains, prompt=prompts.bare)
             _measure(f"revision, n = {n}, {chains} chains", graph, exam)

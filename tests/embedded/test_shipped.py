@@ -166,3 +166,20 @@ def test_the_thinker_thinks_and_then_answers() -> None:
         texts = [samples[0].text for samples in thinker.batch(asked)]
     assert sum("</think>" in text and extract_answer(text) is not None for text in texts) >= 9
     assert any("Wait" in text for text in texts)
+
+
+def test_of_a_thought_the_verifier_reads_the_last_attempt(pair: Pair) -> None:
+    """It scores as the plain solution does; what was given up before `Wait` has no score."""
+    _, verifier = pair
+    asked = ({"role": "user", "content": "Compute (2 + 3) * 4."},)
+    plain = ("Step 1: 2 + 3 = 5\n\n", "Step 2: 5 * 4 = 20\n\\boxed{20}")
+    thought = split_steps(
+        "Step 1: 2 + 3 = 6\n\nStep 2: 6 * 4 = 24\n\nWait\n\n"
+        "Step 1: 2 + 3 = 5\n\nStep 2: 5 * 4 = 20\n</think>\n\n\\boxed{20}"
+    )
+    alone, of_thought = verifier.batch(
+        [Candidate(messages=asked, steps=plain), Candidate(messages=asked, steps=tuple(thought))]
+    )
+    assert of_thought.scores == (None, None, *alone.scores)
+    assert of_thought.value == pytest.approx(alone.value)
+    assert verifier.tokens(Candidate(messages=asked, steps=tuple(thought))) == of_thought.tokens
