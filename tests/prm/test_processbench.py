@@ -49,7 +49,7 @@ def test_the_first_low_step_is_named_and_missing_scores_accuse_nobody() -> None:
 
 
 def test_the_best_threshold_parts_right_from_wrong() -> None:
-    rows = [[0.9, 0.8], [0.9, 0.3], [0.7, 0.2], [0.95, None]]
+    rows: list[list[float | None]] = [[0.9, 0.8], [0.9, 0.3], [0.7, 0.2], [0.95, None]]
     labels = [NO_ERROR, 1, 1, NO_ERROR]
     threshold = best_threshold(rows, labels)
     assert 0.3 < threshold <= 0.7
