@@ -55,7 +55,7 @@ def create_adaptive_best_of_n(
     require(price >= 0, "adaptive_best_of_n needs price >= 0: nobody is paid for sampling.", price=price)
     enough = not_worth_it(price, verifier.score_range)
     graph = search_graph("adaptive_best_of_n", n=n)
-    graph.add_node("generate", generate(generator, n=n, wave=wave, judged_by=verifier))
+    graph.add_node("generate", generate(generator, n=n, wave=wave, judged_by=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(keep_none, all_sampled(n), enough, out_of_steps(4)))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))

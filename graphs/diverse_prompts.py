@@ -49,7 +49,7 @@ def create_diverse_prompts(
     )
     by_default = majority if judged_by is None else weighted(judged_by.score_range)
     graph = search_graph("diverse_prompts", n=n)
-    graph.add_node("generate", generate(generator, n=n, judged_by=judged_by, shape=varied(prompts)))
+    graph.add_node("generate", generate(generator, n=n, judged_by=judged_by, ahead=judged_by, shape=varied(prompts)))
     graph.add_node("answer", answer(choose or by_default))
     graph.add_edge("question", "generate")
     if judged_by is None:

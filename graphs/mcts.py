@@ -83,7 +83,7 @@ def create_mcts(
     # Behind its decision: expand, simulate, verify, the next decision, finish, answer.
     ends = (searched(grown), worth(n), losing(max(8, leaves * branch)), out_of_steps(5 + simulating))
     graph = search_graph("mcts", n=n, iterations=iterations)
-    graph.add_node("expand", expand(generator, n=branch, judged_by=verifier))
+    graph.add_node("expand", expand(generator, n=branch, judged_by=verifier, ahead=None if simulating else verifier))
     graph.add_node("verify", verify(verifier, reading))
     graph.add_node("select", select(descent, *ends, at_end=best_leaves(grown, leaves=leaves)))
     graph.add_node("finish", complete(generator))

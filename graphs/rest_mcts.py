@@ -83,7 +83,7 @@ def create_rest_mcts(
     limits = (worth(n), losing(max(8, branch)), out_of_steps(6 + rollout_steps))
     ends = (end_gate_reached(scale, end_gate), searched(grown), *limits)
     graph = search_graph("rest_mcts", n=n, iterations=iterations)
-    graph.add_node("expand", expand(generator, n=branch, judged_by=verifier))
+    graph.add_node("expand", expand(generator, n=branch, judged_by=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("judge", verify(verifier, rollout_paths))
     graph.add_node("select", select(descent, *ends, at_end=best_leaves(grown, leaves=1)))

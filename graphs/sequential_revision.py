@@ -60,7 +60,7 @@ def create_sequential_revision(
     require(shown >= 1, "A revision needs an attempt to see.", shown=shown)
     revise = rewrite("revise", generator, latest_of_each_chain(count, shown), prompt, judged_by=verifier)
     graph = search_graph("sequential_revision", n=n)
-    graph.add_node("generate", generate(generator, n=count, judged_by=verifier))
+    graph.add_node("generate", generate(generator, n=count, judged_by=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(chain_ends, *filter(None, [stop]), all_sampled(n), out_of_steps(4)))
     graph.add_node("revise", revise)

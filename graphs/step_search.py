@@ -47,7 +47,8 @@ def step_search(
     require(max_steps >= 1, f"{strategy} needs max_steps >= 1.", max_steps=max_steps)
     require(lookahead_steps >= 0, f"{strategy} needs lookahead >= 0.", lookahead=lookahead_steps)
     graph = search_graph(strategy, n=n)
-    graph.add_node("expand", expand(generator, n=n, judged_by=verifier))
+    ahead = None if lookahead_steps else verifier  # with a lookahead, its end is what the verifier reads
+    graph.add_node("expand", expand(generator, n=n, judged_by=verifier, ahead=ahead))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(keep, *stop, no_open_path, too_deep(max_steps), out_of_steps(lookahead_steps + 5)))
     graph.add_node("finish", complete(generator))

@@ -187,6 +187,7 @@ class _Work(Generic[Request, Reply]):
             self.used.append(absorbed.spend)
             self.owed.append(absorbed.owed)
             self._record(absorbed.update)
+            self.node.ahead(self.tree, absorbed.update)
             return
         if isinstance(reply, _CALLERS):
             raise reply

@@ -40,7 +40,7 @@ class Absorbed(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelNode(Generic[Request, Reply]):
-    """What tells one model-calling node from another. All functions are pure."""
+    """What tells one model-calling node from another. All functions but `ahead` are pure."""
 
     name: str
     model: Runnable[Request, Reply]
@@ -55,5 +55,7 @@ class ModelNode(Generic[Request, Reply]):
     """The plain values to set once all is done, given the ids that were planned and absorbed."""
     within: Callable[[Request, float], Request] = lambda request, seconds: request
     """Give a request its deadline, in seconds from now."""
+    ahead: Callable[[Tree, Update], None] = lambda tree, update: None
+    """Begin what comes after this node for records that were just written. It may start work, and returns nothing."""
     hold: Callable[[Tree], Spend] = lambda tree: NOTHING
     """What must stay in the budget untouched, for work that comes after this node."""

@@ -210,6 +210,13 @@ class Verifier(Runnable[Candidate, Verdict], ABC):
     def tokens(self, candidate: Candidate) -> int:
         """Return an upper bound of the tokens this verifier reads and writes for `candidate` (exact where possible)."""
 
+    def begin(self, candidate: Candidate, /) -> None:
+        """Begin to judge `candidate`, which will be asked for soon; by default nothing happens before that.
+
+        A backend that works by itself overrides it (`its_graph.batching.ahead`): verdicts are then under way while the
+        other samples are still being drawn. The verdict, and its cost, belong to who asks for it.
+        """
+
 
 class Judge(Runnable[Comparison, Opinion], ABC):
     """Base of all judges. Subclasses implement `invoke`; one that can batch overrides the batch methods."""

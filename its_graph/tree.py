@@ -148,6 +148,11 @@ class Tree:
         """Return the path as a verifier sees it."""
         return Candidate(messages=tuple(self.question), steps=self.pieces(step), finished=self.finished(step))
 
+    def candidate_of(self, record: Step) -> Candidate:
+        """Return the path that ends in a record which is not in the tree yet, as a verifier will see it."""
+        steps = self.pieces(record["parent"]) + _pieces(record["text"])
+        return Candidate(messages=tuple(self.question), steps=steps, finished=record["finish"] == "end")
+
     # --- the whole tree -------------------------------------------------------------------------------------------
 
     @property

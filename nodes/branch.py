@@ -72,4 +72,4 @@ def branch(
         seen = arms(tree, judged_by.score_range).models
         return pick({name: seen.get(name, NO_REWARDS) for name in generator.models}, Random(tree.seed(f"model {key}")))
 
-    return sampling_node("generate", generator, plan, judged_by=judged_by)
+    return sampling_node("generate", generator, plan, judged_by=judged_by, ahead=judged_by)

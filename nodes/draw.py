@@ -38,6 +38,7 @@ def sampling_node(
     plan: Callable[[Tree], list[Planned[SampleRequest]]],
     *,
     judged_by: Verifier | None = None,
+    ahead: Verifier | None = None,
     aside: Aside | None = None,
     ending: Ending | None = None,
     own_score: OwnScore | None = None,
@@ -51,6 +52,7 @@ def sampling_node(
         generator: where samples come from.
         plan: which samples.
         judged_by: the verifier that will score them; its price is reserved together with theirs.
+        ahead: the verifier that begins to judge each path as it arrives, where the next node asks it for just that.
         aside: what the samples are, if they are no part of an answer.
         ending: what of a sample is recorded, and how its path stands; `solution_ending` of the generator by default.
         own_score: how a sample scores itself; None leaves that to a verifier.
@@ -68,6 +70,7 @@ def sampling_node(
             shrink=_shrink,
             within=lambda request, seconds: request.model_copy(update={"timeout_s": seconds}),
             close=close or (lambda tree, added: {} if aside else {"fresh": added}),
+            ahead=_begin(ahead),
             hold=hold,
         )
     )
@@ -190,6 +193,15 @@ def _absorb(
         return Absorbed(update, spend, owed)
 
     return absorb
+
+
+def _begin(verifier: Verifier | None) -> Callable[[Tree, Update], None]:
+    def begin(tree: Tree, update: Update) -> None:
+        if verifier is not None:
+            for record in update.get("steps", {}).values():
+                verifier.begin(tree.candidate_of(record))
+
+    return begin
 
 
 def _unusable(planned: Planned[SampleRequest], reply: list[Sample]) -> str | None:

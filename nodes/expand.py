@@ -16,7 +16,9 @@ from its_graph.tree import Tree
 __all__ = ["expand", "lookahead", "way_out"]
 
 
-def expand(generator: Generator, *, n: int, judged_by: Verifier | None = None) -> Runnable[SearchState, Update]:
+def expand(
+    generator: Generator, *, n: int, judged_by: Verifier | None = None, ahead: Verifier | None = None
+) -> Runnable[SearchState, Update]:
     """Sample `n` first steps of the question, later one next step for every open entry of the frontier.
 
     While no solution is complete, the price of completing one path is held back, so that a search whose budget ends
@@ -26,6 +28,7 @@ def expand(generator: Generator, *, n: int, judged_by: Verifier | None = None) -
         generator: where steps come from; it must be able to continue a prefix.
         n: steps in the first round.
         judged_by: the verifier that will score them; its price is reserved together with theirs.
+        ahead: the same, where the steps themselves are what it reads next: it begins with each as it arrives.
     """
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
@@ -34,7 +37,7 @@ def expand(generator: Generator, *, n: int, judged_by: Verifier | None = None) -
         return _steps(generator, tree, [step for step in tree.frontier if tree.open(step)])
 
     _require_continuation(generator)
-    return sampling_node("expand", generator, plan, judged_by=judged_by, hold=way_out(generator))
+    return sampling_node("expand", generator, plan, judged_by=judged_by, ahead=ahead, hold=way_out(generator))
 
 
 def lookahead(generator: Generator, judged_by: Verifier) -> Runnable[SearchState, Update]:

@@ -29,6 +29,7 @@ def generate(
     wave: int | None = None,
     temperature: float | None = None,
     judged_by: Verifier | None = None,
+    ahead: Verifier | None = None,
     shape: Shape = plain,
     own_score: OwnScore | None = None,
 ) -> Runnable[SearchState, Update]:
@@ -40,6 +41,7 @@ def generate(
         wave: samples per run of this node; None draws all at once.
         temperature: overrides the run's own; 0 is greedy.
         judged_by: the verifier that will score them; its price is reserved together with theirs.
+        ahead: the same, where it is asked next: it begins with each solution as it arrives.
         shape: what else each sample asks for.
         own_score: how a sample scores itself, where no verifier does.
     """
@@ -49,7 +51,7 @@ def generate(
         drawn = [ask(generator, tree, key=str(key), parent=None, temperature=temperature) for key in keys]
         return [one._replace(request=shape(tree, one)) for one in drawn]
 
-    return sampling_node("generate", generator, plan, judged_by=judged_by, own_score=own_score)
+    return sampling_node("generate", generator, plan, judged_by=judged_by, ahead=ahead, own_score=own_score)
 
 
 def complete(generator: Generator) -> Runnable[SearchState, Update]:

@@ -54,7 +54,7 @@ def rewrite(
         longest = planned.request.max_tokens if max_tokens is None else min(max_tokens, planned.request.max_tokens)
         return planned._replace(request=planned.request.model_copy(update={"max_tokens": longest}))
 
-    return sampling_node(name, generator, plan, judged_by=judged_by, aside=aside)
+    return sampling_node(name, generator, plan, judged_by=judged_by, ahead=judged_by, aside=aside)
 
 
 def runs(tree: Tree, name: str) -> int:
