@@ -11,6 +11,7 @@ import typer
 from its_graph.cli.catalog import draw, guide, list_strategies
 from its_graph.cli.evaluate import evaluate
 from its_graph.cli.failures import INTERRUPTED, MISUSED, exit_code, tell
+from its_graph.cli.serve import serve
 from its_graph.cli.solve import solve
 from its_graph.errors import ItsGraphError
 
@@ -27,6 +28,7 @@ app.command("eval")(evaluate)
 app.command("strategies")(list_strategies)
 app.command("draw")(draw)
 app.command("recommend")(guide)
+app.command("serve")(serve)
 
 # Typer names the base class of its usage errors differently from release to release.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]
