@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
 
-from its_graph.batching.batcher import MicroBatcher
+from its_graph.batching.batcher import MicroBatcher, all_at_once
 from its_graph.batching.futures import FutureRunnable
 from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ItsGraphError, MissingExtraError
@@ -49,7 +49,7 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
             else checked(aggregate, self.score_range)
         )
         self._batcher = MicroBatcher(
-            self._judge, max_batch=max_batch, too_large=torch.OutOfMemoryError, name="reward-model"
+            all_at_once(self._judge), max_batch=max_batch, too_large=torch.OutOfMemoryError, name="reward-model"
         )
 
     @classmethod

@@ -1,7 +1,7 @@
 """Micro-batching: jobs that arrive while a batch is running form the next batch.
 
 One worker thread owns the model. It waits a moment for callers that start together (tasks of one event loop,
-threads of one pool), takes as many jobs as one batch may hold, runs them, and hands each caller its results.
+threads of one pool), takes as many jobs as one batch may hold, runs them, and hands out each result when it is there.
 """
 
 import atexit
@@ -14,7 +14,7 @@ from threading import Condition, Thread, current_thread
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakSet
 
-__all__ = ["MicroBatcher"]
+__all__ = ["MicroBatcher", "all_at_once"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -67,8 +67,8 @@ class MicroBatcher(Generic[Job, Result]):
     """Merge concurrent jobs into batches of at most `max_batch`, run one after the other.
 
     Args:
-        run: turns a list of jobs into the list of their results, in order. What it raises is given to the
-            callers of that batch only.
+        run: works on a list of jobs and calls `done(index, result)` for each when it has its result, in any order (see
+            `all_at_once`). What it raises is given to the callers of that batch only.
         max_batch: most jobs in one batch.
         too_large: exceptions that mean "out of memory": such a batch is run again in two halves.
         name: of the worker thread.
@@ -76,7 +76,7 @@ class MicroBatcher(Generic[Job, Result]):
 
     def __init__(
         self,
-        run: Callable[[list[Job]], list[Result]],
+        run: Callable[[list[Job], Callable[[int, Result], None]], None],
         *,
         max_batch: int,
         too_large: type[Exception] = MemoryError,
@@ -159,29 +159,32 @@ class MicroBatcher(Generic[Job, Result]):
         return batch
 
     def _process(self, batch: list[_Ticket[Job, Result]]) -> None:
+        waiting = dict(enumerate(batch))
+
+        def done(index: int, result: Result) -> None:
+            ticket = waiting.pop(index)
+            if self._closed:
+                ticket.group.fail(self._closed_error())
+            else:
+                ticket.group.deliver(ticket.index, result)
+
         try:
-            results = self._run([ticket.job for ticket in batch])
+            self._run([ticket.job for ticket in batch], done)
         except self._too_large as error:
             if len(batch) == 1:
                 self._fail(batch, error)
                 return
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers of this batch
-            self._fail(batch, error)
+            self._fail(list(waiting.values()), error)
             return
         else:
-            self._deliver(batch, results)
+            self._fail(list(waiting.values()), RuntimeError(f"{self._name} gave no result for this job"))
             return
         # Outside the handler the exception's frames are gone, and with them the tensors of the failed batch.
-        half = len(batch) // 2
-        self._process(batch[:half])
-        self._process(batch[half:])
-
-    def _deliver(self, batch: list[_Ticket[Job, Result]], results: list[Result]) -> None:
-        if self._closed:
-            self._fail(batch, self._closed_error())
-            return
-        for ticket, result in zip(batch, results, strict=True):
-            ticket.group.deliver(ticket.index, result)
+        left = list(waiting.values())
+        half = (len(left) + 1) // 2
+        for part in filter(None, (left[:half], left[half:])):
+            self._process(part)
 
     @staticmethod
     def _fail(batch: list[_Ticket[Job, Result]], error: Exception) -> None:
@@ -190,6 +193,18 @@ class MicroBatcher(Generic[Job, Result]):
 
     def _closed_error(self) -> RuntimeError:
         return RuntimeError(f"{self._name} was closed before this job was done; create a new one to go on")
+
+
+def all_at_once(
+    work: Callable[[list[Job]], list[Result]],
+) -> Callable[[list[Job], Callable[[int, Result], None]], None]:
+    """Return the `run` of work whose results all come at its end, in order."""
+
+    def run(jobs: list[Job], done: Callable[[int, Result], None]) -> None:
+        for index, result in enumerate(work(jobs)):
+            done(index, result)
+
+    return run
 
 
 _open_batchers: WeakSet[MicroBatcher[Any, Any]] = WeakSet()

@@ -121,7 +121,7 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is no
         self._certainty = any(rule.self_certainty for rule in rules)
         self._noise = torch.empty(0)
         self._step = 0
-        self._logprobs: list[torch.Tensor] = []
+        self._logprobs = torch.empty(len(rows), max(rule.max_tokens for rule in rules), device=device)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return noisy scores [rows, vocabulary] for `scores`, the float32 logits of the next token."""
@@ -131,18 +131,17 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is no
         noisy = tempered + self._gumbel(scores.shape[1])
         drawn = noisy.argmax(dim=1, keepdim=True)
         normaliser = scores.logsumexp(dim=1, keepdim=True)
-        self._logprobs.append((scores.gather(1, drawn) - normaliser).squeeze(1))
+        self._logprobs[:, self._step - 1] = (scores.gather(1, drawn) - normaliser).squeeze(1)
         if self._top is not None or self._certainty:
             self._tell(scores - normaliser)
         return noisy
 
-    def hand_out(self) -> None:
-        """Give each row what belongs to the tokens that it kept."""
-        columns = torch.stack(self._logprobs, dim=1).tolist()
-        for row, column in zip(self._rows, columns, strict=True):
-            kept = len(row.tokens)
-            row.logprobs = column[:kept]
-            del row.confidences[kept:], row.certainties[kept:]
+    def hand_out(self, index: int) -> None:
+        """Give a row that has ended what belongs to the tokens that it kept."""
+        row = self._rows[index]
+        kept = len(row.tokens)
+        row.logprobs = self._logprobs[index, :kept].tolist()
+        del row.confidences[kept:], row.certainties[kept:]
 
     def _tell(self, logprobs: torch.Tensor) -> None:
         """Give each row what is wanted of the distribution `logprobs` [rows, vocabulary] of its next token."""
@@ -171,16 +170,24 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is no
 
 
 class RowStops(StoppingCriteria):  # type: ignore[misc] # transformers is not typed
-    """Gives each live row its newest token and reports the rows that have ended."""
+    """Gives each live row its newest token and reports the rows that have ended.
 
-    def __init__(self, rows: list[Row]) -> None:
+    Args:
+        rows: of the batch.
+        ended: called with the index of each row at the moment it ends.
+    """
+
+    def __init__(self, rows: list[Row], ended: Callable[[int], None] = lambda index: None) -> None:
         self._rows = rows
+        self._ended = ended
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor | None, **kwargs: object) -> torch.Tensor:
         """Return which rows have ended, a boolean tensor [rows]."""
-        for row, token in zip(self._rows, input_ids[:, -1].tolist(), strict=True):
+        for index, (row, token) in enumerate(zip(self._rows, input_ids[:, -1].tolist(), strict=True)):
             if row.finish_reason is None:
                 row.take(token)
+                if row.finish_reason is not None:
+                    self._ended(index)
         return torch.tensor([row.finish_reason is not None for row in self._rows], device=input_ids.device)
 
 

@@ -7,7 +7,7 @@ temperature, nucleus, stop strings and limits, so a text does not depend on what
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -162,25 +162,32 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
             for index in range(request.n)
         ]
 
-    def _run(self, rules: list[RowRules]) -> list[Sample]:
+    def _run(self, rules: list[RowRules], done: Callable[[int, Sample], None]) -> None:
+        """Generate one batch; a row is handed out when it ends, whatever its neighbours still do."""
         rows = [Row(rule) for rule in rules]
-        if live := [row for row in rows if row.finish_reason is None]:
-            self._generate(live)
-        return [_sample(row) for row in rows]
+        live = [index for index, row in enumerate(rows) if row.finish_reason is None]
+        for index in set(range(len(rows))) - set(live):
+            done(index, _sample(rows[index]))
+        if live:
+            self._generate([rows[index] for index in live], lambda at: done(live[at], _sample(rows[live[at]])))
 
     @torch.inference_mode()
-    def _generate(self, rows: list[Row]) -> None:
+    def _generate(self, rows: list[Row], ended: Callable[[int], None]) -> None:
         device = self._model.device
         ids, mask = _left_padded([row.rules.prompt for row in rows], self._pad_token)
         sampler = GumbelSampler(rows, device)
+
+        def hand_out(index: int) -> None:
+            sampler.hand_out(index)
+            ended(index)
+
         self._model.generate(
             ids.to(device),
             attention_mask=mask.to(device),
             generation_config=self._config(max(row.rules.max_tokens for row in rows)),
             logits_processor=[sampler],
-            stopping_criteria=[RowStops(rows)],
+            stopping_criteria=[RowStops(rows, hand_out)],
         )
-        sampler.hand_out()
 
     def _config(self, max_new_tokens: int) -> GenerationConfig:
         # What is None here is filled from the checkpoint's own defaults (a repetition penalty, for example), but

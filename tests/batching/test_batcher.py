@@ -4,13 +4,13 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 import pytest
 
 from its_graph.batching import batcher as batcher_module
-from its_graph.batching.batcher import MicroBatcher
+from its_graph.batching.batcher import MicroBatcher, all_at_once
 
 
 class Recorder:
@@ -47,7 +47,7 @@ def run() -> Recorder:
 
 @pytest.fixture
 def batcher(run: Recorder) -> Iterator[MicroBatcher[int, int]]:
-    batcher = MicroBatcher(run, max_batch=4)
+    batcher = MicroBatcher(all_at_once(run), max_batch=4)
     yield batcher
     run.may_go.set()
     batcher.close()
@@ -61,7 +61,7 @@ def test_jobs_that_arrive_together_share_a_batch(batcher: MicroBatcher[int, int]
 
 def test_a_batch_waits_for_late_company_but_not_when_full(run: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batcher_module, "QUIET_S", 0.3)
-    batcher = MicroBatcher(run, max_batch=4)
+    batcher = MicroBatcher(all_at_once(run), max_batch=4)
     futures = []
     for job in (1, 2, 3):
         futures.append(start(batcher, job))
@@ -164,7 +164,7 @@ def test_close_fails_what_is_left_and_ends_the_worker(batcher: MicroBatcher[int,
 def test_an_idle_worker_ends_and_lets_go_of_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batcher_module, "IDLE_S", 0.01)
     run = Recorder()
-    batcher = MicroBatcher(run, max_batch=4, name="idle-worker")
+    batcher = MicroBatcher(all_at_once(run), max_batch=4, name="idle-worker")
     assert start(batcher, 1).result(5) == [2]
     worker = next(thread for thread in threading.enumerate() if thread.name == "idle-worker")
     worker.join(5)
@@ -174,3 +174,47 @@ def test_an_idle_worker_ends_and_lets_go_of_its_model(monkeypatch: pytest.Monkey
     del run, batcher
     gc.collect()
     assert alive() is None
+
+
+def test_a_result_is_handed_out_while_the_rest_of_its_batch_still_runs() -> None:
+    may_end = threading.Event()
+
+    def run(jobs: list[int], done: Callable[[int, int], None]) -> None:
+        done(1, -jobs[1])
+        may_end.wait(10)
+        done(0, -jobs[0])
+
+    batcher = MicroBatcher(run, max_batch=2)
+    group: Future[list[int]] = Future()
+    first, second = start(batcher, 1), start(batcher, 2)
+    assert second.result(10) == [-2]
+    assert not first.done()
+    batcher.submit([3, 4], group)
+    may_end.set()
+    assert first.result(10) == [-1]
+    assert group.result(10) == [-3, -4]
+    batcher.close()
+
+
+def test_out_of_memory_runs_only_what_has_no_result_again() -> None:
+    batches: list[list[int]] = []
+
+    def run(jobs: list[int], done: Callable[[int, int], None]) -> None:
+        batches.append(jobs)
+        done(len(jobs) - 1, -jobs[-1])
+        if len(jobs) > 1:
+            raise MemoryError
+
+    batcher = MicroBatcher(run, max_batch=4)
+    assert start(batcher, 1, 2, 3, 4).result(10) == [-1, -2, -3, -4]
+    assert batches == [[1, 2, 3, 4], [1, 2], [3], [1]]
+    batcher.close()
+
+
+def test_a_job_without_a_result_fails_and_the_others_have_theirs() -> None:
+    batcher: MicroBatcher[int, int] = MicroBatcher(lambda jobs, done: done(0, 7), max_batch=2, name="forgetful")
+    first, second = start(batcher, 1), start(batcher, 2)
+    assert first.result(10) == [7]
+    with pytest.raises(RuntimeError, match="forgetful gave no result"):
+        second.result(10)
+    batcher.close()

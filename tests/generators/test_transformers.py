@@ -431,3 +431,30 @@ class TestFromPretrained:
 def test_no_rows_is_no_batch_size(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
     with pytest.raises(ConfigurationError, match="max_batch is 0"):
         TransformersGenerator(model, tokenizer, max_batch=0)
+
+
+def test_a_sample_that_ends_early_is_handed_out_while_its_batch_runs_on(
+    generator: TransformersGenerator, ask: Callable[..., SampleRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both share a batch; the long one may not go on before the short one is there."""
+    forward = type(generator._model).forward
+    short: list[Any] = []
+
+    def patient(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(steps) == 6:
+            assert short[0].result(10)[0].generated_tokens == 3
+        steps.append(1)
+        return forward(self, *args, **kwargs)
+
+    steps: list[int] = []
+    monkeypatch.setattr(type(generator._model), "forward", patient)
+    monkeypatch.setattr(generator._model.generation_config, "eos_token_id", None)
+    requests = [ask(max_tokens=3, seed=1, logprobs=True), ask(max_tokens=12, seed=1, logprobs=True)]
+    futures = generator.futures(requests)
+    short.append(futures[0])
+    early, late = (future.result(30)[0] for future in futures)
+    assert late.text.startswith(early.text)
+    assert early.logprobs is not None
+    assert late.logprobs is not None
+    assert late.logprobs[:3] == pytest.approx(early.logprobs)
+    assert len(steps) > 6
