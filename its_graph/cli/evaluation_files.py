@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from its_graph.errors import InputError
 from its_graph.evaluation import Outcome
 
-__all__ = ["OutcomeFile", "read_problems"]
+__all__ = ["OutcomeFile", "json_lines", "read_problems"]
 
 
 def read_problems(path: Path) -> list[tuple[str, str]]:
@@ -19,7 +19,7 @@ def read_problems(path: Path) -> list[tuple[str, str]]:
     Raises:
         InputError: for a line that is no such object; the message names file and line.
     """
-    problems = [_problem(record, where) for record, where in _lines(path)]
+    problems = [_problem(record, where) for record, where in json_lines(path)]
     if not problems:
         raise InputError(f"{path} holds no problem. Each line needs `problem` and `answer`.")
     return problems
@@ -35,7 +35,7 @@ class OutcomeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         _drop_torn_line(path)
-        self._lines = [_outcome(record, where) for record, where in _lines(path)] if path.exists() else []
+        self._lines = [_outcome(record, where) for record, where in json_lines(path)] if path.exists() else []
 
     def known(self, run: dict[str, Any], problems: list[tuple[str, str]]) -> dict[int, Outcome]:
         """Return what the file holds of this very run: same description, same problems."""
@@ -54,7 +54,7 @@ class OutcomeFile:
             file.write(line + "\n")
 
 
-def _lines(path: Path) -> Iterator[tuple[Any, str]]:
+def json_lines(path: Path) -> Iterator[tuple[Any, str]]:
     """Yield each line's value, and its place for a message."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):

@@ -10,6 +10,7 @@ import typer
 
 from its_graph.cli.catalog import draw, guide, list_strategies
 from its_graph.cli.evaluate import evaluate
+from its_graph.cli.evaluate_prm import evaluate_prm
 from its_graph.cli.failures import INTERRUPTED, MISUSED, exit_code, tell
 from its_graph.cli.serve import serve
 from its_graph.cli.solve import solve
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command("solve")(solve)
 app.command("eval")(evaluate)
+app.command("eval-prm")(evaluate_prm)
 app.command("strategies")(list_strategies)
 app.command("draw")(draw)
 app.command("recommend")(guide)

@@ -6,7 +6,7 @@ from pathlib import Path
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["EMBEDDED", "THINKER", "fingerprint", "models"]
+__all__ = ["EMBEDDED", "THINKER", "fingerprint", "models", "reward_model"]
 
 THINKER = Path("thinker")
 """What `--model` calls the embedded variant that thinks before it answers."""
@@ -38,12 +38,12 @@ def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | 
         plain, verifier = load()
         generator = plain if model is None else load_thinker()
         if prm is not None:
-            return generator, _verifier(prm)
+            return generator, reward_model(prm)
         _use_one_thread()
         return generator, verifier
     from its_graph.generators.transformers import TransformersGenerator
 
-    return TransformersGenerator.from_pretrained(model), None if prm is None else _verifier(prm)
+    return TransformersGenerator.from_pretrained(model), None if prm is None else reward_model(prm)
 
 
 def fingerprint(model: Path | None, prm: Path | None) -> dict[str, str | None]:
@@ -71,10 +71,19 @@ def _weights(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _verifier(folder: Path) -> Verifier:
+def reward_model(folder: Path, family: str = "auto") -> Verifier:
+    """Return the reward model of a folder.
+
+    Raises:
+        ConfigurationError: there is no such folder, or it holds no usable checkpoint.
+        MissingExtraError: the libraries that run local models are not installed.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"There is no folder {folder}. Give the folder of a downloaded checkpoint.")
+    _be_silent()
     from its_graph.prm.verifier import PRM
 
-    return PRM.from_pretrained(folder)
+    return PRM.from_pretrained(folder, family=family)
 
 
 def _use_one_thread() -> None:

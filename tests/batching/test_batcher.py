@@ -207,7 +207,7 @@ def test_out_of_memory_runs_only_what_has_no_result_again() -> None:
 
     batcher = MicroBatcher(run, max_batch=4)
     assert start(batcher, 1, 2, 3, 4).result(10) == [-1, -2, -3, -4]
-    assert batches == [[1, 2, 3, 4], [1, 2], [3], [1]]
+    assert batches == [[1, 2, 3, 4], [1, 2], [1], [3]]
     batcher.close()
 
 
