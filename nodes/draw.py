@@ -11,19 +11,17 @@ from langchain_core.runnables import Runnable
 
 from its_graph.answers import has_final_answer
 from its_graph.body import model_node
-from its_graph.budget import NOTHING, Spend, flops, total
+from its_graph.budget import NOTHING, Spend, total
 from its_graph.calls import Absorbed, ModelNode, Planned
-from its_graph.contracts import Candidate, FinishReason, Generator, Message, Sample, SampleRequest, Verifier
+from its_graph.contracts import FinishReason, Generator, Message, Sample, SampleRequest, Verifier
+from its_graph.nodes.pricing import path_of, sample_price, sample_spend
 from its_graph.state import Aside, Failure, Score, SearchState, Step, Update
-from its_graph.steps import split_steps
 from its_graph.tree import Tree
 
-__all__ = ["MIN_TOKENS", "Ending", "OwnScore", "ask", "sample_price", "sampling_node"]
+__all__ = ["MIN_TOKENS", "Ending", "OwnScore", "ask", "sampling_node"]
 
 MIN_TOKENS = 8
 """A sample that may not even be this long is not worth its prompt."""
-
-Price = Callable[[SampleRequest], Spend]
 
 Ending: TypeAlias = Callable[[Tree, Planned[SampleRequest], Sample], tuple[str, FinishReason]]
 """Says which text of a sample goes into its record, and how the path stands after it."""
@@ -127,47 +125,6 @@ def ask(
     return Planned(key, parent, request, sources=tuple(sources))
 
 
-def sample_price(generator: Generator, judged_by: Verifier | None = None) -> Price:
-    """Return the worst case of a sample, with the price of having it judged where `judged_by` will do so.
-
-    A sample that could not be judged afterwards would be spent in vain. How many steps a solution will have is not
-    known before, so a verifier that reads marks between steps is priced without those of the new text.
-    """
-
-    def price(request: SampleRequest) -> Spend:
-        prompt, new = generator.prompt_tokens(request) * request.n, request.max_tokens * request.n
-        spend = Spend(
-            calls=request.n,
-            prompt_tokens=prompt,
-            generated_tokens=new,
-            flops=flops(generator.parameters_of(request), prompt + new),
-        )
-        if judged_by is None:
-            return spend
-        read = judged_by.tokens(_candidate(request, ""))
-        return spend.plus(_judging_price(judged_by, read * request.n + new if read else 0, calls=request.n))
-
-    return price
-
-
-def _candidate(request: SampleRequest, text: str) -> Candidate:
-    """Return the path that a sample makes, as a verifier will read it."""
-    steps = (*split_steps(request.prefix), *split_steps(text)) or ("",)
-    return Candidate(messages=request.messages, steps=steps, finished=False)
-
-
-def _judging_price(verifier: Verifier, tokens: int, calls: int = 1) -> Spend:
-    return Spend(calls=calls, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
-
-
-def _owed(verifier: Verifier, candidate: Candidate) -> Spend:
-    """Return what judging a drawn sample will cost; nothing where no price is known: it will not be judged then."""
-    try:
-        return _judging_price(verifier, verifier.tokens(candidate))
-    except Exception:  # noqa: BLE001  a price is a verifier's own code; what raises there must not lose the sample
-        return NOTHING
-
-
 def _absorb(
     generator: Generator,
     judged_by: Verifier | None,
@@ -176,7 +133,7 @@ def _absorb(
     own_score: OwnScore | None,
 ) -> Callable[[Tree, Planned[SampleRequest], list[Sample]], Absorbed]:
     def absorb(tree: Tree, planned: Planned[SampleRequest], reply: list[Sample]) -> Absorbed:
-        spend = total(_spend(generator, planned.request, sample) for sample in reply)
+        spend = total(sample_spend(generator, planned.request, sample) for sample in reply)
         if (problem := _unusable(planned, reply)) is not None:
             return Absorbed(_failure(planned, problem), spend)
         sample = reply[0]
@@ -189,7 +146,7 @@ def _absorb(
             update["scores"] = {planned.id: Score(step=planned.id, value=own_score(sample), steps=[], tokens=0)}
         owed = NOTHING
         if judged_by is not None and tree.settings.budget.limited:
-            owed = _owed(judged_by, _candidate(planned.request, sample.text))
+            owed = owed(judged_by, path_of(planned.request, sample.text))
         return Absorbed(update, spend, owed)
 
     return absorb
@@ -249,17 +206,6 @@ def _step(tree: Tree, planned: Planned[SampleRequest], sample: Sample, text: str
     if planned.request.model is not None:
         step["model"] = planned.request.model
     return step
-
-
-def _spend(generator: Generator, request: SampleRequest, sample: Sample) -> Spend:
-    processed = sample.prompt_tokens - sample.cached_tokens + sample.generated_tokens
-    return Spend(
-        calls=1,
-        prompt_tokens=sample.prompt_tokens,
-        cached_tokens=sample.cached_tokens,
-        generated_tokens=sample.generated_tokens,
-        flops=flops(generator.parameters_of(request), processed),
-    )
 
 
 def _fail(planned: Planned[SampleRequest], error: Exception) -> Update:

@@ -8,8 +8,8 @@ from its_graph.budget import NOTHING, Spend, total
 from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import ContinuationError
-from its_graph.nodes.draw import ask, sample_price, sampling_node
-from its_graph.nodes.verify import verdict_price
+from its_graph.nodes.draw import ask, sampling_node
+from its_graph.nodes.pricing import sample_price, verdict_price
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 

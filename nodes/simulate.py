@@ -9,7 +9,8 @@ from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.nodes.draw import ask, sampling_node
 from its_graph.nodes.expand import way_out
-from its_graph.nodes.verify import Reading, verdict_price
+from its_graph.nodes.pricing import verdict_price
+from its_graph.nodes.verify import Reading
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 

@@ -10,10 +10,11 @@ from its_graph.body import model_node
 from its_graph.budget import Spend, flops
 from its_graph.calls import Absorbed, ModelNode, Planned
 from its_graph.contracts import Candidate, Verdict, Verifier
+from its_graph.nodes.pricing import verdict_price
 from its_graph.state import Score, SearchState, Update
 from its_graph.tree import Tree
 
-__all__ = ["Reading", "fresh_paths", "verdict_price", "verify"]
+__all__ = ["Reading", "fresh_paths", "verify"]
 
 Reading: TypeAlias = Callable[[Tree], Iterable[tuple[str, str]]]
 """Names what to judge: pairs of the record that gets the score, and the last record of the path that is read for it."""
@@ -51,12 +52,6 @@ def verify(verifier: Verifier, reading: Reading = fresh_paths) -> Runnable[Searc
             close=lambda tree, planned: {},
         )
     )
-
-
-def verdict_price(verifier: Verifier, candidate: Candidate) -> Spend:
-    """Return the worst case of judging `candidate`."""
-    tokens = verifier.tokens(candidate)
-    return Spend(calls=1, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))
 
 
 def _plan(tree: Tree, wanted: Iterable[tuple[str, str]]) -> list[Planned[Candidate]]:
