@@ -14,7 +14,7 @@ from its_graph.body import model_node
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.calls import Absorbed, ModelNode, Planned
 from its_graph.contracts import FinishReason, Generator, Message, Sample, SampleRequest, Verifier
-from its_graph.nodes.pricing import path_of, sample_price, sample_spend
+from its_graph.nodes.pricing import sample_price, sample_spend
 from its_graph.state import Aside, Failure, Score, SearchState, Step, Update
 from its_graph.tree import Tree
 
@@ -144,10 +144,10 @@ def _absorb(
         update: Update = {"steps": {planned.id: step}}
         if own_score is not None:
             update["scores"] = {planned.id: Score(step=planned.id, value=own_score(sample), steps=[], tokens=0)}
-        owed = NOTHING
+        debt = NOTHING
         if judged_by is not None and tree.settings.budget.limited:
-            owed = owed(judged_by, path_of(planned.request, sample.text))
-        return Absorbed(update, spend, owed)
+            debt = owed(judged_by, planned.request, sample.text)
+        return Absorbed(update, spend, debt)
 
     return absorb
 
