@@ -14,7 +14,7 @@ from its_graph.body import model_node
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.calls import Absorbed, ModelNode, Planned
 from its_graph.contracts import FinishReason, Generator, Message, Sample, SampleRequest, Verifier
-from its_graph.nodes.pricing import sample_price, sample_spend
+from its_graph.nodes.pricing import owed, sample_price, sample_spend
 from its_graph.state import Aside, Failure, Score, SearchState, Step, Update
 from its_graph.tree import Tree
 
