@@ -16,8 +16,9 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import convert_to_messages
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from its_graph.contracts import FinishReason, Generator, Sample, SampleRequest
+from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ContinuationError
+from its_graph.generators.endings import ending
 from its_graph.seeds import derive_seed
 
 __all__ = ["ChatModelGenerator"]
@@ -148,7 +149,7 @@ class ChatModelGenerator(Generator):
             said = said.removeprefix(request.prefix)
         if self._way.refuses_blank and request.prefix != request.prefix.rstrip():
             said = said.lstrip()
-        text, finish_reason = _ending(said, reply.response_metadata, request.stop)
+        text, finish_reason = ending(said, reply.response_metadata, request.stop)
         usage = reply.usage_metadata
         tokens = reply.response_metadata.get("logprobs") or {}
         content = tokens.get("content") if isinstance(tokens, dict) else tokens
@@ -170,29 +171,3 @@ def _one_by_one(request: SampleRequest) -> list[SampleRequest]:
     seed = request.seed
     seeds = [None if seed is None else derive_seed(seed, f"sample {index}") for index in range(request.n)]
     return [request.model_copy(update={"n": 1, "seed": each}) for each in seeds]
-
-
-def _ending(text: str, metadata: Mapping[str, Any], stop: tuple[str, ...]) -> tuple[str, FinishReason]:
-    """Return the text, its stop string included, and why it ended.
-
-    Most providers cut the stop string off. Where they do not say which one it was, the first is put back; where they
-    do not even say that there was one ("stop" means both), a text counts as stopped and an empty one as ended.
-    """
-    ends = [text.index(string) + len(string) for string in stop if string and string in text]
-    if ends:
-        return text[: min(ends)], "stop_string"
-    reason = str(_reason(metadata)).lower()
-    if any(word in reason for word in ("length", "max_tokens", "max_output_tokens", "window")):
-        return text, "length"
-    named = metadata.get("stop_sequence")
-    if named in stop:
-        return text + str(named), "stop_string"
-    if stop and text and reason in {"stop", "stop_sequence"}:
-        return text + stop[0], "stop_string"
-    return text, "end"
-
-
-def _reason(metadata: Mapping[str, Any]) -> Any:
-    details = metadata.get("incomplete_details") or {}
-    names = ("finish_reason", "stop_reason", "stopReason", "done_reason")
-    return next((metadata[name] for name in names if metadata.get(name)), details.get("reason", ""))
