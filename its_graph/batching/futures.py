@@ -4,13 +4,14 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
+from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 
 from its_graph.batching.as_completed import AsCompleted
 
-__all__ = ["FutureRunnable"]
+__all__ = ["FutureRunnable", "in_order_of_arrival"]
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
@@ -51,14 +52,28 @@ class FutureRunnable(AsCompleted[Request, Reply]):
         **kwargs: Any,
     ) -> AsyncIterator[tuple[int, Any]]:
         """Yield (position, reply) as requests are answered; leaving the loop early drops the rest."""
-        positions = {asyncio.wrap_future(future): at for at, future in enumerate(self.futures(inputs))}
-        try:
-            while positions:
-                done, _ = await asyncio.wait(positions, return_when=asyncio.FIRST_COMPLETED)
-                for future in done:
-                    yield positions.pop(future), _outcome(future, return_exceptions)
-        finally:
-            _cancel(positions)
+        futures = [asyncio.wrap_future(future) for future in self.futures(inputs)]
+        async for pair in in_order_of_arrival(futures, return_exceptions=return_exceptions):
+            yield pair
+
+
+async def in_order_of_arrival(
+    futures: Sequence[asyncio.Future[Any]], *, return_exceptions: bool
+) -> AsyncIterator[tuple[int, Any]]:
+    """Yield (position, reply) of each future as it is done; leaving the loop early cancels the rest."""
+    arrived: asyncio.Queue[int] = asyncio.Queue()  # and not `asyncio.wait`, which looks at all of them for each
+    for position, future in enumerate(futures):
+        future.add_done_callback(partial(_put, arrived, position))
+    try:
+        for _ in futures:
+            position = await arrived.get()
+            yield position, _outcome(futures[position], return_exceptions)
+    finally:
+        _cancel(futures)
+
+
+def _put(arrived: asyncio.Queue[int], position: int, future: asyncio.Future[Any]) -> None:
+    arrived.put_nowait(position)
 
 
 def _outcome(future: Future[Any] | asyncio.Future[Any], return_exceptions: bool) -> Any:
@@ -73,5 +88,5 @@ def _outcome(future: Future[Any] | asyncio.Future[Any], return_exceptions: bool)
 def _cancel(futures: Iterable[Future[Any] | asyncio.Future[Any]]) -> None:
     """Cancel what is not done; a failure that nobody will read is marked as read."""
     for future in futures:
-        if not future.cancel() and not future.cancelled():
+        if not future.cancel() and not future.cancelled() and future.done():
             future.exception()

@@ -1,23 +1,21 @@
-"""An event loop in a thread of its own: coroutines in, futures out, whoever asks and however."""
+"""An event loop in a thread of its own, for sync callers of asynchronous code; and what belongs to a loop."""
 
 import asyncio
 import atexit
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from threading import Lock, Thread
-from typing import Any, TypeVar
-from weakref import WeakSet
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
-__all__ = ["LoopThread"]
+__all__ = ["LoopThread", "PerLoop"]
 
+Resource = TypeVar("Resource")
 Result = TypeVar("Result")
 
 
 class LoopThread:
-    """Runs coroutines for sync and async callers alike; its thread starts with the first of them.
-
-    One client, one connection pool and one implementation then serve `invoke` in any thread and `ainvoke` in any loop.
-    """
+    """Runs coroutines for callers without a loop; its thread starts with the first of them."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -43,28 +41,56 @@ class LoopThread:
                 self._thread.start()
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
-    def close(self, last: Coroutine[Any, Any, None] | None = None) -> None:
-        """Cancel what runs, run `last`, end the thread. Closing twice is harmless."""
+    def close(self) -> None:
+        """Cancel what runs, close what the loop holds, end the thread. Closing twice is harmless."""
         with self._lock:
             already, self._closed = self._closed, True
             loop, thread = self._loop, self._thread
         if already or loop is None or thread is None:
-            if last is not None:
-                last.close()
             return
-        asyncio.run_coroutine_threadsafe(_end(last), loop).result()
+        asyncio.run_coroutine_threadsafe(_end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-async def _end(last: Coroutine[Any, Any, None] | None) -> None:
+async def _end() -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
-    if last is not None:
-        await last
+    await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+class PerLoop(Generic[Resource]):
+    """A resource that belongs to an event loop, such as a connection pool: one for each loop that asks for it.
+
+    It is closed when its loop ends: every way to run a loop shuts the loop's asynchronous generators down.
+
+    Args:
+        make: makes the resource, inside the loop.
+        close: closes it, there as well.
+    """
+
+    def __init__(self, make: Callable[[], Resource], close: Callable[[Resource], Awaitable[None]]) -> None:
+        self._make, self._close = make, close
+        self._known: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Resource, Any]] = WeakKeyDictionary()
+
+    async def get(self) -> Resource:
+        """Return the running loop's own."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._known:
+            keeper = self._kept(loop)
+            self._known[loop] = await anext(keeper), keeper  # nothing is awaited before the first yield: no race
+        return self._known[loop][0]
+
+    async def _kept(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[Resource, None]:
+        resource = self._make()
+        try:
+            yield resource
+        finally:
+            self._known.pop(loop, None)
+            await self._close(resource)
 
 
 _open_loops: "WeakSet[LoopThread]" = WeakSet()

@@ -7,14 +7,13 @@ by conversation (see `its_graph.serving.replicas`).
 
 import asyncio
 import os
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from contextlib import suppress
-from types import TracebackType
+from functools import partial
 from typing import Any, Self
 
-from its_graph.batching.futures import FutureRunnable
-from its_graph.batching.loop import LoopThread
+from its_graph.batching.coroutines import CoroutineRunnable
+from its_graph.batching.loop import PerLoop
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, ContinuationError
 from its_graph.generators.openai_wire import (
@@ -34,7 +33,7 @@ _MARGIN = 16
 """Tokens that a chat template may add to a message, at most."""
 
 
-class OpenAIGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
+class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator):
     """A model behind a chat server as a generator.
 
     With a limit of time (`timeout_s`) the reply is streamed, and what has come when it is over counts as cut off.
@@ -76,10 +75,14 @@ class OpenAIGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
         self.dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self.can_continue = self.dialect.continues
         self._urls = [base_url] if isinstance(base_url, str) else list(base_url)
-        self._key = api_key or os.environ.get("OPENAI_API_KEY")
-        self._max_connections, self._silence_s = max_connections, silence_s
-        self._loop = LoopThread("openai generator")
-        self._replicas: Replicas | None = None
+        make = partial(
+            Replicas,
+            self._urls,
+            api_key=api_key or os.environ.get("OPENAI_API_KEY"),
+            max_connections=max_connections,
+            timeout_s=silence_s,
+        )
+        self._servers = PerLoop(make, Replicas.close)
 
     @classmethod
     def connect(
@@ -98,7 +101,7 @@ class OpenAIGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
         """
         generator = cls(model or "", base_url, **options)
         try:
-            listed = generator._call(generator._get("/models")).result()
+            listed = generator.own_loop.submit(generator._get("/models")).result()
             found = _listed_model(listed, model, generator._urls[0])
         except BaseException:
             generator.close()
@@ -116,53 +119,18 @@ class OpenAIGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
         texts = [*(_plain(message.get("content")) for message in request.messages), request.prefix]
         return sum(len(text.encode()) + _MARGIN for text in texts)
 
-    def futures(self, inputs: Sequence[SampleRequest]) -> list[Future[list[Sample]]]:
-        """Start the requests."""
-        return [self._start(request) for request in inputs]
-
-    def close(self) -> None:
-        """Close the connections; requests that are still running fail."""
-        self._loop.close(None if self._replicas is None else self._replicas.close())
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Close."""
-        self.close()
-
-    def _start(self, request: SampleRequest) -> Future[list[Sample]]:
+    async def answer(self, request: SampleRequest) -> list[Sample]:
+        """Return `request.n` samples; cancelling it closes the connection, and with it ends the generation."""
         if request.prefix and not self.can_continue:
-            refused: Future[list[Sample]] = Future()
-            refused.set_exception(
-                ContinuationError(
-                    f"{self.model} on {self._urls[0]} is not known to continue a given assistant message. Use a "
-                    "strategy of whole solutions (best_of_n, self_consistency, ...), or name the dialect of a server "
-                    "that continues (vllm, sglang, llamacpp)."
-                )
+            raise ContinuationError(
+                f"{self.model} on {self._urls[0]} is not known to continue a given assistant message. Use a strategy "
+                "of whole solutions (best_of_n, self_consistency, ...), or name the dialect of a server that continues "
+                "(vllm, sglang, llamacpp)."
             )
-            return refused
-        return self._call(self._sample(request))
-
-    def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        return self._loop.submit(coroutine)
-
-    def _servers(self) -> Replicas:
-        """Return the client, made inside the loop that uses it."""
-        if self._replicas is None:
-            self._replicas = Replicas(
-                self._urls, api_key=self._key, max_connections=self._max_connections, timeout_s=self._silence_s
-            )
-        return self._replicas
-
-    async def _get(self, path: str) -> dict[str, Any]:
-        return await self._servers().get(path)
-
-    async def _sample(self, request: SampleRequest) -> list[Sample]:
         body = chat_body(self.model, request, self.dialect)
         if request.timeout_s is None:
-            reply = await self._servers().post(_CHAT, body, conversation=conversation_key(request))
+            servers = await self._servers.get()
+            reply = await servers.post(_CHAT, body, conversation=conversation_key(request))
         else:
             reply = await self._streamed(request, body, request.timeout_s)
         try:
@@ -170,18 +138,22 @@ class OpenAIGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
         except (KeyError, TypeError, ValueError) as error:
             raise ServerReplyError(f"The reply of {self.model} cannot be used: {error}") from error
 
+    async def _get(self, path: str) -> dict[str, Any]:
+        servers = await self._servers.get()
+        return await servers.get(path)
+
     async def _streamed(self, request: SampleRequest, body: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Return the reply as far as it came within so many seconds."""
         body |= {"stream": True, "stream_options": dict(self.dialect.usage_in_stream)}
         collected = Streamed(request.n)
-        servers = self._servers()
+        servers = await self._servers.get()
         with suppress(TimeoutError):
             async with (
                 asyncio.timeout(seconds),
                 servers.stream(_CHAT, body, conversation=conversation_key(request)) as reply,
             ):
-                async for line in reply.aiter_lines():
-                    collected.take(line)
+                async for line in reply.content:
+                    collected.take(line.decode(errors="replace"))
         return collected.reply()
 
 

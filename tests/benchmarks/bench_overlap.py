@@ -47,8 +47,8 @@ def main() -> None:
         assert len(answers) == 1, answers
     ratios = [ahead / waiting for ahead, waiting in zip(taken["ahead"], taken["waiting"], strict=True)]
     print(f"best of {options.n}, {options.problems} problems, {os.cpu_count()} processors, wall time, medians")
-    for name, seconds in taken.items():
-        print(f"  {name:8} {statistics.median(seconds):.2f} s a problem")
+    for name, times in taken.items():
+        print(f"  {name:8} {statistics.median(times):.2f} s a problem")
     print(f"  ahead / waiting  {statistics.median(ratios):.2f}  (from {min(ratios):.2f} to {max(ratios):.2f})")
 
 

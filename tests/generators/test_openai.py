@@ -153,7 +153,7 @@ async def test_many_requests_are_under_way_at_the_same_time_and_connections_are_
         assert server.most_at_once == 120
         server.answer = lambda body: text("again")
         for _ in range(5):
-            generator.batch([ask(seed=number) for number in range(20)])
+            await generator.abatch([ask(seed=number) for number in range(20)])
         assert len(server.connections) == 120
 
 
@@ -232,7 +232,7 @@ def test_without_any_server_the_search_says_so() -> None:
         pass
     with client(gone) as generator:
         graph = create("self_consistency", generator, n=2).compile()
-        with pytest.raises(SearchFailedError, match=r"No server can be reached \(http://.*/v1: ConnectError"):
+        with pytest.raises(SearchFailedError, match=r"No server can be reached \(http://.*/v1: ClientConnectorError"):
             graph.invoke({"problem": "Add 1, 2."}, context=SearchContext(retries=1))
 
 
