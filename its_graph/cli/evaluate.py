@@ -67,6 +67,12 @@ def evaluate(
         typer.Option(help="Folder of a causal language model, or `thinker`. (Without it: the embedded one.)"),
     ] = None,
     prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. (Without it: the embedded one.)")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="A chat server (.../v1) in place of a folder; --model is a name on it.")
+    ] = None,
+    prm_url: Annotated[
+        str | None, typer.Option(help="A reward model's server; --prm is the model's folder there and here.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="JSONL file of all outcomes; what it holds is not run again."),
@@ -85,11 +91,13 @@ def evaluate(
         "budget_tokens": budget_tokens,
         "model": str(model) if model else None,
         "prm": str(prm) if prm else None,
-        **model_choice.fingerprint(model, prm),
+        **({"base_url": base_url} if base_url else {}),
+        **({"prm_url": prm_url} if prm_url else {}),
+        **({} if base_url else model_choice.fingerprint(model, prm)),
     }
     try:
         problems = _problems(data, limit, seed)
-        generator, verifier = model_choice.models(model, prm)
+        generator, verifier = model_choice.models(model, prm, base_url, prm_url)
         given = [("n", n), *([("width", width)] if width is not None else []), *further_options(further or []).items()]
         names = list(dict.fromkeys(name.strip() for name in strategies.split(",")))
         check_known(further_options(further or []), [strategy(name) for name in names])

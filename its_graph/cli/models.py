@@ -16,18 +16,27 @@ _SAMPLED = 2**16
 """Bytes read from each end of a weight file."""
 
 
-def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | None]:
+def models(
+    model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None
+) -> tuple[Generator, Verifier | None]:
     """Return the generator and the verifier of a run.
 
     Args:
         model: folder of a causal language model; None takes the embedded generator, `thinker` its thinking variant.
         prm: folder of a reward model; None takes the embedded verifier, but no verifier at all for a `model` of
             your own: the embedded one knows nothing of what others write.
+        base_url: of a chat server; `model` then is a name on it, and None its only one.
+        prm_url: of a reward model's server; `prm` then is the model's folder or hub id, of which only the tokenizer is
+            read.
 
     Raises:
-        ConfigurationError: a folder is missing or holds no usable checkpoint.
+        ConfigurationError: a folder is missing or holds no usable checkpoint, or a server has no such model.
         MissingExtraError: the libraries that run local models are not installed.
     """
+    if base_url is not None:
+        return _remote(base_url, model), _judge(prm, prm_url)
+    if prm_url is not None:
+        return models(model, None)[0], _judge(prm, prm_url)
     for folder in filter(None, (None if model in EMBEDDED else model, prm)):
         if not folder.is_dir():
             raise ConfigurationError(f"There is no folder {folder}. Give the folder of a downloaded checkpoint.")
@@ -44,6 +53,26 @@ def models(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | 
     from its_graph.generators.transformers import TransformersGenerator
 
     return TransformersGenerator.from_pretrained(model), None if prm is None else reward_model(prm)
+
+
+def _remote(base_url: str, model: Path | None) -> Generator:
+    from its_graph.generators.openai import OpenAIGenerator
+
+    try:
+        return OpenAIGenerator.connect(base_url, None if model is None else str(model))
+    except ConnectionError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _judge(prm: Path | None, prm_url: str | None) -> Verifier | None:
+    if prm_url is None:
+        return None if prm is None else reward_model(prm)
+    if prm is None:
+        raise ConfigurationError(f"--prm-url {prm_url} needs --prm as well: the model's folder, for its tokenizer.")
+    from its_graph.prm.served import ServedPRM
+
+    _be_silent()
+    return ServedPRM.connect(prm_url, str(prm))
 
 
 def fingerprint(model: Path | None, prm: Path | None) -> dict[str, str | None]:

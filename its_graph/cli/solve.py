@@ -64,6 +64,12 @@ def solve(
     prm: Annotated[
         Path | None, typer.Option(help="Folder of a process reward model, for strategies that verify.")
     ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="A chat server (.../v1) in place of a folder; --model is a name on it.")
+    ] = None,
+    prm_url: Annotated[
+        str | None, typer.Option(help="A reward model's server; --prm is the model's folder there and here.")
+    ] = None,
     budget_tokens: Annotated[
         int | None,
         typer.Option(min=0, help="Tokens in all: prompt, generated, verifier.", rich_help_panel=_LIMITS),
@@ -111,7 +117,7 @@ def solve(
             "flops": budget_flops,
         },
     )
-    generator, verifier = _models(chosen, model, prm)
+    generator, verifier = _models(chosen, model, prm, base_url, prm_url)
     # Counting is enough for a generator to refuse a question that it was not made for (InputError).
     generator.prompt_tokens(SampleRequest(messages=({"role": "user", "content": asked},)))
     options = {**factory_options(chosen, shape, verifier), **further_options(further or [])}
@@ -180,17 +186,19 @@ def _settings(**given: Any) -> SearchContext:
         raise ConfigurationError(f"--{flag} {first['input']}: {first['msg']}.") from error
 
 
-def _models(chosen: Strategy, model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | None]:
+def _models(
+    chosen: Strategy, model: Path | None, prm: Path | None, base_url: str | None, prm_url: str | None
+) -> tuple[Generator, Verifier | None]:
     """Return what `chosen` needs; a reward model that nobody would ask is not loaded."""
     if not chosen.needs_verifier:
-        return models.models(model, None)[0], None
-    if model not in models.EMBEDDED and prm is None:
+        return models.models(model, None, base_url)[0], None
+    if (base_url or model not in models.EMBEDDED) and prm is None:
         without = ", ".join(one.name for one in strategies() if not one.needs_verifier)
         raise ConfigurationError(
             f"{chosen.name} needs a verifier: give the folder of a reward model with --prm, or use a strategy that "
             f"needs none: {without}."
         )
-    return models.models(model, prm)
+    return models.models(model, prm, base_url, prm_url)
 
 
 def _live_console(wanted: bool) -> Console | None:

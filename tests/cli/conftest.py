@@ -24,7 +24,9 @@ Call = Callable[..., Called]
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Run one command line with models of the toy world; a folder for the generator comes without a verifier."""
 
-    def toy(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | None]:
+    def toy(
+        model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None
+    ) -> tuple[Generator, Verifier | None]:
         return ToyGenerator(parameters=1_000), ToyVerifier(parameters=2_000) if model is None or prm else None
 
     monkeypatch.setattr(models, "models", toy)

@@ -44,7 +44,7 @@ def generator() -> ScriptedGenerator:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, generator: ScriptedGenerator) -> Eval:
-    def chosen(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | None]:
+    def chosen(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[Generator, Verifier | None]:
         return generator, ToyVerifier(parameters=3)
 
     monkeypatch.setattr(models, "models", chosen)

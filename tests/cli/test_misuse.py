@@ -68,7 +68,7 @@ def test_a_search_of_which_every_sample_failed_exits_1(call: Any, monkeypatch: p
     def fail(ask: object) -> str:
         raise ValueError("no\nmemory")
 
-    monkeypatch.setattr(models, "models", lambda model, prm: (ScriptedGenerator(fail), ToyVerifier()))
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(fail), ToyVerifier()))
     for flag in ([], ["--json"]):
         assert_one_line(call("solve", PROBLEM, *flag), 1, "16 samples failed", "no memory")
 
@@ -78,7 +78,7 @@ def test_a_question_that_the_generator_refuses_exits_2(call: Any, monkeypatch: p
         def prompt_tokens(self, request: Any) -> int:
             raise EmbeddedScopeError("Only arithmetic.")
 
-    monkeypatch.setattr(models, "models", lambda model, prm: (Refusing(), ToyVerifier()))
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (Refusing(), ToyVerifier()))
     assert_one_line(call("solve", "Who?"), 2, "Only arithmetic.")
 
 
@@ -86,7 +86,7 @@ def test_a_generator_that_cannot_continue_exits_2(call: Any, monkeypatch: pytest
     class Whole(ToyGenerator):
         can_continue = False
 
-    monkeypatch.setattr(models, "models", lambda model, prm: (Whole(), ToyVerifier()))
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (Whole(), ToyVerifier()))
     assert_one_line(call("solve", PROBLEM, "-s", "dvts"), 2, "cannot continue", "best_of_n")
 
 
@@ -95,7 +95,7 @@ def test_an_endless_message_stays_one_readable_line(call: Any, monkeypatch: pyte
         def prompt_tokens(self, request: Any) -> int:
             raise EmbeddedScopeError("word\x1b[31m \n" * 1_000)
 
-    monkeypatch.setattr(models, "models", lambda model, prm: (Verbose(), ToyVerifier()))
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (Verbose(), ToyVerifier()))
     called = call("solve", PROBLEM)
     assert_one_line(called, 2, "word[31m word")
     assert len(called.err) < 700

@@ -11,6 +11,9 @@ from tokenizers import models as tokenizer_models
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from its_graph.cli import main
+from its_graph.cli.models import models
+from its_graph.errors import ConfigurationError
+from tests.generators.chat_server import chat_server, text
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +84,22 @@ def test_the_thinking_variant_by_name(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_thinking_variant_comes_with_the_embedded_verifier(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["solve", "Compute 12 + 30.", "--n", "2", "--json", "--model", "thinker"]) == 0
     assert json.loads(capsys.readouterr().out)["spend"]["verifier_tokens"] > 0
+
+
+def test_a_chat_server_takes_the_place_of_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    with chat_server(lambda body: text(r"3 + 5 = 8, so \boxed{8}")) as server:
+        asked = ["solve", "What is 3 + 5?", "--strategy", "self_consistency", "-n", "4", "-q"]
+        assert main.run([*asked, "--base-url", server.url]) == 0
+        assert "answer    8" in capsys.readouterr().out
+        assert len(server.bodies) == 4
+        assert main.run(["solve", "q", "-s", "self_consistency", "--base-url", server.url, "--model", "other"]) == 2
+        assert "does not serve 'other'. It serves: toy" in capsys.readouterr().err
+        assert main.run(["solve", "q", "--base-url", server.url]) == 2
+        assert "best_of_n needs a verifier" in capsys.readouterr().err
+    assert main.run(["solve", "q", "-s", "single", "--base-url", server.url]) == 2
+    assert "No server can be reached" in capsys.readouterr().err
+
+
+def test_a_reward_server_needs_the_folder_of_its_model() -> None:
+    with pytest.raises(ConfigurationError, match="needs --prm as well"):
+        models(None, None, None, "http://127.0.0.1:9")

@@ -75,7 +75,7 @@ def test_no_control_codes_off_a_terminal(call: Any) -> None:
 
 def test_model_output_is_text_and_nothing_else(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "[bold red]x[/nope] \x1b[2J\x07 \\boxed{[link=a]7}"
-    monkeypatch.setattr(models, "models", lambda model, prm: (ScriptedGenerator(lambda ask: said), None))
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(lambda ask: said), None))
     out = call("solve", "What is [/i]?", "-s", "self_consistency").out
     assert "[bold red]x[/nope] [2J \\boxed{[link=a]7}" in out
     assert "\x1b" not in out
@@ -119,7 +119,7 @@ def test_a_budget_of_no_time_answers_nothing(call: Any) -> None:
 
 def test_flags_reach_the_search(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     toy = ToyGenerator()
-    monkeypatch.setattr(models, "models", lambda model, prm: (toy, ToyVerifier()))
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (toy, ToyVerifier()))
     call("solve", PROBLEM, "-s", "beam_search", "--n", 6, "--width", 3, "--max-steps", 2, "--temperature", 0.5)
     assert len([ask for ask in toy.requests if not ask.prefix]) == 6
     assert {ask.temperature for ask in toy.requests} == {0.5}
@@ -134,7 +134,7 @@ def test_flags_reach_the_search(call: Any, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(("rule", "samples"), [("asc", 4), ("esc", 5), ("e_value", 8)])
 def test_sampling_stops_early(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, samples: int) -> None:
-    monkeypatch.setattr(models, "models", lambda model, prm: (ScriptedGenerator(lambda ask: r"\boxed{1}"), None))
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(lambda ask: r"\boxed{1}"), None))
     found = solved(call("solve", PROBLEM, "-s", "self_consistency", "--stop", rule, "--json"))
     assert (found["stop_reason"], len(found["candidates"])) == ("agreement", samples)
 
@@ -146,7 +146,7 @@ def test_the_winner_is_found_as_asked(call: Any, monkeypatch: pytest.MonkeyPatch
     generator = ScriptedGenerator(lambda ask: rf"\boxed{{{next(said)}}}")
     verifier = ToyVerifier()
     verifier.script = lambda candidate: [0.7 if "2" in candidate.steps[-1] else 0.5]
-    monkeypatch.setattr(models, "models", lambda model, prm: (generator, verifier))
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (generator, verifier))
     assert solved(call("solve", "?", "--n", 5, "--choose", rule, "--json"))["answer"] == answer
 
 
@@ -159,7 +159,7 @@ def test_quiet_says_the_same_as_no_live(call: Any) -> None:
 def test_a_strategy_without_verifier_never_loads_one(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Path | None, Path | None]] = []
 
-    def chosen(model: Path | None, prm: Path | None) -> tuple[Generator, Verifier | None]:
+    def chosen(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[Generator, Verifier | None]:
         asked.append((model, prm))
         return ToyGenerator(), None
 

@@ -1,0 +1,43 @@
+"""A reward model without its weights: the tokens that it reads and where its scores stand, in no memory to speak of."""
+
+from pathlib import Path
+from typing import Any
+
+from its_graph.errors import ConfigurationError, MissingExtraError
+from its_graph.prm.base import StepScorer
+from its_graph.prm.checkpoints import load_tokenizer
+from its_graph.prm.families import family_of
+from its_graph.prm.likelihood import LikelihoodScorer
+from its_graph.prm.metadata import ScorerMetadata
+from its_graph.prm.qwen import PUBLISHED, Qwen2ForProcessRewardModel, QwenScorer
+
+try:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+except ImportError as error:
+    raise MissingExtraError(error.name or "transformers", "local") from error
+
+__all__ = ["blueprint"]
+
+
+def blueprint(folder: str | Path, family: str = "auto") -> StepScorer:
+    """Return a scorer of `folder` whose tensors hold nothing: for those who ask a server for the scores.
+
+    Raises:
+        ConfigurationError: the files name no family, or one that no server of ours serves.
+    """
+    found = family_of(folder) if family == "auto" else family
+    tokenizer, metadata = load_tokenizer(folder), ScorerMetadata.load(folder)
+    if found == "qwen":
+        return QwenScorer(_empty(Qwen2ForProcessRewardModel, folder), tokenizer, metadata or PUBLISHED)
+    if found == "likelihood":
+        return LikelihoodScorer(_empty(AutoModelForCausalLM.from_config, folder), tokenizer, metadata)
+    raise ConfigurationError(
+        f"Reward models of the family {found!r} are not served over HTTP; qwen and likelihood are. Load it into this "
+        "process: PRM.from_pretrained(folder)."
+    )
+
+
+def _empty(make: Any, folder: str | Path) -> Any:
+    with torch.device("meta"):
+        return make(AutoConfig.from_pretrained(str(folder)))

@@ -1,0 +1,75 @@
+"""Real vLLM servers on the CPU, started once a run; the tests that use them skip where vLLM is absent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph.embedded import WEIGHTS
+from its_graph.serving.commands import CPU_ENVIRONMENT, Address, generator_command, reward_command
+from its_graph.serving.process import ServerProcess, free_port
+
+SMALL = ["--max-model-len", "512", "--max-num-seqs", "32"]
+QUIET = {**CPU_ENVIRONMENT, "HF_HUB_OFFLINE": "1"}
+
+
+def served(name: str, command: list[str], url: str, folder: Path) -> Iterator[tuple[str, ServerProcess]]:
+    """Serve until the end of the run; gives the URL and the process."""
+    with ServerProcess(name, command, health=f"{url}/health", log=folder / f"{name}.log", environment=QUIET) as server:
+        server.wait_healthy(300)
+        yield url, server
+
+
+@pytest.fixture(scope="session")
+def generator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of the embedded generator."""
+    here = Address("127.0.0.1", free_port())
+    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, more=SMALL)
+    for url, _ in served("generator", command, here.url, tmp_path_factory.mktemp("logs")):
+        yield f"{url}/v1"
+
+
+@pytest.fixture(scope="session")
+def likelihood_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of the embedded verifier, which is read by the log-probabilities of its prompt."""
+    here = Address("127.0.0.1", free_port())
+    command = reward_command(str(WEIGHTS / "verifier"), here, gpu_share=None, step_tag_id=None, more=SMALL)
+    for url, _ in served("likelihood", command, here.url, tmp_path_factory.mktemp("logs")):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def qwen_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random reward model in the layout of Qwen2.5-Math-PRM, its head scaled up so that errors show."""
+    import torch
+    from transformers import AutoConfig
+
+    from its_graph.embedded.tokenizer import build_tokenizer
+    from its_graph.prm.qwen import PUBLISHED, Qwen2ForProcessRewardModel, QwenScorer
+
+    folder = tmp_path_factory.mktemp("qwen-prm")
+    torch.manual_seed(0)
+    tokenizer: Any = build_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<extra_0>"]})
+    config = AutoConfig.from_pretrained(str(WEIGHTS / "generator"))
+    config.vocab_size = -(-len(tokenizer) // 64) * 64
+    model: Any = Qwen2ForProcessRewardModel(config)
+    with torch.no_grad():
+        for layer in (model.score[0], model.score[2]):
+            layer.weight.mul_(10)
+            layer.bias.zero_()
+    QwenScorer(model, tokenizer, PUBLISHED).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def qwen_url(qwen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A pooling server of it."""
+    from transformers import AutoTokenizer
+
+    tag = AutoTokenizer.from_pretrained(str(qwen_folder)).encode("<extra_0>", add_special_tokens=False)[0]
+    here = Address("127.0.0.1", free_port())
+    command = reward_command(str(qwen_folder), here, gpu_share=None, step_tag_id=tag, more=SMALL)
+    for url, _ in served("pooling", command, here.url, tmp_path_factory.mktemp("logs")):
+        yield url
