@@ -98,15 +98,26 @@ def evaluate(
     try:
         problems = _problems(data, limit, seed)
         generator, verifier = model_choice.models(model, prm, base_url, prm_url)
-        given = [("n", n), *([("width", width)] if width is not None else []), *further_options(further or []).items()]
-        names = list(dict.fromkeys(name.strip() for name in strategies.split(",")))
-        check_known(further_options(further or []), [strategy(name) for name in names])
-        runs = []
-        for chosen in map(strategy, names):
-            options = {key: value for key, value in given if key in chosen.options}
-            graph = chosen.create(generator, verifier, options).compile()
-            runs.append(_Run(chosen.name, options.get("n", 1), graph, {"strategy": chosen.name, **options, **shared}))
-        stopped = _search(runs, problems, settings, concurrency, OutcomeFile(out) if out else None, hide_bar=as_json)
+        try:
+            given = [
+                ("n", n),
+                *([("width", width)] if width is not None else []),
+                *further_options(further or []).items(),
+            ]
+            names = list(dict.fromkeys(name.strip() for name in strategies.split(",")))
+            check_known(further_options(further or []), [strategy(name) for name in names])
+            runs = []
+            for chosen in map(strategy, names):
+                options = {key: value for key, value in given if key in chosen.options}
+                graph = chosen.create(generator, verifier, options).compile()
+                runs.append(
+                    _Run(chosen.name, options.get("n", 1), graph, {"strategy": chosen.name, **options, **shared})
+                )
+            stopped = _search(
+                runs, problems, settings, concurrency, OutcomeFile(out) if out else None, hide_bar=as_json
+            )
+        finally:
+            model_choice.release(generator, verifier)
     except ItsGraphError as error:
         tell(str(error))
         raise typer.Exit(exit_code(error)) from error

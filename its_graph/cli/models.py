@@ -6,7 +6,7 @@ from pathlib import Path
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["EMBEDDED", "THINKER", "fingerprint", "models", "reward_model"]
+__all__ = ["EMBEDDED", "THINKER", "fingerprint", "models", "release", "reward_model"]
 
 THINKER = Path("thinker")
 """What `--model` calls the embedded variant that thinks before it answers."""
@@ -53,6 +53,14 @@ def models(
     from its_graph.generators.transformers import TransformersGenerator
 
     return TransformersGenerator.from_pretrained(model), None if prm is None else reward_model(prm)
+
+
+def release(*used: Generator | Verifier | None) -> None:
+    """End the threads and close the connections of models that have any."""
+    for one in used:
+        close = getattr(one, "close", None)
+        if close is not None:
+            close()
 
 
 def _remote(base_url: str, model: Path | None) -> Generator:

@@ -118,13 +118,16 @@ def solve(
         },
     )
     generator, verifier = _models(chosen, model, prm, base_url, prm_url)
-    # Counting is enough for a generator to refuse a question that it was not made for (InputError).
-    generator.prompt_tokens(SampleRequest(messages=({"role": "user", "content": asked},)))
-    options = {**factory_options(chosen, shape, verifier), **further_options(further or [])}
-    graph = chosen.create(generator, verifier, options).compile(name=chosen.name)
     watched = not (json_output or no_live)
     view = SearchView()
-    result = _search(graph, asked, settings, choice_rule(shape, verifier), view, _live_console(wanted=watched))
+    try:
+        # Counting is enough for a generator to refuse a question that it was not made for (InputError).
+        generator.prompt_tokens(SampleRequest(messages=({"role": "user", "content": asked},)))
+        options = {**factory_options(chosen, shape, verifier), **further_options(further or [])}
+        graph = chosen.create(generator, verifier, options).compile(name=chosen.name)
+        result = _search(graph, asked, settings, choice_rule(shape, verifier), view, _live_console(wanted=watched))
+    finally:
+        models.release(generator, verifier)
     if watched and not sys.stdout.isatty():  # nothing was drawn while it ran: show where it ended
         Console(highlight=False, height=_LOG_HEIGHT).print(view, Text())
     if json_output:
