@@ -130,7 +130,10 @@ class Verdict(_Record):
     value: float | None
     """The score of the candidate as a whole; None or NaN means missing, never bad."""
     tokens: int = Field(default=0, ge=0)
-    """Tokens the verifier read, and wrote, for this verdict."""
+    """Tokens the verifier read, and wrote, for this verdict, cached ones included."""
+    cached_tokens: int = Field(default=0, ge=0)
+    """Those of `tokens` that were not read again, as they had been read before. Spend and budget count them in full, so
+    that a search costs the same whatever was judged before it."""
     flops: float | None = None
     """FLOPs of this verdict where they are fewer than 2 x parameters x tokens: cached tokens, models of several sizes.
     None where they are not."""

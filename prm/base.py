@@ -6,7 +6,7 @@ score is read (`step_logits`). Padding, limits and counting are the same for all
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -55,7 +55,11 @@ class StepBatch:
 
     def to(self, device: torch.device | str) -> "StepBatch":
         """Return this batch on `device`."""
-        return StepBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(StepBatch)})
+
+    def inputs(self, model: Any) -> dict[str, Any]:
+        """Return the arguments of the forward of `model`, which is one of the scorer's `backbones`."""
+        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, "use_cache": False}
 
 
 class StepScorer(nn.Module, ABC):
@@ -92,6 +96,15 @@ class StepScorer(nn.Module, ABC):
     @abstractmethod
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
         """Load what `save_pretrained` wrote (or a published checkpoint of the family), in eval mode."""
+
+    @property
+    def backbones(self) -> tuple[Any, ...]:
+        """The causal models that read a batch, each given `StepBatch.inputs`.
+
+        What they have read can then be kept, so that a step is read once (`its_graph.prm.incremental`). None by
+        default: every batch is read in full. A step's logit must follow from its tokens and those before them alone.
+        """
+        return ()
 
     def dialogue(self, candidate: Candidate) -> list[Message]:
         """Return the messages to read, under the system prompt of the metadata where there is one."""

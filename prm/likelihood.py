@@ -50,6 +50,11 @@ class TokenScorer(StepScorer):
         super().__init__(tokenizer, metadata, context=model.config.max_position_embeddings)
         self.model = model
 
+    @property
+    def backbones(self) -> tuple[Any, ...]:
+        """The models whose distributions are read."""
+        return (self.model,)
+
     def layout(self, candidate: Candidate) -> StepLayout:
         """Return the tokens of prompt and solution as one text; a span is all tokens of its step."""
         prompt = self.tokenizer.apply_chat_template(
@@ -137,6 +142,11 @@ class ImplicitScorer(TokenScorer):
         self.reference = reference.requires_grad_(False).eval()
         self.beta = self.metadata.scalars.get("beta", 1.0)
 
+    @property
+    def backbones(self) -> tuple[Any, ...]:
+        """Model and reference."""
+        return (self.model, self.reference)
+
     def train(self, mode: bool = True) -> Self:
         """Switch the model's mode; the reference stays in eval mode."""
         super().train(mode)
@@ -169,9 +179,7 @@ class ImplicitScorer(TokenScorer):
 def _next_token(model: Any, batch: StepBatch, first: int) -> tuple[Tensor, Tensor]:
     """Return every token from `first` on and the logits [B, T - first, V] float32 that predict it."""
     kept = batch.input_ids.shape[1] - first + 1
-    logits = model(
-        input_ids=batch.input_ids, attention_mask=batch.attention_mask, logits_to_keep=kept, use_cache=False
-    ).logits
+    logits = model(**batch.inputs(model), logits_to_keep=kept).logits
     return batch.input_ids[:, first:].unsqueeze(-1), logits[:, :-1].float()
 
 

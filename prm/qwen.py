@@ -46,10 +46,14 @@ class Qwen2ForProcessRewardModel(Qwen2PreTrainedModel):  # type: ignore[misc]  #
         self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 2))
         self.post_init()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, positions: Tensor) -> Tensor:
-        """Return the two label logits at `positions` [B, S] of each row: [B, S, 2] float32."""
-        output = self.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
-        hidden = output.last_hidden_state
+    def forward(self, positions: Tensor, **inputs: Any) -> Tensor:
+        """Return the two label logits at `positions` [B, S] of each row: [B, S, 2] float32.
+
+        Args:
+            positions: counted from the first token of `input_ids`.
+            inputs: what the backbone is given.
+        """
+        hidden = self.model(**inputs).last_hidden_state
         index = positions.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
         logits: Tensor = self.score(hidden.gather(1, index)).float()
         return logits
@@ -74,6 +78,11 @@ class QwenScorer(StepScorer):
             )
         self.model = model
         self.mark_id: int = mark_ids[0]
+
+    @property
+    def backbones(self) -> tuple[Any, ...]:
+        """The model under the head."""
+        return (self.model.model,)
 
     @classmethod
     def on_backbone(cls, backbone: Any, tokenizer: Any, metadata: ScorerMetadata = PUBLISHED) -> Self:
@@ -102,7 +111,7 @@ class QwenScorer(StepScorer):
     def step_logits(self, batch: StepBatch) -> Tensor:
         """Return l_good - l_bad on every mark, [B, S] float32."""
         batch = batch.to(self.device)
-        labels: Tensor = self.model(batch.input_ids, batch.attention_mask, batch.ends - 1)
+        labels: Tensor = self.model(batch.ends - 1, **batch.inputs(self.model.model))
         return (labels[..., 1] - labels[..., 0]).masked_fill(~batch.step_mask, 0.0)
 
     def save_pretrained(self, folder: str | Path) -> None:

@@ -1,7 +1,8 @@
 """`PRM`: a process reward model as a verifier, scoring all steps of a solution in one forward pass.
 
 Candidates of all callers are merged into batches, sorted by length so that little is padded. Whatever the batch, the
-scores of a candidate are those it gets alone.
+scores of a candidate are those it gets alone. Of a solution that grows only the new end is read
+(`its_graph.prm.incremental`).
 """
 
 import json
@@ -19,6 +20,7 @@ from its_graph.prm.aggregation import aggregation, checked
 from its_graph.prm.base import StepLayout, StepScorer
 from its_graph.prm.checkpoints import local_folder
 from its_graph.prm.families import family_of, scorer_class
+from its_graph.prm.incremental import IncrementalReader, Reading
 from its_graph.prm.metadata import ScorerMetadata
 
 try:
@@ -29,6 +31,8 @@ except ImportError as error:
 
 __all__ = ["PRM"]
 
+_NONE = Reading([], 0)
+
 
 class PRM(FutureRunnable[Candidate, Verdict], Verifier):
     """Judge whole or partial solutions by the scores of their steps.
@@ -37,9 +41,22 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
         scorer: the model; it is put into eval mode.
         aggregate: turns step scores into the score of the solution; the rule of its metadata unless given.
         max_batch: most candidates in one forward pass; a batch that runs out of memory is halved.
+        cache_tokens: most tokens whose keys and values are kept, so that the next step of a solution is read without
+            the ones before it; each takes 2 x layers x key-value heads x width of a head numbers beside the weights.
+            0 keeps none. Models for which that is not exact (windows, states) are read in full anyway.
+
+    `Verdict.tokens` counts the whole candidate, kept or not, `Verdict.cached_tokens` what did not have to be read. What
+    is kept is lost with the process: a search that is resumed in another one reads its paths once more.
     """
 
-    def __init__(self, scorer: StepScorer, *, aggregate: Aggregate | None = None, max_batch: int = 16) -> None:
+    def __init__(
+        self,
+        scorer: StepScorer,
+        *,
+        aggregate: Aggregate | None = None,
+        max_batch: int = 16,
+        cache_tokens: int = 32_768,
+    ) -> None:
         self.scorer = scorer
         self.score_range = scorer.metadata.score_range
         self.parameters = scorer.parameter_count
@@ -48,6 +65,8 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
             if aggregate is None
             else checked(aggregate, self.score_range)
         )
+        self.cache = IncrementalReader(scorer, cache_tokens)
+        """What was read; `read` and `reused` count tokens. Its methods belong to the worker thread."""
         self._batcher = MicroBatcher(
             all_at_once(self._judge), max_batch=max_batch, too_large=torch.OutOfMemoryError, name="reward-model"
         )
@@ -60,6 +79,7 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
         family: str = "auto",
         aggregate: Aggregate | None = None,
         device: str | None = None,
+        cache_tokens: int = 32_768,
     ) -> Self:
         """Load a reward model from a folder or the Hugging Face hub.
 
@@ -68,6 +88,7 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
             family: a name of `its_graph.prm.families.FAMILIES`; "auto" asks the files.
             aggregate: as in the constructor.
             device: a GPU where there is one, unless given. On the CPU weights are widened to float32.
+            cache_tokens: as in the constructor.
 
         Raises:
             ConfigurationError: no such folder or family, or files that do not make a whole model.
@@ -76,7 +97,8 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         scorer = scorer_class(family_of(folder) if family == "auto" else family)
         dtype = torch.float32 if device == "cpu" else "auto"
-        return cls(scorer.from_pretrained(folder, dtype=dtype).to(device), aggregate=aggregate)
+        loaded = scorer.from_pretrained(folder, dtype=dtype).to(device)
+        return cls(loaded, aggregate=aggregate, cache_tokens=cache_tokens)
 
     @property
     def metadata(self) -> ScorerMetadata:
@@ -84,7 +106,7 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
         return self.scorer.metadata
 
     def tokens(self, candidate: Candidate) -> int:
-        """Return exactly the tokens that the model reads for `candidate`."""
+        """Return exactly the tokens of `candidate`, which is what the model reads where nothing of it is kept."""
         return self.scorer.score_tokens(candidate)
 
     def submit(self, candidates: Sequence[Candidate]) -> list[Future[Verdict]]:
@@ -103,16 +125,19 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
         return self.submit(inputs)
 
     def close(self) -> None:
-        """End the worker thread."""
+        """End the worker thread, and forget what was read."""
         self._batcher.close()
+        self.cache.clear()
 
     def _judge(self, candidates: list[Candidate]) -> list[Verdict | Exception]:
         """Judge one batch; a candidate that has no layout gets its error in place of a verdict."""
         layouts = [self._layout(candidate) for candidate in candidates]
         scored = [layout for layout in layouts if isinstance(layout, StepLayout) and layout.tokens]
-        rows = iter(self._scores(scored) if scored else [])
+        readings = iter(self.cache.step_logits(scored) if scored else [])
         return [
-            layout if isinstance(layout, Exception) else self._verdict(layout, next(rows) if layout.tokens else [])
+            layout
+            if isinstance(layout, Exception)
+            else self._verdict(layout, next(readings) if layout.tokens else _NONE)
             for layout in layouts
         ]
 
@@ -122,20 +147,19 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
         except (ItsGraphError, TemplateError, ValueError, TypeError, KeyError) as error:
             return error
 
-    def _scores(self, layouts: Sequence[StepLayout]) -> list[list[float]]:
-        self.scorer.eval()  # it may have been trained since the last batch
-        with torch.inference_mode():
-            logits = self.scorer.step_logits(self.scorer.collate(layouts))
-            scores: list[list[float]] = (logits if self.score_range == "real" else logits.sigmoid()).tolist()
-        return scores
-
-    def _verdict(self, layout: StepLayout, row: Sequence[float]) -> Verdict:
-        read = [score for score, span in zip(row, layout.spans, strict=False) if span]
+    def _verdict(self, layout: StepLayout, reading: Reading) -> Verdict:
+        logits = [logit for logit, span in zip(reading.logits, layout.spans, strict=False) if span]
+        read: list[float] = logits if self.score_range == "real" else torch.tensor(logits).sigmoid().tolist()
         shown = iter(None if math.isnan(score) else score for score in read)
         scores = tuple(next(shown) if span else None for span in layout.spans)
         # A step that should have had a score and has none makes the whole unknown; a step without text does not.
         known = bool(read) and not any(math.isnan(score) for score in read)
-        return Verdict(scores=scores, value=self._aggregate(read) if known else None, tokens=layout.tokens)
+        return Verdict(
+            scores=scores,
+            value=self._aggregate(read) if known else None,
+            tokens=layout.tokens,
+            cached_tokens=reading.cached_tokens,
+        )
 
 
 def _reply_to(futures: list[Future[Verdict]]) -> Future[list[Verdict | Exception]]:
@@ -150,11 +174,12 @@ def _reply_to(futures: list[Future[Verdict]]) -> Future[list[Verdict | Exception
         if reply.cancelled():
             return
         outcome = reply.exception() or reply.result()[0]
+        free = {"tokens": 0, "cached_tokens": 0}
         for place, future in enumerate(futures):
             if not future.set_running_or_notify_cancel():
                 continue
             if isinstance(outcome, Verdict):
-                future.set_result(outcome if place == 0 else outcome.model_copy(update={"tokens": 0}))
+                future.set_result(outcome if place == 0 else outcome.model_copy(update=free))
             else:
                 future.set_exception(outcome)
 
