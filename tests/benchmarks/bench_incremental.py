@@ -62,7 +62,8 @@ class Watched(PRM):
 
     def __init__(self, scorer: QwenScorer, cache_tokens: int) -> None:
         super().__init__(scorer, cache_tokens=cache_tokens)
-        self.seconds, self.values = 0.0, {}
+        self.seconds = 0.0
+        self.values: dict[Any, Any] = {}
 
     def _judge(self, candidates: list[Candidate]) -> list[Verdict | Exception]:
         began = time.perf_counter()
