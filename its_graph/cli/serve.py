@@ -1,5 +1,6 @@
 """`serve`: a generator and a reward model side by side on this machine, watched until Ctrl-C."""
 
+import signal
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,7 +71,9 @@ def serve(
 
 def _run(servers: list[ServerProcess], timeout: float, hint: str) -> None:
     """Start the servers one after the other (each must see what the others left of the memory) and watch them."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill must not leave the servers behind
     with ExitStack() as running:
+        running.callback(signal.signal, signal.SIGTERM, before)
         try:
             for server in servers:
                 typer.echo(f"starting the {server.name}, log: {server.log}")

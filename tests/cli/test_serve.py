@@ -1,5 +1,8 @@
 """`its-graph serve` with servers of its own make: what is started, told, watched and ended."""
 
+import os
+import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +82,25 @@ def test_a_server_that_dies_ends_the_other_and_says_why(
     assert "stopping: a server died" in captured.out
     assert "generator ended with status 0" in captured.err
     assert "boom" in captured.err
+
+
+def test_a_kill_ends_the_servers_as_well(
+    started: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(os.getpid())
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(serving, "sleep", sleep)
+    before = signal.getsignal(signal.SIGTERM)
+    port = free_port()
+    assert run("--generator", "m", "--cpu", "--port", port, "--logs", tmp_path) == 0
+    assert len(looks) == 1
+    assert signal.getsignal(signal.SIGTERM) == before
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_without_vllm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
