@@ -14,7 +14,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "transformers", "local") from error
 
-__all__ = ["load_model", "load_tokenizer", "local_folder"]
+__all__ = ["load_model", "load_text_tokenizer", "load_tokenizer", "local_folder"]
 
 _WANTED = ["*.json", "*.jinja", "*.txt", "*.safetensors"]
 _BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
@@ -42,14 +42,22 @@ def load_model(model_class: Any, folder: str | Path, *, dtype: torch.dtype | str
     return model
 
 
-def load_tokenizer(folder: str | Path) -> Any:
+def load_text_tokenizer(folder: str | Path) -> Any:
     """Return the fast tokenizer of `folder`; ConfigurationError where there is none that can be used."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except _BROKEN as error:
         raise ConfigurationError(f"No usable tokenizer in {folder}: {error}") from error
-    if not tokenizer.is_fast or not tokenizer.chat_template:
-        raise ConfigurationError(f"The tokenizer in {folder} must be a fast one with a chat template.")
+    if not tokenizer.is_fast:
+        raise ConfigurationError(f"The tokenizer in {folder} must be a fast one.")
+    return tokenizer
+
+
+def load_tokenizer(folder: str | Path) -> Any:
+    """Return the fast tokenizer of `folder`, as above; ConfigurationError where it has no chat template."""
+    tokenizer = load_text_tokenizer(folder)
+    if not tokenizer.chat_template:
+        raise ConfigurationError(f"The tokenizer in {folder} must have a chat template.")
     return tokenizer
 
 

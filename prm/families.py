@@ -1,6 +1,7 @@
 """The families of reward models by name, and how a checkpoint tells which one it is."""
 
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -11,15 +12,18 @@ from its_graph.prm.metadata import ScorerMetadata
 if TYPE_CHECKING:
     from its_graph.prm.base import StepScorer
 
-__all__ = ["FAMILIES", "Family", "family_of", "scorer_class"]
+__all__ = ["FAMILIES", "Family", "family_of", "refuse_adapters", "scorer_class"]
 
 
 class Family(NamedTuple):
-    """Where a family is implemented, and which published architectures are its own."""
+    """Where a family is implemented, and by what its checkpoints are known."""
 
     module: str
     scorer: str
     architectures: tuple[str, ...] = ()
+    """Architectures of `config.json` that are its own."""
+    names: tuple[str, ...] = ()
+    """Words in the names of its checkpoints, in small letters, where the architecture is that of any language model."""
 
 
 FAMILIES = {
@@ -27,6 +31,15 @@ FAMILIES = {
     "likelihood": Family("its_graph.prm.likelihood", "LikelihoodScorer"),
     "implicit": Family("its_graph.prm.likelihood", "ImplicitScorer"),
     "outcome": Family("its_graph.prm.orm", "OutcomeScorer", ("Qwen2ForRewardModel",)),
+    "math-shepherd": Family("its_graph.prm.labelled", "MathShepherdScorer", names=("math-shepherd",)),
+    "rlhflow": Family("its_graph.prm.labelled", "RLHFlowScorer", names=("llama3.1-8b-prm",)),
+    "er-prm": Family("its_graph.prm.labelled", "ERPRMScorer", names=("llama3.1-math-prm", "er-prm")),
+    "math-psa": Family("its_graph.prm.labelled", "MathPsaScorer", names=("math-psa",)),
+    "skywork": Family(
+        "its_graph.prm.value_head", "SkyworkScorer", ("Qwen2ForPrmModel",), names=("skywork-o1-open-prm",)
+    ),
+    "pqm": Family("its_graph.prm.value_head", "PQMScorer", names=("pqm",)),
+    "mlp": Family("its_graph.prm.mlp_head", "MlpHeadScorer", ("MlpHeadModel",)),
 }
 
 
@@ -39,22 +52,56 @@ def scorer_class(name: str) -> "type[StepScorer]":
 
 
 def family_of(folder: str | Path) -> str:
-    """Return the family of a checkpoint, from `its_graph.json` or from the architecture in `config.json`.
+    """Return the family of a checkpoint, from `its_graph.json`, the architecture in `config.json`, or its name.
+
+    The name is that of the folder, or of the repository in a snapshot of the hub.
 
     Raises:
-        ConfigurationError: neither file names a known family, or one cannot be read.
+        ConfigurationError: none of them names a known family, or a file cannot be read.
     """
     metadata = ScorerMetadata.load(folder)
     if metadata is not None:
         return metadata.family
+    refuse_adapters(folder)
     architectures = _config(folder).get("architectures") or []
     for name, family in FAMILIES.items():
         if set(architectures) & set(family.architectures):
             return name
+    called = _name(Path(folder))
+    for name, family in FAMILIES.items():
+        # A classifier that was trained on the data of a family has its name, but is read in another way.
+        if _is_language_model(architectures) and any(_has_words(called, words) for words in family.names):
+            return name
     raise ConfigurationError(
-        f"{folder} has no its_graph.json, and its architectures {architectures} belong to no known family "
-        f"({', '.join(FAMILIES)}). Name one: family='likelihood' judges with any causal language model."
+        f"{folder} has no its_graph.json, its architectures {architectures} belong to no known family, and neither "
+        f"does its name ({', '.join(FAMILIES)}). Name one: family='likelihood' judges with any causal language model."
     )
+
+
+def refuse_adapters(folder: str | Path) -> None:
+    """Raise ConfigurationError where `folder` holds a LoRA adapter, which alone is no model."""
+    found = [name for name in ("adapter_config.json", "adapter_model.safetensors") if Path(folder, name).exists()]
+    if found:
+        raise ConfigurationError(
+            f"{folder} holds {found[0]}: an adapter, not a whole model. Merge it first, with peft: "
+            "AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(target), the "
+            "tokenizer beside it, and load target without the adapter's files."
+        )
+
+
+def _is_language_model(architectures: list[str]) -> bool:
+    return all(name.endswith("ForCausalLM") for name in architectures)
+
+
+def _has_words(name: str, words: str) -> bool:
+    return re.search(rf"(?<![a-z0-9]){re.escape(words)}(?![a-z0-9])", name) is not None
+
+
+def _name(folder: Path) -> str:
+    """Return the last part of the name; a snapshot of the hub lies in `models--owner--name/snapshots/revision`."""
+    folder = folder.absolute()
+    in_hub = folder.parent.name == "snapshots"
+    return (folder.parent.parent.name.split("--")[-1] if in_hub else folder.name).lower()
 
 
 def _config(folder: str | Path) -> dict[str, Any]:

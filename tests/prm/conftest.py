@@ -28,8 +28,11 @@ QWEN_WORDS = (
 CONTEXT = 256
 
 
-@pytest.fixture(scope="session")
-def tokenizer() -> PreTrainedTokenizerFast:
+TrainTokenizer = Callable[..., PreTrainedTokenizerFast]
+
+
+def byte_level(*lines: str, special: tuple[str, ...] = (), template: str = CHAT_TEMPLATE) -> PreTrainedTokenizerFast:
+    """Learn a vocabulary that has what `lines` repeat as tokens; `special` are added behind it."""
     backend = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(QWEN_WORDS), "isolated")
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -41,11 +44,32 @@ def tokenizer() -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    corpus = ["Step 1: 34 + 57 = 91\n\nStep 2: 91 - 1 = 90\n\nThe answer is 90.\n\n계산하면 답은 90이다.\n\n"] * 4
+    corpus = [
+        "Step 1: 34 + 57 = 91\n\nStep 2: 91 - 1 = 90\n\nThe answer is 90.\n\n계산하면 답은 90이다.\n\n",
+        *lines,
+    ] * 4
     backend.train_from_iterator(corpus, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<|endoftext|>", eos_token="<|im_end|>", chat_template=CHAT_TEMPLATE
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<|endoftext|>", eos_token="<|im_end|>", chat_template=template
     )
+    tokenizer.add_tokens([AddedToken(text, special=True, normalized=False) for text in special])
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return byte_level()
+
+
+@pytest.fixture(scope="session")
+def train_tokenizer() -> TrainTokenizer:
+    return byte_level
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[[PreTrainedTokenizerFast], dict[str, object]]:
+    """Sizes of a tiny model for a tokenizer, as arguments of any config class."""
+    return sizes
 
 
 def sizes(tokenizer: PreTrainedTokenizerFast) -> dict[str, object]:

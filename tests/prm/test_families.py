@@ -12,7 +12,9 @@ from its_graph.prm.metadata import ScorerMetadata
 
 
 def test_every_family_names_a_scorer() -> None:
-    assert sorted(FAMILIES) == ["implicit", "likelihood", "outcome", "qwen"]
+    languages = ["er-prm", "math-psa", "math-shepherd", "rlhflow"]
+    heads = ["mlp", "outcome", "pqm", "qwen", "skywork"]
+    assert sorted(FAMILIES) == sorted(["implicit", "likelihood", *languages, *heads])
     assert all(issubclass(scorer_class(name), StepScorer) for name in FAMILIES)
 
 
@@ -33,6 +35,37 @@ def test_unknown_architecture_lists_the_known(tmp_path: Path, config: dict[str, 
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ConfigurationError, match="qwen, likelihood, implicit"):
         family_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("math-shepherd-mistral-7b-prm", "math-shepherd"),
+        ("models--RLHFlow--Llama3.1-8B-PRM-Mistral-Data/snapshots/0a1b", "rlhflow"),
+        ("models--Skywork--Skywork-o1-Open-PRM-Qwen-2.5-7B/snapshots/0a1b", "skywork"),
+        ("Llama3.1-Math-PRM", "er-prm"),
+        ("Math-psa", "math-psa"),
+        ("PQM-zeta-2", "pqm"),
+    ],
+)
+def test_a_language_model_is_known_by_its_name(tmp_path: Path, name: str, family: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    assert family_of(folder) == family
+    # What else was made of that data is not read on labels.
+    (folder / "config.json").write_text('{"architectures": ["LlamaForSequenceClassification"]}')
+    with pytest.raises(ConfigurationError, match="belong to no known family"):
+        family_of(folder)
+
+
+@pytest.mark.parametrize("name", ["my-pqms", "math-shepherds", "owner-of-pqm2"])
+def test_a_name_must_hold_the_whole_word(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    with pytest.raises(ConfigurationError, match="neither does its name"):
+        family_of(folder)
 
 
 @pytest.mark.parametrize("content", [None, "{", "[1]"])
