@@ -33,7 +33,7 @@ tests: $(VENV)/dev
 
 test-vllm: .venv-vllm/ready
 	VLLM_CPU_OMP_THREADS_BIND=nobind HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 \
-		.venv-vllm/bin/python -m pytest tests/vllm
+		.venv-vllm/bin/python -m pytest -W default tests/vllm  # its warnings are not ours to mend
 
 bench: $(VENV)/dev
 	for script in tests/benchmarks/bench_*.py; do $(RUN)/python $$script || exit 1; done

@@ -5,8 +5,9 @@ from typing import Any
 
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.base import StepScorer
-from its_graph.prm.checkpoints import load_tokenizer
-from its_graph.prm.families import family_of
+from its_graph.prm.checkpoints import load_text_tokenizer, load_tokenizer
+from its_graph.prm.families import family_of, scorer_class
+from its_graph.prm.labelled import LabelledScorer
 from its_graph.prm.likelihood import LikelihoodScorer
 from its_graph.prm.metadata import ScorerMetadata
 from its_graph.prm.qwen import PUBLISHED, Qwen2ForProcessRewardModel, QwenScorer
@@ -27,14 +28,18 @@ def blueprint(folder: str | Path, family: str = "auto") -> StepScorer:
         ConfigurationError: the files name no family, or one that no server of ours serves.
     """
     found = family_of(folder) if family == "auto" else family
-    tokenizer, metadata = load_tokenizer(folder), ScorerMetadata.load(folder)
+    metadata = ScorerMetadata.load(folder)
     if found == "qwen":
-        return QwenScorer(_empty(Qwen2ForProcessRewardModel, folder), tokenizer, metadata or PUBLISHED)
+        empty = _empty(Qwen2ForProcessRewardModel, folder)
+        return QwenScorer(empty, load_tokenizer(folder), metadata or PUBLISHED)
     if found == "likelihood":
-        return LikelihoodScorer(_empty(AutoModelForCausalLM.from_config, folder), tokenizer, metadata)
+        return LikelihoodScorer(_empty(AutoModelForCausalLM.from_config, folder), load_tokenizer(folder), metadata)
+    labelled = scorer_class(found)
+    if issubclass(labelled, LabelledScorer):
+        return labelled(_empty(AutoModelForCausalLM.from_config, folder), load_text_tokenizer(folder), metadata)
     raise ConfigurationError(
-        f"Reward models of the family {found!r} are not served over HTTP; qwen and likelihood are. Load it into this "
-        "process: PRM.from_pretrained(folder)."
+        f"vLLM serves no reward model of the family {found!r}; it does qwen, likelihood and those that answer with a "
+        "word (math-shepherd, rlhflow, er-prm, math-psa). Load it into this process: PRM.from_pretrained(folder)."
     )
 
 

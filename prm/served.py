@@ -1,48 +1,24 @@
-"""A process reward model behind a vLLM server: this process knows how to read it, the server has the weights.
+"""A process reward model behind a vLLM server (`/pooling`, `/v1/completions`), as a verifier."""
 
-Two ways, by family: a model with marks behind its steps is served as a pooling model (`/pooling`, one row a mark); a
-likelihood PRM is a plain language model, whose prompt's own log-probabilities are asked for (`/v1/completions`). Token
-ids are sent, never text, so that both sides mean the same tokens; a reply with another number of scores than marks is
-an error of that candidate, never a guess.
-"""
-
-import asyncio
-import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cached_property, partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-from its_graph.batching.ahead import AheadRunnable
 from its_graph.batching.loop import LoopThread, PerLoop
-from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
-from its_graph.errors import ConfigurationError
-from its_graph.prm.aggregation import aggregation, checked
-from its_graph.prm.base import StepLayout, StepScorer
+from its_graph.contracts import Aggregate, Verdict
+from its_graph.prm.base import StepScorer
 from its_graph.prm.blueprint import blueprint
 from its_graph.prm.checkpoints import local_folder
-from its_graph.prm.likelihood import LikelihoodScorer
-from its_graph.prm.qwen import QwenScorer
+from its_graph.prm.remote import Reader, RemotePRM, Told, as_logprobs
 from its_graph.serving.replicas import Replicas, ServerReplyError
 
 __all__ = ["ServedPRM"]
 
-Row = Sequence[float | None]
 
-
-class _Way(NamedTuple):
-    """How a family is asked for over HTTP."""
-
-    path: str
-    body: Callable[[str, StepLayout], dict[str, Any]]
-    read: Callable[[Mapping[str, Any], StepLayout], Row]
-    """Return a score for each step of the reply; None for one without text."""
-
-
-class ServedPRM(AheadRunnable[Candidate, Verdict], Verifier):
+class ServedPRM(RemotePRM):
     """A reward model on one or several vLLM servers, as a verifier.
 
     Args:
@@ -69,13 +45,8 @@ class ServedPRM(AheadRunnable[Candidate, Verdict], Verifier):
         max_connections: int = 256,
         silence_s: float = 600.0,
     ) -> None:
-        self.scorer = scorer
+        super().__init__(scorer, aggregate)
         self.model = model
-        self.score_range = scorer.metadata.score_range
-        self.parameters = scorer.parameter_count
-        self._way = _way(scorer)
-        own = aggregation(scorer.metadata.aggregation, self.score_range)
-        self._aggregate = own if aggregate is None else checked(aggregate, self.score_range)
         urls = [base_url] if isinstance(base_url, str) else list(base_url)
         make = partial(
             Replicas,
@@ -108,97 +79,61 @@ class ServedPRM(AheadRunnable[Candidate, Verdict], Verifier):
         scorer = blueprint(local_folder(folder_or_id), family)
         return cls(scorer, base_url, model or str(folder_or_id), **options)
 
-    def tokens(self, candidate: Candidate) -> int:
-        """Return exactly the tokens that the model reads for `candidate`."""
-        return self.scorer.score_tokens(candidate)
+    def run(self, coroutine: Coroutine[Any, Any, Verdict]) -> Future[Verdict]:
+        """Start a coroutine in this object's own loop."""
+        return self._loop.submit(coroutine)
 
-    def start(self, inputs: Sequence[Candidate]) -> list[Future[Verdict]]:
-        """Start judging."""
-        return [self._loop.submit(self._judge(candidate)) for candidate in inputs]
+    async def reader(self) -> Reader:
+        """Return a reader over the connections of the running loop."""
+        return _HttpReader(await self._servers.get(), self.model)
 
     def close(self) -> None:
         """Close the connections; requests that are still running are cancelled."""
         self._loop.close()
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Close."""
-        self.close()
-
     @cached_property
     def _loop(self) -> LoopThread:
         return LoopThread("served reward model")
 
-    async def _judge(self, candidate: Candidate) -> Verdict:
-        layout = await asyncio.to_thread(self.scorer.checked_layout, candidate)
-        if not layout.tokens:
-            return Verdict(scores=(None,) * len(layout.spans), value=None)
-        servers = await self._servers.get()
-        body = self._way.body(self.model, layout)
-        reply = await servers.post(self._way.path, body, conversation=repr(candidate.messages))
-        try:
-            row = self._way.read(reply, layout)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise ServerReplyError(f"The scores of {self.model} cannot be read: {error}") from error
-        known = [score for score in row if score is not None]
-        scores = tuple(None if score is None or math.isnan(score) else score for score in row)
-        whole = None if any(map(math.isnan, known)) else self._aggregate(known)
-        return Verdict(scores=scores, value=whole, tokens=layout.tokens)
 
+class _HttpReader:
+    """What a reader asks, as bodies and replies of vLLM's server."""
 
-def _way(scorer: StepScorer) -> _Way:
-    if isinstance(scorer, QwenScorer):
-        return _Way("/pooling", _pooling_body, partial(_marks, scorer.mark_id))
-    if isinstance(scorer, LikelihoodScorer):
-        return _Way("/v1/completions", _prompt_body, partial(_likelihoods, scorer))
-    raise ConfigurationError(
-        f"vLLM serves no reward model of the family {scorer.metadata.family!r} (qwen and likelihood it does). Load it "
-        "into this process: PRM.from_pretrained(folder)."
-    )
+    def __init__(self, servers: Replicas, model: str) -> None:
+        self._servers, self._model = servers, model
 
+    async def marks(self, ids: list[int], conversation: str) -> Told:
+        """Ask the pooling route, which gives a pair (bad, good) a mark."""
+        reply = await self._ask("/pooling", {"input": ids}, conversation)
+        return self._told(reply, lambda: [float(row[-1]) for row in reply["data"][0]["data"]])
 
-def _pooling_body(model: str, layout: StepLayout) -> dict[str, Any]:
-    return {"model": model, "input": layout.token_ids}
-
-
-def _marks(mark_id: int, reply: Mapping[str, Any], layout: StepLayout) -> Row:
-    """Read the row of each step's mark; marks that the question holds have rows as well."""
-    rows = reply["data"][0]["data"]
-    places = [place for place, token in enumerate(layout.token_ids) if token == mark_id]
-    if len(rows) != len(places):
-        raise ValueError(f"{len(rows)} rows for {len(places)} marks; is the server's step_tag_id {mark_id}?")
-    good = {place: float(row[-1]) for place, row in zip(places, rows, strict=True)}
-    return [None if span is None else good[span[0]] for span in layout.spans]
-
-
-def _prompt_body(model: str, layout: StepLayout) -> dict[str, Any]:
-    # One token must be asked for; of the prompt the given token and the likeliest one are told at every place.
-    return {"model": model, "prompt": layout.token_ids, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 1}
-
-
-def _likelihoods(scorer: LikelihoodScorer, reply: Mapping[str, Any], layout: StepLayout) -> Row:
-    told = reply["choices"][0]["prompt_logprobs"]
-    if len(told) != len(layout.token_ids):
-        raise ValueError(f"log-probabilities of {len(told)} tokens for {len(layout.token_ids)}")
-    reduce = sum if scorer.metadata.token_reduction == "sum" else min
-    return [
-        None
-        if span is None
-        else _sigmoid(
-            scorer.a.item() * reduce(_gap(told[at], layout.token_ids[at]) for at in range(*span)) + scorer.b.item()
+    async def prompt(self, ids: list[int], conversation: str) -> Told:
+        """Ask for one token, which must be, and for what the prompt's own tokens were."""
+        reply = await self._complete({"prompt": ids, "prompt_logprobs": 1}, conversation)
+        return self._told(
+            reply, lambda: as_logprobs(reply["choices"][0]["prompt_logprobs"], lambda one: float(one["logprob"]))
         )
-        for span in layout.spans
-    ]
 
+    async def next(self, ids: list[int], labels: tuple[int, int], conversation: str) -> Told:
+        """Ask for one token and for the labels in its place, by their ids."""
+        asked = {"prompt": ids, "logprobs": 2, "logprob_token_ids": list(labels), "return_tokens_as_token_ids": True}
+        reply = await self._complete(asked, conversation)
 
-def _gap(told: Mapping[str, Any], token: int) -> float:
-    """Return log p(token) - max log p at one place."""
-    own = float(told[str(token)]["logprob"])
-    return own - max(float(one["logprob"]) for one in told.values())
+        def values() -> dict[int, float]:
+            places = reply["choices"][0]["logprobs"]["top_logprobs"][0]
+            return {label: float(places[f"token_id:{label}"]) for label in labels}
 
+        return self._told(reply, values)
 
-def _sigmoid(logit: float) -> float:
-    return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
+    async def _complete(self, asked: dict[str, Any], conversation: str) -> Mapping[str, Any]:
+        return await self._ask("/v1/completions", {**asked, "max_tokens": 1, "temperature": 0}, conversation)
+
+    async def _ask(self, path: str, body: dict[str, Any], conversation: str) -> Mapping[str, Any]:
+        return await self._servers.post(path, {"model": self._model, **body}, conversation=conversation)
+
+    def _told(self, reply: Mapping[str, Any], values: Any) -> Told:
+        details = (reply.get("usage") or {}).get("prompt_tokens_details") or {}
+        try:
+            return Told(values(), int(details.get("cached_tokens") or 0))
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise ServerReplyError(f"The scores of {self._model} cannot be read: {error!r}") from error

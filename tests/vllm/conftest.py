@@ -1,5 +1,6 @@
 """Real vLLM servers on the CPU, started once a run; the tests that use them skip where vLLM is absent."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from its_graph.serving.process import ServerProcess, free_port
 
 SMALL = ["--max-model-len", "512", "--max-num-seqs", "32"]
 QUIET = {**CPU_ENVIRONMENT, "HF_HUB_OFFLINE": "1"}
+os.environ.update(QUIET)  # engines in this process read it when vLLM is imported
 
 
 def served(name: str, command: list[str], url: str, folder: Path) -> Iterator[tuple[str, ServerProcess]]:
@@ -72,4 +74,30 @@ def qwen_url(qwen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     here = Address("127.0.0.1", free_port())
     command = reward_command(str(qwen_folder), here, gpu_share=None, step_tag_id=tag, more=SMALL)
     for url, _ in served("pooling", command, here.url, tmp_path_factory.mktemp("logs")):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded generator as a model that says "+" or "-" of each step; what it says means nothing."""
+    from transformers import AutoModelForCausalLM
+
+    from its_graph.embedded.tokenizer import build_tokenizer
+    from its_graph.prm.labelled import RLHFlowScorer
+
+    folder = tmp_path_factory.mktemp("labelled") / "Llama3.1-8B-PRM-Deepseek-Data"
+    tokenizer: Any = build_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": [RLHFlowScorer.spec.tagging.tag]})
+    model: Any = AutoModelForCausalLM.from_pretrained(str(WEIGHTS / "generator"))
+    model.resize_token_embeddings(-(-len(tokenizer) // 64) * 64)
+    RLHFlowScorer(model, tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def labelled_url(labelled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of it, which is a plain language model's."""
+    here = Address("127.0.0.1", free_port())
+    command = reward_command(str(labelled_folder), here, gpu_share=None, step_tag_id=None, more=SMALL)
+    for url, _ in served("labelled", command, here.url, tmp_path_factory.mktemp("logs")):
         yield url

@@ -8,26 +8,20 @@ from typing import Any
 import aiohttp
 import pytest
 
-from its_graph import Budget, Candidate, SampleRequest, SearchContext, create
-from its_graph.embedded import WEIGHTS, problems
+from its_graph import Budget, SearchContext, create
+from its_graph.embedded import WEIGHTS
 from its_graph.embedded.models import ArithmeticPRM
 from its_graph.generators.openai import OpenAIGenerator
 from its_graph.generators.transformers import TransformersGenerator
 from its_graph.prm.served import ServedPRM
 from its_graph.prm.verifier import PRM
-from its_graph.registry import STRATEGIES, strategy
+from its_graph.registry import STRATEGIES
 from its_graph.serving.commands import Address, generator_command
 from its_graph.serving.process import ServerProcess, free_port
-from its_graph.steps import split_steps
 from tests.vllm.conftest import QUIET, SMALL
+from tests.vllm.searches import QUESTION, ask, check_scores, judged, run_strategy
 
 pytest.importorskip("vllm", reason="vLLM is not installed; `make test-vllm` has an environment with its CPU build")
-
-QUESTION = {"problem": "Compute (34 + 57) * 2 - 8."}
-
-
-def ask(problem: str = QUESTION["problem"], **options: Any) -> SampleRequest:
-    return SampleRequest(messages=({"role": "user", "content": problem},), **options)
 
 
 @pytest.fixture
@@ -41,20 +35,6 @@ def generator(generator_url: str) -> Any:
 def verifier(likelihood_url: str) -> Any:
     with ServedPRM.connect(likelihood_url, WEIGHTS / "verifier") as verifier:
         yield verifier
-
-
-def candidates(count: int = 6) -> list[Candidate]:
-    """Solutions of the embedded generator, whole and begun, right and wrong."""
-    found = []
-    with TransformersGenerator.from_pretrained(str(WEIGHTS / "generator"), device="cpu") as plain:
-        for problem, _ in problems(count, seed=5):
-            [sample] = plain.invoke(ask(problem, temperature=1.2, seed=3, max_tokens=192))
-            steps = tuple(split_steps(sample.text))
-            found += [
-                Candidate(messages=ask(problem).messages, steps=steps, finished=True),
-                Candidate(messages=ask(problem).messages, steps=steps[:2]),
-            ]
-    return found
 
 
 def test_the_server_is_known_for_what_it_is(generator: OpenAIGenerator) -> None:
@@ -89,15 +69,7 @@ def test_a_path_goes_on_from_its_prefix(generator: OpenAIGenerator) -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 async def test_every_strategy_runs_over_http(name: str, generator: OpenAIGenerator, verifier: ServedPRM) -> None:
-    found = strategy(name)
-    if not set(found.needs) <= {"verifier", "continuation", *generator.signals}:
-        pytest.skip(f"{name} needs {found.needs}, and a chat server tells {sorted(generator.signals)}")
-    options = {key: value for key, value in {"n": 4, "width": 2, "iterations": 4}.items() if key in found.options}
-    graph = found.create(generator, verifier, options).compile()
-    result = (await graph.ainvoke(QUESTION, context=SearchContext(seed=7)))["result"]
-    assert result["candidates"]
-    # Some strategies show earlier attempts, which this model's context of 512 tokens may be too short for.
-    assert all(reason.startswith("TruncationError") for reason in result["failed"])
+    await run_strategy(name, generator, verifier)
 
 
 def test_the_same_search_twice_is_the_same(generator: OpenAIGenerator, verifier: ServedPRM) -> None:
@@ -161,20 +133,16 @@ async def running(url: str) -> float:
 
 
 def test_likelihood_scores_are_those_of_transformers(verifier: ServedPRM) -> None:
-    judged = candidates()
-    near = ArithmeticPRM.from_pretrained(WEIGHTS / "verifier", device="cpu")
-    for here, there in zip(near.batch(judged), verifier.batch(judged), strict=True):
-        assert there.scores == pytest.approx(here.scores, abs=1e-3)
-        assert there.value == pytest.approx(here.value, abs=1e-3)
-        assert there.tokens == here.tokens
+    check_scores(ArithmeticPRM.from_pretrained(WEIGHTS / "verifier", device="cpu"), verifier)
 
 
-async def test_marked_scores_are_those_of_transformers(qwen_url: str, qwen_folder: Path) -> None:
-    judged = candidates()
-    near = PRM.from_pretrained(qwen_folder, device="cpu")
+def test_marked_scores_are_those_of_transformers(qwen_url: str, qwen_folder: Path) -> None:
     with ServedPRM.connect(qwen_url, qwen_folder) as far:
-        for here, there in zip(near.batch(judged), await far.abatch(judged), strict=True):
-            assert there.scores == pytest.approx(here.scores, abs=1e-3)
-            assert there.value == pytest.approx(here.value, abs=1e-3)
-    scores = [score for one in near.batch(judged) for score in one.scores if score is not None]
-    assert max(scores) - min(scores) > 0.05
+        check_scores(PRM.from_pretrained(qwen_folder, device="cpu"), far)
+
+
+def test_scores_of_labels_are_those_of_transformers(labelled_url: str, labelled_folder: Path) -> None:
+    with ServedPRM.connect(labelled_url, labelled_folder) as far:
+        check_scores(PRM.from_pretrained(labelled_folder, device="cpu"), far)
+        longest = max(judged(), key=lambda candidate: len(candidate.steps))
+        assert far.invoke(longest).cached_tokens > 0
