@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
 
+from its_graph.batching.ahead import AheadRunnable
 from its_graph.batching.batcher import MicroBatcher, all_at_once
-from its_graph.batching.futures import FutureRunnable
 from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ItsGraphError, MissingExtraError
 from its_graph.prm.aggregation import aggregation, checked
@@ -34,7 +34,7 @@ __all__ = ["PRM"]
 _NONE = Reading([], 0)
 
 
-class PRM(FutureRunnable[Candidate, Verdict], Verifier):
+class PRM(AheadRunnable[Candidate, Verdict], Verifier):
     """Judge whole or partial solutions by the scores of their steps.
 
     Args:
@@ -109,23 +109,27 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
         """Return exactly the tokens of `candidate`, which is what the model reads where nothing of it is kept."""
         return self.scorer.score_tokens(candidate)
 
-    def submit(self, candidates: Sequence[Candidate]) -> list[Future[Verdict]]:
-        """Start judging; equal candidates of one call are read once, and only the first is charged for it."""
-        futures: list[Future[Verdict]] = [Future() for _ in candidates]
-        twins: dict[str, list[int]] = {}
-        for index, candidate in enumerate(candidates):
-            twins.setdefault(json.dumps([candidate.messages, candidate.steps], default=str), []).append(index)
-        groups = sorted(twins.values(), key=lambda group: _length(candidates[group[0]]))
-        for group in groups:
-            self._batcher.submit([candidates[group[0]]], _reply_to([futures[index] for index in group]))
+    def start(self, inputs: Sequence[Candidate]) -> list[Future[Verdict]]:
+        """Start judging, the short ones first."""
+        futures: list[Future[Verdict]] = [Future() for _ in inputs]
+        for index in sorted(range(len(inputs)), key=lambda index: _length(inputs[index])):
+            self._batcher.submit([inputs[index]], _reply_to(futures[index]))
         return futures
 
     def futures(self, inputs: Sequence[Candidate]) -> list[Future[Verdict]]:
-        """Start judging."""
-        return self.submit(inputs)
+        """Start judging; equal candidates of one call are read once, and only the first is charged for it."""
+        twins: dict[str, list[int]] = {}
+        for index, candidate in enumerate(inputs):
+            twins.setdefault(json.dumps([candidate.messages, candidate.steps], default=str), []).append(index)
+        futures: list[Future[Verdict]] = [Future() for _ in inputs]
+        read = super().futures([inputs[group[0]] for group in twins.values()])
+        for verdict, group in zip(read, twins.values(), strict=True):
+            _share(verdict, [futures[index] for index in group])
+        return futures
 
     def close(self) -> None:
         """End the worker thread, and forget what was read."""
+        self.forget()
         self._batcher.close()
         self.cache.clear()
 
@@ -162,31 +166,46 @@ class PRM(FutureRunnable[Candidate, Verdict], Verifier):
         )
 
 
-def _reply_to(futures: list[Future[Verdict]]) -> Future[list[Verdict | Exception]]:
-    """Return the future of one question that all `futures` ask; it is dropped once all of them are cancelled."""
+def _reply_to(verdict: Future[Verdict]) -> Future[list[Verdict | Exception]]:
+    """Return the future of one question as the batcher answers it; it is dropped once `verdict` is cancelled."""
     reply: Future[list[Verdict | Exception]] = Future()
 
-    def drop(_: Future[Verdict]) -> None:
-        if all(future.cancelled() for future in futures):
-            reply.cancel()
-
     def deliver(reply: Future[list[Verdict | Exception]]) -> None:
-        if reply.cancelled():
+        if reply.cancelled() or not verdict.set_running_or_notify_cancel():
             return
         outcome = reply.exception() or reply.result()[0]
-        free = {"tokens": 0, "cached_tokens": 0}
-        for place, future in enumerate(futures):
-            if not future.set_running_or_notify_cancel():
-                continue
-            if isinstance(outcome, Verdict):
-                future.set_result(outcome if place == 0 else outcome.model_copy(update=free))
-            else:
-                future.set_exception(outcome)
+        if isinstance(outcome, Verdict):
+            verdict.set_result(outcome)
+        else:
+            verdict.set_exception(outcome)
 
-    for future in futures:
-        future.add_done_callback(drop)
+    verdict.add_done_callback(lambda verdict: verdict.cancelled() and reply.cancel())
     reply.add_done_callback(deliver)
     return reply
+
+
+def _share(verdict: Future[Verdict], twins: list[Future[Verdict]]) -> None:
+    """Tell all `twins` one verdict, for which the first alone is charged; it is dropped once all are cancelled."""
+
+    def drop(_: Future[Verdict]) -> None:
+        if all(twin.cancelled() for twin in twins):
+            verdict.cancel()
+
+    def deliver(verdict: Future[Verdict]) -> None:
+        if verdict.cancelled():
+            return
+        error, free = verdict.exception(), {"tokens": 0, "cached_tokens": 0}
+        for place, twin in enumerate(twins):
+            if not twin.set_running_or_notify_cancel():
+                continue
+            if error is not None:
+                twin.set_exception(error)
+            else:
+                twin.set_result(verdict.result().model_copy(update=free if place else {}))
+
+    for twin in twins:
+        twin.add_done_callback(drop)
+    verdict.add_done_callback(deliver)
 
 
 def _length(candidate: Candidate) -> int:

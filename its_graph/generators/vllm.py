@@ -113,9 +113,12 @@ class VLLMGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
         seed = secrets.randbits(31) if request.seed is None else request.seed
         # Hashed, never seed + i: neighbouring seeds would share streams.
         seeds = [derive_seed(seed, f"sample {index}") for index in range(request.n)]
-        async with asyncio.TaskGroup() as group:
-            samples = [group.create_task(self._sample(request, prompt, room, seed)) for seed in seeds]
-        return [sample.result() for sample in samples]
+        samples = [asyncio.ensure_future(self._sample(request, prompt, room, seed)) for seed in seeds]
+        try:
+            return await asyncio.gather(*samples)
+        finally:
+            for sample in samples:
+                sample.cancel()
 
     async def _sample(self, request: SampleRequest, prompt: tuple[int, ...], room: int, seed: int) -> Sample:
         floor = _Floor(request.confidence_floor, request.top_logprobs) if request.confidence_floor else None

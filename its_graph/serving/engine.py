@@ -124,7 +124,7 @@ class Engine:
                     if until is not None and until(last):
                         break
         except EngineDeadError as error:
-            raise ConnectionError(f"The vLLM engine of {self.model} has died: {error}. Start it again.") from error
+            raise ConnectionError(f"The vLLM engine of {self.model} has died ({error}); start it again.") from error
         return last
 
 

@@ -279,7 +279,7 @@ async def test_replies_come_as_batches_end(qwen: QwenScorer, solve: Solve) -> No
 
 
 async def test_a_cancelled_caller_leaves_its_twin_alone(prm: PRM, solve: Solve) -> None:
-    futures = prm.submit([solve("a"), solve("a")])
+    futures = prm.futures([solve("a"), solve("a")])
     assert futures[0].cancel()
     assert (await asyncio.wrap_future(futures[1])).value is not None
 

@@ -80,6 +80,7 @@ def qwen_url(qwen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture(scope="session")
 def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded generator as a model that says "+" or "-" of each step; what it says means nothing."""
+    import torch
     from transformers import AutoModelForCausalLM
 
     from its_graph.embedded.tokenizer import build_tokenizer
@@ -88,9 +89,13 @@ def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("labelled") / "Llama3.1-8B-PRM-Deepseek-Data"
     tokenizer: Any = build_tokenizer()
     tokenizer.add_special_tokens({"additional_special_tokens": [RLHFlowScorer.spec.tagging.tag]})
-    model: Any = AutoModelForCausalLM.from_pretrained(str(WEIGHTS / "generator"))
+    model: Any = AutoModelForCausalLM.from_pretrained(str(WEIGHTS / "generator"), dtype=torch.float32)
     model.resize_token_embeddings(-(-len(tokenizer) // 64) * 64)
-    RLHFlowScorer(model, tokenizer).save_pretrained(folder)
+    scorer = RLHFlowScorer(model, tokenizer)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        model.get_output_embeddings().weight[[scorer.good_id, scorer.bad_id]] = torch.randn(2, model.config.hidden_size)
+    scorer.save_pretrained(folder)
     return folder
 
 
