@@ -6,9 +6,9 @@ The server is started as a module: the command `vllm` fails with builds whose di
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["CPU_ENVIRONMENT", "Address", "generator_command", "reward_command"]
+__all__ = ["CPU_ENVIRONMENT", "ON_CPU", "Address", "generator_command", "reward_command"]
 
 CPU_ENVIRONMENT: Mapping[str, str] = {
     # Two engines that bind themselves would both take core 0.
@@ -18,7 +18,16 @@ CPU_ENVIRONMENT: Mapping[str, str] = {
     "DO_NOT_TRACK": "1",
 }
 
-_ON_CPU = ("--dtype", "float32", "--enforce-eager", "--block-size", "32", "--kv-cache-memory-bytes", str(256 << 20))
+ON_CPU: Mapping[str, Any] = {
+    "dtype": "float32",
+    "enforce_eager": True,
+    "block_size": 32,
+    "kv_cache_memory_bytes": 256 << 20,
+    # vLLM 0.32 dies when the prompt of a request with a seed is read in two parts: a CPU's random generator cannot go
+    # back by the number that is thrown away.
+    "enable_chunked_prefill": False,
+}
+"""Arguments of an engine on the CPU, as `AsyncEngineArgs` names them."""
 
 
 class Address(NamedTuple):
@@ -69,7 +78,7 @@ def reward_command(
 
 
 def _server(model: str, address: Address, gpu_share: float | None) -> list[str]:
-    where = [*_ON_CPU] if gpu_share is None else ["--gpu-memory-utilization", f"{gpu_share:.3f}"]
+    where = _options(ON_CPU) if gpu_share is None else ["--gpu-memory-utilization", f"{gpu_share:.3f}"]
     return [
         *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
         *("--model", model, "--served-model-name", model),
@@ -77,3 +86,12 @@ def _server(model: str, address: Address, gpu_share: float | None) -> list[str]:
         "--enable-prefix-caching",
         *where,
     ]
+
+
+def _options(arguments: Mapping[str, Any]) -> list[str]:
+    """Write arguments of an engine as options of the server's command."""
+    options: list[str] = []
+    for name, value in arguments.items():
+        name = name.replace("_", "-")
+        options += [f"--{'' if value else 'no-'}{name}"] if isinstance(value, bool) else [f"--{name}", str(value)]
+    return options

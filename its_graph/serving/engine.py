@@ -13,11 +13,13 @@ from typing import Any, Self, TypeVar
 
 from its_graph.batching.loop import LoopThread
 from its_graph.errors import ConfigurationError, MissingExtraError
+from its_graph.serving.commands import ON_CPU
 
 try:
     from vllm import PoolingParams, SamplingParams
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.inputs import TokensPrompt
+    from vllm.platforms import current_platform
     from vllm.sampling_params import RequestOutputKind
     from vllm.v1.engine.async_llm import AsyncLLM
     from vllm.v1.engine.exceptions import EngineDeadError
@@ -34,7 +36,8 @@ class Engine:
 
     Args:
         model: folder or hub id; safetensors only, no code from the checkpoint.
-        arguments: of vLLM's `AsyncEngineArgs`, such as `gpu_memory_utilization`, `max_model_len`, `dtype`.
+        arguments: of vLLM's `AsyncEngineArgs`, such as `gpu_memory_utilization`, `max_model_len`, `dtype`; on the CPU
+            those of `its_graph.serving.commands.ON_CPU` hold unless given.
 
     Raises:
         ConfigurationError: vLLM refuses model or arguments; what it says is the reason.
@@ -130,5 +133,8 @@ class Engine:
 
 async def _started(model: str, arguments: dict[str, Any]) -> AsyncLLM:
     await asyncio.sleep(0)
-    safe = {"load_format": "safetensors", "trust_remote_code": False, "enable_prefix_caching": True}
-    return AsyncLLM.from_engine_args(AsyncEngineArgs(model=model, disable_log_stats=True, **safe | arguments))
+    ours = {"load_format": "safetensors", "trust_remote_code": False, "enable_prefix_caching": True}
+    where = ON_CPU if current_platform.is_cpu() else {}
+    return AsyncLLM.from_engine_args(
+        AsyncEngineArgs(model=model, disable_log_stats=True, **{**ours, **where, **arguments})
+    )

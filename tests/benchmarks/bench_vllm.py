@@ -25,7 +25,6 @@ from its_graph.generators.vllm import VLLMGenerator
 from its_graph.graphs import create_beam_search, create_best_of_n
 from its_graph.prm.function import FunctionVerifier
 
-CPU = {"dtype": "float32", "enforce_eager": True, "block_size": 32, "kv_cache_memory_bytes": 256 << 20}
 STEP_TOKENS = 48
 
 
@@ -46,13 +45,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--layers", type=int, default=0)
     parser.add_argument("--hidden", type=int, default=768)
-    parser.add_argument("--gpu", action="store_true", help="run on the GPU, with vLLM's own settings")
     options = parser.parse_args()
     exam = [problem for problem, _ in problems(options.problems, seed=99)]
-    where = {} if options.gpu else CPU
     with tempfile.TemporaryDirectory() as made:
         model = _random_model(Path(made), options.layers, options.hidden) if options.layers else WEIGHTS / "generator"
-        with Counted.from_pretrained(str(model), max_model_len=512, max_num_seqs=256, **where) as generator:
+        with Counted.from_pretrained(str(model), max_model_len=512, max_num_seqs=256) as generator:
             millions = generator.parameters / 1e6
             print(f"{millions:.1f}M parameters, {options.problems} problems, {os.cpu_count()} processors")
             asyncio.run(_compare(generator, exam, options.repeats))

@@ -23,27 +23,20 @@ from its_graph.registry import STRATEGIES
 from its_graph.serving.engine import Engine
 from tests.vllm.searches import QUESTION, ask, check_scores, judged, run_strategy
 
-CPU: dict[str, Any] = {
-    "dtype": "float32",
-    "enforce_eager": True,
-    "block_size": 32,
-    "kv_cache_memory_bytes": 64 << 20,
-    "max_model_len": 512,
-    "max_num_seqs": 32,
-}
+SMALL: dict[str, Any] = {"max_model_len": 512, "max_num_seqs": 32, "kv_cache_memory_bytes": 64 << 20}
 GENERATOR = str(WEIGHTS / "generator")
 
 
 @pytest.fixture(scope="module")
 def generator() -> Iterator[VLLMGenerator]:
-    with VLLMGenerator.from_pretrained(GENERATOR, **CPU) as generator:
+    with VLLMGenerator.from_pretrained(GENERATOR, **SMALL) as generator:
         generator.step_tokens, generator.temperature, generator.max_tokens = 48, 1.0, 192
         yield generator
 
 
 @pytest.fixture(scope="module")
 def verifier() -> Iterator[VLLMPRM]:
-    with VLLMPRM.from_pretrained(WEIGHTS / "verifier", **CPU) as verifier:
+    with VLLMPRM.from_pretrained(WEIGHTS / "verifier", **SMALL) as verifier:
         yield verifier
 
 
@@ -84,6 +77,11 @@ def test_siblings_read_their_prompt_once(generator: VLLMGenerator) -> None:
     generator.invoke(ask(long, max_tokens=1))
     samples = generator.invoke(ask(long, n=4, max_tokens=8, seed=1))
     assert all(sample.cached_tokens >= 32 for sample in samples)
+
+
+def test_seeds_survive_more_prompts_than_one_batch_holds(generator: VLLMGenerator) -> None:
+    requests = [ask("Add these. " * 30 + str(number), n=2, seed=number, max_tokens=4) for number in range(100)]
+    assert all(len(samples) == 2 for samples in generator.batch(requests))
 
 
 def test_a_path_goes_on_from_its_prefix(generator: VLLMGenerator) -> None:
@@ -169,12 +167,12 @@ def test_likelihood_scores_are_those_of_transformers(verifier: VLLMPRM) -> None:
 
 
 def test_marked_scores_are_those_of_transformers(qwen_folder: Path) -> None:
-    with VLLMPRM.from_pretrained(qwen_folder, **CPU) as far:
+    with VLLMPRM.from_pretrained(qwen_folder, **SMALL) as far:
         check_scores(PRM.from_pretrained(qwen_folder, device="cpu"), far)
 
 
 def test_scores_of_labels_are_those_of_transformers_and_are_asked_for_once(labelled_folder: Path) -> None:
-    with VLLMPRM.from_pretrained(labelled_folder, **CPU) as far:
+    with VLLMPRM.from_pretrained(labelled_folder, **SMALL) as far:
         check_scores(PRM.from_pretrained(labelled_folder, device="cpu"), far)
         longest = max(judged(), key=lambda candidate: len(candidate.steps))
         assert far.invoke(longest).cached_tokens > 0
@@ -183,12 +181,12 @@ def test_scores_of_labels_are_those_of_transformers_and_are_asked_for_once(label
 def test_a_model_that_vllm_refuses_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"architectures": ["NoSuchModel"], "model_type": "qwen2"}')
     with pytest.raises(ConfigurationError, match="vLLM cannot start"):
-        Engine(str(tmp_path), **CPU)
+        Engine(str(tmp_path), **SMALL)
 
 
 async def test_an_engine_that_dies_loses_no_finished_work() -> None:
     before = set(multiprocessing.active_children())
-    with VLLMGenerator.from_pretrained(GENERATOR, **{**CPU, "max_num_seqs": 2}) as doomed:
+    with VLLMGenerator.from_pretrained(GENERATOR, **{**SMALL, "max_num_seqs": 2}) as doomed:
         [process] = set(multiprocessing.active_children()) - before
         doomed.max_tokens = 192
         graph = create("self_consistency", doomed, n=64).compile()
