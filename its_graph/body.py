@@ -21,7 +21,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.calls import ModelNode, Planned
 from its_graph.errors import CassetteMissError, ContinuationError, InputError, MissingExtraError
-from its_graph.events import emitter
+from its_graph.events import emitter, teller_of_tokens
+from its_graph.generators.live import listening
 from its_graph.retries import is_passing, pause_s
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree, as_charge
@@ -54,8 +55,9 @@ class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
         for pause, wave in work.waves():
             if pause:
                 time.sleep(pause)
-            for index, reply in self.node.model.batch_as_completed(wave, return_exceptions=True):
-                work.absorb(index, reply)
+            with listening(work.hear):
+                for index, reply in self.node.model.batch_as_completed(wave, return_exceptions=True):
+                    work.absorb(index, reply)
         return work.update()
 
     async def ainvoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
@@ -63,8 +65,9 @@ class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
         for pause, wave in work.waves():
             if pause:
                 await asyncio.sleep(pause)
-            async for index, reply in self.node.model.abatch_as_completed(wave, return_exceptions=True):
-                work.absorb(index, reply)
+            with listening(work.hear):
+                async for index, reply in self.node.model.abatch_as_completed(wave, return_exceptions=True):
+                    work.absorb(index, reply)
         return work.update()
 
 
@@ -84,7 +87,8 @@ class _Work(Generic[Request, Reply]):
         self.owed: list[Spend] = []
         self.refused = False
         self.open: set[int] = set()
-        self._emit = emitter()
+        self.heard: dict[str, int] = {}
+        self._emit, self._tell = emitter(), teller_of_tokens()
 
     def waves(self) -> Iterator[tuple[float, list[Request]]]:
         """Yield wave after wave: seconds to wait first, and the requests.
@@ -94,6 +98,7 @@ class _Work(Generic[Request, Reply]):
         while self.waiting and (wave := self._admit()):
             self.under_way = wave
             self.open = set(range(len(wave)))
+            self.heard.clear()
             pause = self._pause()
             yield pause, self._requests(pause)
             self._missing()
@@ -177,6 +182,12 @@ class _Work(Generic[Request, Reply]):
             raise
         except Exception:  # noqa: BLE001  as with the price of a call
             return NOTHING
+
+    def hear(self, key: str, text: str) -> None:
+        """Tell on what a call writes; one that is repeated begins anew."""
+        at = self.heard.get(key, 0)
+        self.heard[key] = at + len(text)
+        self._tell(key, at, text)
 
     def absorb(self, index: int, reply: Reply | Exception) -> None:
         """Turn one reply, or the error that came instead, into records and events."""

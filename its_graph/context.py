@@ -41,6 +41,8 @@ class SearchContext(BaseModel):
     """Longest single step of a step search, in generated tokens; None takes the generator's own `step_tokens`."""
     retries: int = Field(default=2, ge=0)
     """How often a call that failed for a passing reason (connection, time-out, overload) is repeated."""
+    stream_tokens: bool = False
+    """Whether the text of each sample is told while it is written, as `its.token` events of the `custom` stream."""
     system: str | None = None
     """System prompt put before the conversation."""
 

@@ -89,6 +89,8 @@ class SampleRequest(_Record):
     """Which of several generators shall answer; one that is alone passes it over."""
     timeout_s: float | None = None
     """Seconds the backend may take; it then returns what it has as `finish_reason="length"`."""
+    live: str | None = None
+    """Name under which its text is told while it is written (`its_graph.generators.live`); None tells nothing."""
 
 
 class Sample(_Record):

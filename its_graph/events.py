@@ -23,10 +23,12 @@ __all__ = [
     "Selected",
     "StepAdded",
     "Stopped",
+    "TokenAdded",
     "emit",
     "emitter",
     "events_of",
     "rebuild",
+    "teller_of_tokens",
 ]
 
 
@@ -37,6 +39,17 @@ class SearchStarted(TypedDict):
     strategy: str
     question: list[Message]
     settings: dict[str, Any]
+
+
+class TokenAdded(TypedDict):
+    """A sample that is being written has grown; told only with `stream_tokens`, and no part of the tree."""
+
+    type: Literal["its.token"]
+    id: str
+    """Of the step that it will be."""
+    at: int
+    """Characters of the sample before this text; 0 begins it, once more where a call is repeated."""
+    text: str
 
 
 class StepAdded(TypedDict):
@@ -101,7 +114,7 @@ class Answered(TypedDict):
     result: dict[str, Any]
 
 
-Event = SearchStarted | StepAdded | Scored | Judged | Failed | Selected | Budgeted | Stopped | Answered
+Event = SearchStarted | TokenAdded | StepAdded | Scored | Judged | Failed | Selected | Budgeted | Stopped | Answered
 
 _LOG_EVENTS = {
     "steps": ("its.step_added", "step"),
@@ -138,6 +151,12 @@ def emitter() -> Callable[[Update], None]:
             writer(event)
 
     return send
+
+
+def teller_of_tokens() -> Callable[[str, int, str], None]:
+    """Return a function that sends new text of a sample, given its id and the characters before it."""
+    writer = get_stream_writer()
+    return lambda key, at, text: writer({"type": "its.token", "id": key, "at": at, "text": text})
 
 
 def emit(update: Update) -> None:

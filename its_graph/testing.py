@@ -27,6 +27,7 @@ from its_graph.contracts import (
     Verdict,
     Verifier,
 )
+from its_graph.generators.live import teller
 
 __all__ = ["Inline", "ScriptedGenerator", "ScriptedVerifier", "ToyGenerator", "ToyVerifier", "words"]
 
@@ -83,7 +84,11 @@ class ScriptedGenerator(Inline[SampleRequest, list[Sample]], Generator):
         """Return `input.n` samples; an error that the script raises is the call's error."""
         self.requests.append(input)
         prompt = self.prompt_tokens(input)
-        return [self._sample(input, prompt, self.script(input)) for _ in range(input.n)]
+        samples = [self._sample(input, prompt, self.script(input)) for _ in range(input.n)]
+        if (tell := teller(input)) is not None:
+            for word in re.findall(r"\s*\S+\s*", samples[0].text):
+                tell(word)
+        return samples
 
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Words of the conversation and of the prefix."""

@@ -121,6 +121,7 @@ def ask(
         logprobs=False,
         model=model,
         timeout_s=None,
+        live=key if settings.stream_tokens else None,
     )
     return Planned(key, parent, request, sources=tuple(sources))
 

@@ -8,17 +8,19 @@ the model carries them); a model without the field ignores them, as ChatAnthropi
 without a limit of its own can reply longer than `max_tokens`; the usage it reports is what counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.messages.utils import convert_to_messages
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ContinuationError
 from its_graph.generators.endings import ending
+from its_graph.generators.live import teller
 from its_graph.seeds import derive_seed
 
 __all__ = ["ChatModelGenerator"]
@@ -86,15 +88,21 @@ class ChatModelGenerator(Generator):
         """Return `input.n` samples, one call each."""
         if input.n > 1:
             return [sample for reply in self.batch(_one_by_one(input), config) for sample in reply]
-        messages = self._messages(input)
-        return [self._sample(input, self._bound(input).invoke(messages, config))]
+        model, messages, tell = self._bound(input), self._messages(input), teller(input)
+        if tell is None:
+            return [self._sample(input, model.invoke(messages, config))]
+        chunks = [_told(chunk, tell) for chunk in model.stream(messages, config)]
+        return [self._sample(input, _whole(chunks))]
 
     async def ainvoke(self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any) -> list[Sample]:
         """Return `input.n` samples, one call each."""
         if input.n > 1:
             return [sample for reply in await self.abatch(_one_by_one(input), config) for sample in reply]
-        messages = self._messages(input)
-        return [self._sample(input, await self._bound(input).ainvoke(messages, config))]
+        model, messages, tell = self._bound(input), self._messages(input), teller(input)
+        if tell is None:
+            return [self._sample(input, await model.ainvoke(messages, config))]
+        chunks = [_told(chunk, tell) async for chunk in model.astream(messages, config)]
+        return [self._sample(input, _whole(chunks))]
 
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return an upper bound: a token is at least one byte of text. Images and files are not counted."""
@@ -164,6 +172,19 @@ class ChatModelGenerator(Generator):
             confidence=sum(logprobs) / len(logprobs) if logprobs else None,
             logprobs=logprobs if request.logprobs and logprobs else None,
         )
+
+
+def _told(chunk: AIMessage, tell: Callable[[str], None]) -> AIMessage:
+    tell(str(chunk.text))
+    return chunk
+
+
+def _whole(chunks: list[AIMessage]) -> AIMessage:
+    """Return the message that the chunks make up; a model that does not stream gives one."""
+    if len(chunks) == 1 or not all(isinstance(chunk, AIMessageChunk) for chunk in chunks):
+        return chunks[-1]
+    first, *others = chunks
+    return add_ai_message_chunks(first, *others)  # type: ignore[arg-type]
 
 
 def _one_by_one(request: SampleRequest) -> list[SampleRequest]:

@@ -7,7 +7,7 @@ by conversation (see `its_graph.serving.replicas`).
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Self
@@ -16,6 +16,7 @@ from its_graph.batching.coroutines import CoroutineRunnable
 from its_graph.batching.loop import PerLoop
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, ContinuationError
+from its_graph.generators.live import teller
 from its_graph.generators.openai_wire import (
     DIALECTS,
     Dialect,
@@ -36,7 +37,8 @@ _MARGIN = 16
 class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator):
     """A model behind a chat server as a generator.
 
-    With a limit of time (`timeout_s`) the reply is streamed, and what has come when it is over counts as cut off.
+    With a limit of time (`timeout_s`), or somebody who watches, the reply is streamed; what has come when the time is
+    over counts as cut off.
     Prompt tokens are bounded by the bytes of the text: a budget of tokens is reserved generously and settled exactly.
 
     Args:
@@ -128,11 +130,12 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
                 "(vllm, sglang, llamacpp)."
             )
         body = chat_body(self.model, request, self.dialect)
-        if request.timeout_s is None:
+        tell = teller(request)
+        if request.timeout_s is None and tell is None:
             servers = await self._servers.get()
             reply = await servers.post(_CHAT, body, conversation=conversation_key(request))
         else:
-            reply = await self._streamed(request, body, request.timeout_s)
+            reply = await self._streamed(request, body, tell)
         try:
             return samples_of(reply, request, self.dialect)
         except (KeyError, TypeError, ValueError) as error:
@@ -142,14 +145,16 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
         servers = await self._servers.get()
         return await servers.get(path)
 
-    async def _streamed(self, request: SampleRequest, body: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Return the reply as far as it came within so many seconds."""
+    async def _streamed(
+        self, request: SampleRequest, body: dict[str, Any], tell: Callable[[str], None] | None
+    ) -> dict[str, Any]:
+        """Return the reply as far as it came within the time of the request, and tell it on as it comes."""
         body |= {"stream": True, "stream_options": dict(self.dialect.usage_in_stream)}
-        collected = Streamed(request.n)
+        collected = Streamed(request.n, tell)
         servers = await self._servers.get()
         with suppress(TimeoutError):
             async with (
-                asyncio.timeout(seconds),
+                asyncio.timeout(request.timeout_s),
                 servers.stream(_CHAT, body, conversation=conversation_key(request)) as reply,
             ):
                 async for line in reply.content:

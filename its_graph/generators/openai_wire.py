@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from its_graph.contracts import FinishReason, Sample, SampleRequest
@@ -93,7 +93,8 @@ def samples_of(reply: Mapping[str, Any], request: SampleRequest, dialect: Dialec
 class Streamed:
     """The lines of a streamed reply, added up to the reply that it would have been; what has not ended is cut off."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, tell: Callable[[str], None] | None = None) -> None:
+        self._tell = tell
         self._choices: list[dict[str, Any]] = [
             {"index": place, "message": {"content": ""}, "logprobs": {"content": []}, "finish_reason": "length"}
             for place in range(n)
@@ -109,7 +110,10 @@ class Streamed:
         self._usage = event.get("usage") or self._usage
         for part in event.get("choices") or ():
             choice = self._choices[part.get("index", 0)]
-            choice["message"]["content"] += (part.get("delta") or {}).get("content") or ""
+            text = (part.get("delta") or {}).get("content") or ""
+            choice["message"]["content"] += text
+            if self._tell is not None and choice["index"] == 0:
+                self._tell(text)
             choice["logprobs"]["content"] += (part.get("logprobs") or {}).get("content") or []
             if part.get("finish_reason"):
                 choice |= {"finish_reason": part["finish_reason"], "stop_reason": part.get("stop_reason")}

@@ -52,6 +52,8 @@ class RowRules:
     """Ends the row once it has lost confidence; needs `top_logprobs`."""
     deadline: float = float("inf")
     """Latest `time.monotonic()`."""
+    tell: Callable[[str], None] | None = field(default=None, repr=False)
+    """Who watches the text grow."""
     abandoned: Callable[[], bool] = field(default=lambda: False, repr=False)
     """Whether nobody waits for this row any more."""
 
@@ -71,6 +73,7 @@ class Row:
         self.certainties: list[float] = []
         self._groups = Groups(rules.floor.window) if rules.floor else None
         self._lost = False
+        self._told = 0
         self.finish_reason: FinishReason | None = "length" if rules.overdue() else None
         self._tail_tokens = 8 + max((len(stop.encode()) for stop in rules.stop), default=0)
 
@@ -78,6 +81,8 @@ class Row:
         """Append a token and decide whether the row ends with it."""
         self.tokens.append(token)
         rules = self.rules
+        if rules.tell is not None:
+            self._tell_on(rules.tell)
         if token in rules.end_tokens:
             self.finish_reason = "end"
         elif token in rules.may_stop and self._stops():
@@ -91,6 +96,13 @@ class Row:
         floor = self.rules.floor
         group = self._groups.add(confidence) if self._groups else None
         self._lost = floor is not None and group is not None and group < floor.threshold
+
+    def _tell_on(self, tell: Callable[[str], None]) -> None:
+        """Tell the new text; half a character waits for its other half."""
+        text = self.rules.decode(self.tokens)
+        if not text.endswith("\ufffd"):
+            tell(text[self._told :])
+            self._told = len(text)
 
     def _stops(self) -> bool:
         tail = self.rules.decode(self.tokens[-self._tail_tokens :])

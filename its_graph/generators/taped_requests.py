@@ -26,8 +26,8 @@ class Takes:
 
 def asked_content(request: SampleRequest | Candidate) -> dict[str, Any]:
     """Return what identifies a request, as JSON data."""
-    # What is left of a deadline differs from run to run, the question does not.
-    return request.model_dump(mode="json", exclude={"timeout_s"})
+    # What is left of a deadline differs from run to run, and so does who watches; the question does not.
+    return request.model_dump(mode="json", exclude={"timeout_s", "live"})
 
 
 def request_key(request: SampleRequest | Candidate) -> str:

@@ -18,6 +18,7 @@ from its_graph.batching.futures import FutureRunnable
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
 from its_graph.generators.chat_tokens import ChatTokens
+from its_graph.generators.live import teller
 from its_graph.generators.sampling import GumbelSampler, Row, RowRules, RowStops
 from its_graph.seeds import derive_seed
 
@@ -157,6 +158,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
                 may_stop=may_stop,
                 decode=partial(self._tokens.continuation, prompt),
                 deadline=deadline,
+                tell=teller(request) if index == 0 else None,
                 abandoned=lambda: future.cancelled() or self._batcher.closed,
             )
             for index in range(request.n)

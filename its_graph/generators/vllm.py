@@ -14,9 +14,10 @@ from typing import Any, Self
 
 from its_graph.batching.futures import FutureRunnable
 from its_graph.confidence import Groups
-from its_graph.contracts import ConfidenceFloor, Generator, Sample, SampleRequest, Signal
+from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
 from its_graph.generators.chat_tokens import ChatTokens
+from its_graph.generators.live import teller
 from its_graph.seeds import derive_seed
 from its_graph.serving.engine import Engine
 
@@ -113,18 +114,23 @@ class VLLMGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
         seed = secrets.randbits(31) if request.seed is None else request.seed
         # Hashed, never seed + i: neighbouring seeds would share streams.
         seeds = [derive_seed(seed, f"sample {index}") for index in range(request.n)]
-        samples = [asyncio.ensure_future(self._sample(request, prompt, room, seed)) for seed in seeds]
+        watches = [_Watch(request, teller(request) if index == 0 else None) for index in range(request.n)]
+        samples = [
+            asyncio.ensure_future(self._sample(request, prompt, room, seed, watch))
+            for seed, watch in zip(seeds, watches, strict=True)
+        ]
         try:
             return await asyncio.gather(*samples)
         finally:
             for sample in samples:
                 sample.cancel()
 
-    async def _sample(self, request: SampleRequest, prompt: tuple[int, ...], room: int, seed: int) -> Sample:
-        floor = _Floor(request.confidence_floor, request.top_logprobs) if request.confidence_floor else None
+    async def _sample(
+        self, request: SampleRequest, prompt: tuple[int, ...], room: int, seed: int, watch: "_Watch"
+    ) -> Sample:
         output = await self.engine.generate(
             list(prompt),
-            _until(floor, request.timeout_s),
+            watch.ends if watch.is_needed else None,
             max_tokens=min(request.max_tokens, room),
             temperature=request.temperature,
             top_p=request.top_p,
@@ -134,7 +140,7 @@ class VLLMGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
             logprobs=_wanted(request),
         )
         [said] = output.outputs
-        kept = floor.lost_at if floor and floor.lost_at else len(said.token_ids)
+        kept = watch.lost_at or len(said.token_ids)
         cut = kept < len(said.token_ids)
         places = said.logprobs[:kept] if said.logprobs else []
         own = tuple(place[token].logprob for place, token in zip(places, said.token_ids, strict=False))
@@ -152,33 +158,37 @@ class VLLMGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
         )
 
 
-class _Floor:
-    """Watches the confidence of a text while it is written."""
+class _Watch:
+    """Reads a text while it is written: its time, its confidence, and who wants to see it."""
 
-    def __init__(self, floor: ConfidenceFloor, k: int) -> None:
-        self._threshold, self._k = floor.threshold, k
-        self._groups = Groups(floor.window)
-        self._seen = 0
+    def __init__(self, request: SampleRequest, tell: Callable[[str], None] | None) -> None:
+        self.is_needed = not (request.timeout_s is None and request.confidence_floor is None and tell is None)
         self.lost_at: int | None = None
         """Tokens after which the text is not to be trusted."""
+        self._deadline = float("inf") if request.timeout_s is None else time.monotonic() + request.timeout_s
+        self._floor, self._k = request.confidence_floor, request.top_logprobs
+        self._groups = Groups(self._floor.window) if self._floor else None
+        self._weighed = self._told = 0
+        self._tell = tell
 
-    def lost(self, output: Any) -> bool:
-        """Read the new tokens of an output that grows."""
-        for place in output.outputs[0].logprobs[self._seen :]:
-            self._seen += 1
+    def ends(self, output: Any) -> bool:
+        """Read what is new in an output that grows, and say whether it shall go on no longer."""
+        said = output.outputs[0]
+        if self._tell is not None:
+            self._tell(said.text[self._told :])
+            self._told = len(said.text)
+        return time.monotonic() >= self._deadline or self._is_lost(said)
+
+    def _is_lost(self, said: Any) -> bool:
+        if self._groups is None or self._floor is None:
+            return False
+        for place in said.logprobs[self._weighed :]:
+            self._weighed += 1
             group = self._groups.add(_confidence(place, self._k))
-            if group is not None and group < self._threshold:
-                self.lost_at = self._seen
+            if group is not None and group < self._floor.threshold:
+                self.lost_at = self._weighed
                 return True
         return False
-
-
-def _until(floor: _Floor | None, seconds: float | None) -> Callable[[Any], bool] | None:
-    """Return what ends a request before its model does, or None where nothing would."""
-    if floor is None and seconds is None:
-        return None
-    deadline = float("inf") if seconds is None else time.monotonic() + seconds
-    return lambda output: time.monotonic() >= deadline or (floor is not None and floor.lost(output))
 
 
 def _wanted(request: SampleRequest) -> int | None:

@@ -15,6 +15,7 @@ from its_graph.contracts import ConfidenceFloor
 from its_graph.embedded import WEIGHTS
 from its_graph.embedded.models import ArithmeticPRM
 from its_graph.errors import ConfigurationError, TruncationError
+from its_graph.generators.live import listening
 from its_graph.generators.transformers import TransformersGenerator
 from its_graph.generators.vllm import VLLMGenerator
 from its_graph.prm.verifier import PRM
@@ -116,6 +117,15 @@ def test_a_deadline_gives_what_there_is(generator: VLLMGenerator) -> None:
     assert sample.finish_reason == "length"
     assert 0 < sample.generated_tokens < 400
     assert generator.engine.unfinished == 0
+
+
+def test_text_is_told_while_it_is_written(generator: VLLMGenerator) -> None:
+    heard: list[str] = []
+    with listening(lambda name, text: heard.append(text)):
+        [sample] = generator.invoke(ask(seed=3, live="a", stop=("\n\n",)))
+    assert len(heard) > 3
+    assert "".join(heard) == sample.text
+    assert [sample] == generator.invoke(ask(seed=3, stop=("\n\n",)))
 
 
 def test_a_prompt_that_fills_the_context_is_an_error(generator: VLLMGenerator) -> None:

@@ -18,6 +18,7 @@ from its_graph.prm.verifier import PRM
 from its_graph.registry import STRATEGIES
 from its_graph.serving.commands import Address, generator_command
 from its_graph.serving.process import ServerProcess, free_port
+from its_graph.testing import ScriptedVerifier
 from tests.vllm.conftest import QUIET, SMALL
 from tests.vllm.searches import QUESTION, ask, check_scores, judged, run_strategy
 
@@ -123,6 +124,25 @@ async def test_a_server_that_is_killed_loses_no_finished_work(tmp_path: Path) ->
     assert len(result["failed"]) == 64 - finished
     assert all(reason.startswith(("ConnectionError", "ServerReplyError")) for reason in result["failed"])
     assert result["text"]
+
+
+async def test_a_search_outlives_the_replica_that_it_began_on(generator_url: str, tmp_path: Path) -> None:
+    here = Address("127.0.0.1", free_port())
+    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, more=SMALL)
+    process = ServerProcess("doomed", command, health=f"{here.url}/health", log=tmp_path / "log", environment=QUIET)
+    with process as server:
+        server.wait_healthy(300)
+        urls = [f"{here.url}/v1", generator_url]
+        with OpenAIGenerator.connect(urls, model=str(WEIGHTS / "generator"), max_tokens=192) as replicas:
+            graph = create("rebase", replicas, ScriptedVerifier(lambda candidate: 0.5), n=8).compile()
+            for number in range(8):  # about half of the conversations begin on the doomed one
+                question = {"problem": f"Compute ({number} + 57) * 2 - 8."}
+                async for event in graph.astream(question, context=SearchContext(seed=7), stream_mode="custom"):
+                    if event["type"] == "its.step_added" and number == 3:
+                        server.stop()
+                    if event["type"] == "its.answer":
+                        assert not event["result"]["failed"]
+                        assert len(event["result"]["candidates"]) == 8
 
 
 async def running(url: str) -> float:
