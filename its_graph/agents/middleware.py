@@ -1,0 +1,158 @@
+"""Deliberation over an agent's next move: several replies to one model call, tool calls included; one of them goes on.
+
+Only the winner reaches the conversation and the `messages` stream. Usage callbacks see every call once, as every reply
+is a model call of its own; totals stand in the state's `its_trace`.
+"""
+
+import asyncio
+import operator
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, NamedTuple, NotRequired
+
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import UsageMetadata, add_usage
+from langchain_core.runnables.config import ContextThreadPoolExecutor
+
+from its_graph.agents.choosing import Chooser, Picked, by_vote
+from its_graph.agents.gates import Gate, always
+from its_graph.agents.moves import Options, as_text, options_of
+from its_graph.errors import ConfigurationError, MissingExtraError
+from its_graph.generators.chat_model import HIDDEN
+
+try:
+    from langchain.agents.middleware import (
+        AgentMiddleware,
+        AgentState,
+        ExtendedModelResponse,
+        ModelRequest,
+        ModelResponse,
+    )
+    from langgraph.types import Command
+except ImportError as error:
+    raise MissingExtraError("langchain", "agents") from error
+
+__all__ = ["DeliberateMiddleware", "DeliberateState"]
+
+
+class DeliberateState(AgentState[Any]):
+    """What the middleware adds to an agent's state."""
+
+    its_trace: NotRequired[Annotated[list[dict[str, Any]], operator.add]]
+    """One entry for each deliberation: what was drawn, what won, and what it cost."""
+
+
+class _Drawn(NamedTuple):
+    """The replies that came, and why others did not."""
+
+    replies: list[ModelResponse[Any]]
+    failures: list[Exception]
+
+
+class DeliberateMiddleware(AgentMiddleware[DeliberateState, Any, Any]):
+    """Ask an agent's model several times for its next move, and let a rule choose.
+
+    The model should be sampled with a temperature: equal replies teach nothing. One reply that fails loses only itself;
+    where all fail the first error is raised.
+
+    Args:
+        n: replies to draw.
+        choose: `by_vote()` (default), `by_score(verifier)` or `by_tournament(judge)` of `its_graph.agents.choosing`.
+        gate: after the first reply, whether to draw the others (`its_graph.agents.gates`).
+
+    Example:
+        >>> agent = create_agent(model, tools, middleware=[DeliberateMiddleware(n=5, gate=before_tools({"pay"}))])
+    """
+
+    state_schema = DeliberateState
+
+    def __init__(self, n: int = 5, *, choose: Chooser | None = None, gate: Gate = always) -> None:
+        super().__init__()
+        if n < 1:
+            raise ConfigurationError(f"DeliberateMiddleware needs at least one reply, given n={n}.")
+        self.n = n
+        self.choose = choose or by_vote()
+        self.gate = gate
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ExtendedModelResponse[Any]:
+        """Draw, choose, and go on with the winner."""
+        quiet = _quiet(request)
+        first = handler(quiet)
+        drawn = _Drawn([first], [])
+        if self.n > 1 and self.gate(request.messages, _said(first)):
+            with ContextThreadPoolExecutor(max_workers=self.n - 1) as threads:
+                drawn = _sorted(first, list(threads.map(_caught(handler), [quiet] * (self.n - 1))))
+        picked = self.choose.invoke(_options(request, drawn)) if len(drawn.replies) > 1 else Picked(0)
+        return _decided(request, drawn, picked)
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ExtendedModelResponse[Any]:
+        """As `wrap_model_call`."""
+        quiet = _quiet(request)
+        first = await handler(quiet)
+        drawn = _Drawn([first], [])
+        if self.n > 1 and self.gate(request.messages, _said(first)):
+            calls = [handler(quiet) for _ in range(self.n - 1)]
+            drawn = _sorted(first, await asyncio.gather(*calls, return_exceptions=True))
+        picked = await self.choose.ainvoke(_options(request, drawn)) if len(drawn.replies) > 1 else Picked(0)
+        return _decided(request, drawn, picked)
+
+
+def _quiet(request: ModelRequest[Any]) -> ModelRequest[Any]:
+    """Hide the model's tokens from the user's stream: which reply wins is not known yet."""
+    # On the model itself: tags of `with_config` are lost when tools are bound.
+    return request.override(model=request.model.model_copy(update={"tags": [*(request.model.tags or []), *HIDDEN]}))
+
+
+def _caught(
+    handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
+) -> Callable[[ModelRequest[Any]], ModelResponse[Any] | Exception]:
+    def call(request: ModelRequest[Any]) -> ModelResponse[Any] | Exception:
+        try:
+            return handler(request)
+        except Exception as error:  # noqa: BLE001  one reply that fails loses only itself
+            return error
+
+    return call
+
+
+def _sorted(first: ModelResponse[Any], others: Sequence[ModelResponse[Any] | BaseException]) -> _Drawn:
+    replies, failures = [first], []
+    for other in others:
+        if isinstance(other, Exception):
+            failures.append(other)
+        elif isinstance(other, BaseException):
+            raise other
+        else:
+            replies.append(other)
+    return _Drawn(replies, failures)
+
+
+def _said(response: ModelResponse[Any]) -> AIMessage:
+    return next(message for message in response.result if isinstance(message, AIMessage))
+
+
+def _options(request: ModelRequest[Any], drawn: _Drawn) -> Options:
+    before: list[BaseMessage] = [*([request.system_message] if request.system_message else []), *request.messages]
+    return options_of(before, [_said(reply) for reply in drawn.replies])
+
+
+def _decided(request: ModelRequest[Any], drawn: _Drawn, picked: Picked) -> ExtendedModelResponse[Any]:
+    said = [_said(reply) for reply in drawn.replies]
+    used: UsageMetadata | None = None
+    for message in said:
+        used = add_usage(used, message.usage_metadata)
+    trace = {
+        "n": len(said),
+        "winner": picked.place,
+        "replies": [as_text(message) for message in said],
+        "scores": list(picked.scores),
+        "failed": [f"{type(error).__name__}: {error}" for error in drawn.failures],
+        "usage": dict(used or {}),
+    }
+    request.runtime.stream_writer({"type": "its.deliberated", **trace})
+    return ExtendedModelResponse(
+        model_response=drawn.replies[picked.place], command=Command(update={"its_trace": [trace]})
+    )

@@ -1,0 +1,109 @@
+"""A chat model for tests and examples: says what a function says, calls tools, reports usage, streams."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.tool import ToolCall, ToolCallChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from pydantic import Field, PrivateAttr
+
+__all__ = ["ScriptedChatModel", "calling"]
+
+_TOKENS = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+
+
+def calling(name: str, **args: Any) -> AIMessage:
+    """Return a reply that calls one tool."""
+    return AIMessage("", tool_calls=[ToolCall(name=name, args=args, id=f"call_{name}", type="tool_call")])
+
+
+class ScriptedChatModel(BaseChatModel):
+    """Says what `script` returns for the conversation and the number of the call, counted from 0.
+
+    Every reply costs 10 prompt and 5 generated tokens. An error that the script raises is the call's error.
+    """
+
+    script: Callable[[list[BaseMessage], int], AIMessage | str]
+    tools: list[str] = Field(default_factory=list)
+    """Names of the bound tools."""
+    _calls: list[list[BaseMessage]] = PrivateAttr(default_factory=list)
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
+    @property
+    def calls(self) -> list[list[BaseMessage]]:
+        """The conversations it was asked with, shared by all copies."""
+        return self._calls
+
+    @property
+    def _llm_type(self) -> str:
+        return "its-scripted"
+
+    def bind_tools(
+        self, tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], **kwargs: Any
+    ) -> Runnable[Any, AIMessage]:
+        """Return a copy that knows the names of `tools`; calls are counted together."""
+        names = [str(getattr(tool, "name", getattr(tool, "__name__", tool))) for tool in tools]
+        return self.model_copy(update={"tools": names})
+
+    def _reply(self, messages: list[BaseMessage]) -> AIMessage:
+        with self._lock:
+            self._calls.append(messages)
+            number = len(self._calls) - 1
+        said = self.script(messages, number)
+        message = AIMessage(said) if isinstance(said, str) else said
+        metadata = {**message.response_metadata, "model_name": "scripted"}
+        calls = [{**call, "id": f"{call['id']}_{number}"} for call in message.tool_calls]
+        update = {"usage_metadata": dict(_TOKENS), "response_metadata": metadata, "tool_calls": calls, "id": None}
+        return message.model_copy(update=update)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=self._reply(messages))])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        reply = self._reply(messages)
+        for word in re.findall(r"\s*\S+", reply.text):
+            yield _told(AIMessageChunk(content=word), run_manager)
+        yield _told(_ending(reply), run_manager)
+
+
+def _told(message: AIMessageChunk, run_manager: CallbackManagerForLLMRun | None) -> ChatGenerationChunk:
+    chunk = ChatGenerationChunk(message=message)
+    if run_manager is not None:
+        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+    return chunk
+
+
+def _ending(reply: AIMessage) -> AIMessageChunk:
+    calls = [
+        ToolCallChunk(
+            name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=place, type="tool_call_chunk"
+        )
+        for place, call in enumerate(reply.tool_calls)
+    ]
+    return AIMessageChunk(
+        content="",
+        tool_call_chunks=calls,
+        usage_metadata=reply.usage_metadata,
+        response_metadata=reply.response_metadata,
+        chunk_position="last",
+    )
