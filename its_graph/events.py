@@ -5,10 +5,13 @@ data, sent through LangGraph's stream writer: read them with `stream_mode="custo
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
+from langchain_core.callbacks import dispatch_custom_event
 from langgraph.config import get_stream_writer
+from typing_extensions import TypedDict
 
+from its_graph.context import search_context
 from its_graph.contracts import Message
 from its_graph.state import Charge, Failure, Judgement, Score, Step, Update
 
@@ -143,12 +146,17 @@ def events_of(update: Update) -> Iterator[dict[str, Any]]:
 
 
 def emitter() -> Callable[[Update], None]:
-    """Return a function that sends the events of an update to whoever streams this run."""
-    writer = get_stream_writer()
+    """Return a function that sends the events of an update to whoever streams this run.
+
+    With `dispatch` in the settings they are LangChain's custom events as well, which `astream_events` and AG-UI read.
+    """
+    writer, dispatch = get_stream_writer(), search_context().dispatch
 
     def send(update: Update) -> None:
         for event in events_of(update):
             writer(event)
+            if dispatch:
+                dispatch_custom_event(event["type"], event)
 
     return send
 

@@ -1,0 +1,28 @@
+"""`langgraph.json` names every strategy, and each can be loaded."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from its_graph.registry import STRATEGIES
+
+CONFIG = json.loads((Path(__file__).parents[1] / "langgraph.json").read_text())
+
+
+def test_every_strategy_is_named() -> None:
+    assert CONFIG["graphs"] == {name: f"its_graph.studio:{name}" for name in STRATEGIES}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_loads(name: str) -> None:
+    module, variable = CONFIG["graphs"][name].split(":")
+    graph = getattr(import_module(module), variable).compile(name=name)
+    assert graph.name == name
+    assert "question" in graph.get_graph().nodes
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(AttributeError, match="beam_search"):
+        import_module("its_graph.studio").no_such_strategy  # noqa: B018  the access is the test
