@@ -16,8 +16,9 @@ from typing import Any
 from its_graph.batching.batcher import MicroBatcher
 from its_graph.batching.futures import FutureRunnable
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
-from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
+from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.generators.chat_tokens import ChatTokens
+from its_graph.generators.limits import check_floor, room_for_reply
 from its_graph.generators.live import teller
 from its_graph.generators.sampling import GumbelSampler, Row, RowRules, RowStops
 from its_graph.seeds import derive_seed
@@ -126,17 +127,10 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
 
     def _rows(self, request: SampleRequest, future: Future[list[Sample]]) -> list[RowRules]:
         prompt = self._tokens.prompt(request)
-        room = request.max_tokens if self._context is None else self._context - len(prompt)
-        if room < 1:
-            raise TruncationError(
-                f"The prompt has {len(prompt)} tokens and the model's context {self._context}, which leaves "
-                "no room for a reply. Shorten the conversation or use a model with a longer context."
-            )
-        if request.confidence_floor is not None and not request.top_logprobs:
-            raise ConfigurationError(
-                "A confidence floor was asked for with top_logprobs=0. It watches the token confidences: say over how "
-                "many of the most likely tokens they are (20 in DeepConf)."
-            )
+        room = request.max_tokens
+        if self._context is not None:
+            room = room_for_reply(len(prompt), self._context, "use a model with a longer context")
+        check_floor(request)
         seed = secrets.randbits(31) if request.seed is None else request.seed
         stop = tuple(string for string in request.stop if string)
         may_stop = self._tokens.may_end(stop) if stop else frozenset[int]()

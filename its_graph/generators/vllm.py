@@ -15,8 +15,9 @@ from typing import Any, Self
 from its_graph.batching.futures import FutureRunnable
 from its_graph.confidence import Groups
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
-from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
+from its_graph.errors import MissingExtraError
 from its_graph.generators.chat_tokens import ChatTokens
+from its_graph.generators.limits import check_floor, room_for_reply
 from its_graph.generators.live import teller
 from its_graph.seeds import derive_seed
 from its_graph.serving.engine import Engine
@@ -100,17 +101,8 @@ class VLLMGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
 
     async def _answer(self, request: SampleRequest) -> list[Sample]:
         prompt = self._tokens.prompt(request)
-        room = self.engine.context - len(prompt)
-        if room < 1:
-            raise TruncationError(
-                f"The prompt has {len(prompt)} tokens and the engine's context {self.engine.context}, which leaves no "
-                "room for a reply. Shorten the conversation, or start the engine with a larger max_model_len."
-            )
-        if request.confidence_floor is not None and not request.top_logprobs:
-            raise ConfigurationError(
-                "A confidence floor was asked for with top_logprobs=0. It watches the token confidences: say over how "
-                "many of the most likely tokens they are (20 in DeepConf)."
-            )
+        room = room_for_reply(len(prompt), self.engine.context, "start the engine with a larger max_model_len")
+        check_floor(request)
         seed = secrets.randbits(31) if request.seed is None else request.seed
         # Hashed, never seed + i: neighbouring seeds would share streams.
         seeds = [derive_seed(seed, f"sample {index}") for index in range(request.n)]
