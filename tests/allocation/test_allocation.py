@@ -1,0 +1,268 @@
+"""algorithms.md 8.4: vectors D1 to D10, greedy against exact, adaptive against the optimal policy."""
+
+import random
+from functools import cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from its_graph.allocation.adaptive import Adaptive
+from its_graph.allocation.baselines import SEED_WEIGHTS, by_weight, uniform
+from its_graph.allocation.curves import beta, known, majority
+from its_graph.allocation.menus import Option, by_menu_hull, exact_menu
+from its_graph.allocation.samples import by_hull, continuous, exact, greedy, total
+from its_graph.errors import ConfigurationError
+
+P = [0.9, 0.5, 0.2, 0.05, 0.0]
+BETAS = [(9, 1), (2, 2), (1, 9), (0.5, 20)]
+chances = st.lists(st.floats(0, 1), min_size=1, max_size=5)
+
+
+@pytest.mark.parametrize(
+    ("budget", "best", "even", "multiplier", "samples"),
+    [
+        (5, 2.010000, 1.650000, 0.154168, [1.174, 2.169, 1.657, 0, 0]),
+        (10, 2.537320, 2.197500, 0.070223, [1.516, 3.303, 5.181, 0, 0]),
+        (20, 3.024636, 2.713294, 0.037639, [1.787, 4.203, 7.976, 6.035, 0]),
+        (40, 3.549469, 3.164901, 0.017365, [2.123, 5.319, 11.443, 21.116, 0]),
+    ],
+)
+def test_known_chances(budget: int, best: float, even: float, multiplier: float, samples: list[float]) -> None:
+    curves = known(P, 64)
+    counts = greedy(curves, budget)
+    assert counts.sum() == budget
+    assert counts[-1] == 0
+    assert total(curves, counts) == pytest.approx(best, abs=1e-6)
+    assert total(curves, uniform(5, budget)) == pytest.approx(even, abs=1e-6)
+    relaxed, price = continuous(P, budget)
+    assert price == pytest.approx(multiplier, abs=1e-6)
+    assert relaxed.tolist() == pytest.approx(samples, abs=1e-3)
+    assert relaxed.sum() == pytest.approx(budget)
+
+
+def test_what_never_and_always_succeeds() -> None:
+    assert continuous([1.0, 0.0, 0.5], 3)[0].tolist() == pytest.approx([1, 0, 2])
+    assert greedy(known([1.0, 0.0], 8), 5).tolist() == [1, 0]
+
+
+def test_beta_priors() -> None:
+    assert beta([1], [1], 3)[0, 3] == pytest.approx(0.75)
+    assert beta([2], [3], 4)[0, 4] == pytest.approx(0.785714, abs=1e-6)
+    curves = beta([a for a, _ in BETAS], [b for _, b in BETAS], 16)
+    assert total(curves, greedy(curves, 4)) == pytest.approx(1.7)
+    assert total(curves, greedy(curves, 12)) == pytest.approx(2.238961, abs=1e-6)
+
+
+@given(chances, st.integers(0, 12))
+@settings(max_examples=200, deadline=None)
+def test_greedy_is_exact_on_known_chances(p: list[float], budget: int) -> None:
+    curves = known(p, 12)
+    counts = greedy(curves, budget)
+    assert counts.sum() <= budget
+    assert total(curves, counts) == pytest.approx(total(curves, exact(curves, budget)), abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 20), st.floats(0.1, 20)), min_size=1, max_size=5), st.integers(0, 12))
+@settings(max_examples=200, deadline=None)
+def test_greedy_is_exact_on_beta_priors(prior: list[tuple[float, float]], budget: int) -> None:
+    curves = beta([a for a, _ in prior], [b for _, b in prior], 12)
+    assert total(curves, greedy(curves, budget)) == pytest.approx(total(curves, exact(curves, budget)), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("p", "costs", "budget", "counts", "value"),
+    [([0.6, 0.5], [1, 3], 4, [1, 1], 1.1), ([0.3, 0.4, 0.8], [1, 2, 3], 6, [1, 1, 1], 1.5)],
+)
+def test_different_costs(p: list[float], costs: list[int], budget: int, counts: list[int], value: float) -> None:
+    curves = known(p, 8)
+    found = exact(curves, budget, costs)
+    assert found.tolist() == counts
+    assert total(curves, found) == pytest.approx(value)
+
+
+@given(chances, st.data())
+@settings(max_examples=100, deadline=None)
+def test_exact_is_the_best_of_all_and_within_the_budget(p: list[float], data: Any) -> None:
+    costs = [data.draw(st.integers(1, 4)) for _ in p]
+    budget = data.draw(st.integers(0, 8))
+    curves = majority(p, 4)
+    found = exact(curves, budget, costs)
+    assert sum(n * t for n, t in zip(found, costs, strict=True)) <= budget
+    best = max(
+        total(curves, counts)
+        for counts in product(range(5), repeat=len(p))
+        if sum(n * t for n, t in zip(counts, costs, strict=True)) <= budget
+    )
+    assert total(curves, found) == pytest.approx(best)
+
+
+MENUS = [
+    [Option(0, 0), Option(0.9, 1), Option(0.95, 4)],
+    [Option(0, 0), Option(0.2, 1), Option(0.6, 4), Option(0.7, 16)],
+]
+
+
+@pytest.mark.parametrize(("budget", "value"), [(2, 1.1), (5, 1.5), (8, 1.55), (17, 1.6), (20, 1.65)])
+def test_menus(budget: int, value: float) -> None:
+    chosen = exact_menu(MENUS, budget)
+    assert sum(menu[place].cost for menu, place in zip(MENUS, chosen, strict=True)) <= budget
+    assert sum(menu[place].value for menu, place in zip(MENUS, chosen, strict=True)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("budget", "value"), [(2, 1.1), (5, 1.5), (8, 1.55), (20, 1.65)])
+def test_menus_along_their_hulls(budget: int, value: float) -> None:
+    """At 17 the hull keeps 1.55: the best way there gives a step back that greedy has taken."""
+    chosen = by_menu_hull(MENUS, budget)
+    assert sum(menu[place].value for menu, place in zip(MENUS, chosen, strict=True)) == pytest.approx(value)
+
+
+def test_hulls_of_menus_come_near_the_best_and_never_cost_more() -> None:
+    draw = random.Random(1)
+    losses = []
+    for _ in range(200):
+        menus = [
+            [Option(0, 0), *(Option(draw.random(), draw.randint(1, 9)) for _ in range(draw.randint(1, 4)))]
+            for _ in range(draw.randint(1, 6))
+        ]
+        budget = draw.randint(0, 25)
+        values = []
+        for choose in (exact_menu, by_menu_hull):
+            chosen = choose(menus, budget)
+            assert sum(menu[place].cost for menu, place in zip(menus, chosen, strict=True)) <= budget
+            values.append(sum(menu[place].value for menu, place in zip(menus, chosen, strict=True)))
+        losses.append(values[0] - values[1])
+    assert min(losses) >= -1e-9
+    assert sum(losses) / len(losses) < 0.05
+
+
+def test_greedy_refuses_votes_and_hulls_do_not_need_it() -> None:
+    curves = majority([0.9, 0.6, 0.55, 0.3], 12)
+    with pytest.raises(ConfigurationError, match="not concave"):
+        greedy(curves, 12)
+    assert total(curves, [1, 1, 1, 1]) == pytest.approx(2.35)
+    assert total(curves, exact(curves, 12)) == pytest.approx(2.532208, abs=1e-6)
+    assert total(curves, by_hull(curves, 12)) == pytest.approx(2.532208, abs=1e-6)
+    assert by_hull(curves, 12).tolist() == [3, 7, 1, 1]
+
+
+def play(p: tuple[float, ...], adaptive: Adaptive, budget: int) -> float:
+    """Expected number of solved problems, over all outcomes, of a policy that must be asked anew for each."""
+
+    def go(told: tuple[bool, ...]) -> float:
+        policy = Adaptive(adaptive._a, adaptive._b)
+        place = policy.next()
+        for success in told:
+            if place is not None and not success:
+                policy.failed(place)
+            place = policy.next()
+        if place is None or len(told) == budget:
+            return 0.0
+        return p[place] * (1 + go((*told, True))) + (1 - p[place]) * go((*told, False))
+
+    return go(())
+
+
+def test_adaptive_on_known_chances() -> None:
+    sure = 1e9
+    adaptive = Adaptive([0.9 * sure, 0.5 * sure], [0.1 * sure, 0.5 * sure])
+    assert play((0.9, 0.5), adaptive, 2) == pytest.approx(1.44)
+
+
+def expected(prior: tuple[tuple[float, float], ...], budget: int, *, myopic: bool) -> float:
+    """Expected successes under Beta priors of the best policy, or of the one that `Adaptive` follows."""
+
+    @cache
+    def value(state: tuple[tuple[float, float] | None, ...], left: int) -> float:
+        there = [place for place, one in enumerate(state) if one is not None]
+        if not left or not there:
+            return 0.0
+        if myopic:
+            policy = Adaptive([one[0] if one else 0.0 for one in state], [one[1] if one else 1.0 for one in state])
+            asked = policy.next()
+            there = [] if asked is None else [asked]
+        return max(pull(state, place, left) for place in there)
+
+    def pull(state: tuple[tuple[float, float] | None, ...], place: int, left: int) -> float:
+        a, b = state[place] or (0.0, 1.0)
+        won, lost = ((*state[:place], new, *state[place + 1 :]) for new in (None, (a, b + 1)))
+        return a / (a + b) * (1 + value(won, left - 1)) + b / (a + b) * value(lost, left - 1)
+
+    return value(prior, budget)
+
+
+def test_adaptive_is_the_optimal_policy() -> None:
+    assert expected(((1, 1), (2, 4)), 4, myopic=True) == pytest.approx(1.277778, abs=1e-6)
+    draw = random.Random(2)
+    for _ in range(60):
+        prior = tuple((draw.uniform(0.2, 5), draw.uniform(0.2, 5)) for _ in range(draw.randint(1, 3)))
+        budget = draw.randint(1, 5)
+        assert expected(prior, budget, myopic=True) == pytest.approx(expected(prior, budget, myopic=False))
+
+
+def test_adaptive_keeps_to_the_budget_and_comes_to_an_end() -> None:
+    adaptive = Adaptive([1, 1, 0], [1, 3, 1], [5, 2, 1])
+    assert adaptive.next(budget=4) == 1
+    adaptive.failed(1)
+    assert adaptive.next(budget=1) is None
+    assert [adaptive.next(), adaptive.next(), adaptive.next()] == [0, 1, None]
+    with pytest.raises(ConfigurationError, match="prior and a cost"):
+        Adaptive([1], [1], [0])
+
+
+def test_shares_lose_nothing() -> None:
+    assert sum(by_weight([1, 4, 16, 64] * 25, 1000)) == 1000
+    assert by_weight([1, 1, 1], 10) == [4, 3, 3]
+    assert by_weight([0, 1], 5, least=1) == [1, 4]
+    with pytest.raises(ConfigurationError, match="Cannot share 1 among 2"):
+        by_weight([1, 1], 1, least=1)
+
+
+@pytest.fixture(scope="module")
+def population() -> Any:
+    """2,000 problems: 35 % easy, 39 % hard, 26 % that cannot be solved."""
+    draw = np.random.default_rng(0)
+    kind = draw.choice(3, size=2000, p=[0.35, 0.39, 0.26])
+    easy, hard = draw.beta(8, 2, 2000), draw.beta(1.2, 6, 2000)
+    return np.where(kind == 0, easy, np.where(kind == 1, hard, 0.0))
+
+
+@pytest.mark.parametrize("mean", [4, 8, 16])
+def test_more_to_the_hardest_is_worse_than_uniform(population: Any, mean: int) -> None:
+    budget = mean * len(population)
+    curves = known(population, 256)
+    ranks = population.argsort().argsort() * 4 // len(population)
+    weights = [float(SEED_WEIGHTS[3 - rank]) for rank in ranks]
+    values = {
+        "greedy": total(curves, greedy(curves, budget)),
+        "uniform": total(curves, uniform(len(population), budget)),
+        "seed": total(curves, np.minimum(by_weight(weights, budget), 256)),
+        "seed, at least one": total(curves, np.minimum(by_weight(weights, budget, least=1), 256)),
+    }
+    assert values["seed"] < values["seed, at least one"] < values["uniform"] < values["greedy"]
+    assert values["greedy"] / len(population) == pytest.approx({4: 0.598, 8: 0.669, 16: 0.711}[mean], abs=0.02)
+    assert values["uniform"] / len(population) == pytest.approx({4: 0.520, 8: 0.591, 16: 0.650}[mean], abs=0.02)
+
+
+def test_a_hundred_thousand_problems() -> None:
+    p = np.random.default_rng(1).random(100_000)
+    counts = greedy(known(p.tolist(), 64), 800_000)
+    assert counts.sum() == 800_000
+    gains = np.where(counts > 0, p * (1 - p) ** (counts - 1), np.inf)
+    assert gains.min() >= (p * (1 - p) ** counts).max() - 1e-12
+
+
+@pytest.mark.parametrize("p", [[1.5], [float("nan")], [[0.5]]])
+def test_chances_outside_their_range(p: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"p must be a list of numbers in \[0"):
+        known(p, 4)
+
+
+def test_a_negative_budget() -> None:
+    with pytest.raises(ConfigurationError, match="negative"):
+        greedy(known([0.5], 4), -1)
+    with pytest.raises(ConfigurationError, match="cheapest options cost 1"):
+        exact_menu([[Option(0.5, 1)]], 0)
