@@ -11,7 +11,8 @@ __all__ = ["Adaptive"]
 class Adaptive:
     """Hands out samples one by one, to the unsolved problem with the largest posterior mean a / (a + b + failures).
 
-    With different costs it is the mean per cost that counts. At unit costs that is optimal for a verifier that knows success when it sees it; with different costs a heuristic.
+    At unit costs that is optimal for a verifier that knows success when it sees it. With different costs it is the mean
+    per cost that counts, which is a heuristic.
 
     Args:
         a: Beta prior of each problem's chance, successes.

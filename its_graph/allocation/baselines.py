@@ -26,7 +26,7 @@ def by_weight(weights: Sequence[float], budget: int, *, least: int = 0) -> list[
     left = budget - least * len(weights)
     if left < 0 or min(weights, default=0.0) < 0 or (weights and sum(weights) <= 0):
         raise ConfigurationError(
-            f"Cannot share {budget} among {len(weights)} problems, at least {least} each, by weights {list(weights)[:5]}."
+            f"Cannot share {budget} among {len(weights)} problems, at least {least} each, by weights {weights[:5]}."
         )
     whole = sum(weights)
     shares = [left * weight / whole for weight in weights]

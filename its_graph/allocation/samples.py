@@ -99,8 +99,8 @@ def continuous(
 ) -> tuple[NDArray[np.float64], float]:
     """Solve the relaxation for known chances: n = max(0, ln(a / (t lambda)) / a) with a = -ln(1-p).
 
-    Lambda is found by bisection. The multiplier is the worth of a little more budget. A problem that is solved for certain gets one sample, one that
-    never is gets none.
+    Lambda, the worth of a little more budget, is found by bisection. A problem that is solved for certain gets one
+    sample, one that never is gets none.
 
     Returns:
         Samples of each problem, and lambda.
