@@ -88,8 +88,9 @@ def test_a_budget_holds(generator: OpenAIGenerator, verifier: ServedPRM) -> None
 
 async def test_a_cancelled_search_leaves_nothing_running(generator: OpenAIGenerator, generator_url: str) -> None:
     graph = create("self_consistency", generator, n=64).compile()
-    context = SearchContext(max_tokens=400, temperature=2.0)  # hot text does not end by itself
-    search = asyncio.create_task(graph.ainvoke(QUESTION, context=context))
+    context = SearchContext(max_tokens=400, temperature=2.0)
+    # Several, so that they are not over before the server's gauges have been read.
+    search = asyncio.gather(*(graph.ainvoke(QUESTION, context=context) for _ in range(8)))
     while await running(generator_url) < 1:
         assert not search.done()
         await asyncio.sleep(0.005)
