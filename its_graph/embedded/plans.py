@@ -1,13 +1,13 @@
 """The sizes of a training run: the full one that made the shipped weights, and a quick one for tests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from its_graph.embedded.dataset import LabelPlan
 from its_graph.embedded.gate import GatePlan
 from its_graph.embedded.pretrain import Phase, PretrainPlan
 from its_graph.prm.train import TrainPlan
 
-__all__ = ["FULL", "QUICK", "Plan"]
+__all__ = ["FULL", "LARGER", "QUICK", "QUICK_LARGER", "Plan"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ FULL = Plan(
     gate=GatePlan(),
 )
 
+# Several times the generator's parameters on the very same problems, as the comparison at equal FLOPs asks for.
+LARGER = replace(FULL.generator, layers=5, hidden=128)
+
 _QUICK_PRETRAINING = PretrainPlan(layers=1, phases=(Phase(4, operations=(1, 2)),), anneal_steps=2, batch=8)
 
 QUICK = Plan(
@@ -54,3 +57,5 @@ QUICK = Plan(
     implicit=TrainPlan(epochs=1, batch=4),
     gate=GatePlan(problems=3, samples=4, n=4),
 )
+
+QUICK_LARGER = replace(_QUICK_PRETRAINING, hidden=128)

@@ -52,6 +52,8 @@ class PretrainPlan:
     muon_rate: float = 0.02
     adam_rate: float = 0.004
     seed: int = 0
+    hidden: int = 64
+    """Hidden units; there is one attention head for 64 of them."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
 
@@ -120,7 +122,7 @@ def pretrain(
         checkpoint: folder; an unfinished run found there goes on.
     """
     return fit(
-        build_model(tokenizer, plan.layers, seed=plan.seed),
+        build_model(tokenizer, plan.layers, hidden=plan.hidden, seed=plan.seed),
         plan,
         lambda step: training_batch(tokenizer, _problems(plan, step)),
         report=report,
