@@ -6,6 +6,7 @@ from its_graph.graphs.aggregation import create_aggregation
 from its_graph.graphs.beam_search import create_beam_search
 from its_graph.graphs.best_of_n import create_best_of_n
 from its_graph.graphs.budget_forcing import create_budget_forcing
+from its_graph.graphs.compute_optimal import create_compute_optimal
 from its_graph.graphs.deepconf import create_deepconf
 from its_graph.graphs.deepconf_online import create_deepconf_online
 from its_graph.graphs.diverse_prompts import create_diverse_prompts
@@ -32,6 +33,7 @@ __all__ = [
     "create_beam_search",
     "create_best_of_n",
     "create_budget_forcing",
+    "create_compute_optimal",
     "create_deepconf",
     "create_deepconf_online",
     "create_diverse_prompts",

@@ -14,6 +14,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.part import going_on
 from its_graph.nodes.answer import answer
 from its_graph.nodes.branch import RefinementPrompt, branch, with_score
 from its_graph.nodes.choosing import ChoiceRule, argmax
@@ -58,7 +59,7 @@ def create_ab_mcts(
     belief = prior or Gaussian()
     pick = pick or thompson_model(belief)
     descent = thompson(n, wave, prior=belief, score_range=verifier.score_range)
-    graph = search_graph("ab_mcts", n=n)
+    graph = search_graph("ab_mcts", n=n, entry=going_on)
     # Behind its decision: generate, verify, the next decision, answer.
     graph.add_node("select", select(descent, all_sampled(n), out_of_steps(4)))
     graph.add_node("generate", branch(generator, n=n, wave=wave, judged_by=verifier, pick=pick, prompt=prompt))

@@ -14,6 +14,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.part import going_on
 from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import ChoiceRule, weighted
 from its_graph.nodes.expected_gain import not_worth_it
@@ -54,7 +55,7 @@ def create_adaptive_best_of_n(
     )
     require(price >= 0, "adaptive_best_of_n needs price >= 0: nobody is paid for sampling.", price=price)
     enough = not_worth_it(price, verifier.score_range)
-    graph = search_graph("adaptive_best_of_n", n=n)
+    graph = search_graph("adaptive_best_of_n", n=n, entry=going_on)
     graph.add_node("generate", generate(generator, n=n, wave=wave, judged_by=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(keep_none, all_sampled(n), enough, out_of_steps(4)))

@@ -14,6 +14,7 @@ from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import require_shares, step_search
 from its_graph.nodes.choosing import ChoiceRule
 from its_graph.nodes.pruning import StepScore, top_k
+from its_graph.nodes.steering import AskRule
 from its_graph.nodes.stopping import enough_complete
 from its_graph.tree import Tree
 
@@ -30,6 +31,7 @@ def create_beam_search(
     lookahead: int = 0,
     score: StepScore = Tree.score,
     choose: ChoiceRule | None = None,
+    ask: AskRule | None = None,
 ) -> SearchGraph:
     """Keep the best `width` of n partial solutions, one step at a time.
 
@@ -43,6 +45,7 @@ def create_beam_search(
         score: what open paths compete by: the verifier's score, or `advantage()` of `its_graph.nodes.advantage`. The
             winner is chosen by the verifier's scores in any case.
         choose: how the winner is found among the finished; a weighted vote by default.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
     """
     require_shares("beam_search", n, width)
     return step_search(
@@ -54,5 +57,6 @@ def create_beam_search(
         max_steps=max_steps,
         lookahead_steps=lookahead,
         choose=choose,
+        ask=ask,
         stop=(enough_complete(n),),
     )

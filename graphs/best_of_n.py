@@ -11,6 +11,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.part import going_on
 from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import ChoiceRule, weighted
 from its_graph.nodes.generate import generate
@@ -32,7 +33,7 @@ def create_best_of_n(
             `its_graph.nodes.choosing`, or your own.
     """
     require(n >= 1, "best_of_n needs at least one sample.", n=n)
-    graph = search_graph("best_of_n", n=n)
+    graph = search_graph("best_of_n", n=n, entry=going_on)
     graph.add_node("generate", generate(generator, n=n, judged_by=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))

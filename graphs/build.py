@@ -1,4 +1,7 @@
-"""What every strategy begins with: an empty search graph whose first node takes the question in."""
+"""What every strategy begins with: an empty search graph whose first node takes the question in.
+
+As part of another search (`its_graph.graphs.part`) that node goes on with the search under way instead.
+"""
 
 import secrets
 import warnings
@@ -12,6 +15,7 @@ from its_graph.context import SearchContext, search_context
 from its_graph.contracts import Generator, Message, Signal
 from its_graph.errors import ConfigurationError, DiminishingReturnsWarning, InputError
 from its_graph.events import emit
+from its_graph.graphs.part import EntryRule, beginning, builds_part, enter
 from its_graph.nodes.diverse import under_system
 from its_graph.state import LOGS, PureNode, SearchInput, SearchOutput, SearchState, Update
 
@@ -23,7 +27,7 @@ _MANY_SAMPLES = 64
 _MANY_ITERATIONS = 200
 
 
-def search_graph(strategy: str, *, n: int = 1, iterations: int = 1) -> SearchGraph:
+def search_graph(strategy: str, *, n: int = 1, iterations: int = 1, entry: EntryRule = beginning) -> SearchGraph:
     """Return a graph that holds the node `question`; a strategy adds its loop behind it.
 
     `question` empties the logs, so that a thread's next search never sees the tree of the one before.
@@ -36,11 +40,18 @@ def search_graph(strategy: str, *, n: int = 1, iterations: int = 1) -> SearchGra
         strategy: its name, as it stands in results.
         n: samples (of a round); beyond 64 a warning says that gains are small there.
         iterations: rounds of a tree search; a warning beyond 200.
+        entry: what the strategy makes of pilots, as part of another search: `beginning` or `going_on`.
     """
     _warn_beyond(strategy, "n", n, _MANY_SAMPLES)
     _warn_beyond(strategy, "iterations", iterations, _MANY_ITERATIONS)
+    if builds_part():
+        return _begun_by(enter(entry), StateGraph(SearchState, context_schema=SearchContext))
     graph = StateGraph(SearchState, context_schema=SearchContext, input_schema=SearchInput, output_schema=SearchOutput)
-    graph.add_node("question", _question(strategy))
+    return _begun_by(_question(strategy), graph)
+
+
+def _begun_by(question: PureNode, graph: StateGraph[SearchState, SearchContext, Any, Any]) -> SearchGraph:
+    graph.add_node("question", question)
     graph.add_edge(START, "question")
     return graph
 
@@ -73,6 +84,8 @@ def _question(strategy: str) -> PureNode:
             "fresh": [],
             "frontier": [],
             "stop_reason": None,
+            "entry": None,
+            "route": None,
         }
         emit(update)
         return update | {log: Overwrite({}) for log in LOGS}

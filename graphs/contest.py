@@ -6,6 +6,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.part import going_on
 from its_graph.judging import as_judge
 from its_graph.nodes.answer import answer
 from its_graph.nodes.compare import compare, contestants
@@ -41,7 +42,7 @@ def contest_search(
         undecided = len(contestants(tree)) > 1 and bool(contest.rounds(tree))
         return "more" if undecided and tree.stop_reason is None and enough(tree) is None else "enough"
 
-    graph = search_graph(strategy, n=n)
+    graph = search_graph(strategy, n=n, entry=going_on)
     graph.add_node("generate", generate(generator, n=n))
     graph.add_node("compare", compare(as_judge(judge), contest.rounds))
     graph.add_node("answer", answer(contest.choose))

@@ -13,6 +13,7 @@ from langgraph.graph import END
 from its_graph.confidence import TraceScore, bottom_groups
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, require_signal, search_graph
+from its_graph.graphs.part import require_alone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.confident import confident_vote, group_window, own_confidence, top_of_voters, watched
 from its_graph.nodes.generate import generate
@@ -39,6 +40,7 @@ def create_deepconf(
     require(0 < keep <= 1, "deepconf keeps a share of its samples: 0 < keep <= 1.", keep=keep)
     require(window is None or window >= 1, "deepconf needs a window of at least one token.", window=window)
     require_signal("deepconf", generator, "token_confidences")
+    require_alone("deepconf", "it votes by the confidence of samples, which pilots were not asked for.")
     scoring = own_confidence(score or bottom_groups(window or group_window(generator)))
     graph = search_graph("deepconf", n=n)
     graph.add_node("generate", generate(generator, n=n, shape=watched(), own_score=scoring))

@@ -14,6 +14,7 @@ from langgraph.graph import END
 from its_graph.confidence import lowest_group
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, require_signal, search_graph
+from its_graph.graphs.part import require_alone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.confident import (
     confident_vote,
@@ -65,6 +66,7 @@ def create_deepconf_online(
     require(0 < keep <= 1, "deepconf_online keeps a share of its samples: 0 < keep <= 1.", keep=keep)
     require(window is None or window >= 1, "deepconf_online needs a window of at least one token.", window=window)
     require_signal("deepconf_online", generator, "token_confidences")
+    require_alone("deepconf_online", "it votes by the confidence of samples, which pilots were not asked for.")
     size = window or group_window(generator)
     threshold, scoring = top_of_first(warmup, keep), own_confidence(lowest_group(size))
     vote = confident_vote(threshold)

@@ -15,6 +15,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.part import going_on
 from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import ChoiceRule, majority, weighted
 from its_graph.nodes.diverse import APPROACHES, varied
@@ -48,7 +49,7 @@ def create_diverse_prompts(
         prompts=prompts,
     )
     by_default = majority if judged_by is None else weighted(judged_by.score_range)
-    graph = search_graph("diverse_prompts", n=n)
+    graph = search_graph("diverse_prompts", n=n, entry=going_on)
     graph.add_node("generate", generate(generator, n=n, judged_by=judged_by, ahead=judged_by, shape=varied(prompts)))
     graph.add_node("answer", answer(choose or by_default))
     graph.add_edge("question", "generate")

@@ -12,6 +12,7 @@ from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import require_shares, step_search
 from its_graph.nodes.choosing import ChoiceRule
 from its_graph.nodes.pruning import StepScore, best_of_each_tree
+from its_graph.nodes.steering import AskRule
 from its_graph.tree import Tree
 
 __all__ = ["create_dvts"]
@@ -27,6 +28,7 @@ def create_dvts(
     lookahead: int = 0,
     score: StepScore = Tree.score,
     choose: ChoiceRule | None = None,
+    ask: AskRule | None = None,
 ) -> SearchGraph:
     """Grow `width` independent trees, each keeping only its best path.
 
@@ -40,6 +42,7 @@ def create_dvts(
         score: what the paths of a tree compete by: the verifier's score, or `advantage()` of
             `its_graph.nodes.advantage`.
         choose: how the winner is found among the finished; a weighted vote by default.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
     """
     require_shares("dvts", n, width)
     return step_search(
@@ -51,4 +54,5 @@ def create_dvts(
         max_steps=max_steps,
         lookahead_steps=lookahead,
         choose=choose,
+        ask=ask,
     )

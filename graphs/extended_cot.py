@@ -12,6 +12,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.part import going_on
 from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import ChoiceRule, majority
 from its_graph.nodes.think import long_thought
@@ -33,7 +34,7 @@ def create_extended_cot(
         choose: how the winner is found.
     """
     require(n >= 1, "extended_cot needs at least one sample.", n=n)
-    graph = search_graph("extended_cot", n=n)
+    graph = search_graph("extended_cot", n=n, entry=going_on)
     graph.add_node("generate", long_thought(generator, think_style(style or generator.think_style), n=n))
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "generate")

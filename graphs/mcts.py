@@ -12,10 +12,9 @@ which deep paths always lose), problems of many steps, and budgets in which a be
 than best_of_n at equal cost (7B models on MATH-500: 87.2 against 87.6, OpenR), and slower, round after round.
 """
 
-from langgraph.graph import END
-
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.rounds import end_rounds
 from its_graph.nodes.answer import answer
 from its_graph.nodes.backup import backup, by_arms
 from its_graph.nodes.bandit import ArmRule, ucb1
@@ -23,8 +22,9 @@ from its_graph.nodes.choosing import ChoiceRule, to_unit, weighted
 from its_graph.nodes.descent import best_leaves, descend, growth, losing, searched
 from its_graph.nodes.expand import expand
 from its_graph.nodes.generate import complete
-from its_graph.nodes.select import go_on_or_finish, select
+from its_graph.nodes.select import select
 from its_graph.nodes.simulate import simulate, solutions
+from its_graph.nodes.steering import AskRule
 from its_graph.nodes.stopping import out_of_steps
 from its_graph.nodes.verify import fresh_paths, verify
 from its_graph.nodes.worth import worth
@@ -45,6 +45,7 @@ def create_mcts(
     max_steps: int = 40,
     rollout_weight: float = 0.0,
     choose: ChoiceRule | None = None,
+    ask: AskRule | None = None,
 ) -> SearchGraph:
     """Grow a tree of steps where its scores, and what is not known yet, promise most.
 
@@ -63,6 +64,7 @@ def create_mcts(
             unjudged.
         choose: how the winner is found among the finished: `weighted` (default), `argmax`, or `most_visited` of
             `its_graph.nodes.backup`.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
     """
     require(
         min(n, iterations, branch, leaves, max_steps) >= 1,
@@ -80,12 +82,14 @@ def create_mcts(
     grown = growth(max_steps, simulating=simulating)
     priority = by_arms(rule, exploration, backup(to_unit(verifier.score_range), rollout_weight), grown)
     descent = descend(grown, priority, leaves=leaves, branch=branch, iterations=iterations, spare=int(simulating))
-    # Behind its decision: expand, simulate, verify, the next decision, finish, answer.
-    ends = (searched(grown), worth(n), losing(max(8, leaves * branch)), out_of_steps(5 + simulating))
+    # Behind its decision: steer, expand, simulate, verify, the next decision, finish, answer.
+    rest = out_of_steps(5 + simulating + (ask is not None))
+    ends = (searched(grown), worth(n), losing(max(8, leaves * branch)), rest)
+    ripe = best_leaves(grown, leaves=leaves)
     graph = search_graph("mcts", n=n, iterations=iterations)
     graph.add_node("expand", expand(generator, n=branch, judged_by=verifier, ahead=None if simulating else verifier))
     graph.add_node("verify", verify(verifier, reading))
-    graph.add_node("select", select(descent, *ends, at_end=best_leaves(grown, leaves=leaves)))
+    graph.add_node("select", select(descent, *ends, at_end=ripe))
     graph.add_node("finish", complete(generator))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
     graph.add_edge("question", "expand")
@@ -94,9 +98,5 @@ def create_mcts(
         graph.add_edge("expand", "simulate")
     graph.add_edge("simulate" if simulating else "expand", "verify")
     graph.add_edge("verify", "select")
-    graph.add_conditional_edges(
-        "select", go_on_or_finish, {"more": "expand", "enough": "answer", "unfinished": "finish"}
-    )
-    graph.add_edge("finish", "answer")
-    graph.add_edge("answer", END)
+    end_rounds(graph, generator, ask, max_steps=max_steps, at_end=ripe)
     return graph

@@ -16,6 +16,7 @@ from its_graph.graphs.step_search import step_search
 from its_graph.nodes import particles
 from its_graph.nodes.choosing import ChoiceRule
 from its_graph.nodes.resampling import Annealing, Resampler, multinomial
+from its_graph.nodes.steering import AskRule
 
 __all__ = ["create_particle_filtering"]
 
@@ -29,6 +30,7 @@ def create_particle_filtering(
     anneal: Annealing | None = None,
     max_steps: int = 40,
     choose: ChoiceRule = particles.best_particle,
+    ask: AskRule | None = None,
 ) -> SearchGraph:
     """Let n particles take a step at a time, and draw them anew by the odds of their scores.
 
@@ -42,6 +44,9 @@ def create_particle_filtering(
         max_steps: the longest path.
         choose: how the winner is found: `best_particle` (default), `drawn_particle` or `particle_vote` of
             `its_graph.nodes.particles`, or any rule of `its_graph.nodes.choosing`.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
     """
     keep = particles.resample(n, resample, anneal, score_range=verifier.score_range)
-    return step_search("particle_filtering", generator, verifier, keep, n=n, max_steps=max_steps, choose=choose)
+    return step_search(
+        "particle_filtering", generator, verifier, keep, n=n, max_steps=max_steps, choose=choose, ask=ask
+    )

@@ -14,6 +14,7 @@ from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import step_search
 from its_graph.nodes.allocation import rebase
 from its_graph.nodes.choosing import ChoiceRule
+from its_graph.nodes.steering import AskRule
 
 __all__ = ["create_rebase"]
 
@@ -27,6 +28,7 @@ def create_rebase(
     keep_share: float = 1.0,
     max_steps: int = 25,
     choose: ChoiceRule | None = None,
+    ask: AskRule | None = None,
 ) -> SearchGraph:
     """Share n continuations among the open paths by the softmax of their scores, round by round.
 
@@ -38,6 +40,7 @@ def create_rebase(
         keep_share: share of the open paths that compete, best first and rounded up; 1 is all of them.
         max_steps: the longest path.
         choose: how the winner is found among the finished; a weighted vote by default.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
     """
     keep = rebase(n, temperature=temperature, keep_share=keep_share, score_range=verifier.score_range)
-    return step_search("rebase", generator, verifier, keep, n=n, max_steps=max_steps, choose=choose)
+    return step_search("rebase", generator, verifier, keep, n=n, max_steps=max_steps, choose=choose, ask=ask)

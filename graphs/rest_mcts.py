@@ -14,18 +14,18 @@ a solution here. An end gate on beginnings would stop at the first good step of 
 complete solutions pass it; those that do not are never selected again.
 """
 
-from langgraph.graph import END
-
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.rounds import end_rounds
 from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import ChoiceRule, to_unit, weighted
 from its_graph.nodes.descent import best_leaves, descend, growth, losing, searched
 from its_graph.nodes.expand import expand
 from its_graph.nodes.generate import complete
 from its_graph.nodes.rest_values import by_rest_values, end_gate_reached, rest_values
-from its_graph.nodes.select import go_on_or_finish, select
+from its_graph.nodes.select import select
 from its_graph.nodes.simulate import rollout, rollout_paths
+from its_graph.nodes.steering import AskRule
 from its_graph.nodes.stopping import out_of_steps
 from its_graph.nodes.verify import verify
 from its_graph.nodes.worth import worth
@@ -46,6 +46,7 @@ def create_rest_mcts(
     end_gate: float = 0.9,
     max_steps: int = 40,
     choose: ChoiceRule | None = None,
+    ask: AskRule | None = None,
 ) -> SearchGraph:
     """Grow a tree of steps by a value model and short greedy rollouts, until a solution is good enough.
 
@@ -63,6 +64,7 @@ def create_rest_mcts(
         max_steps: the longest path, without its rollout.
         choose: how the winner is found among the finished: `weighted` (default) sums values per answer, `argmax` takes
             the best.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
     """
     require(
         min(n, iterations, branch, max_steps) >= 1,
@@ -79,14 +81,15 @@ def create_rest_mcts(
     grown = growth(max_steps)
     priority = by_rest_values(exploration, rest_values(scale, alpha), grown)
     descent = descend(grown, priority, leaves=1, branch=branch, iterations=iterations, spare=1)
-    # Behind its decision: expand, verify, rollouts, judge, the next decision, finish, answer.
-    limits = (worth(n), losing(max(8, branch)), out_of_steps(6 + rollout_steps))
+    # Behind its decision: steer, expand, verify, rollouts, judge, the next decision, finish, answer.
+    limits = (worth(n), losing(max(8, branch)), out_of_steps(6 + rollout_steps + (ask is not None)))
+    ripe = best_leaves(grown, leaves=1)
     ends = (end_gate_reached(scale, end_gate), searched(grown), *limits)
     graph = search_graph("rest_mcts", n=n, iterations=iterations)
     graph.add_node("expand", expand(generator, n=branch, judged_by=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("judge", verify(verifier, rollout_paths))
-    graph.add_node("select", select(descent, *ends, at_end=best_leaves(grown, leaves=1)))
+    graph.add_node("select", select(descent, *ends, at_end=ripe))
     graph.add_node("finish", complete(generator))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
     graph.add_edge("question", "expand")
@@ -98,9 +101,5 @@ def create_rest_mcts(
         last = f"rollout_{step}"
     graph.add_edge(last, "judge")
     graph.add_edge("judge", "select")
-    graph.add_conditional_edges(
-        "select", go_on_or_finish, {"more": "expand", "enough": "answer", "unfinished": "finish"}
-    )
-    graph.add_edge("finish", "answer")
-    graph.add_edge("answer", END)
+    end_rounds(graph, generator, ask, max_steps=max_steps, at_end=ripe)
     return graph

@@ -9,6 +9,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, search_graph
+from its_graph.graphs.part import going_on
 from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import majority
 from its_graph.nodes.generate import generate
@@ -23,7 +24,7 @@ def create_single(generator: Generator, *, temperature: float | None = None) -> 
         generator: where the answer comes from.
         temperature: None takes the run's own; 0 is greedy.
     """
-    graph = search_graph("single")
+    graph = search_graph("single", entry=going_on)
     graph.add_node("generate", generate(generator, n=1, temperature=temperature))
     graph.add_node("answer", answer(majority))
     graph.add_edge("question", "generate")

@@ -3,15 +3,15 @@
 Beam search, DVTS, REBASE and particle filtering are this graph with another `keep`.
 """
 
-from langgraph.graph import END
-
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.rounds import end_rounds
 from its_graph.nodes.answer import answer
 from its_graph.nodes.choosing import ChoiceRule, weighted
 from its_graph.nodes.expand import expand, lookahead
 from its_graph.nodes.generate import complete
-from its_graph.nodes.select import PathRule, StopRule, go_on_or_finish, select
+from its_graph.nodes.select import PathRule, StopRule, select
+from its_graph.nodes.steering import AskRule
 from its_graph.nodes.stopping import no_open_path, out_of_steps, too_deep
 from its_graph.nodes.verify import verify
 
@@ -29,6 +29,7 @@ def step_search(
     lookahead_steps: int = 0,
     stop: tuple[StopRule, ...] = (),
     choose: ChoiceRule | None = None,
+    ask: AskRule | None = None,
 ) -> SearchGraph:
     """Return the graph of a step search.
 
@@ -42,6 +43,7 @@ def step_search(
         lookahead_steps: steps rolled out greedily before a path is judged.
         stop: further reasons to stop, beside open paths running out and `max_steps`.
         choose: how the winner is found among the finished; a weighted vote by default.
+        ask: when a person is asked how to go on, behind a round (`its_graph.nodes.steering`); None never.
     """
     require(n >= 1, f"{strategy} needs at least one sample a round.", n=n)
     require(max_steps >= 1, f"{strategy} needs max_steps >= 1.", max_steps=max_steps)
@@ -50,7 +52,8 @@ def step_search(
     ahead = None if lookahead_steps else verifier  # with a lookahead, its end is what the verifier reads
     graph.add_node("expand", expand(generator, n=n, judged_by=verifier, ahead=ahead))
     graph.add_node("verify", verify(verifier))
-    graph.add_node("select", select(keep, *stop, no_open_path, too_deep(max_steps), out_of_steps(lookahead_steps + 5)))
+    ends = (*stop, no_open_path, too_deep(max_steps), out_of_steps(lookahead_steps + 5 + (ask is not None)))
+    graph.add_node("select", select(keep, *ends))
     graph.add_node("finish", complete(generator))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
     graph.add_edge("question", "expand")
@@ -61,11 +64,7 @@ def step_search(
         last = f"lookahead_{step}"
     graph.add_edge(last, "verify")
     graph.add_edge("verify", "select")
-    graph.add_conditional_edges(
-        "select", go_on_or_finish, {"more": "expand", "enough": "answer", "unfinished": "finish"}
-    )
-    graph.add_edge("finish", "answer")
-    graph.add_edge("answer", END)
+    end_rounds(graph, generator, ask, max_steps=max_steps)
     return graph
 
 

@@ -25,6 +25,7 @@ from its_graph.events import emitter, teller_of_tokens
 from its_graph.generators.live import listening
 from its_graph.retries import is_passing, pause_s
 from its_graph.state import SearchState, Update
+from its_graph.tracing import configs_of
 from its_graph.tree import Tree, as_charge
 
 __all__ = ["model_node"]
@@ -51,22 +52,26 @@ class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
         self.node, self.name = node, node.name
 
     def invoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
-        work = _Work(self.node, Tree.of(input))
+        work = _Work(self.node, Tree.at_work(input))
         for pause, wave in work.waves():
             if pause:
                 time.sleep(pause)
             with listening(work.hear):
-                for index, reply in self.node.model.batch_as_completed(wave, return_exceptions=True):
+                for index, reply in self.node.model.batch_as_completed(
+                    wave, work.named(config), return_exceptions=True
+                ):
                     work.absorb(index, reply)
         return work.update()
 
     async def ainvoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
-        work = _Work(self.node, Tree.of(input))
+        work = _Work(self.node, Tree.at_work(input))
         for pause, wave in work.waves():
             if pause:
                 await asyncio.sleep(pause)
             with listening(work.hear):
-                async for index, reply in self.node.model.abatch_as_completed(wave, return_exceptions=True):
+                async for index, reply in self.node.model.abatch_as_completed(
+                    wave, work.named(config), return_exceptions=True
+                ):
                     work.absorb(index, reply)
         return work.update()
 
@@ -132,6 +137,10 @@ class _Work(Generic[Request, Reply]):
         if left is None:
             return requests
         return [self.node.within(request, max(left - pause, _SHORTEST_S)) for request in requests]
+
+    def named(self, config: RunnableConfig | None) -> list[RunnableConfig] | None:
+        """Return what tracers are told of each call under way."""
+        return configs_of(config, self.node.name, self.tree.strategy, [planned.id for planned, _ in self.under_way])
 
     def _seconds_left(self) -> float | None:
         limit = self.tree.settings.budget.seconds

@@ -11,19 +11,24 @@ from langchain_core.callbacks import dispatch_custom_event
 from langgraph.config import get_stream_writer
 from typing_extensions import TypedDict
 
+from its_graph.asking import Ask
 from its_graph.context import search_context
 from its_graph.contracts import Message
-from its_graph.state import Charge, Failure, Judgement, Score, Step, Update
+from its_graph.state import Charge, Failure, Judgement, Route, Score, Steer, Step, Update
 
 __all__ = [
     "Answered",
+    "Asked",
     "Budgeted",
+    "Ended",
     "Event",
     "Failed",
     "Judged",
+    "Routed",
     "Scored",
     "SearchStarted",
     "Selected",
+    "Steered",
     "StepAdded",
     "Stopped",
     "TokenAdded",
@@ -94,6 +99,28 @@ class Selected(TypedDict):
     frontier: list[str]
 
 
+class Asked(TypedDict):
+    """The search waits for a person. Sent by a server that shows the interrupt; the search itself only waits."""
+
+    type: Literal["its.asked"]
+    ask: Ask
+
+
+class Steered(TypedDict):
+    """A person said how to go on; steps that were written come as `its.step_added` before it."""
+
+    type: Literal["its.steered"]
+    id: str
+    steer: Steer
+
+
+class Routed(TypedDict):
+    """A search that chooses its strategy has chosen; what follows is that strategy's."""
+
+    type: Literal["its.routed"]
+    route: Route
+
+
 class Budgeted(TypedDict):
     """A node settled what it used."""
 
@@ -117,7 +144,30 @@ class Answered(TypedDict):
     result: dict[str, Any]
 
 
-Event = SearchStarted | TokenAdded | StepAdded | Scored | Judged | Failed | Selected | Budgeted | Stopped | Answered
+class Ended(TypedDict):
+    """The run is over, whatever came of it: the last event that a server sends of it."""
+
+    type: Literal["its.ended"]
+    status: Literal["done", "failed", "cancelled"]
+    error: str | None
+
+
+Event = (
+    SearchStarted
+    | TokenAdded
+    | StepAdded
+    | Scored
+    | Judged
+    | Failed
+    | Selected
+    | Asked
+    | Steered
+    | Routed
+    | Budgeted
+    | Stopped
+    | Answered
+    | Ended
+)
 
 _LOG_EVENTS = {
     "steps": ("its.step_added", "step"),
@@ -125,6 +175,7 @@ _LOG_EVENTS = {
     "judgements": ("its.judged", "judgement"),
     "failures": ("its.failed", "failure"),
     "charges": ("its.budget", "charge"),
+    "steers": ("its.steered", "steer"),
 }
 _LOG_OF = {kind: (log, field) for log, (kind, field) in _LOG_EVENTS.items()}
 
@@ -137,6 +188,8 @@ def events_of(update: Update) -> Iterator[dict[str, Any]]:
     for log, (kind, field) in _LOG_EVENTS.items():
         for key, record in update.get(log, {}).items():
             yield {"type": kind, "id": key, field: record}
+    if "route" in update:
+        yield {"type": "its.routed", "route": update["route"]}
     if "frontier" in update:
         yield {"type": "its.selected", "frontier": update["frontier"]}
     if update.get("stop_reason"):
@@ -188,10 +241,12 @@ def rebuild(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             state.setdefault(log, {})[event["id"]] = event[field]
         elif kind == "its.selected":
             state["frontier"] = event["frontier"]
+        elif kind == "its.routed":
+            state["route"] = event["route"]
         elif kind == "its.stopped":
             state["stop_reason"] = event["reason"]
         elif kind == "its.answer":
             state |= {"answer": event["answer"], "result": event["result"]}
-    for log in ("steps", "scores", "judgements", "failures"):
+    for log in ("steps", "scores", "judgements", "failures", "steers"):
         state[log] = dict(sorted(state.get(log, {}).items(), key=lambda item: int(item[0])))
     return state

@@ -7,7 +7,9 @@ options from its signature, cost and use from the lines `Cost:` and `When:` of i
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
+from inspect import Parameter
 from typing import Any, NamedTuple, get_args
 
 from langgraph.graph import StateGraph
@@ -42,6 +44,7 @@ STRATEGIES: dict[str, str] = {
     "self_certainty": "its_graph.graphs.self_certainty:create_self_certainty",
     "adaptive_best_of_n": "its_graph.graphs.adaptive_best_of_n:create_adaptive_best_of_n",
     "diverse_prompts": "its_graph.graphs.diverse_prompts:create_diverse_prompts",
+    "compute_optimal": "its_graph.graphs.compute_optimal:create_compute_optimal",
 }
 
 
@@ -75,29 +78,17 @@ class Strategy(NamedTuple):
     @property
     def needs(self) -> tuple[str, ...]:
         """What it cannot do without: `verifier`, `continuation` of a given text, or a signal of the generator."""
-        found = ["verifier"] if self.needs_verifier else []
-        if not self._works_with(can_continue=False):
-            found.append("continuation")
-        signals: tuple[Signal, ...] = get_args(Signal)
-        return (*found, *(one for one in signals if not self._works_with(signals=frozenset(signals) - {one})))
+        return _needs(self)
 
-    def _works_with(self, **lacks: Any) -> bool:
-        """Try to build it for a generator that can everything but this."""
-        from its_graph.testing import ToyGenerator, ToyVerifier
-
-        generator = ToyGenerator()
-        for name, value in ({"signals": frozenset(get_args(Signal))} | lacks).items():
-            setattr(generator, name, value)
-        try:
-            self.create(generator, ToyVerifier(), {})
-        except ItsGraphError:
-            return False
-        return True
+    @property
+    def takes_verifier(self) -> bool:
+        """Whether it can make use of a verifier."""
+        return "verifier" in inspect.signature(self.factory).parameters
 
     @property
     def needs_verifier(self) -> bool:
-        """Whether it takes a verifier."""
-        return "verifier" in inspect.signature(self.factory).parameters
+        """Whether it takes a verifier and cannot do without."""
+        return self.takes_verifier and inspect.signature(self.factory).parameters["verifier"].default is Parameter.empty
 
     @property
     def options(self) -> dict[str, Any]:
@@ -115,11 +106,34 @@ class Strategy(NamedTuple):
         if unknown:
             known = ", ".join(self.options) or "none"
             raise ConfigurationError(f"{self.name} has no option {', '.join(unknown)}. Its options: {known}.")
-        if not self.needs_verifier:
+        if not self.takes_verifier:
             return self.factory(generator, **options)
-        if verifier is None:
+        if verifier is None and self.needs_verifier:
             raise ConfigurationError(f"{self.name} needs a verifier (a PRM or any function); none was given.")
         return self.factory(generator, verifier, **options)
+
+
+@cache
+def _needs(found: Strategy) -> tuple[str, ...]:
+    needs = ["verifier"] if found.needs_verifier else []
+    if not _works(found, can_continue=False):
+        needs.append("continuation")
+    signals: tuple[Signal, ...] = get_args(Signal)
+    return (*needs, *(one for one in signals if not _works(found, signals=frozenset(signals) - {one})))
+
+
+def _works(found: Strategy, **lacks: Any) -> bool:
+    """Try to build it for a generator that can everything but this."""
+    from its_graph.testing import ToyGenerator, ToyVerifier
+
+    generator = ToyGenerator()
+    for name, value in ({"signals": frozenset(get_args(Signal))} | lacks).items():
+        setattr(generator, name, value)
+    try:
+        found.create(generator, ToyVerifier(), {})
+    except ItsGraphError:
+        return False
+    return True
 
 
 def strategies() -> list[Strategy]:

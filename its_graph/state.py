@@ -20,13 +20,16 @@ __all__ = [
     "LOGS",
     "Aside",
     "Charge",
+    "Entry",
     "Failure",
     "Judgement",
     "PureNode",
+    "Route",
     "Score",
     "SearchInput",
     "SearchOutput",
     "SearchState",
+    "Steer",
     "Step",
     "Update",
     "write_once",
@@ -59,6 +62,8 @@ class Step(TypedDict):
     """Ids of the solutions that the generator was shown when it wrote this one, where there were any."""
     model: NotRequired[str]
     """Which of several generators wrote it."""
+    by: NotRequired[Literal["person"]]
+    """Who wrote it, where no generator did."""
 
 
 class Score(TypedDict):
@@ -93,6 +98,20 @@ class Failure(TypedDict):
     reason: str
 
 
+class Steer(TypedDict):
+    """What a person said when the search asked. All empty: it was told to go on as it was."""
+
+    prune: list[str]
+    """Ids of paths that are given up, with all that hangs below them."""
+    boost: list[str]
+    """Ids of paths that got more continuations in the next round."""
+    edits: dict[str, str]
+    """For each step that was written anew: its id, and that of the step which took its place."""
+    hint: str | None
+    """What the models are told from then on, beside the question."""
+    stop: bool
+
+
 class Charge(TypedDict):
     """What one run of one node cost."""
 
@@ -104,6 +123,31 @@ class Charge(TypedDict):
     verifier_tokens: int
     seconds: float
     flops: float
+
+
+class Entry(TypedDict):
+    """Where a strategy began its own work in a search that was under way."""
+
+    record: int
+    """Number of its first record: older ones, the pilots, are candidates of the search and no part of its tree."""
+    charge: int
+    """Number of its first charge."""
+
+
+class Route(TypedDict):
+    """Which strategy a question was given to, and why."""
+
+    difficulty: float
+    """In [0, 1], higher is harder."""
+    estimator: str
+    """What it was read from."""
+    bin: int
+    """0 is the easiest."""
+    setting: str
+    """The strategy that took the question, with its options."""
+    reason: str
+    fallback: str | None
+    """Why it is not the one that was called for, where it is not."""
 
 
 def write_once(log: Mapping[str, Record], writes: Sequence[Mapping[str, Record]]) -> dict[str, Record]:
@@ -121,7 +165,7 @@ def write_once(log: Mapping[str, Record], writes: Sequence[Mapping[str, Record]]
 
 # A snapshot rewrites a whole log; 1,000 updates apart, its share of a search's checkpoints stays small.
 _LOG: DeltaChannel[dict[str, Any]] = DeltaChannel(write_once, snapshot_frequency=1000)
-LOGS = ("steps", "scores", "judgements", "failures", "charges")
+LOGS = ("steps", "scores", "judgements", "failures", "charges", "steers")
 
 
 class SearchInput(TypedDict, total=False):
@@ -154,6 +198,7 @@ class SearchState(SearchInput, total=False):
     judgements: Annotated[dict[str, Judgement], _LOG]
     failures: Annotated[dict[str, Failure], _LOG]
     charges: Annotated[dict[str, Charge], _LOG]
+    steers: Annotated[dict[str, Steer], _LOG]
     fresh: list[str]
     """Ids of the steps that the last generating node added."""
     frontier: list[str]
@@ -162,6 +207,10 @@ class SearchState(SearchInput, total=False):
     """Why the search ends; None while it goes on."""
     remaining_steps: RemainingSteps
     """Supersteps that LangGraph's recursion limit still allows; never stored."""
+    entry: Entry | None
+    """Where the strategy at work began; None where all records are its own."""
+    route: Route | None
+    """Only in a search that chooses its strategy."""
 
 
 class PureNode(Protocol):

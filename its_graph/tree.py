@@ -6,7 +6,7 @@ Nothing here is stored, so nothing can drift. A node makes one `Tree` per call; 
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from its_graph.answers import extract_answer
 from its_graph.budget import NOTHING, Spend
@@ -14,11 +14,14 @@ from its_graph.context import SearchContext
 from its_graph.contracts import Candidate, Message
 from its_graph.equivalence import group
 from its_graph.folds import Fold
+from its_graph.hints import hinted
 from its_graph.seeds import derive_seed
-from its_graph.state import Charge, Failure, Judgement, Score, Step
+from its_graph.state import Charge, Entry, Failure, Judgement, Route, Score, Steer, Step
 from its_graph.steps import split_steps
 
 __all__ = ["Finalist", "Tree", "as_charge"]
+
+Record = TypeVar("Record")
 
 
 class Finalist(NamedTuple):
@@ -55,12 +58,16 @@ class Tree:
         self.judgements: dict[str, Judgement] = state.get("judgements") or {}
         self.failures: dict[str, Failure] = state.get("failures") or {}
         self.charges: dict[str, Charge] = state.get("charges") or {}
+        self.steers: dict[str, Steer] = state.get("steers") or {}
         self.fresh: list[str] = state.get("fresh") or []
         self.frontier: list[str] = state.get("frontier") or []
         self.stop_reason: str | None = state.get("stop_reason")
         self.remaining_steps: int | None = state.get("remaining_steps")
-        self.question: list[Message] = state.get("question") or []
+        self._asked: list[Message] = state.get("question") or []
         self.strategy: str = state.get("strategy") or ""
+        self.route: Route | None = state.get("route")
+        self._entry: Entry = state.get("entry") or Entry(record=0, charge=0)
+        self._hidden = 0
         self._settings: Mapping[str, Any] = state.get("settings") or {}
         self._prefixes: dict[str | None, _Prefix] = {None: _Prefix("", 0, 0, ())}
 
@@ -69,10 +76,29 @@ class Tree:
         """Return the view of `state`."""
         return cls(state)
 
+    @classmethod
+    def at_work(cls, state: Mapping[str, Any]) -> "Tree":
+        """Return the view that the strategy at work has of `state`: where it began behind pilots, without them.
+
+        So it draws, keeps and stops as it does alone. What is spent is spent by all: `spend` includes the pilots.
+        """
+        tree = cls(state)
+        if tree.entry:
+            tree.steps, tree.scores, tree.failures = (
+                _since(tree.entry, log) for log in (tree.steps, tree.scores, tree.failures)
+            )
+            tree._hidden = tree.entry
+        return tree
+
     @cached_property
     def settings(self) -> SearchContext:
         """The settings of this run; its seed is never None once a search has started."""
         return SearchContext.model_validate(self._settings)
+
+    @cached_property
+    def question(self) -> list[Message]:
+        """The conversation as the models see it: with what a person hinted at since it was asked."""
+        return hinted(self._asked, [said["hint"] for said in self.steers.values() if said["hint"] is not None])
 
     # --- one path -------------------------------------------------------------------------------------------------
 
@@ -118,8 +144,14 @@ class Tree:
         return self._prefix(step).depth
 
     def root(self, step: str) -> str:
-        """Return the first step of the path: the independent subtree that `step` belongs to."""
-        return self.path(step)[0]
+        """Return the first step of the path: the independent subtree that `step` belongs to.
+
+        A first step that a person wrote belongs to the subtree of the one that it replaced.
+        """
+        first = self.path(step)[0]
+        while first in self._replaced:
+            first = self._replaced[first]
+        return first
 
     def finished(self, step: str) -> bool:
         """Tell whether the path is a complete solution."""
@@ -132,6 +164,10 @@ class Tree:
     def open(self, step: str) -> bool:
         """Tell whether the path can be continued."""
         return self.steps[step]["finish"] == "stop_string"
+
+    def pruned(self, step: str) -> bool:
+        """Tell whether a person gave the path up, at `step` or before it."""
+        return bool(self._given_up) and not self._given_up.isdisjoint(self.path(step))
 
     def score(self, step: str) -> float | None:
         """Return the verifier's score of the path; None where there is none (NaN counts as none)."""
@@ -158,7 +194,17 @@ class Tree:
     @property
     def next_id(self) -> int:
         """The number of the next record: ids are handed out in order, failed samples keep theirs."""
-        return len(self.steps) + len(self.failures)
+        return self._hidden + len(self.steps) + len(self.failures)
+
+    @property
+    def entry(self) -> int:
+        """The number of the first record that the strategy at work takes for its own; 0 where there are no others."""
+        return self._entry["record"]
+
+    @property
+    def drawn(self) -> int:
+        """How many records the strategy at work has drawn, failed ones included."""
+        return self.next_id - self.entry
 
     def seed(self, key: str) -> int:
         """Return the seed of the call that writes record `key`."""
@@ -172,6 +218,21 @@ class Tree:
             if "aside" not in record:
                 below.setdefault(record["parent"], []).append(key)
         return below
+
+    @cached_property
+    def _replaced(self) -> dict[str, str]:
+        """For each step that a person wrote, the one whose place it took."""
+        return {new: old for said in self.steers.values() for old, new in said["edits"].items()}
+
+    @cached_property
+    def _given_up(self) -> frozenset[str]:
+        pruned = (step for said in self.steers.values() for step in said["prune"])
+        return frozenset((*pruned, *self._replaced.values()))
+
+    @property
+    def unjudged(self) -> list[str]:
+        """Ids of the steps that a person wrote and no verifier was asked about yet, oldest first."""
+        return [step for step in self._replaced if step not in self.scores]
 
     @cached_property
     def _rollouts(self) -> dict[str | None, str]:
@@ -226,7 +287,7 @@ class Tree:
         Windows count draws, failed ones included, whatever the size of a wave: [0, w), [w, 2w), ...
         """
         label = {one.id: label for one, label in zip(self.finalists, self.labels, strict=True)}
-        for start in range(0, self.next_id - window + 1, window):
+        for start in range(self.entry, self.next_id - window + 1, window):
             said = {label.get(str(key)) for key in range(start, start + window)}
             if len(said) == 1 and None not in said:
                 return str(start)
@@ -241,12 +302,22 @@ class Tree:
         """Everything spent so far, by generator and verifier: the sum of the charges."""
         return _SPENT(self.charges, None)
 
+    @cached_property
+    def own_spend(self) -> Spend:
+        """What the strategy at work has spent: all but the pilots it began behind."""
+        return _SPENT(_since(self._entry["charge"], self.charges), None)
+
     def distinct(self, steps: Iterable[str]) -> list[str]:
         """Return `steps` without those whose text equals that of an earlier one."""
         seen: dict[str, str] = {}
         for step in steps:
             seen.setdefault(self.text(step), step)
         return list(seen.values())
+
+
+def _since(first: int, log: dict[str, Record]) -> dict[str, Record]:
+    """Return the records from number `first` on."""
+    return {key: record for key, record in log.items() if int(key) >= first} if first else log
 
 
 def _complete(record: Step) -> bool:

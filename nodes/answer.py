@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage
 from its_graph.errors import SearchFailedError
 from its_graph.events import emit
 from its_graph.nodes.choosing import Choice, ChoiceRule
-from its_graph.state import PureNode, SearchState, Update
+from its_graph.state import PureNode, Route, SearchState, Update
 from its_graph.tree import Finalist, Tree
 
 __all__ = ["answer"]
@@ -65,9 +65,17 @@ def _result(tree: Tree, choice: Choice, winner: Finalist | None) -> dict[str, An
         # Without a single verdict nothing was meant to be judged; with one, whatever lacks a score missed it.
         "unscored": sum(one.score is None for one in tree.finalists) if tree.scores else 0,
         "failed": [failure["reason"] for failure in tree.failures.values()],
-        "notes": list(choice.notes),
+        "notes": [*choice.notes, *_routed(tree.route)],
         "spend": tree.spend._asdict(),
+        **({} if tree.route is None else {"route": dict(tree.route)}),
     }
+
+
+def _routed(taken: Route | None) -> list[str]:
+    """Say in words which strategy took the question, and why."""
+    if taken is None:
+        return []
+    return [f"Routed: {taken['reason']}.", *([] if taken["fallback"] is None else [taken["fallback"]])]
 
 
 def _candidate(one: Finalist) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def branch(
     scale = to_unit(judged_by.score_range)
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        keys = range(tree.next_id, min(n, tree.next_id + wave))
+        keys = range(tree.next_id, min(tree.entry + n, tree.next_id + wave))
         places = [*tree.frontier, *[None] * wave]
         return [write(tree, str(key), place) for key, place in zip(keys, places, strict=False)]
 

@@ -1,8 +1,9 @@
 """Descent: which leaves of a search tree are expanded next. Selection of MCTS as a pure rule.
 
 A leaf is an open path that was never expanded. Finished and cut-off paths, paths at the depth limit, the younger of two
-siblings with the same text, and leaves whose expansion failed altogether are exhausted; so is a node without a leaf
-below it. Descent never enters what is exhausted, so no iteration is spent on a solution that is known already.
+siblings with the same text, leaves whose expansion failed altogether, and what a person pruned are exhausted; so is a
+node without a leaf below it. Descent never enters what is exhausted, so no iteration is spent on a solution that is
+known already.
 """
 
 from collections import Counter, defaultdict
@@ -75,7 +76,8 @@ def growth(max_steps: int, *, simulating: bool = False) -> Fold[Growth, Tree]:
                 _count(grown, tree, parent, -1)
                 grown.leaves.discard(parent)
         said = (parent, record["text"], record["finish"])
-        if said in grown.texts:
+        written = "by" in record
+        if said in grown.texts and not written:  # what a person wrote stands for itself
             grown.twins.add(step)
             return grown
         grown.texts.add(said)
@@ -83,6 +85,8 @@ def growth(max_steps: int, *, simulating: bool = False) -> Fold[Growth, Tree]:
         if tree.open(step) and tree.depth(step) < max_steps:
             grown.leaves.add(step)
             _count(grown, tree, step, +1)
+        if written:  # nothing was drawn to value it: what comes below is its expansion
+            grown.simulated.add(step)
         return grown
 
     return Fold(Growth, take)
@@ -109,7 +113,7 @@ def descend(
         seen = grown(tree.steps, tree)
         gone: Counter[str | None] = Counter()
         failed = _failed_leaves(seen, tree, spare)
-        for leaf in failed:
+        for leaf in {*failed, *filter(tree.pruned, seen.leaves)}:
             gone.update(upward(tree, leaf))
         losses: VirtualLosses = Counter()
         chosen: list[str] = []
@@ -143,8 +147,8 @@ def searched(grown: Fold[Growth, Tree]) -> StopRule:
             return None
         if tree.completed:
             return "completed"
-        if grown(tree.steps, tree).leaves:
-            return "iterations"
+        if leaves := grown(tree.steps, tree).leaves:
+            return "no_open_path" if all(map(tree.pruned, leaves)) else "iterations"
         return "max_steps" if any(map(tree.open, tree.steps)) else "no_open_path"
 
     return rule
@@ -168,7 +172,7 @@ def best_leaves(grown: Fold[Growth, Tree], *, leaves: int) -> PathRule:
             return []
         seen = grown(tree.steps, tree)
         steps = (step for siblings in seen.children.values() for step in siblings)
-        ends = [step for step in steps if tree.open(step) and not seen.children.get(step)]
+        ends = [step for step in steps if tree.open(step) and not seen.children.get(step) and not tree.pruned(step)]
         return sorted(ends, key=tree.rank)[:leaves]
 
     return rule

@@ -10,6 +10,7 @@ from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import ContinuationError
 from its_graph.nodes.draw import ask, sampling_node
 from its_graph.nodes.pricing import sample_price, verdict_price
+from its_graph.nodes.verify import fresh_paths
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 
@@ -22,7 +23,7 @@ def expand(
     """Sample `n` first steps of the question, later one next step for every open entry of the frontier.
 
     While no solution is complete, the price of completing one path is held back, so that a search whose budget ends
-    half way can still answer.
+    half way can still answer; so is that of judging what a person wrote since the last round.
 
     Args:
         generator: where steps come from; it must be able to continue a prefix.
@@ -32,12 +33,16 @@ def expand(
     """
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        if not tree.next_id:
+        if not tree.drawn:
             return _steps(generator, tree, [None] * n)
         return _steps(generator, tree, [step for step in tree.frontier if tree.open(step)])
 
+    def hold(tree: Tree) -> Spend:
+        judging = [verdict_price(judged_by, tree.candidate(step)) for step in tree.unjudged] if judged_by else []
+        return total([way_out(generator)(tree), *judging])
+
     _require_continuation(generator)
-    return sampling_node("expand", generator, plan, judged_by=judged_by, ahead=ahead, hold=way_out(generator))
+    return sampling_node("expand", generator, plan, judged_by=judged_by, ahead=ahead, hold=hold)
 
 
 def lookahead(generator: Generator, judged_by: Verifier) -> Runnable[SearchState, Update]:
@@ -51,7 +56,7 @@ def lookahead(generator: Generator, judged_by: Verifier) -> Runnable[SearchState
         return _steps(generator, tree, tips, temperature=0.0)
 
     def hold(tree: Tree) -> Spend:
-        judging = (verdict_price(judged_by, tree.candidate(tree.rollout_tip(step))) for step in tree.fresh)
+        judging = (verdict_price(judged_by, tree.candidate(tip)) for _, tip in fresh_paths(tree))
         return total([way_out(generator)(tree), *judging])
 
     _require_continuation(generator)

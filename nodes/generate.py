@@ -47,7 +47,7 @@ def generate(
     """
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        keys = range(tree.next_id, min(n, tree.next_id + (wave or n)))
+        keys = range(tree.next_id, min(tree.entry + n, tree.next_id + (wave or n)))
         drawn = [ask(generator, tree, key=str(key), parent=None, temperature=temperature) for key in keys]
         return [one._replace(request=shape(tree, one)) for one in drawn]
 

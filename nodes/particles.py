@@ -80,8 +80,10 @@ def particle_vote(score_range: ScoreRange = "prob") -> ChoiceRule:
 def _last(tree: Tree) -> list[int]:
     """Return the last population as indices of finalists, once for each copy, the best kind of candidate only.
 
-    Where it has none of that kind (the search ended before any of it was finished) all candidates of that kind do.
+    Pilots, if there are any, stay in it. Where it has none of that kind (the search ended before any of it was
+    finished) all candidates of that kind do.
     """
     usable = eligible(tree)
     place = {tree.finalists[index].id: index for index in usable}
-    return [place[step] for step in tree.frontier if step in place] or usable
+    last = [place[step] for step in tree.frontier if step in place]
+    return [*(index for step, index in place.items() if int(step) < tree.entry), *last] if last else usable

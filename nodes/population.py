@@ -24,12 +24,12 @@ def living(tree: Tree, among: Sequence[str]) -> list[str]:
 def population(n: int) -> PathRule:
     """Go on with the newest living member of each of `n` places: the path rule of recursive self-aggregation.
 
-    Each round draws one member for every place, in order, and failed ones use up their id: the place is the id modulo
-    n. So where a new member fails or is cut off, the one before it stays.
+    Each round draws one member for every place, in order, and failed ones use up their id: the place is its number
+    modulo n. So where a new member fails or is cut off, the one before it stays.
     """
 
     def rule(tree: Tree) -> list[str]:
-        newest = {int(one) % n: one for one in living(tree, solutions(tree))}
+        newest = {(int(one) - tree.entry) % n: one for one in living(tree, solutions(tree))}
         return [newest[place] for place in sorted(newest)]
 
     return rule

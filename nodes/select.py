@@ -29,7 +29,7 @@ def select(keep: PathRule, *stop: StopRule, at_end: PathRule | None = None) -> P
     """
 
     def node(state: SearchState) -> Update:
-        tree = Tree.of(state)
+        tree = Tree.at_work(state)
         kept = keep(tree)
         lost = any(map(tree.open, tree.frontier)) and not tree.fresh and not kept and tree.stop_reason is None
         if tree.stop_reason is not None or lost:  # the paths that could not be continued are still the best there is
@@ -57,6 +57,6 @@ def go_on_or_finish(state: SearchState) -> Literal["more", "enough", "unfinished
     """Name the exit of a step search: `unfinished` where it stops with open paths, or none yet, but no solution."""
     if state["stop_reason"] is None:
         return "more"
-    tree = Tree.of(state)
-    can_finish = any(map(tree.open, tree.frontier)) or not tree.next_id
+    tree = Tree.at_work(state)
+    can_finish = any(map(tree.open, tree.frontier)) or not tree.drawn
     return "unfinished" if can_finish and not tree.completed else "enough"

@@ -44,7 +44,7 @@ def simulate(generator: Generator, judged_by: Verifier, reading: Reading) -> Run
 
 def solutions(tree: Tree) -> Iterable[tuple[str, str]]:
     """Judge only the fresh paths that go no further: the value of a step is that of its simulation."""
-    return ((step, step) for step in tree.fresh if not tree.open(step))
+    return ((step, step) for step in (*tree.unjudged, *tree.fresh) if not tree.open(step))
 
 
 def favourite(tree: Tree) -> str | None:

@@ -74,7 +74,7 @@ def all_sampled(n: int) -> StopRule:
     """Stop when all `n` samples are drawn."""
 
     def rule(tree: Tree) -> str | None:
-        return "completed" if tree.next_id >= n else None
+        return "completed" if tree.drawn >= n else None
 
     return rule
 

@@ -55,7 +55,7 @@ def long_thought(generator: Generator, style: ThinkStyle, *, n: int) -> Runnable
     """
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        return [ask(generator, tree, key=str(key), parent=None) for key in range(tree.next_id, n)]
+        return [ask(generator, tree, key=str(key), parent=None) for key in range(tree.next_id, tree.entry + n)]
 
     def ending(tree: Tree, planned: Planned[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
         shown = style.stop in sample.text or sample.text.lstrip().startswith(style.open.strip())
@@ -110,7 +110,7 @@ def go_on_thinking(style: ThinkStyle) -> Callable[[SearchState], Literal["more",
     """Name the exit: `more` while an end is to be ignored, `unfinished` where thinking waits for its answer."""
 
     def exit_of(state: SearchState) -> Literal["more", "enough", "unfinished"]:
-        tree = Tree.of(state)
+        tree = Tree.at_work(state)
         if tree.stop_reason is None and _thinking(tree, style):
             return "more"
         return "unfinished" if _thought_out(tree, style) else "enough"
@@ -151,7 +151,7 @@ def _thoughts(generator: Generator, forcing: Forcing, n: int) -> Plan:
     stop = (style.stop,) if style.stop else ()
 
     def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        paths = _thinking(tree, style) if tree.next_id else [None] * n
+        paths = _thinking(tree, style) if tree.drawn else [None] * n
         calls = []
         for place, path in enumerate(sorted(paths, key=tree.tokens)):
             lead = style.begin if path is None else style.joint + style.wait

@@ -71,7 +71,7 @@ def thompson(n: int, wave: int, *, prior: Posterior, score_range: ScoreRange = "
 
     def rule(tree: Tree) -> list[str]:
         known = arms(tree, score_range)
-        keys = range(tree.next_id, min(n, tree.next_id + wave))
+        keys = range(tree.next_id, min(tree.entry + n, tree.next_id + wave))
         places = [_descend(known, prior, Random(tree.seed(f"thompson {key}"))) for key in keys]
         return [place for place in places if place is not None]
 

@@ -21,8 +21,11 @@ Reading: TypeAlias = Callable[[Tree], Iterable[tuple[str, str]]]
 
 
 def fresh_paths(tree: Tree) -> Iterable[tuple[str, str]]:
-    """Judge every fresh path, by the end of the rollout drawn from it where there is one."""
-    return ((step, tree.rollout_tip(step)) for step in tree.fresh)
+    """Judge every fresh path, by the end of the rollout drawn from it where there is one.
+
+    What a person wrote since the last round comes first: a step is judged before those that continue it.
+    """
+    return ((step, tree.rollout_tip(step)) for step in (*tree.unjudged, *tree.fresh))
 
 
 def verify(verifier: Verifier, reading: Reading = fresh_paths) -> Runnable[SearchState, Update]:

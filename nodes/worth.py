@@ -29,7 +29,7 @@ def worth(n: int) -> StopRule:
         known = _LENGTHS(tree.steps, None)
         if not known.complete_tokens:
             return None
-        return "completed" if tree.spend.generated_tokens * known.complete >= n * known.complete_tokens else None
+        return "completed" if tree.own_spend.generated_tokens * known.complete >= n * known.complete_tokens else None
 
     return rule
 

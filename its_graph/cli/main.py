@@ -8,12 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from its_graph.cli.api import api
+from its_graph.cli.calibrate import calibrate
 from its_graph.cli.catalog import draw, guide, list_strategies
 from its_graph.cli.evaluate import evaluate
 from its_graph.cli.evaluate_prm import evaluate_prm
 from its_graph.cli.failures import INTERRUPTED, MISUSED, exit_code, tell
+from its_graph.cli.problems import write_problems
 from its_graph.cli.serve import serve
 from its_graph.cli.solve import solve
+from its_graph.cli.solve_batch import solve_batch
 from its_graph.errors import ItsGraphError
 
 __all__ = ["app", "main", "run"]
@@ -25,12 +29,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("solve")(solve)
+app.command("solve-batch")(solve_batch)
 app.command("eval")(evaluate)
 app.command("eval-prm")(evaluate_prm)
+app.command("problems")(write_problems)
+app.command("calibrate")(calibrate)
 app.command("strategies")(list_strategies)
 app.command("draw")(draw)
 app.command("recommend")(guide)
 app.command("serve")(serve)
+app.command("api")(api)
 
 # Typer names the base class of its usage errors differently from release to release.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]

@@ -30,6 +30,7 @@ _STOPPED = {
     "failures": "no path could be continued: the calls failed",
     "no_open_path": "no path is open",
     "interrupted": "interrupted",
+    "steered": "it was told to",
 }
 
 
@@ -75,6 +76,8 @@ def _facts(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         tie = " (a tie: the first to appear won)" if result["tie"] else ""
         more = f", and {len(votes) - _VOTES} more" if len(votes) > _VOTES else ""
         yield "votes", ", ".join(map(_vote, votes[:_VOTES])) + more + tie
+    if route := result.get("route"):
+        yield "route", f"{one_line(route['setting'])}, for a difficulty of {route['difficulty']:.2f}"
     yield (
         "search",
         f"{result['strategy']}, seed {result['seed']}, {counted(len(result['candidates']), 'candidate')}",

@@ -15,6 +15,7 @@ from rich.text import Text
 from its_graph.cli import models
 from its_graph.cli.failures import INTERRUPTED
 from its_graph.cli.live import SearchView
+from its_graph.cli.page_file import as_page, check_target
 from its_graph.cli.report import as_json, print_report
 from its_graph.cli.running import events_of_search, result_of
 from its_graph.cli.shape import Choose, Shape, StopEarly, check, choice_rule, factory_options, further_options
@@ -94,6 +95,10 @@ def solve(
         bool,
         typer.Option("--no-live", "--quiet", "-q", help="Print the report only.", rich_help_panel=_OUTPUT),
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Write the search as a page to look at and replay.", rich_help_panel=_OUTPUT),
+    ] = None,
 ) -> None:
     """Answer PROBLEM by a search.
 
@@ -105,6 +110,7 @@ def solve(
     shape = Shape(n, width, max_steps, lookahead, stop, choose)
     check(chosen, shape)
     asked = _question(problem)
+    check_target(html)
     settings = _settings(
         seed=seed,
         temperature=temperature,
@@ -128,6 +134,8 @@ def solve(
         result = _search(graph, asked, settings, choice_rule(shape, verifier), view, _live_console(wanted=watched))
     finally:
         models.release(generator, verifier)
+    if html is not None:
+        html.write_text(as_page(view.events, result), encoding="utf-8")
     if watched and not sys.stdout.isatty():  # nothing was drawn while it ran: show where it ended
         Console(highlight=False, height=_LOG_HEIGHT).print(view, Text())
     if json_output:
@@ -193,9 +201,9 @@ def _models(
     chosen: Strategy, model: Path | None, prm: Path | None, base_url: str | None, prm_url: str | None
 ) -> tuple[Generator, Verifier | None]:
     """Return what `chosen` needs; a reward model that nobody would ask is not loaded."""
-    if not chosen.needs_verifier:
+    if not chosen.takes_verifier:
         return models.models(model, None, base_url)[0], None
-    if (base_url or model not in models.EMBEDDED) and prm is None:
+    if chosen.needs_verifier and (base_url or model not in models.EMBEDDED) and prm is None:
         without = ", ".join(one.name for one in strategies() if not one.needs_verifier)
         raise ConfigurationError(
             f"{chosen.name} needs a verifier: give the folder of a reward model with --prm, or use a strategy that "

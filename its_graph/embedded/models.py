@@ -1,5 +1,6 @@
 """The embedded generator and verifier: the library's own classes behind a gate that keeps them to arithmetic."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from itertools import repeat
 
@@ -25,6 +26,11 @@ class ArithmeticGenerator(TransformersGenerator):
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return the exact number of prompt tokens of one sample."""
         return super().prompt_tokens(self._known_request(request))
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return features of bare questions, in any known phrasing."""
+        known = (self._known(({"role": "user", "content": text},)) for text in texts)
+        return super().embed([messages[-1]["content"] for messages in known])
 
     def submit(self, request: SampleRequest) -> Future[list[Sample]]:
         """Start one request; a question outside the world fails it with EmbeddedScopeError."""

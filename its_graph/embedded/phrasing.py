@@ -7,6 +7,7 @@ from its_graph.contracts import Message
 from its_graph.embedded.expressions import ExpressionError, Operation, operations, parse, solve_steps
 from its_graph.embedded.world import LIMIT, MAX_OPERATIONS, problem_text
 from its_graph.errors import EmbeddedScopeError
+from its_graph.hints import without_hints
 from its_graph.nodes.prompts import without_instruction
 
 __all__ = ["known_conversation", "known_steps", "known_turns", "normalise"]
@@ -36,11 +37,12 @@ _WORDS = frozenset(f"{_ENGLISH} {_KOREAN}".split())
 def known_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Return the conversation as the models know it: the last user message, normalised, and nothing else.
 
-    A strategy's own instruction in front of the question is left out: they never learned to follow any.
+    A strategy's own instruction in front of the question is left out, and so are a person's hints behind it: they never
+    learned to follow any.
     """
     for message in reversed(messages):
         if message.get("role") == "user":
-            asked = without_instruction(_plain_text(message.get("content")))
+            asked = without_instruction(without_hints(_plain_text(message.get("content"))))
             return ({"role": "user", "content": normalise(asked)},)
     raise EmbeddedScopeError("The conversation has no user message. " + _WAY_OUT)
 

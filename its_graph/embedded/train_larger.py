@@ -1,7 +1,7 @@
 """Train the larger generator from nothing: `python -m its_graph.embedded.train_larger [--out DIR] [--quick]`.
 
-It reads the problems that the generator read, in the same order and number; only its size differs, so that the two can be
-compared as Snell et al. (2408.03314, section 7) compare a model with a larger one. A stopped run goes on.
+It reads as many problems as the generator, drawn alike; only its size differs, so that the two can be compared as Snell
+et al. (2408.03314, section 7) compare a model with a larger one. A stopped run goes on.
 """
 
 import argparse

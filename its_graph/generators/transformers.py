@@ -100,6 +100,16 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
         """Return the exact number of prompt tokens of one sample."""
         return len(self._tokens.prompt(request))
 
+    @torch.inference_mode()
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return features of bare questions: the mean of the last hidden state over each one's prompt."""
+        features = []
+        for text in texts:
+            prompt = self._tokens.prompt(SampleRequest(messages=({"role": "user", "content": text},)))
+            read = self._model(input_ids=torch.tensor([prompt], device=self._model.device), output_hidden_states=True)
+            features.append(read.hidden_states[-1][0].float().mean(dim=0).tolist())
+        return features
+
     def submit(self, request: SampleRequest) -> Future[list[Sample]]:
         """Start one request; its future gives `request.n` samples, or why there are none."""
         future: Future[list[Sample]] = Future()

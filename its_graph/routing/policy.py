@@ -1,18 +1,19 @@
-"""A policy: for each difficulty bin and each budget the best setting, with the curves behind the choice, in one file."""
+"""A policy: for each difficulty bin and each budget the best setting, and the curves behind the choice, in a file."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from its_graph.errors import ConfigurationError, InputError
+from its_graph.routing.regressor import Regressor
 from its_graph.setting import Setting
 
-__all__ = ["POLICY_VERSION", "Choice", "Cost", "Estimator", "Point", "Policy", "quantiles"]
+__all__ = ["POLICY_VERSION", "BudgetHolds", "Choice", "Cost", "Estimator", "Point", "Policy", "quantiles"]
 
-POLICY_VERSION = 1
+POLICY_VERSION: Final = 1
 """Goes up when a field goes or changes its meaning."""
 
 Estimator: TypeAlias = Literal["verifier", "agreement", "learned", "text"]
@@ -20,6 +21,9 @@ Estimator: TypeAlias = Literal["verifier", "agreement", "learned", "text"]
 
 Cost: TypeAlias = Literal["flops", "tokens", "generated_tokens"]
 """What budgets and costs are counted in."""
+
+BudgetHolds: TypeAlias = Literal["in_each_bin", "on_average"]
+"""Whether the mean cost is within the budget in every bin, or over all questions together: some then cost more."""
 
 
 class _Record(BaseModel):
@@ -55,13 +59,16 @@ class Policy(_Record):
     """Samples drawn to estimate difficulty; they are paid for and stay candidates. 0 for an estimate from the text."""
     unit: Cost
     thresholds: tuple[float, ...]
-    """Ascending; a question of difficulty d is in bin `bisect_right(thresholds, d)`. There is one bin more than these."""
+    """Ascending; difficulty d is in bin `bisect_right(thresholds, d)`, so there is one bin more than these."""
     budgets: tuple[float, ...] = Field(min_length=1)
     """Ascending, for a question, in `unit`."""
+    budget_holds: BudgetHolds = "in_each_bin"
     table: tuple[tuple[Setting, ...], ...]
-    """[bins][budgets]: the best setting whose mean cost is within the budget."""
+    """[bins][budgets]: the best setting within the budget, as `budget_holds` says."""
     curves: tuple[tuple[Point, ...], ...] = ()
     """[bins][points]: what was measured; empty for a policy that was not fitted."""
+    regressor: Regressor | None = None
+    """What the estimator `learned` predicts with; None for the others."""
     fitted_on: dict[str, Any] = Field(default_factory=dict)
     """Models, data, seed and calibration of the fit, as plain data; empty for a policy that was not fitted."""
 
@@ -74,6 +81,8 @@ class Policy(_Record):
             raise ValueError(f"the table must have {bins} bins of {len(self.budgets)} budgets")
         if self.curves and len(self.curves) != bins:
             raise ValueError(f"there must be curves for {bins} bins, or none")
+        if (self.estimator == "learned") != (self.regressor is not None):
+            raise ValueError("there must be a regressor for the estimator 'learned', and for no other")
         return self
 
     @property
@@ -100,11 +109,14 @@ class Policy(_Record):
             place,
             setting,
             f"difficulty {difficulty:.2f} by {self.estimator} is bin {place + 1} of {len(self.table)}: "
-            f"{setting.label}, the best measured for at most {self.budgets[column]:.3g} {self.unit}"
-            if self.curves
-            else f"difficulty {difficulty:.2f} by {self.estimator} is bin {place + 1} of {len(self.table)}: "
-            f"{setting.label} by the table that was not fitted",
+            f"{setting.label}, {self._grounds(self.budgets[column])}",
         )
+
+    def _grounds(self, budget: float) -> str:
+        if not self.curves:
+            return "by the table that was not fitted"
+        scope = "on average" if self.budget_holds == "on_average" else "a question"
+        return f"the best measured for {budget:.3g} {self.unit} {scope}"
 
     def _column(self, budget: float | None) -> int:
         if budget is None:

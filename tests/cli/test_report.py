@@ -45,6 +45,12 @@ def test_floating_noise_and_what_json_cannot_write_are_rounded_away() -> None:
     assert as_json("p", noisy) == as_json("p", result(candidates=[{"score": 0.3}, {"score": None}, {"score": None}]))
 
 
+def test_a_route_is_one_line() -> None:
+    route = {"difficulty": 0.625, "estimator": "verifier", "bin": 2, "setting": "beam_search n=8", "reason": "..."}
+    assert "route     beam_search n=8, for a difficulty of 0.62\n" in printed(result(route=route))
+    assert "route" not in printed(result())
+
+
 def test_every_loss_is_told() -> None:
     lost = result(tie=True, abstained=1, truncated=2, unscored=3, failed=["E: a\nb", "c"], notes=["N."])
     text = printed(lost)

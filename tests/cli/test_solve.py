@@ -12,6 +12,7 @@ from its_graph.cli import models
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.registry import STRATEGIES, strategies
+from its_graph.routing.defaults import default_policy
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 PROBLEM = "Add 3, 5, 4, 7."
@@ -156,6 +157,24 @@ def test_quiet_says_the_same_as_no_live(call: Any) -> None:
     )
 
 
+def test_a_policy_is_given_as_a_file(call: Any, tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    default_policy("agreement", pilots=2).save(path)
+    found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}", "--json"))
+    assert found["route"]["estimator"] == "agreement"
+    assert (
+        f"route     {found['route']['setting']}, for a difficulty of"
+        in call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}").out
+    )
+
+
+def test_a_router_does_without_a_verifier(call: Any) -> None:
+    found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--json"))
+    assert found["route"]["estimator"] == "agreement"
+    found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--prm", "p", "--json"))
+    assert found["route"]["estimator"] == "verifier"
+
+
 def test_a_strategy_without_verifier_never_loads_one(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Path | None, Path | None]] = []
 
@@ -165,6 +184,6 @@ def test_a_strategy_without_verifier_never_loads_one(call: Any, monkeypatch: pyt
 
     monkeypatch.setattr(models, "models", chosen)
     for one in strategies():
-        if not one.needs_verifier:
+        if not one.takes_verifier:
             assert call("solve", PROBLEM, "-s", one.name, "--model", "m", "--prm", "p").code == 0
     assert set(asked) == {(Path("m"), None)}

@@ -5,6 +5,7 @@ import pytest
 from its_graph.embedded import normalise
 from its_graph.embedded.phrasing import known_conversation
 from its_graph.errors import EmbeddedScopeError
+from its_graph.hints import hinted
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,11 @@ from its_graph.errors import EmbeddedScopeError
 )
 def test_known_phrasings(text: str) -> None:
     assert normalise(text) == "Compute 34 + 57 * 2."
+
+
+def test_the_hints_of_a_person_are_left_out() -> None:
+    told = hinted([{"role": "user", "content": "What is 34+57*2?"}], ["Multiply first.", "See 1 + 1."])
+    assert known_conversation(told) == ({"role": "user", "content": "Compute 34 + 57 * 2."},)
 
 
 @pytest.mark.parametrize(

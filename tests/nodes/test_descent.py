@@ -156,6 +156,52 @@ def test_iterations_count_the_roots_expansion_and_bound_the_round(
     assert len(down(tree, leaves=5, iterations=iterations)) == named
 
 
+# --- a person ---------------------------------------------------------------------------------------------------------
+
+
+def steer(tree: Tree, *pruned: str) -> None:
+    tree.steers["0"] = {"prune": list(pruned), "boost": [], "edits": {}, "hint": None, "stop": False}
+
+
+def test_descent_never_enters_what_a_person_pruned(frontier_of: MakeTree) -> None:
+    rows: list[Row] = [
+        ("0", None, "a\n\n", 0.9, OPEN),
+        ("1", None, "b\n\n", 0.1, OPEN),
+        ("2", "0", "c\n\n", 0.9, OPEN),
+        ("3", "0", "d\n\n", 0.8, OPEN),
+    ]
+    tree = frontier_of(*rows)
+    steer(tree, "2")
+    assert down(tree, leaves=9) == ["3", "1"]
+    tree = frontier_of(*rows)
+    steer(tree, "0", "2")
+    assert down(tree, leaves=9) == ["1"]
+    assert best_leaves(GROWN, leaves=9)(tree) == ["1"]
+    assert searched(GROWN)(tree) == "iterations"
+    tree = frontier_of(*rows)
+    steer(tree, "0", "1")
+    assert down(tree, leaves=9) == []
+    assert best_leaves(GROWN, leaves=9)(tree) == []
+    assert searched(GROWN)(tree) == "no_open_path"
+
+
+def test_a_leaf_that_failed_and_was_pruned_is_lost_once(frontier_of: MakeTree) -> None:
+    tree = frontier_of(("0", None, "a\n\n", 0.9, OPEN), ("1", None, "b\n\n", 0.1, OPEN))
+    fail(tree, "0", "2")
+    steer(tree, "0")
+    assert down(tree, leaves=9) == ["1"]
+
+
+def test_what_a_person_wrote_is_no_twin_and_not_simulated(frontier_of: MakeTree) -> None:
+    tree = frontier_of(
+        ("0", None, "a\n\n", 0.5, OPEN), ("1", None, "a\n\n", 0.5, OPEN), ("2", "1", r"b \boxed{1}", 0.5, END)
+    )
+    tree.steps["1"]["by"] = "person"
+    grown = growth(9, simulating=True)(tree.steps, tree)
+    assert (grown.twins, grown.simulations, grown.children["1"]) == (set(), set(), ["2"])
+    assert grown.leaves == {"0"}
+
+
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 

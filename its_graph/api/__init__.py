@@ -1,0 +1,4 @@
+"""The HTTP API: searches as a service, and as models behind OpenAI's chat completions. Needs the extra `api`.
+
+`its_graph.api.app.create_app(models)` returns the FastAPI application, `its_graph.api.server.serve` runs it.
+"""

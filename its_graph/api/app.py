@@ -1,0 +1,93 @@
+"""The application: what is offered, what stands before it, and its end."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
+
+from its_graph.api.chat import chat_routes
+from its_graph.api.errors import answer_errors
+from its_graph.api.guards import BodyGuard, HeaderGuard, HostGuard, KeyGuard
+from its_graph.api.menu import Menu, ServedModel
+from its_graph.api.metrics import Metrics
+from its_graph.api.native import search_routes
+from its_graph.api.pages import page_routes
+from its_graph.api.searches import Searches
+from its_graph.api.slots import Slots
+from its_graph.api.tools import Tools
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    models: Mapping[str, ServedModel],
+    *,
+    api_key: str | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    max_body_bytes: int = 8 << 20,
+    max_searches: int = 64,
+    keep: int = 256,
+    hosts: Collection[str] = (),
+    cors_origins: Sequence[str] = (),
+) -> FastAPI:
+    """Return the application that serves searches.
+
+    Args:
+        models: what is served, by name; the first is the default.
+        api_key: what callers must know; nobody is asked unless given.
+        checkpointer: where searches are kept; in memory, for as long as they are remembered, unless given.
+        max_body_bytes: the longest request.
+        max_searches: how many may run at once; one more is told to come back.
+        keep: how many searches are remembered; the oldest that is over makes room.
+        hosts: names by which the server may be called; any unless given.
+        cors_origins: pages elsewhere that may call it from a browser.
+
+    Raises:
+        ConfigurationError: there is no model.
+    """
+    menu, metrics, slots = Menu(models), Metrics(), Slots(max_searches)
+    memory = InMemorySaver()
+    searches = (
+        Searches(menu, memory, memory.delete_thread, slots, keep, metrics)
+        if checkpointer is None
+        else Searches(menu, checkpointer, lambda id: None, slots, keep, metrics)
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await searches.close()
+
+    # The documentation pages of FastAPI load scripts from another host; /openapi.json says the same.
+    app = FastAPI(title="its_graph", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.searches = searches
+    answer_errors(app)
+    chat = chat_routes(menu, searches, Tools(slots, metrics))
+    for routes in (chat, search_routes(menu, searches), page_routes(metrics)):
+        app.include_router(routes)
+    _guard(app, api_key, max_body_bytes, hosts, cors_origins)
+    return app
+
+
+def _guard(
+    app: FastAPI, api_key: str | None, max_body_bytes: int, hosts: Collection[str], cors_origins: Sequence[str]
+) -> None:
+    """Put the guards before the application; the last to be added is the first to be asked."""
+    app.add_middleware(BodyGuard, most=max_body_bytes)
+    if api_key is not None:
+        app.add_middleware(KeyGuard, api_key=api_key)
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            expose_headers=["Location"],
+        )
+    if hosts:
+        app.add_middleware(HostGuard, hosts=hosts)
+    app.add_middleware(HeaderGuard)

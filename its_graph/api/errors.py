@@ -1,0 +1,98 @@
+"""What goes wrong, in the shape in which OpenAI's API tells it: `{"error": {message, type, param, code}}`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from its_graph.api.replies import Json
+from its_graph.errors import ConfigurationError, InputError, ItsGraphError
+
+__all__ = ["ApiError", "answer_errors", "api_error", "refusal"]
+
+_FINAL = {"x-should-retry": "false"}
+"""OpenAI's clients repeat what fails with 5xx or 409; a search that failed would only be paid for again."""
+
+
+class ApiError(Exception):
+    """A request that is refused, or a search that came to nothing.
+
+    Args:
+        status: of HTTP.
+        message: what was given, what was expected, what to do next.
+        param: the field of the request that is to blame.
+        code: a word for programs.
+        headers: of the reply.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.param, self.code = status, message, param, code
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, Any]:
+        """Return what the reply says."""
+        kind = "server_error" if self.status >= 500 else "invalid_request_error"
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+
+    def reply(self) -> Json:
+        """Return the whole reply."""
+        return Json(self.body(), self.status, headers=self.headers)
+
+
+def api_error(error: BaseException) -> ApiError:
+    """Return what a search raised as an error of the API: the caller's fault where it is one."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, InputError):
+        return ApiError(400, str(error), param="messages", code="unusable_question")
+    if isinstance(error, ConfigurationError):
+        return ApiError(400, str(error), code="unusable_settings")
+    said = str(error) if isinstance(error, ItsGraphError) else f"{type(error).__name__}: {error}"
+    return ApiError(500, said, code="search_failed", headers=_FINAL)
+
+
+def refusal(found: Sequence[Any], status: int) -> ApiError:
+    """Return the first of a validation's findings as an error that names the field."""
+    first = found[0]
+    where = [str(part) for part in first["loc"] if part != "body"]
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return ApiError(status, ": ".join([*([".".join(where)] if where else []), message]), param=".".join(where) or None)
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Let `app` answer every error in OpenAI's shape."""
+
+    async def refused(request: Request, error: Exception) -> Json:
+        assert isinstance(error, RequestValidationError)
+        return _as_known(request, refusal(error.errors(), 422)).reply()
+
+    async def not_there(request: Request, error: Exception) -> Json:
+        assert isinstance(error, HTTPException)
+        said = f"{request.method} {request.url.path}: {error.detail}"
+        return ApiError(error.status_code, said, headers=error.headers).reply()
+
+    async def failed(request: Request, error: Exception) -> Json:
+        return _as_known(request, api_error(error)).reply()
+
+    app.add_exception_handler(RequestValidationError, refused)
+    app.add_exception_handler(HTTPException, not_there)
+    for known in (ApiError, ItsGraphError, Exception):
+        app.add_exception_handler(known, failed)
+
+
+def _as_known(request: Request, error: ApiError) -> ApiError:
+    """Give a refused request the status under which the API in question refuses it: OpenAI's does so with 400."""
+    if error.status == 422 and request.url.path.startswith("/v1/"):
+        error.status = 400
+    return error

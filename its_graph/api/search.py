@@ -1,0 +1,181 @@
+"""The life of one search on a server: a task that runs its graph, and where it stands."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from langgraph.types import StateSnapshot
+
+from its_graph.api.errors import api_error
+from its_graph.api.log import Event, EventLog
+from its_graph.api.menu import Choice
+from its_graph.api.metrics import Metrics
+from its_graph.api.wire import SearchRequest, SearchStatus, Status
+from its_graph.budget import Spend, total
+
+__all__ = ["Search"]
+
+_SUPERSTEPS = 1_000_000
+"""A search ends by its own rules and its budget, never by LangGraph's guard against endless loops."""
+
+
+class Search:
+    """One search.
+
+    Args:
+        id: its name, and that of its thread in the checkpointer.
+        request: what was asked for, seed included.
+        choice: strategy and model.
+        graph: compiled with a checkpointer.
+        metrics: what is counted.
+    """
+
+    def __init__(self, id: str, request: SearchRequest, choice: Choice, graph: Any, metrics: Metrics) -> None:
+        self.id, self.request, self.choice, self.graph = id, request, choice, graph
+        self.created = time.time()
+        self.log = EventLog()
+        self.status: Status = "running"
+        self.ask: dict[str, Any] | None = None
+        self.failure: BaseException | None = None
+        self.result: dict[str, Any] | None = None
+        self._charges: dict[str, Spend] = {}
+        self._metrics = metrics
+        self._task: asyncio.Task[None] | None = None
+        self._began = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.status not in ("running", "waiting")
+
+    @property
+    def spend(self) -> dict[str, Any]:
+        """What it has spent so far."""
+        return self.result["spend"] if self.result else total(self._charges.values())._asdict()
+
+    def brief(self) -> SearchStatus:
+        """Return where it stands, without the result and the ask."""
+        return SearchStatus(
+            id=self.id,
+            status=self.status,
+            strategy=self.choice.strategy.name,
+            model=self.choice.model,
+            question=self.request.question,
+            options=self.request.options,
+            seed=self.request.seed,
+            error=None if self.failure is None else api_error(self.failure).message,
+            events=len(self.log.events),
+            spend=self.spend,
+            created=self.created,
+        )
+
+    def full(self) -> SearchStatus:
+        """Return where it stands."""
+        return self.brief().model_copy(update={"result": self.result, "ask": self.ask})
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """What the graph begins with."""
+        return {"messages": self.request.question}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """LangGraph's configuration of every run; the request stands beside the checkpoints, to be found with them."""
+        request = self.request.model_dump_json(exclude_defaults=True)
+        metadata = {"its_request": request, "its_created": self.created}
+        return {"configurable": {"thread_id": self.id}, "recursion_limit": _SUPERSTEPS, "metadata": metadata}
+
+    def run(self, given: Any, when_over: Callable[[], None]) -> None:
+        """Begin with an input, or go on with a command, or from the last checkpoint with None.
+
+        `when_over` is called when the run has ended in any way.
+        """
+        self.status, self.ask, self.failure = "running", None, None
+        self.log.reopen()
+        self._began = time.perf_counter()
+        self._metrics.started(self.choice.strategy.name)
+        self._task = asyncio.create_task(self._run(given), name=f"search {self.id}")
+        self._task.add_done_callback(lambda task: self._settle(task, when_over))
+
+    async def _run(self, given: Any) -> None:
+        if given is None and not (await self.graph.aget_state(self.config)).next:
+            given = self.input  # it was cancelled before its first checkpoint
+        parts = self.graph.astream(
+            given,
+            self.config,
+            context=self.request.settings,
+            stream_mode="custom",
+            subgraphs=True,
+            version="v2",
+        )
+        async for part in parts:
+            event = part["data"]
+            self.tell(event)
+            if event["type"] == "its.budget":
+                self._metrics.spent(_spend(event["charge"]))
+        self.ask = _asked(await self.graph.aget_state(self.config))
+
+    def _settle(self, task: asyncio.Task[None], when_over: Callable[[], None]) -> None:
+        """Note how a run ended. A callback of the task: it is called even for one that was cancelled unstarted."""
+        when_over()
+        if task.cancelled():
+            status: Status = "cancelled"
+        elif (failure := task.exception()) is not None:
+            status, self.failure = "failed", failure
+        else:
+            status = "done" if self.ask is None else "waiting"
+        self._metrics.ended(self.choice.strategy.name, status, time.perf_counter() - self._began)
+        self._stand(status)
+
+    def _stand(self, status: Status) -> None:
+        """Note that it runs no more, and tell: it waits for a person, or it is over."""
+        self.status = status
+        if status == "waiting":
+            self.tell({"type": "its.asked", "ask": self.ask})
+            return
+        self.ask = None
+        error = None if self.failure is None else api_error(self.failure).message
+        self.tell({"type": "its.ended", "status": status, "error": error})
+
+    def restore(self, created: float, events: Iterable[Event], state: StateSnapshot) -> None:
+        """Take up what an earlier server left of it."""
+        self.created, self.ask = created, _asked(state)
+        for event in events:
+            self.tell(event)
+        self._stand("waiting" if self.ask else "cancelled" if state.next else "done")
+
+    def abandon(self) -> None:
+        """Cancel it, if it runs, without waiting for the end."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
+    async def cancel(self) -> None:
+        """End it, and its model calls with it."""
+        if self.status == "waiting":
+            self._stand("cancelled")
+        else:
+            self.abandon()
+            await self.ended()
+
+    async def ended(self) -> None:
+        """Wait for the end of the run; its callbacks come in order, so its status is settled then."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def tell(self, event: Event) -> None:
+        """Take note of an event, and pass it on to who listens."""
+        if event["type"] == "its.budget":
+            self._charges[event["id"]] = _spend(event["charge"])
+        elif event["type"] == "its.answer":
+            self.result = event["result"]
+        self.log.add(event)
+
+
+def _asked(state: StateSnapshot) -> dict[str, Any] | None:
+    """Return what the graph waits to be told."""
+    return dict(state.interrupts[0].value) if state.interrupts else None
+
+
+def _spend(charge: Mapping[str, Any]) -> Spend:
+    return Spend(*(charge[name] for name in Spend._fields))

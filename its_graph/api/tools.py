@@ -1,0 +1,144 @@
+"""Requests with tools: a chat model is asked several times, and its replies, tool calls included, are chosen among."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+from fastapi import Request, Response
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, convert_to_openai_messages
+from langchain_core.runnables import Runnable
+
+from its_graph.agents.chat_model import DeliberateChatModel
+from its_graph.agents.choosing import by_score, by_vote
+from its_graph.api.chat_reply import Completion, Reply
+from its_graph.api.chat_request import ChatRequest
+from its_graph.api.errors import ApiError, api_error
+from its_graph.api.leaving import unless_left
+from its_graph.api.menu import Choice
+from its_graph.api.metrics import Metrics
+from its_graph.api.options import checked
+from its_graph.api.replies import IDLE_S, KEEP_ALIVE, EventStream, Json, sse
+from its_graph.api.slots import Slots
+from its_graph.budget import Spend
+from its_graph.generators.chat_model import FIELDS
+
+__all__ = ["Tools"]
+
+_STRATEGIES = ("single", "self_consistency", "best_of_n")
+"""Those that choose among whole replies, which is all that can be done with tool calls."""
+
+
+class Tools:
+    """Answers requests with tools.
+
+    Args:
+        slots: how many may run at once, searches among them.
+        metrics: what is counted.
+    """
+
+    def __init__(self, slots: Slots, metrics: Metrics) -> None:
+        self._slots, self._metrics = slots, metrics
+
+    async def answer(self, asked: ChatRequest, choice: Choice, request: Request) -> Response:
+        """Return the best reply to `asked`, whole or as a stream.
+
+        Raises:
+            ApiError: the request cannot be honoured, there is no room, or every reply failed.
+        """
+        model = _deliberating(asked, choice)
+        frame = Completion(uuid4().hex, asked.model, asked.tells_usage)
+        self._slots.take()
+        task = asyncio.create_task(_reply(model, asked, choice.strategy.name))
+        self._count(task, choice.strategy.name)
+        if asked.stream:
+            return EventStream(_chunks(task, frame), when_left=task.cancel)
+        return Json(frame.whole(await unless_left(request, task)))
+
+    def _count(self, task: asyncio.Task[Reply], strategy: str) -> None:
+        began = time.perf_counter()
+        self._metrics.started(strategy)
+
+        def ended(task: asyncio.Task[Reply]) -> None:
+            self._slots.give()
+            status = "cancelled" if task.cancelled() else "failed" if task.exception() else "done"
+            self._metrics.ended(strategy, status, time.perf_counter() - began)
+            if status == "done":
+                usage = task.result().usage
+                self._metrics.spent(
+                    Spend(prompt_tokens=usage["prompt_tokens"], generated_tokens=usage["completion_tokens"])
+                )
+
+        task.add_done_callback(ended)
+
+
+def _deliberating(asked: ChatRequest, choice: Choice) -> Runnable[Any, AIMessage]:
+    """Return the chat model that draws and chooses replies, its tools bound."""
+    name, served = choice.strategy.name, choice.served
+    if served.chat_model is None:
+        raise ApiError(400, f"{choice.model} answers without tools: no chat model was given for it.", param="tools")
+    if name not in _STRATEGIES:
+        raise ApiError(
+            400, f"{name} cannot search over tool calls. Use one of {', '.join(_STRATEGIES)}.", param="model"
+        )
+    if asked.budget.limited:
+        raise ApiError(400, "No budget is held over tool calls: set `options.n` and `max_tokens`.", param="budget")
+    n = checked(choice.strategy, asked.options).get("n", choice.strategy.options.get("n", 1))
+    if n < 1:
+        raise ApiError(400, f"options.n={n}: at least one reply is needed.", param="options.n")
+    scored = served.verifier if name == "best_of_n" else None
+    choose = by_vote() if scored is None else by_score(scored)
+    model = DeliberateChatModel(model=_sampling(served.chat_model, asked, n), n=n, choose=choose)
+    wishes = {"tool_choice": asked.tool_choice, "parallel_tool_calls": asked.parallel_tool_calls}
+    return model.bind_tools(asked.tools_as_data, **{key: value for key, value in wishes.items() if value is not None})
+
+
+def _sampling(model: BaseChatModel, asked: ChatRequest, n: int) -> BaseChatModel:
+    """Return the model with the options of the request; with a seed, n > 1 replies would all be the same."""
+    seed = asked.seed if n == 1 else None
+    wanted = {"temperature": asked.temperature, "top_p": asked.top_p, "max_tokens": asked.limit, "seed": seed}
+    declared = type(model).model_fields
+    update = {
+        field: value
+        for option, value in wanted.items()
+        if value is not None and (field := next((name for name in FIELDS[option] if name in declared), None))
+    }
+    return model.model_copy(update=update)
+
+
+async def _reply(model: Runnable[Any, AIMessage], asked: ChatRequest, strategy: str) -> Reply:
+    said = await model.ainvoke(asked.messages)
+    told = said.response_metadata["its"]
+    read, wrote = (int(told["usage"].get(key, 0)) for key in ("input_tokens", "output_tokens"))
+    cut = said.response_metadata.get("finish_reason") == "length"
+    return Reply(
+        message=_in_openais_form(said),
+        finish_reason="length" if cut else "tool_calls" if said.tool_calls else "stop",
+        usage={"prompt_tokens": read, "completion_tokens": wrote, "total_tokens": read + wrote},
+        its={"strategy": strategy, **{key: told[key] for key in ("n", "winner", "scores", "failed")}},
+    )
+
+
+def _in_openais_form(said: AIMessage) -> dict[str, Any]:
+    message: dict[str, Any] = convert_to_openai_messages(said)
+    return {**message, "content": said.text or None, "refusal": None}
+
+
+async def _chunks(task: asyncio.Task[Reply], frame: Completion) -> AsyncIterator[str]:
+    """Yield the stream: the reply is whole once it is chosen."""
+    yield frame.begin()
+    while not task.done():
+        await asyncio.wait([task], timeout=IDLE_S)
+        yield KEEP_ALIVE
+    if (error := task.exception()) is not None:
+        yield sse(api_error(error).body())
+        return
+    reply = task.result()
+    if reply.message["content"]:
+        yield frame.delta({"content": reply.message["content"]})
+    if calls := reply.message.get("tool_calls"):
+        yield frame.delta({"tool_calls": [{"index": place, **call} for place, call in enumerate(calls)]})
+    for chunk in frame.end(reply):
+        yield chunk

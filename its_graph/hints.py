@@ -1,0 +1,39 @@
+"""Hints: what a person tells the models while a search runs, at the end of the question.
+
+The question itself stays as it was asked; a hint stands in the log of what the person said, and is put beside it where
+a model reads it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from its_graph.contracts import Message
+
+__all__ = ["hinted", "without_hints"]
+
+_LEAD = "\n\nHint: "
+
+
+def hinted(question: list[Message], hints: Sequence[str]) -> list[Message]:
+    """Return the conversation with `hints` at the end of its last user message, the oldest first.
+
+    A conversation without a user message gets one.
+    """
+    if not hints:
+        return question
+    told = "".join(_LEAD + hint for hint in hints)
+    asking = [place for place, message in enumerate(question) if message["role"] == "user"]
+    if not asking:
+        return [*question, {"role": "user", "content": told.lstrip()}]
+    place = asking[-1]
+    message = question[place] | {"content": _followed_by(told, question[place]["content"])}
+    return [*question[:place], message, *question[place + 1 :]]
+
+
+def without_hints(text: str) -> str:
+    """Return a user message without its hints: for a model that is to see the question alone."""
+    return text.split(_LEAD, 1)[0]
+
+
+def _followed_by(told: str, content: Any) -> Any:
+    return content + told if isinstance(content, str) else [*content, {"type": "text", "text": told}]

@@ -1,0 +1,89 @@
+"""What a policy is worth on problems that it was not fitted on: two-fold cross-fitting, and how much compute it saves.
+
+The choice of the best measured setting flatters itself on the problems that it was made on. So the settings are chosen
+on one half of the problems and measured on the other, both ways round (Snell et al. 2408.03314, section 3.2).
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from its_graph.errors import ConfigurationError
+from its_graph.routing.policy import Policy
+from its_graph.routing.trials import Result, Trial, mean_result
+from its_graph.statistics import Difference, paired_difference
+
+__all__ = ["Fit", "Lead", "Routed", "cheapest_reaching", "cross_fit", "lead", "route"]
+
+Fit: TypeAlias = Callable[[Sequence[Trial]], Policy]
+"""From problems to a policy; the same budgets for any problems."""
+
+
+class Routed(NamedTuple):
+    """All problems under one budget, or under one fixed setting."""
+
+    name: str
+    results: tuple[Result, ...]
+    """In the order of the problems."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the problems that came out right."""
+        return mean_result(self.results).right
+
+    @property
+    def cost(self) -> float:
+        """Mean for a problem."""
+        return mean_result(self.results).cost
+
+
+class Lead(NamedTuple):
+    """How one way of spending compares with another on the same problems."""
+
+    accuracy: Difference
+    saving: float
+    """How many times the compute of the one the other needs."""
+
+
+def route(policy: Policy, trials: Sequence[Trial], budget: float) -> list[Result]:
+    """Return what the policy would have made of these problems."""
+    return [trial.results[policy.choose(trial.difficulty, budget).setting] for trial in trials]
+
+
+def cross_fit(trials: Sequence[Trial], fit: Fit, *, seed: int = 0) -> list[Routed]:
+    """Return, budget by budget, the problems as a policy routed them that was fitted on the other half.
+
+    Args:
+        trials: the problems.
+        fit: makes a policy of a half.
+        seed: draws the halves, so that an order in the problems is in neither.
+
+    Raises:
+        ConfigurationError: there are fewer than two problems.
+    """
+    if len(trials) < 2:
+        raise ConfigurationError(f"Cross-fitting needs at least two problems. Given: {len(trials)}.")
+    places = random.Random(seed).sample(range(len(trials)), len(trials))
+    halves = [places[::2], places[1::2]]
+    policies = [fit([trials[place] for place in sorted(half)]) for half in halves]
+    judges = {place: policy for half, policy in zip(halves, reversed(policies), strict=True) for place in half}
+    return [
+        Routed(
+            f"{budget:.3g}",
+            tuple(result for place, one in enumerate(trials) for result in route(judges[place], [one], budget)),
+        )
+        for budget in policies[0].budgets
+    ]
+
+
+def cheapest_reaching(accuracy: float, rows: Sequence[Routed]) -> Routed | None:
+    """Return the cheapest row that is at least so accurate, or None."""
+    return min((row for row in rows if row.accuracy >= accuracy), key=lambda row: row.cost, default=None)
+
+
+def lead(one: Routed, other: Routed, *, seed: int = 0) -> Lead:
+    """Return how much more accurate `one` is, with its paired bootstrap interval, and how much cheaper."""
+    difference = paired_difference(
+        [result.right for result in one.results], [result.right for result in other.results], seed=seed
+    )
+    return Lead(difference, other.cost / one.cost if one.cost else 1.0)

@@ -1,0 +1,44 @@
+"""What tracers (LangSmith, OpenTelemetry) and the `messages` stream are told of the model calls of a search."""
+
+from collections.abc import Sequence
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import merge_configs
+
+__all__ = ["TAG", "configs_of"]
+
+TAG = "its"
+"""Tag of every model call of a search."""
+
+
+def configs_of(
+    config: RunnableConfig | None, node: str, strategy: str, candidates: Sequence[str]
+) -> list[RunnableConfig] | None:
+    """Return one config for each call of a node: its name, tags, and which candidate of which search it writes or reads.
+
+    None where nobody listens: naming thousands of calls takes time that nobody would see.
+
+    Args:
+        config: that of the node's run.
+        node: its name; the calls are called `its.<node>`.
+        strategy: name of the search.
+        candidates: ids of the records that the replies become.
+    """
+    if config is None or not _has_listeners(config):
+        return None
+    return [
+        merge_configs(
+            config,
+            {
+                "run_name": f"its.{node}",
+                "tags": [TAG],
+                "metadata": {"its_strategy": strategy, "its_candidate": candidate},
+            },
+        )
+        for candidate in candidates
+    ]
+
+
+def _has_listeners(config: RunnableConfig) -> bool:
+    callbacks = config.get("callbacks")
+    return bool(callbacks if isinstance(callbacks, list) else callbacks and callbacks.handlers)

@@ -1,0 +1,132 @@
+"""Servers over real sockets on this machine, in the loop of the test, with toy models; and how to listen to them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import httpx
+from openai import AsyncOpenAI
+
+from its_graph.api.app import create_app
+from its_graph.api.menu import ServedModel
+from its_graph.api.server import serving
+from its_graph.contracts import SampleRequest
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+QUESTION = [{"role": "user", "content": "Add 3, 5, 4."}]
+
+
+class Served(NamedTuple):
+    """A running server and its two kinds of client."""
+
+    url: str
+    http: httpx.AsyncClient
+    openai: Any
+    """An `AsyncOpenAI`; untyped, as its types know neither our extra fields nor wrong requests."""
+    app: Any
+
+
+@asynccontextmanager
+async def serve(models: dict[str, ServedModel] | None = None, **options: Any) -> AsyncIterator[Served]:
+    """Serve models (the toy ones unless given) with the options of `create_app`."""
+    app = create_app(models or {"toy": ServedModel(ToyGenerator(), ToyVerifier())}, **options)
+    key = options.get("api_key") or "none"
+    async with (
+        serving(app) as url,
+        httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http,
+        AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as openai,
+    ):
+        yield Served(url, http, openai, app)
+
+
+@asynccontextmanager
+async def in_process(models: dict[str, ServedModel] | None = None, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Ask an application without a server: enough for what it refuses at once."""
+    app = create_app(models or {"toy": ServedModel(ToyGenerator(), ToyVerifier())}, **options)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+        yield http
+
+
+class GatedGenerator(ToyGenerator):
+    """Answers a batch of calls only when it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__(0.3)
+        self.permits = asyncio.Semaphore(0)
+        self.asked = asyncio.Semaphore(0)
+        self.given_up = asyncio.Event()
+        self.batches = 0
+
+    def let_through(self, batches: int = 1) -> None:
+        for _ in range(batches):
+            self.permits.release()
+
+    async def abatch_as_completed(
+        self, inputs: Sequence[SampleRequest], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+    ) -> AsyncIterator[tuple[int, Any]]:
+        self.batches += 1
+        self.asked.release()
+        try:
+            await self.permits.acquire()
+        except asyncio.CancelledError:
+            self.given_up.set()
+            raise
+        async for reply in super().abatch_as_completed(inputs, config, return_exceptions=return_exceptions):
+            yield reply
+
+
+class Told(NamedTuple):
+    """One server-sent event."""
+
+    id: int | None
+    kind: str | None
+    data: Any
+
+
+@asynccontextmanager
+async def listening(
+    http: httpx.AsyncClient, method: str, path: str, **options: Any
+) -> AsyncIterator[AsyncIterator[Told]]:
+    """Open a stream of server-sent events."""
+    async with http.stream(method, path, **options) as reply:
+        assert reply.status_code in (200, 201), await reply.aread()
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        yield _told(reply)
+
+
+async def _told(reply: httpx.Response) -> AsyncIterator[Told]:
+    fields: dict[str, str] = {}
+    async for line in reply.aiter_lines():
+        if line and not line.startswith(":"):
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif not line and fields:
+            number = fields.get("id")
+            yield Told(None if number is None else int(number), fields.get("event"), _data(fields["data"]))
+            fields = {}
+
+
+def _data(text: str) -> Any:
+    return text if text == "[DONE]" else json.loads(text)
+
+
+async def heard(http: httpx.AsyncClient, path: str, **options: Any) -> list[Told]:
+    """Listen to the end."""
+    async with listening(http, "GET", path, **options) as events:
+        return [told async for told in events]
+
+
+async def begun(http: httpx.AsyncClient, **body: Any) -> str:
+    """Begin a search and return its id."""
+    reply = await http.post("/search", json={"problem": "Add 3, 5, 4.", **body})
+    assert reply.status_code == 201, reply.text
+    return str(reply.json()["id"])
+
+
+async def stood(http: httpx.AsyncClient, id: str, status: str) -> dict[str, Any]:
+    """Wait until a search stands so, and return its status."""
+    while (found := (await http.get(f"/search/{id}")).json())["status"] != status:
+        await asyncio.sleep(0.002)
+    return dict(found)

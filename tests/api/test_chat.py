@@ -1,0 +1,272 @@
+"""OpenAI's API, asked by OpenAI's own client and by LangChain's."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from its_graph.api.menu import ServedModel
+from its_graph.contracts import Sample, SampleRequest
+from its_graph.errors import InputError
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
+from tests.api.servers import QUESTION, GatedGenerator, in_process, listening, serve, stood
+
+
+async def test_every_strategy_over_every_model_that_can_serve_it_is_a_model() -> None:
+    models = {"toy": ServedModel(ToyGenerator(), ToyVerifier()), "org/plain": ServedModel(ScriptedGenerator(str))}
+    async with serve(models) as served:
+        ids = [one.id async for one in served.openai.models.list()]
+        assert ids[:2] == ["toy", "org/plain"]
+        assert {"single/toy", "beam_search/toy", "self_consistency/org/plain"} <= set(ids)
+        assert "beam_search/org/plain" not in ids
+
+
+async def test_the_answer_of_a_search_is_the_completion() -> None:
+    async with serve() as served:
+        done = await served.openai.chat.completions.create(
+            model="beam_search/toy", messages=QUESTION, seed=1, extra_body={"options": {"n": 8, "width": 2}}
+        )
+        [choice] = done.choices
+        assert choice.message.content == "3 + 5 = 8\n\n8 + 4 = 12\n\n\\boxed{12}"
+        assert choice.finish_reason == "stop"
+        assert done.model == "beam_search/toy"
+        its = done.model_extra["its"]
+        assert (its["strategy"], its["answer"], its["stop_reason"], its["seed"]) == (
+            "beam_search",
+            "12",
+            "completed",
+            1,
+        )
+        assert its["spend"]["verifier_tokens"] > 0
+        assert done.usage.completion_tokens == its["spend"]["generated_tokens"] > len(choice.message.content.split())
+        assert done.usage.total_tokens == its["spend"]["generated_tokens"] + its["spend"]["prompt_tokens"]
+        search = await stood(served.http, its["search"], "done")
+        assert search["result"]["spend"] == its["spend"]
+
+
+async def test_the_bare_model_is_asked_once() -> None:
+    generator = ToyGenerator()
+    async with serve({"toy": ServedModel(generator)}) as served:
+        done = await served.openai.chat.completions.create(model="toy", messages=QUESTION)
+        assert done.model_extra["its"]["strategy"] == "single"
+        assert len(generator.requests) == 1
+
+
+async def test_the_fields_of_a_request_reach_the_model() -> None:
+    generator = ToyGenerator()
+    async with serve({"toy": ServedModel(generator)}) as served:
+        await served.openai.chat.completions.create(
+            model="self_consistency/toy",
+            messages=[{"role": "system", "content": "Be brief."}, *QUESTION],
+            temperature=0.5,
+            top_p=0.9,
+            max_completion_tokens=50,
+            n=1,
+            user="me",
+            extra_body={"options": {"n": 3}},
+        )
+    assert len(generator.requests) == 3
+    asked = generator.requests[0]
+    assert (asked.temperature, asked.top_p, asked.max_tokens) == (0.5, 0.9, 50)
+    assert [message["role"] for message in asked.messages] == ["system", "user"]
+
+
+async def test_a_budget_holds() -> None:
+    async with serve() as served:
+        done = await served.openai.chat.completions.create(
+            model="best_of_n/toy", messages=QUESTION, extra_body={"budget": {"calls": 5}}
+        )
+        assert done.model_extra["its"]["spend"]["calls"] <= 5
+        assert done.model_extra["its"]["stop_reason"] == "budget"
+        nothing = await served.openai.chat.completions.create(
+            model="best_of_n/toy", messages=QUESTION, extra_body={"budget": {"calls": 0}}
+        )
+        assert nothing.choices[0].finish_reason == "length"
+        assert nothing.choices[0].message.content == ""
+
+
+async def test_a_winner_that_was_cut_off_says_so() -> None:
+    def ramble(request: SampleRequest) -> Sample:
+        return Sample(text=r"so \boxed{1} and", finish_reason="length", generated_tokens=3)
+
+    async with serve({"toy": ServedModel(ScriptedGenerator(ramble))}) as served:
+        done = await served.openai.chat.completions.create(model="self_consistency/toy", messages=QUESTION)
+        assert done.choices[0].finish_reason == "length"
+
+
+async def test_steps_are_told_while_the_search_runs_and_then_the_answer(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        stream = await served.openai.chat.completions.create(
+            model="beam_search/toy", messages=QUESTION, seed=1, stream=True, stream_options={"include_usage": True}
+        )
+        chunks = [await anext(stream)]
+        gated.let_through(1)
+        chunks.append(await anext(stream))
+        assert gated.permits.locked()  # the second round cannot have begun to answer
+        assert "3 + 5 = 8\n" in chunks[1].choices[0].delta.model_extra["reasoning_content"]
+        gated.let_through(100)
+        chunks += [chunk async for chunk in stream]
+        *said, last, usage = chunks
+        deltas = [chunk.choices[0].delta for chunk in said]
+        assert deltas[0].role == "assistant"
+        kinds = ["thought" if "reasoning_content" in delta.model_extra else "text" for delta in deltas[1:]]
+        assert kinds == sorted(kinds, reverse=True)  # no thought behind the answer
+        assert "".join(delta.content or "" for delta in deltas) == "3 + 5 = 8\n\n8 + 4 = 12\n\n\\boxed{12}"
+        assert last.choices[0].finish_reason == "stop"
+        assert usage.choices == []
+        assert usage.usage.completion_tokens == last.model_extra["its"]["spend"]["generated_tokens"]
+        assert all(chunk.usage is None for chunk in [*said, last])
+        assert len({chunk.id for chunk in chunks}) == 1
+
+
+async def test_without_being_asked_a_stream_tells_no_usage() -> None:
+    async with (
+        serve() as served,
+        listening(
+            served.http,
+            "POST",
+            "/v1/chat/completions",
+            json={"model": "best_of_n/toy", "messages": QUESTION, "stream": True},
+        ) as events,
+    ):
+        chunks = [told.data async for told in events]
+    assert chunks[-1] == "[DONE]"
+    assert not any("usage" in chunk for chunk in chunks[:-1])
+    thoughts = [chunk["choices"][0]["delta"].get("reasoning_content", "") for chunk in chunks[:-1]]
+    assert "".join(thoughts).count("Solution") == 16
+
+
+async def test_who_leaves_a_stream_ends_the_search_and_its_calls(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        stream = await served.openai.chat.completions.create(model="beam_search/toy", messages=QUESTION, stream=True)
+        await anext(stream)
+        await gated.asked.acquire()
+        await stream.close()
+        await gated.given_up.wait()
+        [left] = (await served.http.get("/search")).json()["searches"]
+        await stood(served.http, left["id"], "cancelled")
+        gated.let_through(100)
+        assert gated.batches == 1
+
+
+async def test_who_leaves_before_the_reply_ends_the_search_as_well(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        asked = asyncio.create_task(served.openai.chat.completions.create(model="beam_search/toy", messages=QUESTION))
+        await gated.asked.acquire()
+        asked.cancel()
+        await gated.given_up.wait()
+        [left] = (await served.http.get("/search")).json()["searches"]
+        await stood(served.http, left["id"], "cancelled")
+
+
+async def test_a_search_that_is_cancelled_tells_who_asked_for_it(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        create = served.openai.chat.completions.create
+        whole = asyncio.create_task(create(model="best_of_n/toy", messages=QUESTION))
+        stream = await create(model="best_of_n/toy", messages=QUESTION, stream=True)
+        for _ in range(2):
+            await gated.asked.acquire()
+        for search in (await served.http.get("/search")).json()["searches"]:
+            await served.http.post(f"/search/{search['id']}/cancel")
+        with pytest.raises(openai.ConflictError, match="was cancelled"):
+            await whole
+        with pytest.raises(openai.APIError, match="was cancelled"):
+            [chunk async for chunk in stream]
+
+
+def refuse(request: SampleRequest) -> str:
+    raise InputError("I know nothing of this.")
+
+
+def fail(request: SampleRequest) -> str:
+    raise RuntimeError("out of order")
+
+
+async def test_a_question_that_the_model_refuses_is_the_callers_fault_and_a_failure_the_servers() -> None:
+    models = {name: ServedModel(ScriptedGenerator(script)) for name, script in (("picky", refuse), ("sick", fail))}
+    async with serve(models) as served:
+        create = served.openai.chat.completions.create
+        with pytest.raises(openai.BadRequestError, match="I know nothing of this"):
+            await create(model="picky", messages=QUESTION)
+        with pytest.raises(openai.InternalServerError, match="out of order") as failed:
+            await create(model="sick", messages=QUESTION)
+        assert failed.value.response.headers["x-should-retry"] == "false"
+        with pytest.raises(openai.APIError, match="out of order"):
+            [chunk async for chunk in await create(model="sick", messages=QUESTION, stream=True)]
+
+
+async def test_one_that_fails_before_it_began_is_an_error_of_http_in_a_stream_as_well() -> None:
+    class Broken(ToyGenerator):
+        def prompt_tokens(self, request: SampleRequest) -> int:
+            raise InputError("not for me")
+
+    async with serve({"toy": ServedModel(Broken())}) as served:
+        with pytest.raises(openai.BadRequestError, match="not for me"):
+            await served.openai.chat.completions.create(model="toy", messages=QUESTION, stream=True)
+        assert (await served.http.get("/search")).json()["searches"] == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_langchains_client_works(stream: bool) -> None:
+    async with serve() as served:
+        model = ChatOpenAI(
+            model="best_of_n/toy",
+            base_url=f"{served.url}/v1",
+            api_key=SecretStr("none"),
+            streaming=stream,
+            stream_usage=True,
+            seed=1,
+        )
+        said = await model.ainvoke("Add 3, 5, 4.")
+        assert said.text.endswith(r"\boxed{12}")
+        assert said.usage_metadata is not None
+        assert said.usage_metadata["output_tokens"] > 100
+
+
+REFUSED: list[tuple[dict[str, Any], int, str | None, str]] = [
+    ({"model": "gpt-4"}, 404, "model", "does not exist"),
+    ({"model": "beam/toy"}, 404, "model", "does not exist"),
+    ({"model": None}, 400, "model", "valid string"),
+    ({"messages": []}, 400, "messages", "at least 1 item"),
+    ({"messages": [{"role": "robot", "content": "x"}]}, 400, "messages", "no chat messages"),
+    ({"messages": [{"role": "user", "content": " "}]}, 400, "messages", "There is no question"),
+    ({"n": 2}, 400, "n", "one answer is given"),
+    ({"stop": ["\n"]}, 400, "stop", "not honoured"),
+    ({"logprobs": True}, 400, "logprobs", "nothing of a choice"),
+    ({"response_format": {"type": "json_object"}}, 400, "response_format", "only text"),
+    ({"temperature": -0.5}, 400, "temperature", "greater than"),
+    ({"top_p": 0}, 400, "top_p", "greater than"),
+    ({"max_tokens": 0}, 400, "max_tokens", "greater than"),
+    ({"budget": {"tokens": "many"}}, 400, "budget.tokens", "valid integer"),
+    ({"budget": {"euros": 1}}, 400, "budget.euros", "not permitted"),
+    ({"options": {"width": 3}}, 400, "options.width", "no option 'width'"),
+    ({"options": {"n": 0}}, 400, "options", "at least one sample"),
+    ({"unheard": 1}, 400, "unheard", "not permitted"),
+    ({"tools": [{"type": "function"}]}, 400, "tools.0.function", "required"),
+]
+
+
+@pytest.mark.parametrize(("change", "status", "param", "says"), REFUSED)
+async def test_what_cannot_be_honoured_is_refused_by_the_field(
+    change: dict[str, Any], status: int, param: str | None, says: str
+) -> None:
+    async with in_process() as http:
+        body = {"model": "best_of_n/toy", "messages": QUESTION, **change}
+        for stream in (False, True):
+            reply = await http.post("/v1/chat/completions", json={**body, "stream": stream})
+            error = reply.json()["error"]
+            assert (reply.status_code, error["param"], error["type"]) == (status, param, "invalid_request_error")
+            assert says in error["message"]
+
+
+async def test_harmless_fields_and_empty_wishes_are_passed_over() -> None:
+    async with in_process() as http:
+        body = {"model": "toy", "messages": QUESTION, "stop": [], "presence_penalty": 0, "metadata": {"a": "b"}}
+        reply: httpx.Response = await http.post(
+            "/v1/chat/completions", json={**body, "response_format": {"type": "text"}}
+        )
+        assert reply.status_code == 200

@@ -1,0 +1,56 @@
+"""Which options of a strategy a request may set, and what they may be."""
+
+from typing import Any
+
+import pytest
+
+from its_graph.api.errors import ApiError
+from its_graph.api.options import MOST, checked, settable
+from its_graph.registry import STRATEGIES, strategy
+
+
+def test_rules_and_models_cannot_be_set_and_the_rest_can() -> None:
+    assert settable(strategy("best_of_n")) == {"n": 16}
+    assert settable(strategy("rebase")) == {"n": 16, "temperature": 0.2, "keep_share": 1.0, "max_steps": 25}
+    assert settable(strategy("budget_forcing"))["style"] is None
+    assert len(settable(strategy("diverse_prompts"))["prompts"]) > 1
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_defaults_of_every_strategy_may_be_set(name: str) -> None:
+    defaults = {key: list(one) if isinstance(one, tuple) else one for key, one in settable(strategy(name)).items()}
+    assert checked(strategy(name), defaults) == defaults
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("self_consistency", {"wave": 3}),
+        ("self_consistency", {"wave": None}),
+        ("rebase", {"temperature": 1}),
+        ("budget_forcing", {"max_thinking_tokens": 50_000, "wait": "Hm", "style": "turn"}),
+        ("best_of_n", {"n": MOST}),
+        ("diverse_prompts", {"prompts": ["", "Think."]}),
+    ],
+)
+def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
+    assert checked(strategy(name), options) == options
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "param", "says"),
+    [
+        ("best_of_n", {"n": 3.5}, "options.n", "integer"),
+        ("best_of_n", {"n": True}, "options.n", "integer"),
+        ("best_of_n", {"n": None}, "options.n", "integer"),
+        ("best_of_n", {"n": MOST + 1}, "options.n", f"{MOST}"),
+        ("self_consistency", {"wave": MOST + 1}, "options.wave", f"{MOST}"),
+        ("best_of_n", {"choose": "max"}, "options.choose", "no option 'choose'"),
+        ("beam_search", {"ask": 2}, "options.ask", "no option 'ask'"),
+        ("diverse_prompts", {"prompts": [1]}, "options.prompts", "string"),
+    ],
+)
+def test_everything_else_is_refused_by_name(name: str, options: dict[str, Any], param: str, says: str) -> None:
+    with pytest.raises(ApiError, match=says) as refused:
+        checked(strategy(name), options)
+    assert (refused.value.status, refused.value.param) == (422, param)

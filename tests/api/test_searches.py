@@ -1,0 +1,79 @@
+"""How many searches run, and how many are remembered."""
+
+import asyncio
+from typing import Any
+
+import openai
+import pytest
+
+from its_graph.api.menu import ServedModel
+from its_graph.testing import ToyVerifier
+from tests.api.servers import QUESTION, GatedGenerator, begun, heard, serve, stood
+
+
+async def test_one_more_than_may_run_is_told_to_come_back(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}, max_searches=2) as served:
+        ids = [await begun(served.http) for _ in range(2)]
+        refused = await served.http.post("/search", json={"problem": "Add 1, 2."})
+        assert refused.status_code == 429
+        assert refused.headers["retry-after"] == "1"
+        assert refused.json()["error"]["code"] == "too_many_searches"
+        with pytest.raises(openai.RateLimitError, match="2 searches run already"):
+            await served.openai.chat.completions.create(model="toy", messages=QUESTION)
+        assert len((await served.http.get("/search")).json()["searches"]) == 2
+        await served.http.post(f"/search/{ids[0]}/cancel")
+        gated.let_through(100)
+        await stood(served.http, await begun(served.http), "done")
+        await stood(served.http, ids[1], "done")
+
+
+async def test_the_oldest_that_is_over_is_forgotten_and_its_thread_with_it(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}, keep=2) as served:
+        runs = await begun(served.http)
+        gated.let_through(1)
+        await stood(served.http, runs, "done")
+        await gated.asked.acquire()
+        stays = await begun(served.http)
+        await gated.asked.acquire()
+        memory = (await served.app.state.searches.find(runs)).graph.checkpointer
+        assert memory.get_tuple({"configurable": {"thread_id": runs}}) is not None
+        last = await begun(served.http)
+        listed = [one["id"] for one in (await served.http.get("/search")).json()["searches"]]
+        assert listed == [last, stays]
+        assert (await served.http.get(f"/search/{runs}")).status_code == 404
+        assert memory.get_tuple({"configurable": {"thread_id": runs}}) is None
+        refused = await served.http.post("/search", json={"problem": "Add 1, 2."})
+        assert refused.status_code == 429
+
+
+async def test_one_bad_search_harms_no_other(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        good = await begun(served.http)
+        await gated.asked.acquire()
+        bodies: list[Any] = [{"problem": "Add 1.", "options": {"n": -1}}, {"problem": "", "model": 3}, []]
+        for body in bodies:
+            assert (await served.http.post("/search", json=body)).status_code == 422
+        bad = await begun(served.http, problem="no numbers here")
+        await gated.asked.acquire()
+        gated.let_through(100)
+        await stood(served.http, bad, "failed")
+        await stood(served.http, good, "done")
+
+
+async def test_when_the_server_ends_its_searches_do(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        ids = [await begun(served.http) for _ in range(3)]
+        for _ in ids:
+            await gated.asked.acquire()
+        listeners = [asyncio.create_task(heard(served.http, f"/search/{id}/events")) for id in ids]
+        blocked = asyncio.create_task(served.openai.chat.completions.create(model="toy", messages=QUESTION))
+        await gated.asked.acquire()
+        closing = asyncio.create_task(served.app.state.searches.close())
+        for events in await asyncio.gather(*listeners):
+            assert events[-1].data["status"] == "cancelled"
+        with pytest.raises(openai.ConflictError):
+            await blocked
+        await closing
+        refused = await served.http.post("/search", json={"problem": "Add 1, 2."})
+        assert refused.status_code == 503
+    assert gated.given_up.is_set()

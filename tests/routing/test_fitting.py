@@ -1,0 +1,152 @@
+"""algorithms.md 8.1: bins, tables, budgets; and what must hold for any measurements."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from its_graph.errors import ConfigurationError
+from its_graph.routing.fitting import fit, natural_budgets
+from its_graph.routing.ladders import climb
+from its_graph.routing.policy import BudgetHolds, Policy, quantiles
+from its_graph.routing.spreading import each_bin, on_average
+from its_graph.routing.trials import Result, Trial, into_bins
+from its_graph.setting import Setting
+
+Make = Callable[..., list[Trial]]
+
+SETTINGS = [Setting(strategy="single")] + [Setting(strategy="best_of_n", options={"n": n}) for n in (2, 4, 8)]
+
+
+def fitted(problems: list[Trial], budgets: list[float], **options: Any) -> Policy:
+    return fit(problems, budgets, estimator="verifier", pilots=2, unit="flops", **options)
+
+
+def world(count: int, seed: int, *, bins: int = 2) -> list[Trial]:
+    """Easy problems that one sample solves, and hard ones that more samples help with."""
+    chance = random.Random(seed)
+    found = []
+    for number in range(count):
+        hard = number % bins / max(bins - 1, 1)
+        results = {}
+        for place, setting in enumerate(SETTINGS):
+            solved = chance.random() < 1 - hard * 0.8 * 0.6**place
+            results[setting] = Result(float(solved), 2.0**place * (1 + hard * 0.2))
+        found.append(Trial(hard * 0.9, results))
+    return found
+
+
+def test_ten_questions_make_five_bins_of_two() -> None:
+    difficulties = [1 - tenth / 10 for tenth in range(10)]
+    thresholds = quantiles(difficulties, 5)
+    groups = into_bins([Trial(one, {SETTINGS[0]: Result(1, 1)}) for one in difficulties], thresholds)
+    assert [len(group) for group in groups] == [2, 2, 2, 2, 2]
+
+
+def test_equal_difficulties_make_one_bin(trials: Make) -> None:
+    policy = fitted(trials(*[(0.5, {"single": (1, 1), "best_of_n 4": (1, 4)})] * 10), [4.0])
+    assert policy.thresholds == ()
+    assert policy.table == ((Setting(strategy="single"),),)
+
+
+def test_each_bin_gets_what_pays_there() -> None:
+    policy = fitted(world(400, 1), [1.2, 3.0, 20.0], bins=2, budget_holds="in_each_bin")
+    assert [one.label for one in policy.table[0]] == ["single"] * 3
+    assert [one.label for one in policy.table[1]] == ["single", "best_of_n n=2", "best_of_n n=8"]
+    assert policy.budgets == (1.2, 3.0, 20.0)
+
+
+def test_on_average_the_hard_bin_gets_what_the_easy_one_leaves() -> None:
+    """5 is less than the 9.6 of best-of-8 on a hard problem, and more than the mean of that and 1."""
+    strict = fitted(world(400, 1), [5.5], bins=2, budget_holds="in_each_bin")
+    shared = fitted(world(400, 1), [5.5], bins=2, budget_holds="on_average")
+    assert [row[0].label for row in strict.table] == ["single", "best_of_n n=4"]
+    assert [row[0].label for row in shared.table] == ["single", "best_of_n n=8"]
+    assert shared.budget_holds == "on_average"
+
+
+def test_curves_hold_all_that_was_measured() -> None:
+    policy = fitted(world(60, 2), [4.0], bins=2)
+    assert [[point.setting for point in curve] for curve in policy.curves] == [SETTINGS, SETTINGS]
+    assert {point.problems for curve in policy.curves for point in curve} == {30}
+
+
+def test_a_dearer_setting_that_is_no_better_is_never_chosen(trials: Make) -> None:
+    problems = trials(*[(0.5, {"best_of_n 8": (1, 8), "single": (1, 1), "best_of_n 2": (1, 1)})] * 4)
+    assert [rung.setting.label for rung in climb(problems)] == ["single"]
+
+
+def test_one_problem_never_decides(trials: Make) -> None:
+    better = (0.5, {"single": (0, 1), "best_of_n 4": (1, 4)})
+    level = (0.5, {"single": (1, 1), "best_of_n 4": (1, 4)})
+    assert len(climb(trials(better, *[level] * 9), guard=0.0)) == 1
+    assert len(climb(trials(better, better, *[level] * 9), guard=0.0)) == 2
+
+
+@pytest.mark.parametrize(("wins", "losses", "passes"), [(6, 4, False), (7, 3, True), (16, 9, True), (14, 11, False)])
+def test_wins_must_exceed_losses_by_the_guard(trials: Make, wins: int, losses: int, passes: bool) -> None:
+    rows = [(0.5, {"single": (0, 1), "best_of_n 4": (1, 4)})] * wins
+    rows += [(0.5, {"single": (1, 1), "best_of_n 4": (0, 4)})] * losses
+    assert (len(climb(trials(*rows), guard=1.0)) == 2) is passes
+
+
+@given(st.integers(0, 10_000), st.lists(st.floats(0.5, 20), min_size=1, max_size=6), st.sampled_from([1, 3, 5]))
+@settings(max_examples=60, deadline=None)
+def test_no_policy_breaks_a_budget_or_falls_back_as_it_grows(seed: int, budgets: list[float], bins: int) -> None:
+    problems = world(30, seed, bins=5)
+    holds: BudgetHolds
+    for holds in ("in_each_bin", "on_average"):
+        policy = fitted(problems, budgets, bins=bins, budget_holds=holds)
+        accuracy = [{point.setting: point.accuracy for point in curve} for curve in policy.curves]
+        cost = [{point.setting: point.cost for point in curve} for curve in policy.curves]
+        shares = [curve[0].problems / len(problems) for curve in policy.curves]
+        for column, budget in enumerate(policy.budgets):
+            costs = [cost[place][row[column]] for place, row in enumerate(policy.table)]
+            least = [min(one.values()) for one in cost]
+            if holds == "in_each_bin":
+                assert all(spent <= max(budget, low) for spent, low in zip(costs, least, strict=True))
+            else:
+                mean = sum(share * spent for share, spent in zip(shares, costs, strict=True))
+                assert mean <= max(budget, sum(share * low for share, low in zip(shares, least, strict=True))) + 1e-9
+            if column:
+                rows = zip(accuracy, policy.table, strict=True)
+                assert all(known[row[column]] >= known[row[column - 1]] for known, row in rows)
+
+
+@given(st.integers(0, 10_000), st.floats(1.0, 12))
+@settings(max_examples=40, deadline=None)
+def test_on_average_never_measures_worse_than_in_each_bin(seed: int, budget: float) -> None:
+    groups = into_bins(world(60, seed, bins=5), [0.1, 0.3, 0.5, 0.7])
+    ladders = [climb(group) for group in groups]
+
+    def solved(places: list[int]) -> float:
+        return sum(
+            ladder[place].accuracy * ladder[place].problems for ladder, place in zip(ladders, places, strict=True)
+        )
+
+    if max(ladder[0].cost for ladder in ladders) <= budget:
+        # Costs are rounded up to parts of what is left, which may keep out what fits to a hair.
+        assert solved(on_average(ladders, budget * 1.02)) >= solved(each_bin(ladders, budget)) - 1e-9
+
+
+def test_natural_budgets_reach_from_the_cheapest_to_the_dearest() -> None:
+    budgets = natural_budgets(world(60, 3), bins=2)
+    assert len(budgets) == 8
+    assert budgets == sorted(budgets)
+    assert budgets[0] == pytest.approx(1.2)
+    assert budgets[-1] == pytest.approx(8.8)
+    policy = fitted(world(60, 3), budgets, bins=2, budget_holds="in_each_bin")
+    assert all(policy.curves[1][0].cost <= budget for budget in policy.budgets)
+
+
+def test_what_cannot_be_fitted(trials: Make) -> None:
+    with pytest.raises(ConfigurationError, match="at least one budget"):
+        fitted(world(4, 1), [])
+    with pytest.raises(ConfigurationError, match="needs problems"):
+        fitted([], [1.0])
+    uneven = trials((0.1, {"single": (1, 1)}), (0.2, {"best_of_n 2": (1, 2)}))
+    with pytest.raises(ConfigurationError, match="Number 1 has"):
+        fitted(uneven, [1.0])
