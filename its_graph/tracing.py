@@ -14,7 +14,7 @@ TAG = "its"
 def configs_of(
     config: RunnableConfig | None, node: str, strategy: str, candidates: Sequence[str]
 ) -> list[RunnableConfig] | None:
-    """Return one config for each call of a node: its name, tags, and which candidate of which search it writes or reads.
+    """Return one config for each call of a node: its name, its tags, and which candidate of which search it is for.
 
     None where nobody listens: naming thousands of calls takes time that nobody would see.
 

@@ -14,7 +14,7 @@ from its_graph.graphs import create_best_of_n, create_self_consistency
 from its_graph.testing import ToyVerifier
 from its_graph.tracing import configs_of
 
-QUESTION = {"problem": "What is 6 x 7?"}
+QUESTION: Any = {"problem": "What is 6 x 7?"}
 SETTINGS = SearchContext(seed=1)
 
 

@@ -1,7 +1,7 @@
-"""The files of an evaluation: problems come in as JSON lines, outcomes go out as JSON lines and are found again."""
+"""The files of an evaluation: outcomes go out as JSON lines and are found again, and so do the samples behind them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +9,13 @@ from pydantic import ValidationError
 
 from its_graph.errors import InputError
 from its_graph.evaluation import Outcome
+from its_graph.evaluation.json_lines import json_lines
+from its_graph.evaluation.problem_file import read_problems
 
-__all__ = ["OutcomeFile", "json_lines", "read_problems"]
+__all__ = ["OutcomeFile", "SampleFile", "json_lines", "read_problems"]
 
-
-def read_problems(path: Path) -> list[tuple[str, str]]:
-    """Return the pairs of `problem` and `answer` of a JSONL file; empty lines and other fields are passed over.
-
-    Raises:
-        InputError: for a line that is no such object; the message names file and line.
-    """
-    problems = [_problem(record, where) for record, where in json_lines(path)]
-    if not problems:
-        raise InputError(f"{path} holds no problem. Each line needs `problem` and `answer`.")
-    return problems
+Run = dict[str, Any]
+"""Everything that decides about the outcomes of a setting, but for the problems."""
 
 
 class OutcomeFile:
@@ -37,52 +30,68 @@ class OutcomeFile:
         _drop_torn_line(path)
         self._lines = [_outcome(record, where) for record, where in json_lines(path)] if path.exists() else []
 
-    def known(self, run: dict[str, Any], problems: list[tuple[str, str]]) -> dict[int, Outcome]:
-        """Return what the file holds of this very run: same description, same problems."""
+    def known(self, run: Run, problems: Sequence[tuple[Any, ...]]) -> dict[int, Outcome]:
+        """Return what the file holds of this very run: same description, same problems and answers."""
         return {
             outcome.index: outcome
             for described, outcome in self._lines
             if described == run
             and outcome.index < len(problems)
-            and problems[outcome.index] == (outcome.problem, outcome.expected)
+            and problems[outcome.index][:2] == (outcome.problem, outcome.expected)
         }
 
-    def append(self, run: dict[str, Any], outcome: Outcome) -> None:
+    def append(self, run: Run, outcome: Outcome) -> None:
         """Add one outcome."""
-        line = json.dumps({"run": run, "outcome": outcome.model_dump(mode="json")}, ensure_ascii=False)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        _append(self.path, [{"run": run, "outcome": outcome.model_dump(mode="json")}])
 
 
-def json_lines(path: Path) -> Iterator[tuple[Any, str]]:
-    """Yield each line's value, and its place for a message."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                where = f"{path}, line {number}"
-                try:
-                    yield json.loads(line), where
-                except ValueError as error:  # not JSON, or not UTF-8
-                    raise InputError(f"{where} is not JSON: {error}. Correct or remove the line.") from error
+class SampleFile:
+    """A JSONL file of samples, a line for each candidate of each search.
+
+    What it holds already is not written again: a run that goes on after a kill may repeat a search.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _drop_torn_line(path)
+        lines = json_lines(path) if path.exists() else ()
+        self._held = {_sample_key(record, where) for record, where in lines}
+
+    def append(self, run: Run, setting: str, outcome: Outcome) -> None:
+        """Add the samples of one outcome; an outcome that comes from a file has lost their texts."""
+        rows = [
+            {
+                "problem": outcome.index,
+                "setting": setting,
+                "id": one.id,
+                "text": one.text or None,
+                **one.model_dump(mode="json", exclude={"id", "text", "from_question"}),
+                "run": run,
+            }
+            for one in outcome.samples
+        ]
+        new = [row for row in rows if _sample_key(row, "") not in self._held]
+        self._held.update(_sample_key(row, "") for row in new)
+        _append(self.path, new)
 
 
-def _problem(record: Any, where: str) -> tuple[str, str]:
-    fields = record if isinstance(record, dict) else {}
-    problem, answer = fields.get("problem"), fields.get("answer")
-    if isinstance(answer, int) and not isinstance(answer, bool):
-        answer = str(answer)
-    if not isinstance(problem, str) or not problem.strip() or not isinstance(answer, str) or not answer.strip():
-        raise InputError(
-            f'{where} needs "problem" and "answer", both as text that is not empty. Given: {str(record)[:80]}'
-        )
-    return problem, answer
+def _sample_key(record: Any, where: str) -> str:
+    try:
+        return json.dumps([record["run"], record["problem"], record["id"]], sort_keys=True)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{where} is no sample of an evaluation. Give another file as --samples.") from error
 
 
-def _outcome(record: Any, where: str) -> tuple[dict[str, Any], Outcome]:
+def _outcome(record: Any, where: str) -> tuple[Run, Outcome]:
     try:
         return dict(record["run"]), Outcome.model_validate(record["outcome"])
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise InputError(f"{where} is no outcome of an evaluation. Give another file as --out. ({error})") from error
+
+
+def _append(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in records)
 
 
 def _drop_torn_line(path: Path) -> None:

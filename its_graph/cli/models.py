@@ -1,12 +1,24 @@
 """Where the command line gets its models from: the embedded pair, or checkpoint folders."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["EMBEDDED", "THINKER", "fingerprint", "models", "release", "reward_model"]
+__all__ = [
+    "EMBEDDED",
+    "THINKER",
+    "fingerprint",
+    "has_verifier",
+    "identity",
+    "loaded",
+    "models",
+    "release",
+    "reward_model",
+]
 
 THINKER = Path("thinker")
 """What `--model` calls the embedded variant that thinks before it answers."""
@@ -53,6 +65,36 @@ def models(
     from its_graph.generators.transformers import TransformersGenerator
 
     return TransformersGenerator.from_pretrained(model), None if prm is None else reward_model(prm)
+
+
+def identity(
+    model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None
+) -> dict[str, str | None]:
+    """Return what tells the models of a run from others: where they are, and of local ones the weights."""
+    return {
+        "model": str(model) if model else None,
+        "prm": str(prm) if prm else None,
+        **({"base_url": base_url} if base_url else {}),
+        **({"prm_url": prm_url} if prm_url else {}),
+        **({} if base_url else fingerprint(model, prm)),
+    }
+
+
+@contextmanager
+def loaded(
+    model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None
+) -> Iterator[tuple[Generator, Verifier | None]]:
+    """Have the models of a run while it lasts; see `models`."""
+    used = models(model, prm, base_url, prm_url)
+    try:
+        yield used
+    finally:
+        release(*used)
+
+
+def has_verifier(model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None) -> bool:
+    """Tell whether `models` will return a verifier, without loading any."""
+    return prm is not None or prm_url is not None or (base_url is None and model in EMBEDDED)
 
 
 def release(*used: Generator | Verifier | None) -> None:

@@ -255,9 +255,9 @@ def test_ctrl_c_prints_what_is_known(
     command = ("--strategies", "single,self_consistency,best_of_n", "--n", 4, "--data", data, "--out", out, "--json")
     result = run(*command, "--concurrency", 2)
     assert result.exit_code == 130
-    first, second = json.loads(result.stdout)
-    assert (first["strategy"], first["problems"]) == ("single", 60)
-    assert second["strategy"] == "self_consistency"
-    assert 1 <= second["problems"] < 10
+    rows = json.loads(result.stdout)
+    assert [row["strategy"] for row in rows] == ["single", "self_consistency", "best_of_n"]
+    # Four samples serve all three searches of a problem: the 70th is drawn for the 18th problem.
+    assert all(14 <= row["problems"] <= 19 for row in rows)
     generator.script = script
     assert [row["problems"] for row in rows_of(run(*command))] == [60, 60, 60]

@@ -1,0 +1,274 @@
+"""its-graph calibrate: measure settings on problems, fit a policy for the router, and say what it is worth."""
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.console import Console
+
+from its_graph.cli import models as model_choice
+from its_graph.cli.calibration_tables import as_data, tables
+from its_graph.cli.evaluation_run import Notebook, described, run
+from its_graph.cli.failures import INTERRUPTED, exit_code, tell
+from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
+from its_graph.cli.shape import check_known, further_options
+from its_graph.context import SearchContext
+from its_graph.contracts import Generator, Verifier
+from its_graph.errors import ConfigurationError, ItsGraphError
+from its_graph.evaluation import Arm
+from its_graph.evaluation.calibrating import Calibrated, Plan, calibrated
+from its_graph.evaluation.datasets import EMBEDDED, problems_of
+from its_graph.evaluation.estimates import estimate_all
+from its_graph.evaluation.piloted import SINGLE, Pilots
+from its_graph.registry import strategy
+from its_graph.routing.fitting import BINS
+from its_graph.routing.ladders import GUARD
+from its_graph.routing.policy import BudgetHolds, Cost, Estimator
+from its_graph.setting import Setting
+
+__all__ = ["calibrate"]
+
+_GRID, _PROBLEMS, _MODELS, _FIT = "What is measured", "On which problems", "With which models", "What is fitted"
+
+
+def calibrate(
+    out: Annotated[Path, typer.Option(dir_okay=False, help="File of the policy, as JSON.")],
+    work: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="JSONL file of all outcomes; what it holds is not run again."),
+    ] = None,
+    strategies: Annotated[
+        str,
+        typer.Option(
+            help="Names, separated by commas. Those that sample whole solutions share their samples and come nearly "
+            "free; step searches (beam_search, dvts) take their time.",
+            rich_help_panel=_GRID,
+        ),
+    ] = "self_consistency,best_of_n,adaptive_best_of_n",
+    n: Annotated[str, typer.Option(help="Samples of a search; each is measured.", rich_help_panel=_GRID)] = (
+        "2,3,4,6,8,12,16"
+    ),
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(help='One setting more, for example "beam_search n=16 width=4".', rich_help_panel=_GRID),
+    ] = None,
+    pilots: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Samples that tell the difficulty. (2; none for learned and text.)", rich_help_panel=_GRID
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Of sampling; 0 is greedy. Default: what suits the model.", rich_help_panel=_GRID),
+    ] = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            help="JSONL file with `problem` and `answer`, `embedded`, or `reasoning-gym:...`, as for eval.",
+            rich_help_panel=_PROBLEMS,
+        ),
+    ] = EMBEDDED,
+    limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.", rich_help_panel=_PROBLEMS)] = 300,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the searches, and of the embedded problems.", rich_help_panel=_PROBLEMS)
+    ] = 0,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a causal language model, or `thinker`. (Without it: the embedded one.)",
+            rich_help_panel=_MODELS,
+        ),
+    ] = None,
+    prm: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a reward model. (Without it: the embedded one.)", rich_help_panel=_MODELS),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="A chat server (.../v1) in place of a folder; --model is a name on it.", rich_help_panel=_MODELS
+        ),
+    ] = None,
+    prm_url: Annotated[
+        str | None,
+        typer.Option(
+            help="A reward model's server; --prm is the model's folder there and here.", rich_help_panel=_MODELS
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, help="Problems under way at the same time.", rich_help_panel=_MODELS)
+    ] = 8,
+    estimator: Annotated[
+        str | None,
+        typer.Option(
+            help="What difficulty is read from: verifier (scores of the pilots), agreement (of the pilots), learned, "
+            "text. (verifier, or agreement where there is none.)",
+            rich_help_panel=_FIT,
+        ),
+    ] = None,
+    bins: Annotated[int, typer.Option(min=1, help="Bins of about equal size.", rich_help_panel=_FIT)] = BINS,
+    unit: Annotated[
+        str, typer.Option(help="Of costs and budgets: flops, tokens or generated_tokens.", rich_help_panel=_FIT)
+    ] = "flops",
+    budgets: Annotated[
+        str | None,
+        typer.Option(
+            help="For a question, in the unit: `2e8,4e8`. (Eight, from the cheapest to the dearest setting.)",
+            rich_help_panel=_FIT,
+        ),
+    ] = None,
+    budget_holds: Annotated[
+        str,
+        typer.Option(
+            help="Where the mean cost is within the budget: on_average, over all questions, or in_each_bin.",
+            rich_help_panel=_FIT,
+        ),
+    ] = "on_average",
+    guard: Annotated[
+        float,
+        typer.Option(min=0.0, help="Standard errors by which a dearer setting must be better.", rich_help_panel=_FIT),
+    ] = GUARD,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Fit a policy for the strategy compute_optimal: which setting pays, by difficulty and budget.
+
+    Measures settings on problems with known answers, fits the best one for each difficulty bin and budget, and compares
+    the router, fitted on one half of the problems and measured on the other, with every fixed setting. Use it with
+    `its-graph solve "..." --strategy compute_optimal --set policy=policy.json`.
+    """
+    judged = model_choice.has_verifier(model, prm, base_url, prm_url)
+    shared = {
+        "seed": seed,
+        "model": str(model) if model else None,
+        "prm": str(prm) if prm else None,
+        **({"base_url": base_url} if base_url else {}),
+        **({"prm_url": prm_url} if prm_url else {}),
+        **({} if base_url else model_choice.fingerprint(model, prm)),
+    }
+    try:
+        grid = _grid(strategies, n, setting or [], SearchContext(temperature=temperature))
+        chosen = _one_of("--estimator", estimator or ("verifier" if judged else "agreement"), Estimator)
+        plan = Plan(
+            chosen,
+            _pilots(chosen, pilots, grid, judged=judged),
+            _one_of("--unit", unit, Cost),
+            bins,
+            _numbers(budgets),
+            _one_of("--budget-holds", budget_holds, BudgetHolds),
+            guard,
+        )
+        _require_folder(out)
+        arms, left_out = possible_arms(_with_pilots(grid, plan.pilots), judged=judged)
+        for reason in left_out:
+            typer.echo(reason, err=True)
+        problems = problems_of(data, limit=limit, seed=seed)
+        notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, work)
+        generator, verifier = model_choice.models(model, prm, base_url, prm_url)
+        try:
+            _require_features(plan, generator)
+            stopped = run(
+                notebook,
+                generator,
+                verifier,
+                problems,
+                seed=seed,
+                concurrency=concurrency,
+                reuse=True,
+                hide_bar=as_json,
+            )
+            if stopped:
+                tell("Stopped before all was measured: there is no policy. With --work the same command goes on here.")
+                raise typer.Exit(INTERRUPTED)
+            fitted = _fitted(notebook, plan, generator, verifier, seed)
+        finally:
+            model_choice.release(generator, verifier)
+    except ItsGraphError as error:
+        tell(str(error))
+        raise typer.Exit(exit_code(error)) from error
+    origin = {**shared, "data": data, "problems": len(problems), "temperature": temperature, "version": _version()}
+    policy = fitted.policy.model_copy(update={"fitted_on": origin | as_data(fitted)})
+    policy.save(out)
+    typer.echo(policy.model_dump_json(indent=2)) if as_json else Console().print(tables(fitted, out))
+
+
+def _grid(strategies: str, n: str, settings: Sequence[str], context: SearchContext) -> list[Arm]:
+    """Return what was asked for: every strategy at every n, and the settings named one by one."""
+    grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n), {}, [None], context)
+    return list(dict.fromkeys([*grid, *(Arm(_setting(one), context) for one in settings)]))
+
+
+def _setting(text: str) -> Setting:
+    """Return a setting from how people read it: `beam_search n=16 width=4`."""
+    name, *options = text.split()
+    given = further_options(options)
+    check_known(given, [strategy(name)])
+    return Setting(strategy=name, options=given)
+
+
+def _pilots(estimator: Estimator, samples: int | None, grid: Sequence[Arm], *, judged: bool) -> Pilots:
+    """Return the pilots; the router verifies them where any of its settings goes by scores."""
+    usual = 0 if estimator in ("learned", "text") else 2
+    count = usual if samples is None else samples
+    if not count and usual:
+        raise ConfigurationError(f"Difficulty by {estimator} is read from pilots. Give --pilots of at least 1.")
+    if estimator == "verifier" and not judged:
+        raise ConfigurationError("Difficulty by verifier needs one. Give --prm, or another --estimator: agreement.")
+    scored = estimator == "verifier" or any(strategy(arm.setting.strategy).takes_verifier for arm in grid)
+    return Pilots(count, verified=count > 0 and judged and scored)
+
+
+def _with_pilots(grid: Sequence[Arm], pilots: Pilots) -> list[Arm]:
+    """Return the grid with the searches that the pilots are measured by."""
+    needed = (SINGLE, pilots.drawn, pilots.answered)
+    return list(dict.fromkeys([*grid, *(Arm(setting, grid[0].context) for setting in needed)]))
+
+
+def _fitted(notebook: Notebook, plan: Plan, generator: Generator, verifier: Verifier | None, seed: int) -> Calibrated:
+    measured = {arm.setting: sorted(outcomes, key=lambda one: one.index) for arm, outcomes in notebook.measured.items()}
+    estimates = estimate_all(
+        plan.estimator,
+        measured,
+        plan.pilots,
+        plan.unit,
+        score_range=verifier.score_range if verifier else "prob",
+        embed=getattr(generator, "embed", None),
+    )
+    return calibrated(measured, plan, estimates, seed=seed)
+
+
+def _require_folder(out: Path) -> None:
+    if not out.parent.is_dir():
+        raise ConfigurationError(f"There is no folder {out.parent} for --out {out}. Make it first.")
+
+
+def _require_features(plan: Plan, generator: Generator) -> None:
+    """Refuse before anything is measured what could not be estimated after."""
+    if plan.estimator == "learned" and not hasattr(generator, "embed"):
+        raise ConfigurationError(
+            f"Learned difficulty reads features of the question, and {type(generator).__name__} has no method `embed`. "
+            "Use a local model, or another --estimator."
+        )
+
+
+def _one_of(flag: str, given: str, kind: Any) -> Any:
+    """Return a value of a Literal."""
+    if given not in get_args(kind):
+        raise ConfigurationError(f"{flag} {given!r} is unknown. Expected one of: {', '.join(get_args(kind))}.")
+    return given
+
+
+def _numbers(text: str | None) -> tuple[float, ...]:
+    try:
+        return () if text is None else tuple(float(one) for one in text.split(","))
+    except ValueError as error:
+        raise ConfigurationError(f"--budgets {text!r} is no list of numbers. Expected for example 2e8,4e8.") from error
+
+
+def _version() -> str | None:
+    try:
+        return version("its-graph")
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,126 @@
+"""The run of `eval`: what is known already, what comes out, and where it is written as it comes."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from its_graph.cli.evaluation_files import OutcomeFile, SampleFile
+from its_graph.contracts import Generator, Verifier
+from its_graph.evaluation import Arm, Outcome, Problem, measure_arms
+
+__all__ = ["Notebook", "described", "run"]
+
+
+def described(arm: Arm, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything that decides about the outcomes of an arm, but for the problems.
+
+    Args:
+        arm: what is measured.
+        shared: seed and models, which all arms have in common.
+    """
+    context = {"temperature": arm.context.temperature, "budget_tokens": arm.context.budget.tokens}
+    return {"strategy": arm.setting.strategy, **arm.setting.options, **context, **shared}
+
+
+class Notebook:
+    """The outcomes so far, in memory and in files.
+
+    Args:
+        arms: what is measured, each with its description.
+        problems: on what.
+        out: file of outcomes, whose contents are known from the start.
+        samples: file of samples.
+        timed: whether times matter, so that a search which reused samples is not known.
+    """
+
+    def __init__(
+        self,
+        arms: Mapping[Arm, dict[str, Any]],
+        problems: Sequence[Problem],
+        out: Path | None = None,
+        samples: Path | None = None,
+        *,
+        timed: bool = False,
+    ) -> None:
+        self._described = arms
+        self._file = OutcomeFile(out) if out else None
+        self._samples = SampleFile(samples) if samples else None
+        held = {arm: self._file.known(run, problems) if self._file else {} for arm, run in arms.items()}
+        self.known = {
+            arm: {index: one for index, one in outcomes.items() if not (timed and one.reused)}
+            for arm, outcomes in held.items()
+        }
+        self.measured = {arm: list(outcomes.values()) for arm, outcomes in self.known.items()}
+        for arm, outcomes in self.measured.items():
+            for outcome in outcomes:
+                self._keep_samples(arm, outcome)
+
+    def add(self, arm: Arm, outcome: Outcome) -> None:
+        """Take down one outcome. Its samples come first: an outcome that is in its file is not searched again."""
+        self.measured[arm].append(outcome)
+        self._keep_samples(arm, outcome)
+        if self._file:
+            self._file.append(self._described[arm], outcome)
+
+    def failures(self) -> Iterator[str]:
+        """Say of each arm how many searches failed, and why the first of them did."""
+        for arm, outcomes in self.measured.items():
+            reasons = [one.error for one in sorted(outcomes, key=lambda one: one.index) if one.error]
+            if reasons:
+                yield f"{arm.label}: {len(reasons)} of {len(outcomes)} searches failed. The first: {reasons[0]}"
+
+    def _keep_samples(self, arm: Arm, outcome: Outcome) -> None:
+        if self._samples:
+            self._samples.append(self._described[arm], arm.label, outcome)
+
+
+def run(
+    notebook: Notebook,
+    generator: Generator,
+    verifier: Verifier | None,
+    problems: Sequence[Problem],
+    *,
+    seed: int,
+    concurrency: int,
+    reuse: bool,
+    hide_bar: bool,
+) -> bool:
+    """Search what the notebook does not know yet; tell whether Ctrl-C ended it early."""
+    arms = list(notebook.measured)
+    done = sum(map(len, notebook.known.values()))
+    try:
+        with _progress(len(arms) * len(problems), done, hidden=hide_bar) as advance:
+
+            def keep(arm: Arm, outcome: Outcome) -> None:
+                notebook.add(arm, outcome)
+                advance(arm.label)
+
+            measuring = measure_arms(
+                arms,
+                generator,
+                verifier,
+                problems,
+                seed=seed,
+                concurrency=concurrency,
+                on_result=keep,
+                known=notebook.known,
+                reuse=reuse,
+            )
+            asyncio.run(measuring)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+@contextmanager
+def _progress(total: int, done: int, *, hidden: bool) -> Iterator[Callable[[str], None]]:
+    """Show on stderr how many searches are done and how long the others will take."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+        task = progress.add_task("", total=total, completed=done)
+        yield lambda name: progress.update(task, description=name, advance=1)

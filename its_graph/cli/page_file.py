@@ -1,0 +1,23 @@
+"""A search as one HTML file, for `solve --html`: to look at, replay and send to somebody."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from its_graph.errors import InputError
+from its_graph.ui.page import standalone
+
+__all__ = ["as_page", "check_target"]
+
+
+def check_target(path: Path | None) -> None:
+    """Refuse, before any model is loaded, a file that has no folder to be written to."""
+    if path is not None and not path.parent.is_dir():
+        raise InputError(f"--html {path}: there is no folder {path.parent}. Make it, or give another one.")
+
+
+def as_page(events: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> str:
+    """Return the page of a search; one that was left before its end shows the answer that was made from what it had."""
+    answered = any(event["type"] == "its.answer" for event in events)
+    last = [] if answered else [{"type": "its.answer", "answer": result["answer"], "result": result}]
+    return standalone([{"title": result["strategy"], "events": [*events, *last]}])

@@ -1,0 +1,202 @@
+"""`solve-batch`: many problems under one budget, each answer written as it is found; goes on where it was stopped."""
+
+import asyncio
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from its_graph.budget import Budget
+from its_graph.cli import models as model_choice
+from its_graph.cli.batch_plan import Choosing, PlanName, judge_of, plan_of
+from its_graph.cli.batch_summary import in_words, summary_of
+from its_graph.cli.failures import INTERRUPTED, exit_code, tell
+from its_graph.context import SearchContext
+from its_graph.contracts import Generator
+from its_graph.equivalence import equivalent
+from its_graph.errors import ConfigurationError, ItsGraphError
+
+if TYPE_CHECKING:  # allocation needs numpy, which the other commands do without
+    from its_graph.batch.journal import Journal
+    from its_graph.cli.batch_files import Answers, Item
+
+__all__ = ["solve_batch"]
+
+_LIMITS, _MODELS = "Budget of the whole batch (hard limits)", "Models"
+
+
+def amount(text: str) -> int:
+    """Read a whole number, which may be written as 2e6 or 2_000_000."""
+    number = float(text)
+    if not math.isfinite(number) or number < 0 or number != int(number):
+        raise ValueError(f"{text} is no whole number of at least 0")
+    return int(number)
+
+
+def solve_batch(
+    problems: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="JSONL file with `problem`, and `id` and `answer` if you like."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="JSONL file of the answers; problems answered there are not solved again.")],
+    plan: Annotated[PlanName, typer.Option(help="Who gets the samples.")] = PlanName.BETA_GREEDY,
+    policy: Annotated[
+        Path | None, typer.Option(help="File of a fitted policy: the menu of --plan menu.", dir_okay=False)
+    ] = None,
+    name: Annotated[
+        Choosing | None, typer.Option("--strategy", "-s", help="How an answer is chosen. (best_of_n with a verifier.)")
+    ] = None,
+    pilots: Annotated[int, typer.Option(min=1, help="Samples of every problem before beta_greedy decides.")] = 2,
+    solved: Annotated[
+        float, typer.Option(min=0, max=1, help="Score from which adaptive takes a problem as solved.")
+    ] = 0.9,
+    most: Annotated[int, typer.Option(min=1, help="Samples of one problem at most.")] = 64,
+    budget_tokens: Annotated[
+        int | None,
+        typer.Option(
+            parser=amount, metavar="N", help="Tokens, the verifier's included; 2e6 will do.", rich_help_panel=_LIMITS
+        ),
+    ] = None,
+    budget_generated: Annotated[
+        int | None, typer.Option(parser=amount, metavar="N", help="Generated tokens.", rich_help_panel=_LIMITS)
+    ] = None,
+    budget_calls: Annotated[
+        int | None, typer.Option(parser=amount, metavar="N", help="Samples drawn and judged.", rich_help_panel=_LIMITS)
+    ] = None,
+    budget_flops: Annotated[float | None, typer.Option(min=0, help="FLOPs.", rich_help_panel=_LIMITS)] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, help="Of sampling. Default: what suits the model.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Problems under way at the same time.")] = 8,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a causal language model, or `thinker`. (Embedded one.)", rich_help_panel=_MODELS),
+    ] = None,
+    prm: Annotated[
+        Path | None, typer.Option(help="Folder of a reward model. (Embedded one.)", rich_help_panel=_MODELS)
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="A chat server (.../v1) in place of a folder; --model is a name on it.", rich_help_panel=_MODELS
+        ),
+    ] = None,
+    prm_url: Annotated[
+        str | None,
+        typer.Option(
+            help="A reward model's server; --prm is the model's folder there and here.", rich_help_panel=_MODELS
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Answer many problems under one budget that is never exceeded.
+
+    Every problem gets one sample first; the plan gives out the rest. Samples stand in the journal beside --out: the
+    same command goes on after Ctrl-C or a crash, repeats nothing, and counts what was spent before.
+    """
+    budget = Budget(tokens=budget_tokens, generated_tokens=budget_generated, calls=budget_calls, flops=budget_flops)
+    described = {
+        "seed": seed,
+        "strategy": name,
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+        "model": str(model) if model else None,
+        "prm": str(prm) if prm else None,
+        "base_url": base_url,
+        "prm_url": prm_url,
+    }
+    try:
+        if not budget.limited:
+            raise ConfigurationError("A batch needs a budget. Give --budget-tokens 2e6 or another limit.")
+        chosen = plan_of(plan, pilots, solved, most, policy)
+        with _files(problems, out, described) as (items, answers, journal):
+            generator, verifier = model_choice.models(model, prm, base_url, prm_url)
+            try:
+                given = {
+                    "verifier": judge_of(verifier, name, plan),
+                    "budget": budget,
+                    "plan": chosen,
+                    "seed": seed,
+                    "context": SearchContext(temperature=temperature, max_tokens=max_tokens),
+                    "concurrency": concurrency,
+                    "journal": journal,
+                }
+                stopped = _run(items, answers, generator, given, hide_bar=as_json)
+            finally:
+                model_choice.release(generator, verifier)
+    except ItsGraphError as error:
+        tell(str(error))
+        raise typer.Exit(exit_code(error)) from error
+    summary = summary_of(answers.tally, len(items), out)
+    typer.echo(json.dumps(summary) if as_json else "\n".join(in_words(summary)))
+    if stopped:
+        raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _files(problems: Path, out: Path, described: dict[str, Any]) -> Iterator[tuple["list[Item]", "Answers", "Journal"]]:
+    """Open everything that is read and written, and refuse what does not belong together, before a model is loaded."""
+    from its_graph.batch.journal import Journal
+    from its_graph.batch.lines import Lines
+    from its_graph.cli.batch_files import Answers, read_items
+
+    items = read_items(problems)
+    with closing(Lines.of(out)) as answer_lines, closing(Lines.of(out.with_name(out.name + ".journal"))) as samples:
+        answers, journal = Answers(answer_lines, items), Journal(samples)
+        if answers.known and journal.run is None:
+            raise ConfigurationError(
+                f"{out} holds answers, and {samples.name} does not tell what they cost: it is missing. "
+                "Restore it, or give another --out."
+            )
+        journal.describe(described)
+        yield items, answers, journal
+
+
+def _run(
+    items: "list[Item]", answers: "Answers", generator: Generator, given: dict[str, Any], *, hide_bar: bool
+) -> bool:
+    """Solve what is not answered yet and write it down; tell whether Ctrl-C ended it early."""
+    from its_graph.batch import Solved, solutions
+
+    async def solve(show: Callable[[int, float], None]) -> None:
+        arriving = solutions(
+            [item.problem for item in items],
+            generator,
+            known=answers.known,
+            on_spend=lambda used: show(answers.tally.problems, used),
+            **given,
+        )
+        async with aclosing(arriving):
+            async for one in arriving:
+                answers.add(one, right=await right(one))
+
+    async def right(one: Solved) -> bool | None:
+        expected = items[one.number].expected
+        # math-verify may take seconds to compare two answers, and the searches go on meanwhile.
+        return None if expected is None else await asyncio.to_thread(equivalent, one.answer, expected)
+
+    try:
+        with _progress(len(items), hidden=hide_bar) as show:
+            asyncio.run(solve(show))
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+@contextmanager
+def _progress(total: int, *, hidden: bool) -> Iterator[Callable[[int, float], None]]:
+    """Show how many problems are answered, when the last one will be, and how much of the budget is spent."""
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("budget {task.fields[used]:.0%}"))
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+        task = progress.add_task("", total=total, used=0.0)
+        yield lambda answered, used: progress.update(task, completed=answered, used=used)

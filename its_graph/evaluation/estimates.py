@@ -1,0 +1,110 @@
+"""How hard each measured problem seems to an estimator, from what a router knows of it: its pilots, or its text."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+from its_graph.contracts import ScoreRange
+from its_graph.errors import ConfigurationError
+from its_graph.evaluation.outcome import Outcome
+from its_graph.evaluation.piloted import SINGLE, Measured, Pilots, pilot_tree
+from its_graph.evaluation.pools import widest_pools
+from its_graph.nodes.choosing import to_unit
+from its_graph.routing.difficulty import Difficulty, by_agreement, by_text, by_verifier
+from its_graph.routing.policy import Cost, Estimator
+from its_graph.routing.regressor import Regressor
+
+__all__ = ["Embed", "Estimates", "estimate_all", "unseen_pass_at_1"]
+
+Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[float]]]
+"""Features of each of several questions."""
+
+
+class Estimates(NamedTuple):
+    """The difficulty of every problem, and what it took."""
+
+    difficulties: tuple[float, ...]
+    costs: tuple[float, ...]
+    """Of the estimate itself, beside the pilots."""
+    regressor: Regressor | None = None
+
+
+def estimate_all(
+    estimator: Estimator,
+    measured: Measured,
+    pilots: Pilots,
+    unit: Cost,
+    *,
+    score_range: ScoreRange = "prob",
+    embed: Embed | None = None,
+    regressor: Regressor | None = None,
+) -> Estimates:
+    """Return the estimates of all problems.
+
+    Args:
+        estimator: what difficulty is read from.
+        measured: outcomes, those of `pilots.answered` among them; for `learned` those of `single` and of a sampling
+            strategy of at least four samples too.
+        pilots: the samples that are drawn before.
+        unit: of the costs.
+        score_range: of the verifier.
+        embed: features of questions, for `learned`: the generator's method `embed`, or any function.
+        regressor: for `learned`, one that was fitted on other problems. Without it one is fitted on these, and each
+            problem has the estimate of one that was fitted without it.
+
+    Raises:
+        ConfigurationError: the estimator lacks what it reads.
+    """
+    if estimator == "learned":
+        return _learned(measured, unit, embed, regressor)
+    if estimator != "text" and (not pilots.samples or (estimator == "verifier" and not pilots.verified)):
+        raise ConfigurationError(
+            f"Difficulty by {estimator} is read from {'verified ' * (estimator == 'verifier')}pilots. "
+            f"Given: {pilots.samples} pilots, verified: {pilots.verified}."
+        )
+    estimates: dict[Estimator, Difficulty] = {
+        "verifier": partial(by_verifier, scale=to_unit(score_range)),
+        "agreement": by_agreement,
+        "text": by_text,
+    }
+    outcomes = measured[pilots.answered]
+    difficulties = tuple(estimates[estimator](pilot_tree(outcome)) for outcome in outcomes)
+    return Estimates(difficulties, (0.0,) * len(outcomes))
+
+
+def unseen_pass_at_1(measured: Measured, pilots: Pilots) -> list[float] | None:
+    """Return each problem's share of right samples behind the pilots; None where no setting drew enough."""
+    found = widest_pools(measured)
+    if found is None:
+        return None
+    rest = [tuple(one for one in pool.samples if int(one.id) >= pilots.samples) for pool in found[1]]
+    return [sum(one.right for one in samples) / len(samples) for samples in rest] if all(rest) else None
+
+
+def _learned(measured: Measured, unit: Cost, embed: Embed | None, known: Regressor | None) -> Estimates:
+    if embed is None:
+        raise ConfigurationError(
+            "Learned difficulty reads features of the question, and this generator has no method `embed`. "
+            "Use a local model, or another estimator."
+        )
+    costs = tuple(_reading(outcome, unit) for outcome in measured[SINGLE])
+    features = embed([outcome.problem for outcome in measured[SINGLE]])
+    if known is not None:
+        return Estimates(tuple(known.difficulty(row) for row in features), costs, known)
+    found = widest_pools(measured)
+    if found is None:
+        raise ConfigurationError(
+            "Learned difficulty is fitted on pass@1, and no setting draws enough samples to measure that. "
+            "Measure best_of_n or self_consistency with at least 4 samples as well."
+        )
+    from its_graph.routing.learned import fit_regressor, held_out  # numpy: no other estimator needs it
+
+    targets = [pool.difficulty for pool in found[1]]
+    return Estimates(tuple(held_out(features, targets)), costs, fit_regressor(features, targets))
+
+
+def _reading(single: Outcome, unit: Cost) -> float:
+    """Return what it costs to read the question once, from the search that drew one sample."""
+    spent = single.spend
+    share = spent.prompt_tokens / max(spent.prompt_tokens + spent.generated_tokens, 1)
+    return {"flops": share * spent.flops, "tokens": float(spent.prompt_tokens), "generated_tokens": 0.0}[unit]

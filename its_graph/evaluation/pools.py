@@ -1,0 +1,106 @@
+"""Pools: all independent samples of a problem, from which smaller draws, baselines and difficulty are read.
+
+The samples of a pool are numbered as they were drawn, so its first k are the samples of a search of k, exactly.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from its_graph.errors import ConfigurationError
+from its_graph.evaluation.outcome import Drawn, Outcome
+from its_graph.routing.policy import quantiles
+from its_graph.statistics import pass_at_k
+
+__all__ = ["Bins", "Pool", "oracle_bins", "pass_curve", "pools", "widest_pools"]
+
+_FEWEST = 4
+"""Samples below which pass@1 of a problem is no measure of its difficulty."""
+
+Key = TypeVar("Key")
+
+
+class Pool(NamedTuple):
+    """The samples of one problem, each drawn from the question alone."""
+
+    number: int
+    """Of the problem, from 0."""
+    samples: tuple[Drawn, ...]
+    """In the order of their ids."""
+
+    @property
+    def right(self) -> int:
+        """How many samples are right."""
+        return sum(one.right for one in self.samples)
+
+    def first(self, k: int) -> "Pool":
+        """Return what a search of k samples would have drawn; a sample that failed is missing from both."""
+        return Pool(self.number, tuple(one for one in self.samples if int(one.id) < k))
+
+    def pass_at(self, k: int) -> float:
+        """Return the unbiased chance that one of k samples is right; all that there are, where they are fewer."""
+        count = len(self.samples)
+        return pass_at_k(count, self.right, min(k, count)) if count else 0.0
+
+    @property
+    def difficulty(self) -> float:
+        """1 - pass@1: the share of wrong samples."""
+        return 1.0 - self.pass_at(1)
+
+
+class Bins(NamedTuple):
+    """Problems sorted by difficulty."""
+
+    thresholds: tuple[float, ...]
+    """Ascending; there is one bin more than these."""
+    members: tuple[frozenset[int], ...]
+    """The problems' numbers, by bin; the easiest first."""
+
+
+def pools(outcomes: Iterable[Outcome]) -> list[Pool]:
+    """Return the pool of each outcome whose samples are known and independent; the others have none."""
+    drawn = ((one.index, one.samples) for one in outcomes)
+    return [Pool(index, samples) for index, samples in drawn if samples and all(one.from_question for one in samples)]
+
+
+def widest_pools(measured: Mapping[Key, Sequence[Outcome]]) -> tuple[Key, list[Pool]] | None:
+    """Return the setting that drew most samples of every problem, with its pools; None where none drew enough.
+
+    Most by its smallest pool: a rule that stops early draws the fewer the easier a problem is, and these are biased.
+    Among equals the first with scores, which serve for more.
+    """
+    found = {key: pools(outcomes) for key, outcomes in measured.items()}
+    whole = {key: drawn for key, drawn in found.items() if drawn and len(drawn) == len(measured[key])}
+    best = max(whole, key=lambda key: (_size(whole[key]), _scored(whole[key])), default=None)
+    return None if best is None or _size(whole[best]) < _FEWEST else (best, whole[best])
+
+
+def _size(drawn: Sequence[Pool]) -> int:
+    return min(len(pool.samples) for pool in drawn)
+
+
+def _scored(drawn: Sequence[Pool]) -> bool:
+    return any(one.score is not None for pool in drawn for one in pool.samples)
+
+
+def pass_curve(drawn: Sequence[Pool]) -> dict[int, float]:
+    """Return the mean unbiased pass@k for k = 1, 2, 4, ... up to the smallest pool.
+
+    Raises:
+        ConfigurationError: if there is no pool.
+    """
+    if not drawn:
+        raise ConfigurationError("There is no pool of samples: measure a sampling strategy such as best_of_n.")
+    most = _size(drawn)
+    sizes = [2**power for power in range(most.bit_length()) if 2**power < most] + [most]
+    return {k: math.fsum(pool.pass_at(k) for pool in drawn) / len(drawn) for k in sizes}
+
+
+def oracle_bins(drawn: Sequence[Pool], count: int = 5) -> Bins:
+    """Sort problems into bins of about equal size by pass@1 (Snell et al. 2408.03314); equal ones stay together."""
+    thresholds = quantiles([pool.difficulty for pool in drawn], count)
+    members: list[set[int]] = [set() for _ in range(len(thresholds) + 1)]
+    for pool in drawn:
+        members[bisect_right(thresholds, pool.difficulty)].add(pool.number)
+    return Bins(thresholds, tuple(map(frozenset, members)))

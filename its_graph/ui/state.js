@@ -1,0 +1,47 @@
+/** The fold of events into the state they describe: the twin of `rebuild` in its_graph/events.py. */
+
+const LOG_OF = {
+  "its.step_added": ["steps", "step"],
+  "its.scored": ["scores", "score"],
+  "its.judged": ["judgements", "judgement"],
+  "its.failed": ["failures", "failure"],
+  "its.budget": ["charges", "charge"],
+  "its.steered": ["steers", "steer"],
+};
+
+/** Return the state before the first event. */
+export function emptyState() {
+  return { steps: {}, scores: {}, judgements: {}, failures: {}, steers: {} };
+}
+
+/**
+ * Return `state` with one event taken in; other events in the stream change nothing. The state is changed in place.
+ *
+ * Ids are whole numbers, and an object lists such keys in ascending order: records stand in the order of their ids
+ * however they arrive.
+ */
+export function apply(state, event) {
+  if (event.type === "its.search_started") {
+    return { ...emptyState(), strategy: event.strategy, question: event.question, settings: event.settings };
+  }
+  if (event.type in LOG_OF) {
+    const [log, field] = LOG_OF[event.type];
+    state[log] ??= {};
+    state[log][event.id] = event[field];
+  } else if (event.type === "its.selected") {
+    state.frontier = event.frontier;
+  } else if (event.type === "its.routed") {
+    state.route = event.route;
+  } else if (event.type === "its.stopped") {
+    state.stop_reason = event.reason;
+  } else if (event.type === "its.answer") {
+    state.answer = event.answer;
+    state.result = event.result;
+  }
+  return state;
+}
+
+/** Return the state that `events` describe. */
+export function rebuild(events) {
+  return events.reduce(apply, emptyState());
+}

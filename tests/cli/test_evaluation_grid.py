@@ -1,0 +1,228 @@
+"""`its-graph eval` over a grid: several widths and budgets in one run, its files, and a run that was killed."""
+
+import json
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph.cli import models
+from its_graph.contracts import Generator, Verifier
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def sums(tmp_path: Path) -> Path:
+    chance = random.Random(11)
+    terms = [[chance.randint(1, 9) for _ in range(4)] for _ in range(30)]
+    rows = [{"problem": f"Add {', '.join(map(str, one))}.", "answer": sum(one)} for one in terms]
+    path = tmp_path / "sums.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def rows_of(out: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(out)
+    return rows
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_strategy_is_measured_at_every_width(call: Call, sums: Path) -> None:
+    names = "single,self_consistency,best_of_n"
+    rows = rows_of(call("eval", "--strategies", names, "--n", "1,2,4", "--data", sums, "--json").out)
+    grid = [("single", 1), *((name, n) for name in names.split(",")[1:] for n in (1, 2, 4))]
+    assert [(row["strategy"], row["n"]) for row in rows] == grid
+    assert [row["mean_generated_tokens"] for row in rows] == [16, 16, 32, 64, 16, 32, 64]
+    assert [row["reused"] > 0 for row in rows] == [True, True, True, False, True, True, True]
+    assert rows[6]["majority"] == rows[3]["accuracy"]
+    assert rows[6]["mean_verifier_flops"] + 2 * 1000 * (4 * 5 + 64) == rows[6]["mean_flops"]
+
+
+def test_budgets_make_a_grid_too(call: Call, sums: Path) -> None:
+    command = ("eval", "--strategies", "single,best_of_n", "--n", "4", "--data", sums, "--json")
+    rows = rows_of(call(*command, "--budget-tokens", "30,100,1000").out)
+    assert [row["budget_tokens"] for row in rows] == [30, 100, 1000] * 2
+    for row in rows:
+        tokens = sum(row[f"mean_{kind}_tokens"] for kind in ("prompt", "generated", "verifier"))
+        assert tokens <= row["budget_tokens"]
+    assert rows[3]["accuracy"] < rows[5]["accuracy"]
+
+
+def test_the_table_tells_the_rows_apart_and_says_what_reuse_saves(call: Call, sums: Path) -> None:
+    out = call("eval", "--strategies", "best_of_n", "--n", "1,2", "--budget-tokens", "90,1000", "--data", sums).out
+    assert all(re.search(rf"best_of_n {n} <={tokens} ", out) for n in (1, 2) for tokens in (90, 1000))
+    assert re.search(r"[\d,]+ of [\d,]+ calls \(\d+%\) were answered by", " ".join(out.split()))
+
+
+def test_what_is_impossible_is_left_out_of_a_grid_and_said(call: Call, sums: Path) -> None:
+    command = ("eval", "--strategies", "single,beam_search", "--n", "2,4,8", "--data", sums, "--limit", 2, "--json")
+    _, out, err = call(*command)
+    assert [(row["strategy"], row["n"]) for row in rows_of(out)] == [
+        ("single", 1),
+        ("beam_search", 4),
+        ("beam_search", 8),
+    ]
+    assert "Left out beam_search n=2: " in err
+
+
+def test_without_reuse_every_search_has_a_time(call: Call, sums: Path) -> None:
+    command = ("eval", "--strategies", "self_consistency", "--n", "1,2", "--data", sums, "--limit", 3, "--json")
+    assert [row["reused"] for row in rows_of(call(*command, "--no-reuse").out)] == [0, 0]
+
+
+def test_times_are_measured_where_a_file_has_none(call: Call, sums: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    command = ("eval", "--strategies", "self_consistency", "--n", "1,2", "--data", sums, "--limit", 3, "--out", out)
+    call(*command)
+    rows = rows_of(call(*command, "--no-reuse", "--json").out)
+    assert [(row["problems"], row["reused"]) for row in rows] == [(3, 0), (3, 0)]
+    assert len(lines_of(out)) == 2 * 3 + 3
+    assert rows_of(call(*command, "--json").out) == rows
+
+
+def test_failed_searches_say_why(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "odd.jsonl"
+    path.write_text('{"problem": "Add 1, 2.", "answer": "3"}\n{"problem": "nothing", "answer": "0"}\n')
+    code, out, err = call("eval", "--strategies", "single", "--data", path, "--json")
+    assert (code, rows_of(out)[0]["failed"]) == (0, 1)
+    assert "single: 1 of 2 searches failed. The first: " in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--n", "1,x"), "--n '1,x'"),
+        (("--n", ""), "--n ''"),
+        (("--budget-tokens", "few"), "--budget-tokens 'few'"),
+        (("--strategies", "best_of_n", "--n", "0,-1"), "n=0"),
+        (("--strategies", "best_of_n", "--model", "."), "needs a verifier"),
+        (("--strategies", "beam_search", "--set", "depth=3"), "no strategy asked for has the option 'depth'"),
+        (("--data", "absent.jsonl"), "no file absent.jsonl"),
+        (("--data", "reasoning-gym:no_such_task"), "no_such_task"),
+    ],
+)
+def test_mistakes_are_told_before_a_model_is_loaded(
+    call: Call, sums: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], why: str
+) -> None:
+    def loaded(*given: object) -> tuple[Generator, Verifier | None]:
+        raise AssertionError("a model was loaded")
+
+    if "no_such_task" in arguments[1]:
+        pytest.importorskip("reasoning_gym")
+    monkeypatch.setattr(models, "models", loaded)
+    code, _, err = call("eval", *(() if "--data" in arguments else ("--data", sums)), *arguments)
+    assert code == 2
+    assert why.lower() in err.lower()
+
+
+def test_every_candidate_is_kept(call: Call, sums: Path, tmp_path: Path) -> None:
+    out, samples = tmp_path / "out.jsonl", tmp_path / "samples.jsonl"
+    command = ("eval", "--strategies", "single,best_of_n", "--n", "2,4", "--data", sums, "--out", out)
+    rows = rows_of(call(*command, "--samples", samples, "--json").out)
+    kept = lines_of(samples)
+    assert Counter(one["setting"] for one in kept) == {"single": 30, "best_of_n n=2": 60, "best_of_n n=4": 120}
+    first = next(one for one in kept if (one["setting"], one["problem"], one["id"]) == ("best_of_n n=4", 0, "0"))
+    assert first["text"].endswith(rf"\boxed{{{first['answer']}}}")
+    assert first["tokens"] == 16
+    right = sum(one["right"] for one in kept if one["setting"] == "best_of_n n=4")
+    assert right / 120 == pytest.approx(rows[2]["random"])
+    assert call(*command, "--samples", samples, "--json").code == 0
+    assert lines_of(samples) == kept
+
+
+def test_samples_of_known_outcomes_are_written_without_their_texts(call: Call, sums: Path, tmp_path: Path) -> None:
+    command = ("eval", "--strategies", "single", "--data", sums, "--limit", 2, "--out", tmp_path / "out.jsonl")
+    call(*command)
+    call(*command, "--samples", tmp_path / "samples.jsonl")
+    kept = sorted((one["problem"], one["id"], one["text"]) for one in lines_of(tmp_path / "samples.jsonl"))
+    assert kept == [(0, "0", None), (1, "0", None)]
+
+
+def test_a_file_of_something_else_takes_no_samples(call: Call, sums: Path) -> None:
+    code, _, err = call("eval", "--data", sums, "--samples", sums)
+    assert code == 2
+    assert "sums.jsonl, line 1 is no sample" in err
+
+
+def test_outcomes_of_older_files_are_known(call: Call, sums: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    command = ("eval", "--strategies", "best_of_n", "--n", 2, "--data", sums, "--limit", 4, "--out", out, "--json")
+    call(*command)
+    newer = ("majority_right", "best_right", "verifier_flops", "reused", "samples")
+    older = lines_of(out)
+    for line in older:
+        for field in newer:
+            del line["outcome"][field]
+    out.write_text("".join(json.dumps(line) + "\n" for line in older))
+    (row,) = rows_of(call(*command).out)
+    assert len(lines_of(out)) == 4
+    assert (row["problems"], row["majority"], row["mean_verifier_flops"]) == (4, None, None)
+
+
+PROGRAM = """
+import sys, time
+from its_graph.cli import main, models
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+class Slow(ToyGenerator):
+    def invoke(self, input, config=None, **kwargs):
+        with open(sys.argv[1], "a") as asked:
+            asked.write(str(input.messages[-1]["content"]) + chr(10))
+        time.sleep(0.002)
+        return super().invoke(input, config, **kwargs)
+
+models.models = lambda *given: (Slow(0.3, parameters=10), ToyVerifier(parameters=3))
+sys.exit(main.run(sys.argv[2:]))
+"""
+
+
+def test_a_killed_run_goes_on_without_repeating_a_finished_problem(sums: Path, tmp_path: Path) -> None:
+    asked, out = tmp_path / "asked.txt", tmp_path / "out.jsonl"
+    files = ("--data", str(sums), "--out", str(out), "--samples", str(tmp_path / "samples.jsonl"))
+    grid = ("--strategies", "self_consistency,best_of_n", "--n", "1,4", "--concurrency", "2", "--json")
+    command = [sys.executable, "-c", PROGRAM, str(asked), "eval", *grid, *files]
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
+    deadline = time.monotonic() + 120
+    while (not out.exists() or out.read_text().count("\n") < 30) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    done = Counter(json.loads(line)["outcome"]["index"] for line in out.read_text().split("\n")[:-1])
+    finished = {index for index, settings in done.items() if settings == 4}
+    assert 5 <= len(finished) < 30
+    before = asked.read_text().count("\n")
+    again = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert [row["problems"] for row in rows_of(again.stdout)] == [30] * 4
+    problems = [row["problem"] for row in lines_of(sums)]
+    repeated = Counter(problems.index(text) for text in asked.read_text().splitlines()[before:])
+    assert not finished & set(repeated)
+    assert sum(repeated.values()) <= 4 * (30 - len(finished))
+    lines = lines_of(out)
+    assert len(lines) == len({(json.dumps(one["run"]), one["outcome"]["index"]) for one in lines}) == 30 * 4
+    assert len(lines_of(tmp_path / "samples.jsonl")) == 30 * (1 + 4) * 2
+
+
+def test_the_rows_after_a_kill_are_those_of_one_run(call: Call, sums: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    command = ("eval", "--strategies", "best_of_n", "--n", "1,4", "--data", sums, "--json")
+    whole = rows_of(call(*command).out)
+    call(*command, "--out", out)
+    lines = out.read_bytes().splitlines(keepends=True)
+    out.write_bytes(b"".join(lines[:20]) + lines[20][:50])
+    resumed = rows_of(call(*command, "--out", out).out)
+    timeless = {"seconds", "reused"}
+    assert [{key: row[key] for key in row if key not in timeless} for row in resumed] == [
+        {key: row[key] for key in row if key not in timeless} for row in whole
+    ]

@@ -1,0 +1,96 @@
+"""A real browser for the page, and servers for it to talk to. Without Chromium these tests skip, and say so."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from its_graph.api.menu import ServedModel
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
+from its_graph.ui.page import standalone
+from tests.ui.searching import HOSTILE, Events, Gated, served
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",  # as root, Chromium starts only so
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TIMEOUT_MS = 20_000
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is absent: the page needs a browser to be tested (apt-get install chromium)")
+    expect.set_options(timeout=TIMEOUT_MS)
+    with sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """Return a function that opens an address. Behind the test: no script failed, and no other host was asked."""
+    contexts: list[Any] = []
+    problems: list[str] = []
+    asked: list[tuple[str, str]] = []
+
+    def open(url: str, **options: Any) -> Any:
+        contexts.append(browser.new_context(**({"viewport": {"width": 1440, "height": 900}} | options)))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: problems.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("request", lambda request: asked.append((url, request.url)))
+        page.goto(url)
+        return page
+
+    yield open
+    for context in contexts:
+        context.close()
+    assert problems == []
+    assert [to for url, to in asked if not to.startswith((url.split("#")[0], "data:"))] == []
+
+
+@pytest.fixture
+def recorded(open_page: Open, tmp_path: Path) -> Open:
+    """Return a function that shows events (of several searches, if several are given) as a page from a file."""
+
+    def show(*searches: Events, **options: Any) -> Any:
+        file = tmp_path / "searches.html"
+        titled = [{"title": events[0]["strategy"], "events": events} for events in searches]
+        file.write_text(standalone(titled), encoding="utf-8")  # type: ignore[arg-type]
+        page = open_page(file.as_uri(), offline=True, **options)
+        page.wait_for_selector("body[data-ready]")
+        return page
+
+    return show
+
+
+@pytest.fixture(scope="session")
+def gated() -> Gated:
+    """A generator of the server that waits to be let through."""
+    return Gated()
+
+
+@pytest.fixture(scope="session")
+def address(gated: Gated) -> Iterator[str]:
+    """The address of a server of toy models."""
+    models = {
+        "toy": ServedModel(ToyGenerator(0.3), ToyVerifier()),
+        "gated": ServedModel(gated, ToyVerifier()),
+        "hostile": ServedModel(ScriptedGenerator(lambda request: HOSTILE), ToyVerifier()),
+    }
+    with served(models) as url:
+        yield f"{url}/"

@@ -1,0 +1,188 @@
+"""The page on a real server: ask, watch, steer, compare, look back."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from its_graph.api.menu import ServedModel
+from its_graph.testing import ToyGenerator, ToyVerifier
+from tests.ui.conftest import Open
+from tests.ui.searching import PROBLEM, Gated, served
+
+KEY = "a long secret"
+
+
+@pytest.fixture
+def page(open_page: Open, address: str) -> Any:
+    page = open_page(address)
+    page.wait_for_selector("form.ask")
+    return page
+
+
+def ask(page: Any, strategy: str, **fields: Any) -> None:
+    """Fill the form and send it."""
+    page.get_by_label("Question").fill(PROBLEM)
+    page.locator("#first-strategy").select_option(strategy)
+    for name, value in fields.items():
+        control = page.locator(f"#{name.replace('_', '-')}")
+        if control.evaluate("(one) => one.tagName") == "SELECT":
+            control.select_option(str(value))
+        else:
+            control.fill(str(value))
+    page.get_by_role("button", name="Search", exact=True).click()
+
+
+def badge(page: Any) -> Any:
+    return page.locator(".heading .badge")
+
+
+def asked(page: Any, number: int) -> Any:
+    """Wait for the question of a round and return its panel."""
+    panel = page.get_by_role("region", name="The search asks")
+    expect(panel.locator("h2")).to_have_text(f"The search asks round {number}")
+    return panel
+
+
+def test_a_question_is_asked_and_its_answer_read(page: Any) -> None:
+    ask(page, "beam_search", first_n=8, tokens=9000)
+    expect(badge(page)).to_have_text("done")
+    expect(page.locator(".answer")).to_have_text(re.compile(r"\d+"))
+    expect(page.get_by_role("meter", name="tokens")).to_have_attribute("aria-valuemax", "9000")
+    expect(page.locator(".path li")).to_have_count(5)
+    assert "#" in page.url
+
+
+def test_the_tree_grows_while_the_search_runs(page: Any, gated: Gated) -> None:
+    ask(page, "beam_search", first_n=4, model="gated")
+    page.locator(".tree").focus()
+    page.keyboard.press("Home")
+    expect(badge(page)).to_have_text("running")
+    for steps in (4, 8):
+        gated.permits.release()
+        expect(page.locator(".facts")).to_contain_text(f"steps{steps}")
+    expect(page.locator(".answer")).to_have_count(0)
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(badge(page)).to_have_text("cancelled")
+
+
+def test_a_cancelled_search_goes_on_where_it_was(page: Any, gated: Gated) -> None:
+    ask(page, "beam_search", first_n=4, model="gated")
+    gated.permits.release()
+    page.locator(".tree").focus()
+    expect(page.locator(".facts")).to_contain_text("steps4")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(badge(page)).to_have_text("cancelled")
+    for _ in range(12):
+        gated.permits.release()
+    page.get_by_role("button", name="Resume").click()
+    expect(badge(page)).to_have_text("done")
+    expect(page.locator(".answer")).to_have_text(re.compile(r"\d+"))
+    while gated.permits.acquire(blocking=False):
+        pass  # the next test begins with a closed gate
+
+
+def test_a_person_prunes_hints_and_approves(page: Any) -> None:
+    ask(page, "beam_search", first_n=8, every=2)
+    panel = asked(page, 2)
+    expect(badge(page)).to_have_text("waiting")
+    row = panel.locator(".frontier li").first
+    name = row.get_by_role("group").get_attribute("aria-label")
+    row.get_by_role("button", name="Prune").click()
+    expect(row.get_by_role("button", name="Prune")).to_have_attribute("aria-pressed", "true")
+    expect(row.get_by_role("button", name="Prune")).to_be_focused()
+    panel.get_by_label("Hint for the models").fill("From left to right.")
+    panel.get_by_role("button", name="Send 2 changes").click()
+    panel = asked(page, 4)
+    expect(panel.get_by_role("button", name=f"Prune {name}")).to_have_count(0)
+    expect(page.locator(".legend")).to_contain_text("pruned by a person")
+    panel.get_by_role("button", name="Approve").click()
+    expect(badge(page)).to_have_text("done")
+    expect(panel).to_be_hidden()
+
+
+def test_a_refused_reply_says_why_and_can_be_corrected(page: Any) -> None:
+    ask(page, "beam_search", first_n=8, every=2)
+    row = asked(page, 2).locator(".frontier li").first
+    row.get_by_role("button", name="Edit").click()
+    row.get_by_role("textbox").fill(" ")
+    row.get_by_role("button", name="Keep this text").click()
+    page.get_by_role("button", name="Send 1 change").click()
+    expect(page.locator(".steering .problem")).to_contain_text("empty")
+    row.get_by_role("button", name="Edit").click()
+    row.get_by_role("textbox").fill("8 + 4 = 12")
+    row.get_by_role("button", name="Keep this text").click()
+    page.get_by_role("button", name="Send 1 change").click()
+    asked(page, 4)
+    expect(page.locator(".legend")).to_contain_text("written by a person")
+
+
+def test_the_selected_step_offers_what_can_be_done_with_it(page: Any) -> None:
+    ask(page, "beam_search", first_n=8, every=1)
+    panel = asked(page, 1)
+    panel.locator(".frontier .plain").first.click()
+    page.locator(".inspector").get_by_role("button", name="Boost").click()
+    expect(panel.locator(".frontier li").first.get_by_role("button", name="Boost")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    panel.get_by_role("button", name="Stop and answer").click()
+    expect(badge(page)).to_have_text("done")
+    expect(page.locator(".reason")).to_have_text("stopped: a person told it to")
+
+
+def test_two_strategies_answer_one_question_side_by_side(page: Any) -> None:
+    page.get_by_label("Compare with a second strategy").check()
+    page.locator("#second-strategy").select_option("dvts")
+    ask(page, "best_of_n")
+    expect(page.locator(".pane h2")).to_have_text(["best of n", "DVTS"])
+    expect(badge(page)).to_have_text(["done", "done"])
+    expect(page.locator(".question")).to_have_text([PROBLEM, PROBLEM])
+
+
+def test_earlier_searches_are_opened_again_and_compared(page: Any) -> None:
+    ask(page, "self_consistency")
+    expect(badge(page)).to_have_text("done")
+    ask(page, "beam_search", first_n=4)
+    expect(page.locator(".pane h2")).to_have_text("beam search")
+    rows = page.get_by_role("navigation", name="Earlier searches").locator("li")
+    rows.nth(1).get_by_role("button", name="Compare").click()
+    expect(page.locator(".pane h2")).to_have_text(["beam search", "self consistency"])
+    rows.nth(1).locator(".plain").click()
+    expect(page.locator(".pane h2")).to_have_text("self consistency")
+    page.reload()
+    expect(page.locator(".pane h2")).to_have_text("self consistency")
+
+
+def test_only_options_that_differ_are_sent_and_bad_ones_are_explained(page: Any) -> None:
+    sent: list[Any] = []
+    page.on("request", lambda request: sent.append(request.post_data_json) if request.method == "POST" else None)
+    ask(page, "beam_search", first_n=7)
+    expect(page.locator(".ask .problem")).to_contain_text("width")
+    assert sent[0]["options"] == {"n": 7}
+    assert (sent[0]["problem"], sent[0]["seed"], sent[0]["steer"]) == (PROBLEM, 0, None)
+
+
+def test_what_a_model_wrote_stays_text_on_the_live_page(page: Any) -> None:
+    ask(page, "best_of_n", first_n=4, model="hostile")
+    expect(page.locator(".answer")).to_have_text("<b>7</b>")
+    assert page.locator("img").count() == 0
+    assert page.title() == "its_graph"
+
+
+@pytest.fixture
+def locked() -> Iterator[str]:
+    with served({"toy": ServedModel(ToyGenerator(), ToyVerifier())}, api_key=KEY) as url:
+        yield f"{url}/"
+
+
+def test_a_locked_server_is_opened_with_its_key(open_page: Open, locked: str) -> None:
+    page = open_page(locked)
+    page.get_by_label("This server wants an API key").fill("wrong")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("This server wants an API key").fill(KEY)
+    page.get_by_role("button", name="Go on").click()
+    ask(page, "best_of_n", first_n=4)
+    expect(badge(page)).to_have_text("done")
+    assert KEY not in page.content()

@@ -1,0 +1,189 @@
+"""The page as one file: looked at, walked and replayed in a browser that has no network."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.ui.conftest import Open
+from tests.ui.searching import HOSTILE, events_of, steered_events
+
+
+def heading(page: Any) -> Any:
+    return page.locator(".inspector h2")
+
+
+def tree(page: Any) -> Any:
+    return page.get_by_role("tree")
+
+
+def test_it_shows_question_answer_votes_and_spend(recorded: Open) -> None:
+    events = events_of("beam_search")
+    result = events[-1]["result"]
+    page = recorded(events)
+    expect(page.locator(".question")).to_have_text("Add 3, 5, 4, 7, 2.")
+    expect(page.locator(".answer")).to_have_text(result["answer"])
+    expect(page.locator(".vote")).to_have_count(min(4, len(result["votes"])))
+    expect(page.locator(".gauges")).to_contain_text(f"{result['spend']['calls']} calls")
+    expect(page.locator(".badge")).to_have_text("done")
+
+
+def test_the_winners_path_is_read_with_the_score_of_each_step(recorded: Open) -> None:
+    events = events_of("beam_search")
+    page = recorded(events)
+    said = "".join(page.locator(".path .said").all_inner_texts())
+    assert re.sub(r"\s", "", said) == re.sub(r"\s", "", events[-1]["result"]["text"])
+    assert set(page.locator(".path b").all_inner_texts()) <= {"0.90", "0.10"}
+
+
+def test_a_whole_solution_shows_the_scores_inside_it(recorded: Open) -> None:
+    page = recorded(events_of("best_of_n"))
+    assert page.locator(".part-score").count() == 5  # four sums and the box
+
+
+def test_arrow_keys_walk_the_tree_and_are_heard(recorded: Open) -> None:
+    page = recorded(events_of("beam_search"))
+    tree(page).focus()
+    page.keyboard.press("Home")
+    expect(heading(page)).to_contain_text("Search")
+    selected = page.get_by_role("treeitem", selected=True)
+    expect(selected).to_have_attribute("aria-level", "1")
+    page.keyboard.press("ArrowRight")
+    expect(heading(page)).to_contain_text("1 deep")
+    expect(selected).to_have_attribute("aria-level", "2")
+    expect(selected).to_have_attribute("aria-setsize", "8")
+    expect(selected).to_contain_text(re.compile(r"3 \+ 5 = \d+, score 0\.\d0, (kept|cut), "))
+    assert tree(page).get_attribute("aria-activedescendant") == selected.get_attribute("id")
+    first = heading(page).inner_text()
+    page.keyboard.press("ArrowDown")
+    assert heading(page).inner_text() != first
+    page.keyboard.press("ArrowUp")
+    expect(heading(page)).to_have_text(first)
+    page.keyboard.press("ArrowLeft")
+    expect(selected).to_have_attribute("aria-level", "1")
+    page.keyboard.press("End")
+    expect(page.locator(".path [aria-current]")).to_contain_text("answer")
+
+
+def test_a_click_on_a_mark_selects_it(recorded: Open) -> None:
+    page = recorded(events_of("beam_search"))
+    box = tree(page).bounding_box()
+    for x in range(int(box["x"]) + 200, int(box["x"] + box["width"]), 9):
+        page.mouse.move(x, box["y"] + box["height"] / 2)
+        if page.locator(".hint").is_visible():
+            break
+    said = page.locator(".hint .said").inner_text()
+    page.mouse.down()
+    page.mouse.up()
+    expect(page.locator(".path li").last.locator(".said")).to_have_text(said)
+
+
+def test_zoom_and_drag_change_the_view_and_fit_brings_it_back(recorded: Open) -> None:
+    page = recorded(events_of("beam_search"))
+    picture = "() => document.querySelector('.tree canvas').toDataURL()"
+    page.wait_for_timeout(400)  # the tree has settled
+    whole = page.evaluate(picture)
+    box = tree(page).bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 200)
+    page.mouse.wheel(0, -400)
+    page.wait_for_function(f"(before) => ({picture})() !== before", arg=whole)
+    zoomed = page.evaluate(picture)
+    page.mouse.move(box["x"] + 20, box["y"] + box["height"] - 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + box["height"] - 90, steps=4)
+    page.mouse.up()
+    page.wait_for_function(f"(before) => ({picture})() !== before", arg=zoomed)
+    page.mouse.move(0, 0)
+    page.get_by_role("button", name="Fit").click()
+    page.wait_for_function(f"(before) => ({picture})() === before", arg=whole)
+
+
+def test_the_slider_goes_back_to_any_moment(recorded: Open) -> None:
+    events = events_of("beam_search")
+    page = recorded(events)
+    slider = page.get_by_role("slider", name="Moment of the search")
+    slider.fill("10")
+    expect(page.locator(".answer")).to_have_count(0)
+    expect(page.locator(".replay .figure")).to_have_text(f"10 / {len(events)}")
+    steps = sum(event["type"] == "its.step_added" for event in events[:10])
+    page.locator(".tree").focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".facts")).to_contain_text(f"steps{steps}")
+    slider.fill(str(len(events)))
+    expect(page.locator(".answer")).to_have_text(events[-1]["result"]["answer"])
+
+
+def test_play_runs_from_the_start_to_the_end_and_pauses(recorded: Open) -> None:
+    events = events_of("best_of_n")
+    page = recorded(events)
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Pause").click()
+    at = page.locator(".replay .figure").inner_text()
+    assert at != f"{len(events)} / {len(events)}"
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator(".replay .figure")).to_have_text(f"{len(events)} / {len(events)}")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_what_a_model_wrote_is_text_and_nothing_else(recorded: Open) -> None:
+    page = recorded(events_of("best_of_n", text=HOSTILE))
+    expect(page.locator(".answer")).to_have_text("<b>7</b>")
+    expect(page.locator(".path .said").first).to_contain_text("<img src=x")
+    assert page.locator("img, .path b b, .answer b").count() == 0
+    assert page.title() == "best_of_n"
+
+
+def test_marks_of_a_person_are_in_the_legend(recorded: Open) -> None:
+    page = recorded(steered_events())
+    expect(page.locator(".legend")).to_contain_text("pruned by a person")
+    expect(page.locator(".legend")).to_contain_text("written by a person")
+
+
+def test_two_searches_stand_side_by_side_and_more_are_chosen_from(recorded: Open) -> None:
+    searches = [events_of("best_of_n"), events_of("beam_search"), events_of("mcts")]
+    page = recorded(*searches[:2])
+    expect(page.locator(".pane h2")).to_have_text(["best of n", "beam search"])
+    page.locator(".pane").nth(1).locator(".tree").focus()
+    expect(page.locator(".pane").nth(1)).to_have_class(re.compile("active"))
+    expect(page.locator(".path li")).to_have_count(5)
+    page = recorded(*searches)
+    expect(page.locator(".pane")).to_have_count(1)
+    page.get_by_role("combobox", name="Search").select_option("2")
+    expect(page.locator(".pane h2")).to_have_text("MCTS")
+
+
+def test_dark_follows_the_machine_until_a_person_chooses(recorded: Open) -> None:
+    page = recorded(events_of("best_of_n"), color_scheme="dark")
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(f"(before) => ({ground})() !== before", arg=dark)
+    page.get_by_role("button", name="Change to dark colours").click()
+    assert page.evaluate(ground) == dark
+
+
+def test_a_narrow_window_needs_no_scrolling_sideways(recorded: Open) -> None:
+    page = recorded(events_of("beam_search"), viewport={"width": 360, "height": 740})
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator(".path")).to_be_visible()
+
+
+def test_every_control_is_reached_by_the_tab_key(recorded: Open) -> None:
+    page = recorded(events_of("best_of_n"))
+    reached = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("() => document.activeElement.getAttribute('role') ?? document.activeElement.type")
+        )
+    assert reached[:5] == ["button", "button", "tree", "button", "range"]
+
+
+def test_a_block_of_many_samples_is_walked_too(recorded: Open) -> None:
+    page = recorded(events_of("best_of_n", n=64))
+    tree(page).focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    for _ in range(63):
+        page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("treeitem", selected=True)).to_have_attribute("aria-posinset", "64")
