@@ -13,6 +13,7 @@ from its_graph.cli.calibrate import calibrate
 from its_graph.cli.catalog import draw, guide, list_strategies
 from its_graph.cli.evaluate import evaluate
 from its_graph.cli.evaluate_prm import evaluate_prm
+from its_graph.cli.evaluate_sizes import evaluate_sizes
 from its_graph.cli.failures import INTERRUPTED, MISUSED, exit_code, tell
 from its_graph.cli.problems import write_problems
 from its_graph.cli.serve import serve
@@ -32,6 +33,7 @@ app.command("solve")(solve)
 app.command("solve-batch")(solve_batch)
 app.command("eval")(evaluate)
 app.command("eval-prm")(evaluate_prm)
+app.command("eval-sizes")(evaluate_sizes)
 app.command("problems")(write_problems)
 app.command("calibrate")(calibrate)
 app.command("strategies")(list_strategies)

@@ -10,6 +10,7 @@ from its_graph.errors import ConfigurationError, MissingExtraError
 
 __all__ = [
     "EMBEDDED",
+    "LARGER",
     "THINKER",
     "fingerprint",
     "has_verifier",
@@ -22,7 +23,9 @@ __all__ = [
 
 THINKER = Path("thinker")
 """What `--model` calls the embedded variant that thinks before it answers."""
-EMBEDDED: dict[Path | None, str] = {None: "generator", THINKER: "thinker"}
+LARGER = Path("larger")
+"""What it calls the embedded generator that is several times larger."""
+EMBEDDED: dict[Path | None, str] = {None: "generator", THINKER: "thinker", LARGER: "larger"}
 """The values of `--model` that need no folder, and the folders of their weights."""
 _SAMPLED = 2**16
 """Bytes read from each end of a weight file."""
@@ -34,7 +37,8 @@ def models(
     """Return the generator and the verifier of a run.
 
     Args:
-        model: folder of a causal language model; None takes the embedded generator, `thinker` its thinking variant.
+        model: folder of a causal language model; None takes the embedded generator, `thinker` its thinking variant,
+            `larger` one of several times its size.
         prm: folder of a reward model; None takes the embedded verifier, but no verifier at all for a `model` of
             your own: the embedded one knows nothing of what others write.
         base_url: of a chat server; `model` then is a name on it, and None its only one.
@@ -53,11 +57,11 @@ def models(
         if not folder.is_dir():
             raise ConfigurationError(f"There is no folder {folder}. Give the folder of a downloaded checkpoint.")
     _be_silent()
-    if model is None or model == THINKER:
-        from its_graph.embedded import load, load_thinker
+    if model is None or model in EMBEDDED:
+        from its_graph.embedded import load, load_larger, load_thinker
 
         plain, verifier = load()
-        generator = plain if model is None else load_thinker()
+        generator = {None: lambda: plain, THINKER: load_thinker, LARGER: load_larger}[model]()
         if prm is not None:
             return generator, reward_model(prm)
         _use_one_thread()

@@ -18,7 +18,7 @@ from its_graph.errors import MissingExtraError
 if TYPE_CHECKING:
     from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM, ArithmeticThinker
 
-__all__ = ["WEIGHTS", "load", "load_thinker", "normalise", "problems"]
+__all__ = ["WEIGHTS", "load", "load_larger", "load_thinker", "normalise", "problems"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the shipped weights."""
@@ -39,6 +39,20 @@ def load() -> "tuple[ArithmeticGenerator, ArithmeticPRM]":
     generator = cast(ArithmeticGenerator, ArithmeticGenerator.from_pretrained(WEIGHTS / "generator", device="cpu"))
     verifier = ArithmeticPRM.from_pretrained(WEIGHTS / "verifier", device="cpu")
     return generator, verifier
+
+
+def load_larger() -> "ArithmeticGenerator":
+    """Return a generator several times the size of the other, trained on as many problems, on the CPU.
+
+    For comparisons at equal compute: `its-graph eval-sizes`.
+
+    Raises:
+        MissingExtraError: without the extra `local`.
+    """
+    _require_local()
+    from its_graph.embedded.models import ArithmeticGenerator
+
+    return cast(ArithmeticGenerator, ArithmeticGenerator.from_pretrained(WEIGHTS / "larger", device="cpu"))
 
 
 def load_thinker() -> "ArithmeticThinker":

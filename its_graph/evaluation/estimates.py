@@ -1,8 +1,7 @@
 """How hard each measured problem seems to an estimator, from what a router knows of it: its pilots, or its text."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from its_graph.contracts import ScoreRange
 from its_graph.errors import ConfigurationError
@@ -12,12 +11,9 @@ from its_graph.evaluation.pools import widest_pools
 from its_graph.nodes.choosing import to_unit
 from its_graph.routing.difficulty import Difficulty, by_agreement, by_text, by_verifier
 from its_graph.routing.policy import Cost, Estimator
-from its_graph.routing.regressor import Regressor
+from its_graph.routing.regressor import Embed, Regressor
 
-__all__ = ["Embed", "Estimates", "estimate_all", "unseen_pass_at_1"]
-
-Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[float]]]
-"""Features of each of several questions."""
+__all__ = ["Estimates", "estimate_all", "unseen_pass_at_1"]
 
 
 class Estimates(NamedTuple):

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "pictures", "require_plots", "save_pictures"]
+__all__ = ["COLOURS", "Picture", "pictures", "require_plots", "save_pictures", "style"]
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _GREY = "#777777"
 _STYLE: dict[Any, Any] = {
@@ -56,7 +56,7 @@ class Picture(NamedTuple):
 
     def _saved(self, kind: str) -> bytes:
         buffer = BytesIO()
-        with _style():
+        with style():
             # Without a date the same picture is the same file.
             metadata = {"Date": None} if kind == "svg" else {}
             self.figure.savefig(buffer, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
@@ -83,7 +83,7 @@ def pictures(measured: Measured, drawn: Drawing | None = None, bins: Bins | None
         MissingExtraError: without matplotlib.
     """
     require_plots()
-    with _style():
+    with style():
         curves = [(axis, series_of(measured, axis)) for axis in AXES]
         shown = [(axis, series) for axis, series in curves if sum(len(one.points) for one in series) == len(measured)]
         found = [
@@ -107,7 +107,8 @@ def save_pictures(found: Sequence[Picture], folder: Path) -> list[Path]:
     return paths
 
 
-def _style() -> AbstractContextManager[None]:
+def style() -> AbstractContextManager[None]:
+    """Draw as all pictures of an evaluation are drawn."""
     from matplotlib import rc_context
 
     return rc_context(_STYLE)
@@ -148,8 +149,8 @@ def _by_bin(measured: Measured, axis: Axis, bins: Bins) -> "Figure":
 
 
 def _curve(axes: "Axes", one: Series, place: int, *, intervals: bool) -> End:
-    again, hue = divmod(place, len(_COLOURS))
-    colour, marker = _COLOURS[hue], _MARKERS[(hue + again) % len(_MARKERS)]
+    again, hue = divmod(place, len(COLOURS))
+    colour, marker = COLOURS[hue], _MARKERS[(hue + again) % len(_MARKERS)]
     costs = [point.cost for point in one.points]
     heights = [100 * point.row.accuracy for point in one.points]
     dashes = "--" if again else "-"

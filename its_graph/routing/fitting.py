@@ -22,7 +22,7 @@ __all__ = ["BINS", "fit", "natural_budgets"]
 BINS = 5
 """As in the paper."""
 _BUDGETS = 8
-"""Natural budgets: the compute of best-of-16 in steps of about a factor 1.5."""
+"""How many natural budgets there are: each about 1.25 times the one before, up to best-of-16 behind two pilots."""
 
 
 def fit(

@@ -5,11 +5,12 @@ the target is the share of samples that were wrong (2410.04707, section 3, predi
 state). It needs no pilots, and costs one reading of the prompt.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 from its_graph.errors import ConfigurationError, MissingExtraError
-from its_graph.routing.regressor import Regressor
+from its_graph.routing.difficulty import Difficulty
+from its_graph.routing.regressor import Embed, Regressor
 from its_graph.tree import Tree
 
 try:
@@ -18,10 +19,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("numpy", "allocation") from error
 
-__all__ = ["Embed", "by_learned", "fit_regressor", "held_out"]
-
-Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[float]]]
-"""Features of each of several questions, all of one length."""
+__all__ = ["by_learned", "fit_regressor", "held_out"]
 
 PENALTY = 10.0
 """Weight of the squared coefficients, in questions: it keeps a few hundred questions from fitting noise."""
@@ -91,7 +89,7 @@ def held_out(
     return predicted
 
 
-def by_learned(regressor: Regressor, embed: Embed) -> Callable[[Tree], float]:
+def by_learned(regressor: Regressor, embed: Embed) -> Difficulty:
     """Return the estimate that reads the question's last turn with `embed`."""
 
     def difficulty(tree: Tree) -> float:

@@ -1,13 +1,17 @@
 """A logistic regression as plain data: it stands inside a policy's file, and predicting needs no numpy."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from its_graph.errors import InputError
 
-__all__ = ["Regressor"]
+__all__ = ["Embed", "Regressor"]
+
+Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[float]]]
+"""Features of each of several questions, all of one length."""
 
 
 class Regressor(BaseModel):

@@ -132,6 +132,29 @@ def test_on_average_never_measures_worse_than_in_each_bin(seed: int, budget: flo
         assert solved(on_average(ladders, budget * 1.02)) >= solved(each_bin(ladders, budget)) - 1e-9
 
 
+def test_a_larger_budget_takes_nothing_away(trials: Make) -> None:
+    """At 2 the hard bin's best-of-4 would be worth more than the easy bin's best-of-2, which 1.5 has bought already."""
+
+    def problem(difficulty: float, *right: int) -> tuple[float, dict[str, tuple[float, float]]]:
+        costs = {"single": 1, "best_of_n 2": 2, "best_of_n 4": 3}
+        return difficulty, {name: (one, cost) for (name, cost), one in zip(costs.items(), right, strict=True)}
+
+    easy = [problem(0.1, 0, 1, 1)] * 3 + [problem(0.1, 1, 1, 1)] * 7
+    hard = [problem(0.9, 0, 0, 1)] * 5 + [problem(0.9, 0, 0, 0)] * 5
+    policy = fitted(trials(*easy, *hard), [1.5, 2.0, 2.5], bins=2)
+    assert [[one.label for one in row] for row in policy.table] == [
+        ["best_of_n n=2"] * 3,
+        ["single", "single", "best_of_n n=4"],
+    ]
+
+
+def test_what_costs_a_hair_too_much_is_too_dear(trials: Make) -> None:
+    ladder = climb(trials(*[(0.5, {"single": (0, 1), "best_of_n 4": (1, 4)})] * 9))
+    assert on_average([ladder], 4.0) == [1]
+    assert on_average([ladder], 3.999) == [0]
+    assert each_bin([ladder], 3.999) == [0]
+
+
 def test_natural_budgets_reach_from_the_cheapest_to_the_dearest() -> None:
     budgets = natural_budgets(world(60, 3), bins=2)
     assert len(budgets) == 8

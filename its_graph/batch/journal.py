@@ -1,0 +1,112 @@
+"""Everything that a batch has drawn, on disk: memory holds only where it stands.
+
+Lines are appended, none is changed. A search that goes on says first what it may cost, then what it has added; one that
+was killed in between counts as having cost all of it. So the total holds however often a batch is killed.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+from its_graph.batch.lines import Lines
+from its_graph.batch.searching import State
+from its_graph.budget import NOTHING, Spend, total
+from its_graph.errors import InputError
+from its_graph.state import LOGS
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """The ledger and the samples of a batch.
+
+    Args:
+        lines: where they stand; what is there is taken up.
+    """
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._places: dict[int, list[int]] = {}
+        self._problems: dict[int, str] = {}
+        self._unsettled: dict[int, Spend] = {}
+        self.run: dict[str, Any] | None = None
+        """What the runs that wrote it had in common; None for a new one."""
+        self.spent = NOTHING
+        """By earlier runs, what was lost when they were killed included."""
+        for place, record in lines.read():
+            self._take(record, place)
+        self.spent = total([self.spent, *self._unsettled.values()])
+
+    def describe(self, run: dict[str, Any]) -> None:
+        """Say what all runs that write into this journal must have in common.
+
+        Raises:
+            InputError: it was begun by a run with other settings; the message names them.
+        """
+        if self.run is None:
+            self.run = run
+            self._lines.append({"run": run})
+        elif self.run != run:
+            names = sorted(name for name in {*run, *self.run} if run.get(name) != self.run.get(name))
+            was = ", ".join(f"{name}={self.run.get(name)!r}, now {run.get(name)!r}" for name in names)
+            raise InputError(f"{self._lines.name} belongs to a run with {was}. Give the same settings or another file.")
+
+    def begin(self, index: int, bound: Spend) -> None:
+        """Note that a search goes on, and the most that it can cost."""
+        self._lines.append({"begin": index, "bound": bound})
+
+    def add(self, index: int, problem: str, before: State, after: State) -> None:
+        """Keep the records that `after` has beyond `before`."""
+        added = {log: _beyond(before.get(log), after.get(log)) for log in LOGS}
+        logs = {log: new for log, new in added.items() if new}
+        place = self._lines.append({"add": index, "problem": _digest(problem), "logs": logs})
+        self._places.setdefault(index, []).append(place)
+
+    def logs(self, index: int) -> State:
+        """Return all records of a problem's search."""
+        logs: State = {}
+        for place in self._places.get(index, ()):
+            for log, records in self._lines.at(place)["logs"].items():
+                logs.setdefault(log, {}).update(records)
+        return logs
+
+    def begun(self, problems: Iterable[str]) -> list[int]:
+        """Return the numbers of the problems that it holds samples of.
+
+        Raises:
+            InputError: another problem had one of these numbers.
+        """
+        texts = dict(enumerate(problems))
+        for index, digest in self._problems.items():
+            if index not in texts or _digest(texts[index]) != digest:
+                raise InputError(
+                    f"{self._lines.name} holds samples of another problem number {index}. "
+                    "Problems may be added at the end, not changed: restore them or give another file."
+                )
+        return sorted(self._problems)
+
+    def _take(self, record: Any, place: int) -> None:
+        try:
+            if "run" in record:
+                self.run = dict(record["run"])
+            elif "begin" in record:
+                self.spent = self.spent.plus(self._unsettled.pop(record["begin"], NOTHING))
+                self._unsettled[record["begin"]] = Spend._make(record["bound"])
+            else:
+                self._unsettled.pop(record["add"], None)
+                self._places.setdefault(record["add"], []).append(place)
+                self._problems[record["add"]] = record["problem"]
+                charges = record["logs"].get("charges", {}).values()
+                self.spent = total([self.spent, *(Spend._make(map(one.get, Spend._fields)) for one in charges)])
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{self._lines.name}, byte {place}, is no line of a batch's journal. Give another file."
+            ) from error
+
+
+def _beyond(before: dict[str, Any] | None, after: dict[str, Any] | None) -> dict[str, Any]:
+    return {key: record for key, record in (after or {}).items() if key not in (before or {})}
+
+
+def _digest(problem: str) -> str:
+    return blake2b(problem.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,162 @@
+"""its-graph eval-sizes: a small model that searches, and a larger one that answers at once, at equal FLOPs."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table
+
+from its_graph.cli import models as model_choice
+from its_graph.cli.evaluation_run import Notebook, described, run
+from its_graph.cli.failures import INTERRUPTED, exit_code, tell
+from its_graph.cli.grid_options import arms_of, chosen_strategies, whole_numbers
+from its_graph.context import SearchContext
+from its_graph.errors import ConfigurationError, ItsGraphError
+from its_graph.evaluation import Arm, Outcome, Problem
+from its_graph.evaluation.datasets import EMBEDDED, problems_of
+from its_graph.evaluation.matched import ONE, RATIOS, Match, matched
+from its_graph.evaluation.matched_plot import matched_picture
+from its_graph.evaluation.piloted import SINGLE
+from its_graph.evaluation.plots import require_plots, save_pictures
+
+__all__ = ["evaluate_sizes"]
+
+_GREEDY = Arm(SINGLE, SearchContext(temperature=0.0))
+_RATIOS = ",".join(f"{ratio:g}" for ratio in RATIOS)
+_NOTE = (
+    "R: tokens of inference over tokens of training. k: single verified answers of the small model that match the "
+    "larger one's whole cost. Settings are chosen on one half of the problems and measured on the other; 95% intervals."
+)
+
+
+def evaluate_sizes(
+    model: Annotated[Path | None, typer.Option(help="Folder of the small model. (The embedded one.)")] = None,
+    prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. (The embedded one.)")] = None,
+    larger: Annotated[
+        Path, typer.Option(help="Folder of the larger model. (The embedded one of several times the size.)")
+    ] = model_choice.LARGER,
+    strategies: Annotated[
+        str, typer.Option(help="How the small model may search, separated by commas.")
+    ] = "single,self_consistency,best_of_n,adaptive_best_of_n",
+    n: Annotated[str, typer.Option(help="Samples of a search; each is measured.")] = "2,3,4,8,16,32,64",
+    ratios: Annotated[str, typer.Option(help="Values of R, tokens of inference over tokens of training.")] = _RATIOS,
+    data: Annotated[str, typer.Option(help="Problems, as for eval.")] = EMBEDDED,
+    limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.")] = 300,
+    seed: Annotated[int, typer.Option(help="Seed of the searches, and of the embedded problems.")] = 0,
+    work: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="JSONL file of all outcomes; what it holds is not run again."),
+    ] = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder for the picture, as PNG and SVG.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Problems under way at the same time.")] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Compare a small model that searches with a larger one that answers at once, at equal FLOPs, training included.
+
+    The comparison of Snell et al. (2408.03314, section 7), on your own models and problems.
+    """
+    try:
+        if plots is not None:
+            require_plots()
+        values = _ratios(ratios)
+        grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n), {}, [None], SearchContext())
+        problems = problems_of(data, limit=limit, seed=seed)
+        measure = partial(_measured, problems=problems, seed=seed, work=work, concurrency=concurrency, hide_bar=as_json)
+        small, small_size = measure([*grid, Arm(ONE)], model, prm)
+        large, large_size = measure([_GREEDY], larger, None)
+        size = _size(small_size, large_size)
+        rows = matched(
+            {arm.setting: outcomes for arm, outcomes in small.items()}, large[_GREEDY], size, ratios=values, seed=seed
+        )
+    except ItsGraphError as error:
+        tell(str(error))
+        raise typer.Exit(exit_code(error)) from error
+    if plots is not None:
+        save_pictures([matched_picture(rows, size)], plots)
+    if as_json:
+        typer.echo(json.dumps({"size": size, "rows": [_data(row) for row in rows]}, indent=2))
+    else:
+        Console().print(Group(_head(small_size, large_size), _table(rows), _NOTE))
+
+
+Measured = dict[Arm, list[Outcome]]
+
+
+def _measured(
+    arms: Sequence[Arm],
+    model: Path | None,
+    prm: Path | None,
+    *,
+    problems: Sequence[Problem],
+    seed: int,
+    work: Path | None,
+    concurrency: int,
+    hide_bar: bool,
+) -> tuple[Measured, int]:
+    """Return the outcomes of one model, in the order of the problems, and its parameters."""
+    shared = {"seed": seed, **model_choice.identity(model, prm)}
+    notebook = Notebook({arm: described(arm, shared) for arm in dict.fromkeys(arms)}, problems, work)
+    with model_choice.loaded(model, prm) as (generator, verifier):
+        stopped = run(
+            notebook,
+            generator,
+            verifier,
+            problems,
+            seed=seed,
+            concurrency=concurrency,
+            reuse=True,
+            hide_bar=hide_bar,
+        )
+        if stopped:
+            tell("Stopped before all was measured. With --work the same command goes on here.")
+            raise typer.Exit(INTERRUPTED)
+        ordered = {arm: sorted(found, key=lambda one: one.index) for arm, found in notebook.measured.items()}
+        return ordered, generator.parameters
+
+
+def _ratios(text: str) -> list[float]:
+    try:
+        return [float(one) for one in text.split(",")]
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--ratios {text!r} is no list of numbers. Expected for example 0.08,0.4,11."
+        ) from error
+
+
+def _size(small: int, large: int) -> float:
+    if not 0 < small < large:
+        raise ConfigurationError(f"The larger model must be the larger one. Given: {small:,} and {large:,} parameters.")
+    return large / small
+
+
+def _head(small: int, large: int) -> str:
+    return f"{small:,} parameters that search, against {large:,} that answer once: {large / small:.1f} times"
+
+
+def _table(rows: Sequence[Match]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for title in ("R", "k", "bin", "problems", "one answer", "search", "larger", "search - larger", "cost, of k"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        if row.bin is None and row is not rows[0]:
+            table.add_section()
+        low, high = (f"{100 * end:+.1f}" for end in row.lead.ci95)
+        table.add_row(
+            f"{row.ratio:g}",
+            f"{row.multiplier:.1f}",
+            "all" if row.bin is None else str(row.bin + 1),
+            str(row.problems),
+            *(f"{100 * share:.1f}" for share in (row.single, row.searching, row.larger)),
+            rf"{100 * row.lead.mean:+.1f} \[{low}, {high}]",
+            f"{row.used:.1f}",
+        )
+    return table
+
+
+def _data(row: Match) -> dict[str, object]:
+    return {**row._asdict(), "lead": row.lead._asdict()}

@@ -1,0 +1,124 @@
+"""What is on disk of a batch, and what of it survives a kill."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from its_graph.batch import adaptive, solutions
+from its_graph.batch.journal import Journal
+from its_graph.batch.lines import Lines, StorageError
+from its_graph.budget import NOTHING, Budget, Spend
+from its_graph.errors import InputError
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+STEP = {"0": {"parent": None, "text": "a"}}
+CHARGE = Spend(calls=1, generated_tokens=3)._asdict()
+Opened = Callable[[], Journal]
+TWO = ["Add 1, 2.", "Add 3, 4."]
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[Opened]:
+    """Read the journal once more."""
+    with ExitStack() as files:
+        yield lambda: Journal(files.enter_context(closing(Lines.of(path))))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+def test_only_what_is_new_is_written_and_all_of_it_is_read(path: Path, opened: Opened) -> None:
+    journal = opened()
+    journal.add(0, TWO[0], {}, {"steps": STEP})
+    journal.add(1, TWO[1], {}, {"steps": STEP})
+    journal.add(0, TWO[0], {"steps": STEP}, {"steps": STEP | {"1": {"text": "b"}}, "charges": {"0": CHARGE}})
+    assert path.read_text().count('"a"') == 2
+    for read in (journal, opened()):
+        assert read.logs(0) == {"steps": STEP | {"1": {"text": "b"}}, "charges": {"0": CHARGE}}
+        assert read.logs(1) == {"steps": STEP}
+        assert read.logs(2) == {}
+    assert opened().begun(TWO) == [0, 1]
+
+
+def test_what_was_under_way_when_it_was_killed_counts_at_its_worst(path: Path, opened: Opened) -> None:
+    bound = Spend(calls=2, generated_tokens=10)
+    journal = opened()
+    assert journal.spent == NOTHING
+    for _ in range(2):
+        journal.begin(0, bound)
+    journal.add(0, TWO[0], {}, {"charges": {"0": CHARGE}})
+    journal.begin(1, bound)
+    assert opened().spent == Spend(calls=2 + 1 + 2, generated_tokens=10 + 3 + 10)
+
+
+def test_a_torn_line_is_cut_off(path: Path, opened: Opened) -> None:
+    journal = opened()
+    journal.add(0, TWO[0], {}, {"steps": STEP})
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"add": 0, "probl')
+    journal = opened()
+    assert path.read_bytes() == whole
+    journal.add(1, TWO[1], {}, {"steps": STEP})
+    assert opened().begun(TWO) == [0, 1]
+
+
+def test_other_problems_and_other_settings_are_refused(path: Path, opened: Opened) -> None:
+    journal = opened()
+    journal.describe({"seed": 0, "model": "a"})
+    journal.add(1, TWO[1], {}, {"steps": STEP})
+    again = opened()
+    again.describe({"model": "a", "seed": 0})
+    with pytest.raises(InputError, match=r"model='a', now 'b'"):
+        again.describe({"seed": 0, "model": "b"})
+    assert again.begun([*TWO, "Add 5, 6."]) == [1]
+    for problems in (TWO[:1], ["Add 1, 2.", "Add 3, 5."]):
+        with pytest.raises(InputError, match="another problem number 1"):
+            again.begun(problems)
+
+
+@pytest.mark.parametrize("line", ["[1]", '{"a": 1}', '{"begin": 1}', "nonsense"])
+def test_a_file_of_something_else(path: Path, opened: Opened, line: str) -> None:
+    path.write_text(line + "\n")
+    with pytest.raises(InputError, match="another file"):
+        opened()
+    assert path.read_text() == line + "\n"
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no regular file"):
+        Lines.of(tmp_path)
+
+
+async def test_a_batch_goes_on_where_its_journal_ends(path: Path) -> None:
+    """Left in the middle and taken up by another process: as if it had never been stopped."""
+    problems = [f"Add {n}, 5, 4, 2." for n in range(1, 30)]
+
+    async def solve(lines: Lines, known: set[int], stop_after: int) -> dict[int, object]:
+        arriving = solutions(
+            problems,
+            ToyGenerator(0.5),
+            ToyVerifier(),
+            budget=Budget(tokens=9_000),
+            plan=adaptive(solved=0.85),
+            concurrency=1,
+            journal=Journal(lines),
+            known=known,
+        )
+        found: dict[int, object] = {}
+        async for one in arriving:
+            found[one.number] = (one.answer, one.samples, one.spend._replace(seconds=0))
+            if len(found) == stop_after:
+                break
+        await arriving.aclose()
+        lines.close()
+        return found
+
+    whole = await solve(Lines.temporary(), set(), 99)
+    before = await solve(Lines.of(path), set(), 9)
+    after = await solve(Lines.of(path), set(before), 99)
+    assert len(before) == 9
+    assert before | after == whole
