@@ -72,6 +72,9 @@ def calibrate(
         ),
     ] = EMBEDDED,
     limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.", rich_help_panel=_PROBLEMS)] = 300,
+    system: Annotated[
+        str | None, typer.Option(help="System prompt put before every question.", rich_help_panel=_PROBLEMS)
+    ] = None,
     seed: Annotated[
         int, typer.Option(help="Seed of the searches, and of the embedded problems.", rich_help_panel=_PROBLEMS)
     ] = 0,
@@ -140,16 +143,9 @@ def calibrate(
     `its-graph solve "..." --strategy compute_optimal --set policy=policy.json`.
     """
     judged = model_choice.has_verifier(model, prm, base_url, prm_url)
-    shared = {
-        "seed": seed,
-        "model": str(model) if model else None,
-        "prm": str(prm) if prm else None,
-        **({"base_url": base_url} if base_url else {}),
-        **({"prm_url": prm_url} if prm_url else {}),
-        **({} if base_url else model_choice.fingerprint(model, prm)),
-    }
+    shared = {"seed": seed, **model_choice.identity(model, prm, base_url, prm_url)}
     try:
-        grid = _grid(strategies, n, setting or [], SearchContext(temperature=temperature))
+        grid = _grid(strategies, n, setting or [], SearchContext(temperature=temperature, system=system))
         chosen = _one_of("--estimator", estimator or ("verifier" if judged else "agreement"), Estimator)
         plan = Plan(
             chosen,
@@ -166,8 +162,7 @@ def calibrate(
             typer.echo(reason, err=True)
         problems = problems_of(data, limit=limit, seed=seed)
         notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, work)
-        generator, verifier = model_choice.models(model, prm, base_url, prm_url)
-        try:
+        with model_choice.loaded(model, prm, base_url, prm_url) as (generator, verifier):
             _require_features(plan, generator)
             stopped = run(
                 notebook,
@@ -183,12 +178,12 @@ def calibrate(
                 tell("Stopped before all was measured: there is no policy. With --work the same command goes on here.")
                 raise typer.Exit(INTERRUPTED)
             fitted = _fitted(notebook, plan, generator, verifier, seed)
-        finally:
-            model_choice.release(generator, verifier)
     except ItsGraphError as error:
         tell(str(error))
         raise typer.Exit(exit_code(error)) from error
     origin = {**shared, "data": data, "problems": len(problems), "temperature": temperature, "version": _version()}
+    if system is not None:
+        origin["system"] = system
     policy = fitted.policy.model_copy(update={"fitted_on": origin | as_data(fitted)})
     policy.save(out)
     typer.echo(policy.model_dump_json(indent=2)) if as_json else Console().print(tables(fitted, out))

@@ -74,6 +74,9 @@ def evaluate(
             rich_help_panel=_PROBLEMS,
         ),
     ] = None,
+    system: Annotated[
+        str | None, typer.Option(help="System prompt put before every question.", rich_help_panel=_PROBLEMS)
+    ] = None,
     seed: Annotated[
         int, typer.Option(help="Seed of the searches, and of the embedded problems.", rich_help_panel=_PROBLEMS)
     ] = 0,
@@ -142,7 +145,7 @@ def evaluate(
             whole_numbers("--n", n),
             ({} if width is None else {"width": width}) | others,
             [None] if budget_tokens is None else whole_numbers("--budget-tokens", budget_tokens),
-            SearchContext(temperature=temperature),
+            SearchContext(temperature=temperature, system=system),
         )
         arms, left_out = possible_arms(grid, judged=model_choice.has_verifier(model, prm, base_url, prm_url))
         prints = Prints(report or [], plots)

@@ -23,7 +23,9 @@ def described(arm: Arm, shared: Mapping[str, Any]) -> dict[str, Any]:
         arm: what is measured.
         shared: seed and models, which all arms have in common.
     """
-    context = {"temperature": arm.context.temperature, "budget_tokens": arm.context.budget.tokens}
+    context: dict[str, Any] = {"temperature": arm.context.temperature, "budget_tokens": arm.context.budget.tokens}
+    if arm.context.system is not None:
+        context["system"] = arm.context.system
     return {"strategy": arm.setting.strategy, **arm.setting.options, **context, **shared}
 
 

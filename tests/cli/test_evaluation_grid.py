@@ -226,3 +226,14 @@ def test_the_rows_after_a_kill_are_those_of_one_run(call: Call, sums: Path, tmp_
     assert [{key: row[key] for key in row if key not in timeless} for row in resumed] == [
         {key: row[key] for key in row if key not in timeless} for row in whole
     ]
+
+
+def test_a_system_prompt_is_asked_with_and_tells_runs_apart(call: Call, tmp_path: Path) -> None:
+    data, out = tmp_path / "sums.jsonl", tmp_path / "outcomes.jsonl"
+    data.write_text('{"problem": "Add 3, 5, 4.", "answer": "12"}\n')
+    grid = ("eval", "--data", data, "--strategies", "single", "--out", out, "--json")
+    plain = json.loads(call(*grid).out)[0]
+    prompted = json.loads(call(*grid, "--system", "Think step by step.").out)[0]
+    assert prompted["mean_prompt_tokens"] == plain["mean_prompt_tokens"] + 4
+    runs = [json.loads(line)["run"] for line in out.read_text().splitlines()]
+    assert [run.get("system") for run in runs] == [None, "Think step by step."]

@@ -37,7 +37,7 @@ def _spend(flops: float) -> Spend:
 
 @pytest.fixture
 def world(made: Made) -> dict[str, Any]:
-    """Easy problems are always solved, hard ones by four samples alone; the larger model solves every second hard one."""
+    """Easy problems are always solved, hard ones by four samples alone; the larger model solves every second one."""
     hard = [index >= EASY for index in range(PROBLEMS)]
     samples = [(True,) * 4 if not one else (False, True, False, False) for one in hard]
     four = [made(at, *drawn, right=True, spend=_spend(400.0)) for at, drawn in enumerate(samples)]

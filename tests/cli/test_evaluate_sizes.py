@@ -1,0 +1,90 @@
+"""`its-graph eval-sizes`: a small toy model that searches against a larger one that never errs."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph.cli import models
+from its_graph.contracts import Generator, Verifier
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def sums(tmp_path: Path) -> Path:
+    chance = random.Random(5)
+    terms = [[chance.randint(1, 9) for _ in range(4)] for _ in range(20)]
+    path = tmp_path / "sums.jsonl"
+    rows = [{"problem": f"Add {', '.join(map(str, one))}.", "answer": sum(one)} for one in terms]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def sizes(call: Call, monkeypatch: pytest.MonkeyPatch, sums: Path) -> Call:
+    """Run the command: 1,000 parameters against 4,000."""
+
+    def toy(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[Generator, Verifier | None]:
+        return ToyGenerator(0.4, parameters=1_000 if model is None else 4_000), ToyVerifier(parameters=1_000)
+
+    monkeypatch.setattr(models, "models", toy)
+    return lambda *arguments: call("eval-sizes", "--data", sums, "--n", "2,4,8", *arguments)
+
+
+def test_rows_hold_both_models_by_ratio_and_bin(sizes: Call) -> None:
+    done = sizes("--json", "--ratios", "0.4,11")
+    assert done.code == 0
+    said = json.loads(done.out)
+    assert said["size"] == 4.0
+    whole = [row for row in said["rows"] if row["bin"] is None]
+    assert [row["multiplier"] for row in whole] == pytest.approx([4 + 4.5 / 0.4, 4 + 4.5 / 11])
+    for row in said["rows"]:
+        assert row["larger"] == 1.0  # greedy, the toy model makes no mistake
+        assert row["used"] <= row["multiplier"]
+        assert row["lead"]["mean"] == pytest.approx(row["searching"] - row["larger"])
+    for ratio in (0.4, 11.0):
+        bins = [row["problems"] for row in said["rows"] if row["ratio"] == ratio and row["bin"] is not None]
+        assert len(bins) > 1
+        assert sum(bins) == 20
+    assert whole[0]["searching"] >= whole[0]["single"]
+
+
+def test_the_table_and_the_picture(sizes: Call, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `plots` draws the picture")
+    done = sizes("--plots", tmp_path / "plots")
+    assert done.code == 0
+    assert "1,000 parameters that search, against 4,000 that answer once: 4.0 times" in done.out
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"matched.png", "matched.svg"}
+
+
+def test_a_run_goes_on_from_its_file(sizes: Call, tmp_path: Path) -> None:
+    work = tmp_path / "work.jsonl"
+    first = sizes("--json", "--work", work)
+    lines = work.read_text()
+    assert sizes("--json", "--work", work).out == first.out
+    assert work.read_text() == lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--ratios", "much"), "--ratios 'much' is no list of numbers"),
+        (("--ratios", "0"), "inference / training is above 0"),
+        (("--n", "2", "--strategies", "single"), "at least 4 samples"),
+    ],
+)
+def test_mistakes_are_told(sizes: Call, arguments: tuple[str, ...], said: str) -> None:
+    done = sizes(*arguments)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_the_larger_model_must_be_larger(call: Call, sums: Path) -> None:
+    done = call("eval-sizes", "--data", sums, "--n", "4")
+    assert done.code == 2
+    assert "must be the larger one" in done.err
