@@ -4,8 +4,8 @@ Nothing here is stored, so nothing can drift. A node makes one `Tree` per call; 
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
 from its_graph.answers import extract_answer
@@ -15,9 +15,9 @@ from its_graph.contracts import Candidate, Message
 from its_graph.equivalence import group
 from its_graph.folds import Fold
 from its_graph.hints import hinted
+from its_graph.paths import Paths, pieces_of
 from its_graph.seeds import derive_seed
 from its_graph.state import Charge, Entry, Failure, Judgement, Route, Score, Steer, Step
-from its_graph.steps import split_steps
 
 __all__ = ["Finalist", "Tree", "as_charge"]
 
@@ -36,24 +36,11 @@ class Finalist(NamedTuple):
     truncated: bool
 
 
-class _Prefix(NamedTuple):
-    text: str
-    tokens: int
-    depth: int
-    pieces: tuple[str, ...]
-
-
-# A step is looked at again at every level below it.
-@lru_cache(maxsize=2**14)
-def _pieces(text: str) -> tuple[str, ...]:
-    return tuple(split_steps(text))
-
-
-class Tree:
+class Tree(Paths):
     """The search tree behind a state (or behind the events of one, which are the same records)."""
 
     def __init__(self, state: Mapping[str, Any]) -> None:
-        self.steps: dict[str, Step] = state.get("steps") or {}
+        super().__init__(state.get("steps") or {})
         self.scores: dict[str, Score] = state.get("scores") or {}
         self.judgements: dict[str, Judgement] = state.get("judgements") or {}
         self.failures: dict[str, Failure] = state.get("failures") or {}
@@ -69,7 +56,6 @@ class Tree:
         self._entry: Entry = state.get("entry") or Entry(record=0, charge=0)
         self._hidden = 0
         self._settings: Mapping[str, Any] = state.get("settings") or {}
-        self._prefixes: dict[str | None, _Prefix] = {None: _Prefix("", 0, 0, ())}
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> "Tree":
@@ -102,47 +88,6 @@ class Tree:
 
     # --- one path -------------------------------------------------------------------------------------------------
 
-    def path(self, step: str) -> list[str]:
-        """Return the ids from the first step to `step`."""
-        ids = []
-        current: str | None = step
-        while current is not None:
-            ids.append(current)
-            current = self.steps[current]["parent"]
-        return ids[::-1]
-
-    def _prefix(self, step: str | None) -> "_Prefix":
-        """Return what adds up along the path; siblings share their parent's sums."""
-        if (sums := self._prefixes.get(step)) is not None:
-            return sums
-        missing: list[str] = []
-        while step is not None and step not in self._prefixes:
-            missing.append(step)
-            step = self.steps[step]["parent"]
-        known = self._prefixes[step]
-        for key in reversed(missing):
-            record = self.steps[key]
-            pieces = known.pieces + _pieces(record["text"])
-            known = _Prefix(known.text + record["text"], known.tokens + record["tokens"], known.depth + 1, pieces)
-            self._prefixes[key] = known
-        return known
-
-    def text(self, step: str | None) -> str:
-        """Return the solution so far: the texts of the whole path, joined."""
-        return self._prefix(step).text
-
-    def pieces(self, step: str | None) -> tuple[str, ...]:
-        """Return the solution so far as steps, as verifiers read it: a record may hold several."""
-        return self._prefix(step).pieces
-
-    def tokens(self, step: str | None) -> int:
-        """Return the generated tokens on the path."""
-        return self._prefix(step).tokens
-
-    def depth(self, step: str | None) -> int:
-        """Return how many records the path has; 0 for the root."""
-        return self._prefix(step).depth
-
     def root(self, step: str) -> str:
         """Return the first step of the path: the independent subtree that `step` belongs to.
 
@@ -152,18 +97,6 @@ class Tree:
         while first in self._replaced:
             first = self._replaced[first]
         return first
-
-    def finished(self, step: str) -> bool:
-        """Tell whether the path is a complete solution."""
-        return self.steps[step]["finish"] == "end"
-
-    def truncated(self, step: str) -> bool:
-        """Tell whether the path was cut off by a length limit."""
-        return self.steps[step]["finish"] == "length"
-
-    def open(self, step: str) -> bool:
-        """Tell whether the path can be continued."""
-        return self.steps[step]["finish"] == "stop_string"
 
     def pruned(self, step: str) -> bool:
         """Tell whether a person gave the path up, at `step` or before it."""
@@ -186,7 +119,7 @@ class Tree:
 
     def candidate_of(self, record: Step) -> Candidate:
         """Return the path that ends in a record which is not in the tree yet, as a verifier will see it."""
-        steps = self.pieces(record["parent"]) + _pieces(record["text"])
+        steps = self.pieces(record["parent"]) + pieces_of(record["text"])
         return Candidate(messages=tuple(self.question), steps=steps, finished=record["finish"] == "end")
 
     # --- the whole tree -------------------------------------------------------------------------------------------
@@ -306,13 +239,6 @@ class Tree:
     def own_spend(self) -> Spend:
         """What the strategy at work has spent: all but the pilots it began behind."""
         return _SPENT(_since(self._entry["charge"], self.charges), None)
-
-    def distinct(self, steps: Iterable[str]) -> list[str]:
-        """Return `steps` without those whose text equals that of an earlier one."""
-        seen: dict[str, str] = {}
-        for step in steps:
-            seen.setdefault(self.text(step), step)
-        return list(seen.values())
 
 
 def _since(first: int, log: dict[str, Record]) -> dict[str, Record]:
