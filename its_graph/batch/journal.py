@@ -28,14 +28,24 @@ class Journal:
         self._lines = lines
         self._places: dict[int, list[int]] = {}
         self._problems: dict[int, str] = {}
-        self._unsettled: dict[int, Spend] = {}
+        self._under_way: dict[int, Spend] = {}
+        self._forfeited = NOTHING
         self.run: dict[str, Any] | None = None
         """What the runs that wrote it had in common; None for a new one."""
-        self.spent = NOTHING
-        """By earlier runs, what was lost when they were killed included."""
+        self.settled = NOTHING
+        """What the samples that it holds have cost."""
         for place, record in lines.read():
             self._take(record, place)
-        self.spent = total([self.spent, *self._unsettled.values()])
+
+    @property
+    def lost(self) -> Spend:
+        """The most that searches can have cost which began and never told: they were killed, failed, or still run."""
+        return total([self._forfeited, *self._under_way.values()])
+
+    @property
+    def spent(self) -> Spend:
+        """All that counts against the budget: settled and lost."""
+        return self.settled.plus(self.lost)
 
     def describe(self, run: dict[str, Any]) -> None:
         """Say what all runs that write into this journal must have in common.
@@ -54,13 +64,14 @@ class Journal:
     def begin(self, index: int, bound: Spend) -> None:
         """Note that a search goes on, and the most that it can cost."""
         self._lines.append({"begin": index, "bound": bound})
+        self._hold(index, bound)
 
     def add(self, index: int, problem: str, before: State, after: State) -> None:
         """Keep the records that `after` has beyond `before`."""
         added = {log: _beyond(before.get(log), after.get(log)) for log in LOGS}
         logs = {log: new for log, new in added.items() if new}
         place = self._lines.append({"add": index, "problem": _digest(problem), "logs": logs})
-        self._places.setdefault(index, []).append(place)
+        self._settle(index, place, logs)
 
     def logs(self, index: int) -> State:
         """Return all records of a problem's search."""
@@ -90,18 +101,26 @@ class Journal:
             if "run" in record:
                 self.run = dict(record["run"])
             elif "begin" in record:
-                self.spent = self.spent.plus(self._unsettled.pop(record["begin"], NOTHING))
-                self._unsettled[record["begin"]] = Spend._make(record["bound"])
+                self._hold(record["begin"], Spend._make(record["bound"]))
             else:
-                self._unsettled.pop(record["add"], None)
-                self._places.setdefault(record["add"], []).append(place)
+                self._settle(record["add"], place, record["logs"])
                 self._problems[record["add"]] = record["problem"]
-                charges = record["logs"].get("charges", {}).values()
-                self.spent = total([self.spent, *(Spend._make(map(one.get, Spend._fields)) for one in charges)])
         except (AttributeError, KeyError, TypeError) as error:
             raise InputError(
                 f"{self._lines.name}, byte {place}, is no line of a batch's journal. Give another file."
             ) from error
+
+    def _hold(self, index: int, bound: Spend) -> None:
+        """Book a search as under way; one of the same problem that was so before will not tell any more."""
+        self._forfeited = self._forfeited.plus(self._under_way.pop(index, NOTHING))
+        self._under_way[index] = bound
+
+    def _settle(self, index: int, place: int, logs: State) -> None:
+        """Book what a search has added at its cost."""
+        self._under_way.pop(index, None)
+        self._places.setdefault(index, []).append(place)
+        charges = logs.get("charges", {}).values()
+        self.settled = total([self.settled, *(Spend._make(map(one.get, Spend._fields)) for one in charges)])
 
 
 def _beyond(before: dict[str, Any] | None, after: dict[str, Any] | None) -> dict[str, Any]:

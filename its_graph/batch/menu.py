@@ -7,6 +7,8 @@ from typing import TypeAlias
 from its_graph.allocation.menus import Option, by_menu_hull
 from its_graph.batch.plans import pilots_first
 from its_graph.batch.records import Move, Plan, Standing, View
+from its_graph.batch.searching import strategy_of
+from its_graph.contracts import Verifier
 from its_graph.errors import ConfigurationError
 from its_graph.registry import strategy
 from its_graph.routing.policy import Point, Policy
@@ -18,27 +20,33 @@ _Curve: TypeAlias = list[tuple[int, float]]
 """Samples, ascending, and the accuracy with so many."""
 
 
-def menu(policy: Policy) -> Plan:
+def menu(policy: Policy, verifier: Verifier | None) -> Plan:
     """Choose for each problem how many samples it gets, by what they brought problems of its difficulty.
 
-    Difficulty is read from all samples so far, as the policy reads it from the pilots: with a verifier if that is its
-    estimator, without one if it is agreement. What is left is divided again. Only settings whose samples are
-    independent (`single`, `self_consistency`, `best_of_n`) are on the menu: another search cannot go on from pilots.
+    Difficulty is read from all samples so far, just as the policy reads it from the pilots. What is left is divided
+    again. On the menu are `single` and what the batch does, best_of_n with a verifier and self_consistency without:
+    no other search can go on from the pilots.
+
+    Args:
+        policy: fitted, with the estimator verifier, or for a batch without a verifier with agreement.
+        verifier: the batch's.
 
     Raises:
-        ConfigurationError: the policy was not fitted, reads difficulty from no samples, or has a bin without any such
-            setting.
+        ConfigurationError: the policy was not fitted, goes by another estimator, or has a bin in which what the batch
+            does was not measured.
     """
-    if policy.estimator not in ("verifier", "agreement"):
+    own, estimator = strategy_of(verifier), "verifier" if verifier else "agreement"
+    if policy.estimator != estimator:
         raise ConfigurationError(
-            f"A menu goes by samples; this policy reads difficulty by {policy.estimator}. "
-            "Calibrate one with the estimator verifier or agreement."
+            f"This policy reads difficulty by {policy.estimator}; a batch that does {own} reads it by {estimator}. "
+            "Give or leave out the verifier as the policy was fitted, or make a policy with "
+            f"`its-graph calibrate --estimator {estimator}`."
         )
-    curves = [_curve(points) for points in policy.curves]
-    if not curves or not all(curves):
+    curves = [_curve(points, own) for points in policy.curves]
+    if not curves or not all(curve and curve[-1][0] > 1 for curve in curves):
         raise ConfigurationError(
-            "A menu needs measured curves of single, self_consistency or best_of_n in every bin of its policy. "
-            "Make one with `its-graph calibrate`."
+            f"This batch does {own}, so its menu needs measured curves of {own} in every bin of the policy. "
+            f"Make one with `its-graph calibrate --strategies {own}`."
         )
 
     def plan(view: View) -> list[Move]:
@@ -60,16 +68,17 @@ def menu(policy: Policy) -> Plan:
     return plan
 
 
-def _curve(points: tuple[Point, ...]) -> _Curve:
-    return sorted((n, point.accuracy) for point in points if (n := _samples(point.setting)) is not None)
+def _curve(points: tuple[Point, ...], own: str) -> _Curve:
+    alike = (point for point in points if point.setting.strategy in ("single", own))
+    return sorted((n, point.accuracy) for point in alike if (n := _samples(point.setting)) is not None)
 
 
 def _samples(setting: Setting) -> int | None:
-    """Return how many independent samples a setting draws; None for another kind of search."""
+    """Return how many samples a setting draws; None where options make them others than a batch's."""
+    if set(setting.options) - {"n"}:
+        return None
     if setting.strategy == "single":
         return 1
-    if setting.strategy not in ("self_consistency", "best_of_n") or set(setting.options) - {"n"}:
-        return None
     return int(setting.options.get("n", strategy(setting.strategy).options["n"]))
 
 

@@ -22,12 +22,8 @@ class Standing(NamedTuple):
     best: float | None = None
     """Best score in [0, 1]; None without any."""
     spend: Spend = NOTHING
-
-    @property
-    def difficulty(self) -> float:
-        """Share of what looks wrong, in [0, 1]; 1 for a problem of which nothing is known."""
-        known = self.right + self.wrong
-        return self.wrong / known if known else 1.0
+    difficulty: float = 1.0
+    """In [0, 1], as policies read it: `routing.difficulty.by_verifier`, or `by_agreement` without a verifier."""
 
 
 class View(NamedTuple):

@@ -23,16 +23,22 @@ from its_graph.nodes.draw import MIN_TOKENS, ask
 from its_graph.nodes.generate import generate
 from its_graph.nodes.pricing import sample_price
 from its_graph.nodes.verify import verify
+from its_graph.routing.difficulty import by_agreement, by_verifier
 from its_graph.seeds import derive_seed
 from its_graph.state import SearchState, Update
 from its_graph.tree import Tree
 
-__all__ = ["Searches", "State"]
+__all__ = ["Searches", "State", "strategy_of"]
 
 _UNKNOWN = 0.5
 """Chance that a sample without a score is right; left out, a problem without verdicts would never look tried."""
 State = dict[str, Any]
 """The values of a `SearchState`, between two runs of its graph."""
+
+
+def strategy_of(verifier: Verifier | None) -> str:
+    """Return the name of what a batch does with each problem."""
+    return "best_of_n" if verifier else "self_consistency"
 
 
 class Searches:
@@ -50,7 +56,7 @@ class Searches:
         settings = self._context.model_copy(update={"seed": derive_seed(self._seed, str(index))})
         asked = [{"role": "user", "content": problem}]
         return {
-            "strategy": "best_of_n" if self._verifier else "self_consistency",
+            "strategy": strategy_of(self._verifier),
             "settings": settings.model_dump(),
             "question": under_system(settings.system, asked) if settings.system else asked,
             "fresh": [],
@@ -114,14 +120,16 @@ def _judged(tree: Tree, verifier: Verifier) -> Standing:
     cut = len(tree.finalists) - len(scores)
     best = max((score for score in scores if score is not None), default=None)
     unsolved = prod(1 - chance for chance in chances)
-    return Standing(tree.next_id, sum(chances), len(chances) - sum(chances) + cut, unsolved, best, tree.spend)
+    right, wrong = sum(chances), len(chances) - sum(chances) + cut
+    return Standing(tree.next_id, right, wrong, unsolved, best, tree.spend, by_verifier(tree, scale=scale))
 
 
 def _voted(tree: Tree) -> Standing:
     """Read the share of the leading answer as the chance of being right; what has no answer counts against it."""
     votes = [label for label in tree.labels if label is not None]
     leading = max(map(votes.count, set(votes)), default=0)
-    return Standing(tree.next_id, float(leading), float(len(tree.labels) - leading), spend=tree.spend)
+    right, wrong = float(leading), float(len(tree.labels) - leading)
+    return Standing(tree.next_id, right, wrong, spend=tree.spend, difficulty=by_agreement(tree))
 
 
 def _sampling(generator: Generator, verifier: Verifier | None, samples: int) -> Any:

@@ -1,6 +1,8 @@
 """From the options of `solve-batch` to its plan and its verifier, and what to say where they do not match."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,16 +44,20 @@ def judge_of(verifier: Verifier | None, name: Choosing | None, plan: PlanName) -
     return judge
 
 
-def plan_of(plan: PlanName, pilots: int, solved: float, most: int, policy: Path | None) -> "Plan":
-    """Return the plan that the options describe."""
+def plan_of(
+    plan: PlanName, pilots: int, solved: float, most: int, policy: Path | None
+) -> "Callable[[Verifier | None], Plan]":
+    """Return the plan that the options describe, to be told of the batch's verifier once models are loaded."""
     from its_graph import batch
 
     if (policy is None) == (plan is PlanName.MENU):
         raise ConfigurationError("--plan menu and --policy belong together: give both or neither.")
     if policy is not None:
-        return batch.menu(Policy.load(policy))
+        return partial(batch.menu, Policy.load(policy))
     if plan is PlanName.BETA_GREEDY:
-        return batch.beta_greedy(pilots=pilots, most=most)
-    if plan is PlanName.ADAPTIVE:
-        return batch.adaptive(solved=solved, most=most)
-    return (batch.uniform if plan is PlanName.UNIFORM else batch.seed_weights)(most=most)
+        chosen = batch.beta_greedy(pilots=pilots, most=most)
+    elif plan is PlanName.ADAPTIVE:
+        chosen = batch.adaptive(solved=solved, most=most)
+    else:
+        chosen = (batch.uniform if plan is PlanName.UNIFORM else batch.seed_weights)(most=most)
+    return lambda verifier: chosen

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from its_graph.budget import Spend
 from its_graph.cli.wording import count, counted
 from its_graph.statistics import wilson
 
@@ -17,7 +18,6 @@ class Tally(NamedTuple):
     unanswered: int = 0
     failed: int = 0
     samples: int = 0
-    tokens: int = 0
     judged: int = 0
     """Problems whose right answer is known."""
     right: int = 0
@@ -29,20 +29,28 @@ class Tally(NamedTuple):
             self.unanswered + (line["answer"] is None),
             self.failed + ("error" in line),
             self.samples + line["samples"],
-            self.tokens + line["tokens"],
             self.judged + ("right" in line),
             self.right + line.get("right", False),
         )
 
 
-def summary_of(tally: Tally, problems: int, out: Path) -> dict[str, Any]:
-    """Return what came out and what it cost, as plain data."""
+def summary_of(tally: Tally, problems: int, out: Path, *, spent: Spend, lost: Spend) -> dict[str, Any]:
+    """Return what came out and what it cost, as plain data.
+
+    Args:
+        tally: of the answers.
+        problems: of the batch, answered or not.
+        out: where the answers stand.
+        spent: on all samples, those of problems without an answer yet included.
+        lost: the most that was spent on what never came; it counts against the budget as well.
+    """
     summary = {
         "problems": problems,
         "answered": tally.problems - tally.unanswered,
         "failed": tally.failed,
         "samples": tally.samples,
-        "tokens": tally.tokens,
+        "tokens": spent.tokens,
+        "lost_tokens": lost.tokens,
         "out": str(out),
     }
     if tally.judged:
@@ -60,4 +68,6 @@ def in_words(summary: dict[str, Any]) -> Iterator[str]:
     mean = summary["samples"] / summary["problems"]
     yield f"samples   {count(summary['samples'])}, {mean:.1f} a problem"
     yield f"spent     {counted(summary['tokens'], 'token')}"
+    if lost := summary["lost_tokens"]:
+        yield f"lost      {counted(lost, 'token')} at most, on samples that were begun and never finished"
     yield f"written   {summary['out']}"

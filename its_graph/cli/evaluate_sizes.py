@@ -14,23 +14,26 @@ from rich.table import Table
 from its_graph.cli import models as model_choice
 from its_graph.cli.evaluation_run import Notebook, described, run
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
-from its_graph.cli.grid_options import arms_of, chosen_strategies, whole_numbers
+from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
 from its_graph.context import SearchContext
 from its_graph.errors import ConfigurationError, ItsGraphError
 from its_graph.evaluation import Arm, Outcome, Problem
 from its_graph.evaluation.datasets import EMBEDDED, problems_of
-from its_graph.evaluation.matched import ONE, RATIOS, Match, matched
+from its_graph.evaluation.matched import RATIOS, Match, inference_multiplier, matched, unseen_difficulty
 from its_graph.evaluation.matched_plot import matched_picture
 from its_graph.evaluation.piloted import SINGLE
 from its_graph.evaluation.plots import require_plots, save_pictures
+from its_graph.setting import Setting
 
 __all__ = ["evaluate_sizes"]
 
 _GREEDY = Arm(SINGLE, SearchContext(temperature=0.0))
 _RATIOS = ",".join(f"{ratio:g}" for ratio in RATIOS)
 _NOTE = (
-    "R: tokens of inference over tokens of training. k: single verified answers of the small model that match the "
-    "larger one's whole cost. Settings are chosen on one half of the problems and measured on the other; 95% intervals."
+    "R: tokens of inference over tokens of training. k: single answers of the small model whose FLOPs match the larger "
+    "one's answer and its share of the training that is saved; spent: what the search used of it, verifier included. "
+    "Settings are chosen on one half of the problems and measured on the other; bins, from the easiest to the hardest, "
+    "come from samples that no search reads."
 )
 
 
@@ -43,7 +46,7 @@ def evaluate_sizes(
     strategies: Annotated[
         str, typer.Option(help="How the small model may search, separated by commas.")
     ] = "single,self_consistency,best_of_n,adaptive_best_of_n",
-    n: Annotated[str, typer.Option(help="Samples of a search; each is measured.")] = "2,3,4,8,16,32,64",
+    n: Annotated[str, typer.Option(help="Samples of a search; each is measured.")] = "2,3,4,8,16,32",
     ratios: Annotated[str, typer.Option(help="Values of R, tokens of inference over tokens of training.")] = _RATIOS,
     data: Annotated[str, typer.Option(help="Problems, as for eval.")] = EMBEDDED,
     limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.")] = 300,
@@ -65,21 +68,30 @@ def evaluate_sizes(
             require_plots()
         values = _ratios(ratios)
         grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n), {}, [None], SearchContext())
+        arms, left_out = possible_arms([Arm(SINGLE), *grid], judged=model_choice.has_verifier(model, prm))
+        for reason in left_out:
+            typer.echo(reason, err=True)
+        seen = max(arm.n for arm in arms)
+        drawn = Arm(Setting(strategy="self_consistency", options={"n": 2 * seen}))
         problems = problems_of(data, limit=limit, seed=seed)
         measure = partial(_measured, problems=problems, seed=seed, work=work, concurrency=concurrency, hide_bar=as_json)
-        small, small_size = measure([*grid, Arm(ONE)], model, prm)
         large, large_size = measure([_GREEDY], larger, None)
-        size = _size(small_size, large_size)
+        small, small_size = measure([*arms, drawn], model, prm, below=large_size)
         rows = matched(
-            {arm.setting: outcomes for arm, outcomes in small.items()}, large[_GREEDY], size, ratios=values, seed=seed
+            {arm.setting: small[arm] for arm in arms},
+            large[_GREEDY],
+            large_size / small_size,
+            [unseen_difficulty(one, seen) for one in small[drawn]],
+            ratios=values,
+            seed=seed,
         )
     except ItsGraphError as error:
         tell(str(error))
         raise typer.Exit(exit_code(error)) from error
     if plots is not None:
-        save_pictures([matched_picture(rows, size)], plots)
+        save_pictures([matched_picture(rows, large_size / small_size)], plots)
     if as_json:
-        typer.echo(json.dumps({"size": size, "rows": [_data(row) for row in rows]}, indent=2))
+        typer.echo(json.dumps({"size": large_size / small_size, "rows": [_data(row) for row in rows]}, indent=2))
     else:
         Console().print(Group(_head(small_size, large_size), _table(rows), _NOTE))
 
@@ -97,11 +109,19 @@ def _measured(
     work: Path | None,
     concurrency: int,
     hide_bar: bool,
+    below: int | None = None,
 ) -> tuple[Measured, int]:
-    """Return the outcomes of one model, in the order of the problems, and its parameters."""
+    """Return the outcomes of one model, in the order of the problems, and its parameters.
+
+    With `below` it is refused, before anything is measured, unless it has fewer parameters than that.
+    """
     shared = {"seed": seed, **model_choice.identity(model, prm)}
     notebook = Notebook({arm: described(arm, shared) for arm in dict.fromkeys(arms)}, problems, work)
     with model_choice.loaded(model, prm) as (generator, verifier):
+        if below is not None and not 0 < generator.parameters < below:
+            raise ConfigurationError(
+                f"The larger model must be the larger one. Given: {generator.parameters:,} and {below:,} parameters."
+            )
         stopped = run(
             notebook,
             generator,
@@ -121,17 +141,12 @@ def _measured(
 
 def _ratios(text: str) -> list[float]:
     try:
-        return [float(one) for one in text.split(",")]
+        ratios = [float(one) for one in text.split(",")]
     except ValueError as error:
-        raise ConfigurationError(
-            f"--ratios {text!r} is no list of numbers. Expected for example 0.08,0.4,11."
-        ) from error
-
-
-def _size(small: int, large: int) -> float:
-    if not 0 < small < large:
-        raise ConfigurationError(f"The larger model must be the larger one. Given: {small:,} and {large:,} parameters.")
-    return large / small
+        raise ConfigurationError(f"--ratios {text!r} is no list of numbers, such as {_RATIOS}.") from error
+    for ratio in ratios:
+        inference_multiplier(1.0, ratio)  # refuses what is no ratio
+    return ratios
 
 
 def _head(small: int, large: int) -> str:
@@ -140,20 +155,21 @@ def _head(small: int, large: int) -> str:
 
 def _table(rows: Sequence[Match]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for title in ("R", "k", "bin", "problems", "one answer", "search", "larger", "search - larger", "cost, of k"):
+    for title in ("R", "k", "spent", "bin", "problems", "single", "search", "larger", "lead", "95 %"):
         table.add_column(title, justify="right")
     for row in rows:
         if row.bin is None and row is not rows[0]:
             table.add_section()
-        low, high = (f"{100 * end:+.1f}" for end in row.lead.ci95)
+        low, high = (f"{100 * end:+.0f}" for end in row.lead.ci95)
         table.add_row(
             f"{row.ratio:g}",
             f"{row.multiplier:.1f}",
+            f"{row.used:.1f}",
             "all" if row.bin is None else str(row.bin + 1),
             str(row.problems),
             *(f"{100 * share:.1f}" for share in (row.single, row.searching, row.larger)),
-            rf"{100 * row.lead.mean:+.1f} \[{low}, {high}]",
-            f"{row.used:.1f}",
+            f"{100 * row.lead.mean:+.1f}",
+            rf"\[{low}, {high}]",
         )
     return table
 

@@ -118,14 +118,15 @@ def solve_batch(
     try:
         if not budget.limited:
             raise ConfigurationError("A batch needs a budget. Give --budget-tokens 2e6 or another limit.")
-        chosen = plan_of(plan, pilots, solved, most, policy)
+        plan_with = plan_of(plan, pilots, solved, most, policy)
         with _files(problems, out, described) as (items, answers, journal):
             generator, verifier = model_choice.models(model, prm, base_url, prm_url)
             try:
+                judge = judge_of(verifier, name, plan)
                 given = {
-                    "verifier": judge_of(verifier, name, plan),
+                    "verifier": judge,
                     "budget": budget,
-                    "plan": chosen,
+                    "plan": plan_with(judge),
                     "seed": seed,
                     "context": SearchContext(temperature=temperature, max_tokens=max_tokens),
                     "concurrency": concurrency,
@@ -137,7 +138,7 @@ def solve_batch(
     except ItsGraphError as error:
         tell(str(error))
         raise typer.Exit(exit_code(error)) from error
-    summary = summary_of(answers.tally, len(items), out)
+    summary = summary_of(answers.tally, len(items), out, spent=journal.settled, lost=journal.lost)
     typer.echo(json.dumps(summary) if as_json else "\n".join(in_words(summary)))
     if stopped:
         raise typer.Exit(INTERRUPTED)

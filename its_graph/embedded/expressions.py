@@ -65,7 +65,10 @@ def parse(text: str) -> Expression:
         ExpressionError: naming the first thing that does not belong.
     """
     tokens = _tokenise(text)
-    expression = _parse_sum(tokens)
+    try:
+        expression = _parse_sum(tokens)
+    except RecursionError:
+        raise ExpressionError("its parentheses are nested too deeply") from None
     if tokens:
         raise ExpressionError(f"unexpected {tokens[-1]!r} in {text!r}")
     return expression

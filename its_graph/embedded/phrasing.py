@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from its_graph.contracts import Message
-from its_graph.embedded.expressions import ExpressionError, Operation, operations, parse, solve_steps
+from its_graph.embedded.expressions import Expression, ExpressionError, parse, solve_steps
 from its_graph.embedded.world import LIMIT, MAX_OPERATIONS, problem_text
 from its_graph.errors import EmbeddedScopeError
 from its_graph.hints import without_hints
@@ -13,6 +13,8 @@ from its_graph.nodes.prompts import without_instruction
 __all__ = ["known_conversation", "known_steps", "known_turns", "normalise"]
 
 _ATTEMPTS = 4
+_LONGEST = 1_000
+"""Characters: room for any phrasing of a problem that the models know, and soon read."""
 _WAIT = re.compile(r"^Wait[ \t]*$", re.MULTILINE)
 
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-"})  # noqa: RUF001
@@ -74,6 +76,8 @@ def normalise(problem: str) -> str:
     Raises:
         EmbeddedScopeError: the text is anything else, or leaves the range of numbers that the models learned.
     """
+    if len(problem) > _LONGEST:
+        raise _refusal(problem, f"this is longer than {_LONGEST:,} characters")
     text = problem.translate(_SIGNS)
     for written, sign in _LATEX.items():
         text = text.replace(written, sign)
@@ -87,17 +91,17 @@ def normalise(problem: str) -> str:
     return problem_text(_checked(problem, found[0][0]))
 
 
-def _checked(problem: str, text: str) -> Operation:
+def _checked(problem: str, text: str) -> Expression:
     numbers = _NUMBER.findall(text)
     if any("." in number or int(number) > 99 for number in numbers):
         raise _refusal(problem, "its numbers are not all whole numbers from 0 to 99")
+    if not 1 <= len(numbers) - 1 <= MAX_OPERATIONS:
+        raise _refusal(problem, f"it has {len(numbers) - 1} operations")
     try:
         expression = parse(text.rstrip(". "))
         steps = solve_steps(expression)
     except ExpressionError as error:
         raise _refusal(problem, str(error)) from error
-    if not isinstance(expression, Operation) or operations(expression) > MAX_OPERATIONS:
-        raise _refusal(problem, f"it has {operations(expression)} operations")
     if any(result.denominator != 1 or abs(result) > LIMIT for *_, result in steps):
         raise _refusal(problem, f"a result on the way is a fraction or beyond +-{LIMIT}")
     return expression

@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 
 
 class Rival(NamedTuple):
-    """One setting for every question, without pilots, and the router at the same mean cost on problems new to it."""
+    """One setting for every question, without pilots, and the router with its mean cost for a budget."""
 
     fixed: Routed
     routed: Routed
@@ -51,7 +51,7 @@ class Calibrated(NamedTuple):
     rivals: tuple[Rival, ...]
     """Those of them that cost at least what the router's pilots do."""
     calibration: Calibration | None
-    """None where too few samples were drawn to measure pass@1."""
+    """On the problems that were not lost; None where too few samples were drawn to measure pass@1."""
 
     @property
     def reference(self) -> Routed:
@@ -153,4 +153,7 @@ def _calibration(measured: Measured, plan: Plan, estimates: Estimates, policy: P
     chances = unseen_pass_at_1(measured, plan.pilots)
     if chances is None:
         return None
-    return calibrate(estimates.difficulties, chances, [policy.bin_of(one) for one in estimates.difficulties])
+    asked = zip(measured[plan.pilots.answered], estimates.difficulties, strict=True)
+    seen = [(difficulty, chances[one.index]) for one, difficulty in asked if one.index in chances]
+    difficulties, shares = zip(*seen, strict=True)
+    return calibrate(difficulties, shares, [policy.bin_of(one) for one in difficulties])

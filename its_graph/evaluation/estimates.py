@@ -68,13 +68,16 @@ def estimate_all(
     return Estimates(difficulties, (0.0,) * len(outcomes))
 
 
-def unseen_pass_at_1(measured: Measured, pilots: Pilots) -> list[float] | None:
-    """Return each problem's share of right samples behind the pilots; None where no setting drew enough."""
+def unseen_pass_at_1(measured: Measured, pilots: Pilots) -> dict[int, float] | None:
+    """Return by problem number the share of right samples behind the pilots; None where no setting drew enough.
+
+    Problems that were lost, as all their samples failed, are not in it.
+    """
     found = widest_pools(measured)
     if found is None:
         return None
-    rest = [tuple(one for one in pool.samples if int(one.id) >= pilots.samples) for pool in found[1]]
-    return [sum(one.right for one in samples) / len(samples) for samples in rest] if all(rest) else None
+    rest = {pool.number: [one.right for one in pool.samples if int(one.id) >= pilots.samples] for pool in found[1]}
+    return {number: sum(one) / len(one) for number, one in rest.items()} if all(rest.values()) else None
 
 
 def _learned(measured: Measured, unit: Cost, embed: Embed | None, known: Regressor | None) -> Estimates:
@@ -83,8 +86,9 @@ def _learned(measured: Measured, unit: Cost, embed: Embed | None, known: Regress
             "Learned difficulty reads features of the question, and this generator has no method `embed`. "
             "Use a local model, or another estimator."
         )
-    costs = tuple(_reading(outcome, unit) for outcome in measured[SINGLE])
-    features = embed([outcome.problem for outcome in measured[SINGLE]])
+    asked = measured[SINGLE]
+    costs = tuple(_reading(outcome, unit) for outcome in asked)
+    features = embed([outcome.problem for outcome in asked])
     if known is not None:
         return Estimates(tuple(known.difficulty(row) for row in features), costs, known)
     found = widest_pools(measured)
@@ -95,8 +99,14 @@ def _learned(measured: Measured, unit: Cost, embed: Embed | None, known: Regress
         )
     from its_graph.routing.learned import fit_regressor, held_out  # numpy: no other estimator needs it
 
-    targets = [pool.difficulty for pool in found[1]]
-    return Estimates(tuple(held_out(features, targets)), costs, fit_regressor(features, targets))
+    targets = {pool.number: pool.difficulty for pool in found[1]}
+    rows = {one.index: row for one, row in zip(asked, features, strict=True)}
+    drawn, wanted = [rows[number] for number in targets], list(targets.values())
+    regressor = fit_regressor(drawn, wanted)
+    apart = dict(zip(targets, held_out(drawn, wanted), strict=True))
+    # A lost problem has no target, so the regressor is one that was fitted without it.
+    difficulties = (apart[number] if number in apart else regressor.difficulty(row) for number, row in rows.items())
+    return Estimates(tuple(difficulties), costs, regressor)
 
 
 def _reading(single: Outcome, unit: Cost) -> float:

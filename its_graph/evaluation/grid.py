@@ -92,7 +92,7 @@ async def measure_arms(
         problems: with their right answers.
         seed: of the whole evaluation; a problem's searches all have the seed derived from it and the problem's number.
         concurrency: problems under way at the same time; a backend that batches merges their calls.
-        on_result: called as each search ends, in any order.
+        on_result: called as each search ends, in any order; it alone sees the texts of the samples.
         known: outcomes by problem number that need not be found again, as from an earlier run.
         reuse: whether the searches of a problem share their samples. Only wall times are different without.
 
@@ -111,8 +111,8 @@ async def measure_arms(
         for index, problem in waiting:
             missing = [arm for arm in desk.arms if index not in found[arm]]
             async for arm, outcome in desk.searches(missing, index, problem, derive_seed(seed, str(index))):
-                found[arm][index] = outcome
                 on_result(arm, outcome)
+                found[arm][index] = outcome.without_texts()
 
     desks = [_Desk(arms, generator, verifier, reuse) for _ in range(concurrency)]
     await together(work(desk) for desk in desks)

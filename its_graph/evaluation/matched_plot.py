@@ -48,4 +48,4 @@ def _panel(axes: "Axes", bins: Sequence[Match], size: float) -> None:
     )
     for colour, (name, dashes, values) in zip(COLOURS, rows, strict=False):
         axes.plot(places, [100 * value for value in values], dashes, color=colour, ms=5, linewidth=1.4, label=name)
-    axes.set_title(f"R = {bins[0].ratio:g}: up to {bins[0].multiplier:.0f} answers", fontsize=9)
+    axes.set_title(f"R = {bins[0].ratio:g}: up to {bins[0].multiplier:.0f} answers' compute", fontsize=9)

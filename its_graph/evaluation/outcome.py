@@ -28,7 +28,7 @@ class Drawn(_Record):
     from_question: bool
     """Whether it was drawn in one go from the question alone: no steps, and no other solutions in view."""
     text: str = Field(default="", exclude=True)
-    """The solution; not written with the outcome, since many outcomes share their samples."""
+    """The solution; neither written nor kept with the outcome, since many outcomes share their samples."""
 
 
 class Outcome(_Record):
@@ -63,6 +63,10 @@ class Outcome(_Record):
     `seconds` shorter."""
     samples: tuple[Drawn, ...] = ()
     """The candidates, oldest first; none in an older file."""
+
+    def without_texts(self) -> "Outcome":
+        """Return it as a file keeps it: the texts of many searches fill the memory."""
+        return self.model_copy(update={"samples": tuple(one.model_copy(update={"text": ""}) for one in self.samples)})
 
 
 class Verdicts(NamedTuple):

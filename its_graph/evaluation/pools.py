@@ -68,12 +68,21 @@ def widest_pools(measured: Mapping[Key, Sequence[Outcome]]) -> tuple[Key, list[P
     """Return the setting that drew most samples of every problem, with its pools; None where none drew enough.
 
     Most by its smallest pool: a rule that stops early draws the fewer the easier a problem is, and these are biased.
-    Among equals the first with scores, which serve for more.
+    Among equals the one that lost fewest problems, then the first with scores, which serve for more.
+
+    A problem that was lost, as all its samples failed, has no pool: tell pools and problems apart by their numbers.
+    Where half of the problems are lost, the others say nothing of them.
     """
     found = {key: pools(outcomes) for key, outcomes in measured.items()}
-    whole = {key: drawn for key, drawn in found.items() if drawn and len(drawn) == len(measured[key])}
-    best = max(whole, key=lambda key: (_size(whole[key]), _scored(whole[key])), default=None)
+    whole = {key: drawn for key, drawn in found.items() if _is_whole(drawn, measured[key])}
+    best = max(whole, key=lambda key: (_size(whole[key]), len(whole[key]), _scored(whole[key])), default=None)
     return None if best is None or _size(whole[best]) < _FEWEST else (best, whole[best])
+
+
+def _is_whole(drawn: Sequence[Pool], outcomes: Sequence[Outcome]) -> bool:
+    """Tell whether there is a pool of every problem that was not lost, and of most problems."""
+    lost = sum(not one.candidates for one in outcomes)
+    return len(drawn) == len(outcomes) - lost > lost
 
 
 def _size(drawn: Sequence[Pool]) -> int:

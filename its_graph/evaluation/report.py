@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from its_graph.budget import total
 from its_graph.evaluation.gains import gains
+from its_graph.evaluation.grid import Arm
 from its_graph.evaluation.page import Section, Table, write_page
 from its_graph.evaluation.plots import Picture, pictures
 from its_graph.evaluation.pools import Bins, Pool, oracle_bins, pass_curve, widest_pools
@@ -59,9 +60,7 @@ def write_report(path: Path, measured: Measured, origin: Origin) -> None:
         Section("Differences", _DIFFERENCES, (_differences(begun, origin.seed),)),
     ]
     if found and bins:
-        sections.append(
-            Section("By difficulty", _difficulty(found[0].label, found[1], bins), (_bins(begun, bins),), by_bin)
-        )
+        sections.append(Section("By difficulty", _difficulty(begun, found, bins), (_bins(begun, bins),), by_bin))
         sections.append(Section("Pool", _POOL, (_curve(found[1]),)))
     write_page(path, "Evaluation", [*sections, _repeat(begun, origin)])
 
@@ -140,15 +139,18 @@ def _differences(measured: Measured, seed: int) -> Table:
     return Table(("setting", "gain, points", "over"), tuple(cells))
 
 
-def _difficulty(label: str, found: Sequence[Pool], bins: Bins) -> str:
-    least = min(len(pool.samples) for pool in found)
+def _difficulty(measured: Measured, drawn: tuple[Arm, Sequence[Pool]], bins: Bins) -> str:
+    arm, found = drawn
+    least, lost = min(len(pool.samples) for pool in found), len(measured[arm]) - len(found)
+    left_out = f" Problems left out, as every sample of them failed: {lost:,}." if lost else ""
     few = (
         "" if len(bins.members) == 5 else " Problems that are equally hard stay together, so there are fewer than five."
     )
     return (
-        f"Accuracy in %, problems sorted by pass@1 over the samples of {label} (at least {least} each): the oracle's "
-        f"bins of Snell et al. (arXiv 2408.03314), the easiest first.{few} The settings share these samples, so the "
-        "easiest bin looks a little easier, and the hardest a little harder, than fresh samples would show."
+        f"Accuracy in %, problems sorted by pass@1 over the samples of {arm.label} (at least {least} each): the "
+        f"oracle's bins of Snell et al. (arXiv 2408.03314), the easiest first.{few}{left_out} The settings share these "
+        "samples, so the easiest bin looks a little easier, and the hardest a little harder, than fresh samples would "
+        "show."
     )
 
 

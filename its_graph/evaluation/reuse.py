@@ -94,6 +94,12 @@ class RememberingGenerator(_Remembering[SampleRequest, list[Sample]], Generator)
 
     _inner: Generator
 
+    def __init__(self, inner: Generator) -> None:
+        super().__init__(inner)
+        # Who asks for learned difficulty looks whether a generator has the method: the same as of the one inside.
+        if (embed := getattr(inner, "embed", None)) is not None:
+            self.embed = embed
+
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return the generator's own count."""
         return self._inner.prompt_tokens(request)

@@ -47,12 +47,15 @@ def test_only_what_is_new_is_written_and_all_of_it_is_read(path: Path, opened: O
 def test_what_was_under_way_when_it_was_killed_counts_at_its_worst(path: Path, opened: Opened) -> None:
     bound = Spend(calls=2, generated_tokens=10)
     journal = opened()
-    assert journal.spent == NOTHING
+    assert (journal.spent, journal.lost) == (NOTHING, NOTHING)
     for _ in range(2):
         journal.begin(0, bound)
     journal.add(0, TWO[0], {}, {"charges": {"0": CHARGE}})
     journal.begin(1, bound)
-    assert opened().spent == Spend(calls=2 + 1 + 2, generated_tokens=10 + 3 + 10)
+    for told in (journal, opened()):
+        assert told.settled == Spend(calls=1, generated_tokens=3)
+        assert told.lost == Spend(calls=2 + 2, generated_tokens=10 + 10)
+        assert told.spent == Spend(calls=2 + 1 + 2, generated_tokens=10 + 3 + 10)
 
 
 def test_a_torn_line_is_cut_off(path: Path, opened: Opened) -> None:

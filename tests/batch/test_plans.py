@@ -13,7 +13,7 @@ def view(standings: list[Standing], left: float, costs: list[float] | None = Non
 
 
 def tried(right: float, wrong: float, unsolved: float = 1.0, best: float | None = None) -> Standing:
-    return Standing(round(right + wrong), right, wrong, unsolved, best)
+    return Standing(round(right + wrong), right, wrong, unsolved, best, difficulty=wrong / (right + wrong))
 
 
 def test_uniform_answers_an_eighth_at_a_time_with_what_is_left_for_each() -> None:

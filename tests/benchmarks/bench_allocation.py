@@ -234,7 +234,7 @@ def main() -> None:
     )
     plans: dict[str, Plan] = {"beta_greedy": beta_greedy(), "adaptive": adaptive()}
     if given.policy:
-        plans["menu"] = menu(Policy.load(given.policy))
+        plans["menu"] = menu(Policy.load(given.policy), verifier)
     for mean in (4, 8):
         compare(bench, mean, chances, cost, plans)
     print(f"\n{time.process_time() - began:.0f} s of one processor in all")

@@ -103,9 +103,12 @@ def test_a_policy_is_a_menu(run: Run, data: Path, out: Path, tmp_path: Path) -> 
         curves=(tuple(points),),
     )
     policy.save(tmp_path / "policy.json")
-    result = run(data, "--budget-calls", 150, "--out", out, "--plan", "menu", "--policy", tmp_path / "policy.json")
+    command = (data, "--budget-calls", 150, "--plan", "menu", "--policy", tmp_path / "policy.json", "--out")
+    result = run(*command, out)
     assert result.exit_code == 0, result.output
     assert {1, 4} <= {row["samples"] for row in lines(out)} <= {1, 2, 3, 4}
+    voted = run(*command, tmp_path / "voted.jsonl", "--strategy", "self_consistency")
+    assert (voted.exit_code, "a batch that does self_consistency" in voted.stderr) == (2, True)
 
 
 def test_votes_decide_without_a_verifier(run: Run, data: Path, out: Path) -> None:
@@ -211,21 +214,51 @@ def test_a_place_that_cannot_be_written_is_told_before_models_load(
         assert why in result.stderr
 
 
-def test_ctrl_c_keeps_what_is_there(run: Run, data: Path, out: Path, generator: ScriptedGenerator) -> None:
+def interrupt(generator: ScriptedGenerator, request: int) -> Callable[[], None]:
+    """Press Ctrl-C at a request; return what stops that."""
     script = generator.script
 
-    def interrupted(request: SampleRequest) -> Any:
-        if len(generator.requests) == 70:
+    def interrupted(asked: SampleRequest) -> Any:
+        if len(generator.requests) == request:
             os.kill(os.getpid(), signal.SIGINT)
-        return script(request)
+        return script(asked)
 
     generator.script = interrupted
+    return lambda: setattr(generator, "script", script)
+
+
+def test_ctrl_c_keeps_what_is_there(run: Run, data: Path, out: Path, generator: ScriptedGenerator) -> None:
+    undo = interrupt(generator, 70)
     command = (data, "--budget-calls", 300, "--out", out, "--plan", "adaptive", "--solved", "0.85", "--json")
     result = run(*command, "--concurrency", 2)
     assert result.exit_code == 130
     assert 0 < json.loads(result.stdout)["answered"] == len(lines(out)) < 30
-    generator.script = script
+    undo()
     assert json.loads(run(*command).stdout)["answered"] == 30
+
+
+def test_a_batch_without_an_answer_yet_tells_what_it_spent(
+    run: Run, data: Path, out: Path, generator: ScriptedGenerator
+) -> None:
+    undo = interrupt(generator, 40)
+    command = (data, "--budget-tokens", "6e3", "--out", out, "--concurrency", 4)
+    result = run(*command)
+    assert (result.exit_code, lines(out)) == (130, [])
+    told = re.search(
+        r"answered +0 of .*\n(?:.*\n)?spent +([\d,]+) tokens\nlost +([\d,]+) tokens at most", result.stdout
+    )
+    assert told, result.stdout
+    spent, lost = (int(number.replace(",", "")) for number in told.groups())
+    journal = lines(out.with_name(out.name + ".journal"))
+    charges = [charge for line in journal if "add" in line for charge in line["logs"]["charges"].values()]
+    tokens = ("prompt_tokens", "generated_tokens", "verifier_tokens")
+    assert spent == sum(charge[name] for charge in charges for name in tokens) > 0
+
+    undo()
+    summary = json.loads(run(*command, "--json").stdout)
+    assert summary["lost_tokens"] == lost
+    assert summary["tokens"] == sum(row["tokens"] for row in lines(out))
+    assert spent < summary["tokens"] <= 6_000 - lost
 
 
 # --- killed for real ----------------------------------------------------------------------------------------------
@@ -298,6 +331,8 @@ def test_a_killed_batch_goes_on_within_the_same_budget(tmp_path: Path, out: Path
     assert repeated == twins
     spent = sum(tokens for _, tokens in program.calls)
     assert 13_000 < spent <= 15_000
+    summary = json.loads(told)
+    assert summary["tokens"] <= spent <= summary["tokens"] + summary["lost_tokens"] <= 15_000
 
 
 def test_a_full_disk_is_told_and_what_was_written_is_kept(tmp_path: Path, out: Path) -> None:

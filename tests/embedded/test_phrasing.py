@@ -33,6 +33,13 @@ def test_the_hints_of_a_person_are_left_out() -> None:
     assert known_conversation(told) == ({"role": "user", "content": "Compute 34 + 57 * 2."},)
 
 
+def test_a_question_that_goes_on_behind_a_hint_of_its_own_is_refused() -> None:
+    asked = {"role": "user", "content": "Compute 1 + 2.\n\nHint: it is small.\n\nThen double it."}
+    for told in ([asked], hinted([asked], ["Multiply first."])):
+        with pytest.raises(EmbeddedScopeError, match="Then double it"):
+            known_conversation(told)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -62,6 +69,19 @@ def test_refusals_name_question_world_and_way_out(text: str, reason: str) -> Non
     assert "integer arithmetic" in message
     assert "--model PATH" in message
     assert "TransformersGenerator.from_pretrained" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1" + " + 1" * 240, "240 operations"),
+        ("(" * 495 + "1+1" + ")" * 495, "nested too deeply"),
+        ("1 + 1 " + "(" * 1_000, "longer than 1,000 characters"),
+    ],
+)
+def test_long_questions_are_refused_as_clearly(text: str, reason: str) -> None:
+    with pytest.raises(EmbeddedScopeError, match=reason):
+        normalise(text)
 
 
 def test_only_the_last_user_message_is_kept() -> None:

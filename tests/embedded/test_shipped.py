@@ -9,13 +9,14 @@ import pytest
 
 from its_graph.answers import extract_answer
 from its_graph.contracts import Candidate, SampleRequest
-from its_graph.embedded import WEIGHTS, load, load_thinker, problems
+from its_graph.embedded import WEIGHTS, load, load_larger, load_thinker, problems
 from its_graph.embedded.expressions import parse
 from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
 from its_graph.embedded.tokenizer import build_tokenizer
 from its_graph.embedded.world import problems as world_problems
 from its_graph.embedded.world import solution
 from its_graph.errors import EmbeddedScopeError
+from its_graph.generators.transformers import TransformersGenerator
 from its_graph.steps import split_steps
 
 Pair = tuple[ArithmeticGenerator, ArithmeticPRM]
@@ -45,7 +46,13 @@ def test_importing_the_package_does_not_import_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "layers", "limit"), [("generator", 4, 570_000), ("thinker", 4, 570_000), ("verifier", 5, 700_000)]
+    ("name", "layers", "limit"),
+    [
+        ("generator", 4, 570_000),
+        ("thinker", 4, 570_000),
+        ("verifier", 5, 700_000),
+        ("larger", 5, 2_400_000),
+    ],
 )
 def test_layout_and_size(name: str, layers: int, limit: int) -> None:
     config = json.loads((WEIGHTS / name / "config.json").read_text())
@@ -57,7 +64,7 @@ def test_layout_and_size(name: str, layers: int, limit: int) -> None:
     assert not [path for path in (WEIGHTS / name).iterdir() if path.suffix in {".bin", ".pt", ".pkl"}]
 
 
-@pytest.mark.parametrize("name", ["generator", "thinker", "verifier"])
+@pytest.mark.parametrize("name", ["generator", "thinker", "verifier", "larger"])
 def test_auto_tokenizer_reads_the_world_as_the_models_were_trained(name: str) -> None:
     """AutoTokenizer puts its own Qwen2 class in charge of this architecture: the same ids must come out."""
     from transformers import AutoTokenizer
@@ -85,6 +92,24 @@ def test_parameters_and_limits(pair: Pair) -> None:
     assert generator.max_tokens == 192
     assert verifier.metadata.family == "likelihood"
     assert verifier.metadata.label_kind == "mc"
+
+
+def test_the_larger_generator_differs_in_size_alone() -> None:
+    larger, plain = (json.loads((WEIGHTS / name / "training.json").read_text()) for name in ("larger", "generator"))
+    assert {**larger["pretraining"], "layers": 4} == {**plain["pretraining"], "hidden": 128}
+
+
+def test_the_larger_generator_is_the_better_one(pair: Pair) -> None:
+    exam = list(problems(40, seed=12))
+    asked = [_ask(text, temperature=0.0) for text, _ in exam]
+
+    def right(model: TransformersGenerator) -> int:
+        answers = [extract_answer(reply[0].text) for reply in model.batch(asked)]
+        return sum(answer == expected for answer, (_, expected) in zip(answers, exam, strict=True))
+
+    with load_larger() as larger:
+        assert larger.parameters > 4 * pair[0].parameters
+        assert right(larger) > right(pair[0])
 
 
 def test_same_seed_same_text(pair: Pair) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from its_graph.embedded import train_larger
 from its_graph.embedded.gate import GateReport
 from its_graph.embedded.models import ArithmeticPRM
-from its_graph.embedded.plans import FULL, QUICK
+from its_graph.embedded.plans import FULL, QUICK, QUICK_LARGER
 from its_graph.embedded.pretrain import Phase, PretrainPlan, build_model, pretrain, training_batch
 from its_graph.embedded.tokenizer import build_tokenizer
 from its_graph.embedded.train import Rejected, main, run
@@ -98,3 +99,14 @@ def test_pretraining_learns_and_resumes(tmp_path: Path) -> None:
     resumed = pretrain(plan, tokenizer, report=lines.append, checkpoint=tmp_path)
     for first, second in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert first.detach().equal(second.detach())
+
+
+def test_the_larger_generator_is_trained_exported_and_found_again(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert train_larger.main(["--quick", "--out", str(out), "--export", str(tmp_path / "weights")]) == 0
+    exported = tmp_path / "weights" / "larger"
+    assert json.loads((exported / "training.json").read_text())["pretraining"]["hidden"] == 128
+    assert json.loads((exported / "config.json").read_text())["hidden_size"] == 128
+    stamp = (out / "larger" / "model.safetensors").stat().st_mtime_ns
+    train_larger.run(QUICK_LARGER, out)
+    assert (out / "larger" / "model.safetensors").stat().st_mtime_ns == stamp
