@@ -16,6 +16,7 @@ __all__ = [
     "ItsGraphError",
     "MissingExtraError",
     "SearchFailedError",
+    "StorageError",
     "TruncationError",
 ]
 
@@ -55,6 +56,10 @@ class SearchFailedError(ItsGraphError, RuntimeError):
         """What the search had spent until then."""
         self.failures = dict(failures)
         """The failed samples by id: `{"parent": ..., "reason": ...}` each, oldest first."""
+
+
+class StorageError(ItsGraphError, OSError):
+    """A file cannot be opened or written: no such folder, no permission, no room left."""
 
 
 class TruncationError(ItsGraphError, ValueError):

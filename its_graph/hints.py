@@ -4,6 +4,7 @@ The question itself stays as it was asked; a hint stands in the log of what the 
 a model reads it.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ def hinted(question: list[Message], hints: Sequence[str]) -> list[Message]:
     """
     if not hints:
         return question
-    told = "".join(_LEAD + hint for hint in hints)
+    told = "".join(_LEAD + _paragraph(hint) for hint in hints)
     asking = [place for place, message in enumerate(question) if message["role"] == "user"]
     if not asking:
         return [*question, {"role": "user", "content": told.lstrip()}]
@@ -31,8 +32,15 @@ def hinted(question: list[Message], hints: Sequence[str]) -> list[Message]:
 
 
 def without_hints(text: str) -> str:
-    """Return a user message without its hints: for a model that is to see the question alone."""
-    return text.split(_LEAD, 1)[0]
+    """Return a user message without the hints at its end: for a model that is to see the question alone."""
+    while (parts := text.rpartition(_LEAD))[1] and "\n\n" not in parts[2]:
+        text = parts[0]
+    return text
+
+
+def _paragraph(hint: str) -> str:
+    """Return a hint without empty lines, so that where it ends can be told from what stands behind it."""
+    return re.sub(r"\n\s*\n", "\n", hint)
 
 
 def _followed_by(told: str, content: Any) -> Any:

@@ -53,3 +53,15 @@ def test_the_tree_tells_them_to_whoever_asks_it_for_the_question() -> None:
 
 def test_a_model_that_knows_no_hints_is_spared_them() -> None:
     assert without_hints(TOLD) == without_hints("Why?") == "Why?"
+
+
+def test_a_hint_is_one_paragraph_so_that_all_of_it_is_spared_them() -> None:
+    (told,) = hinted([USER], ["Think.\n \n\nThen think.", "Twice."])
+    assert told["content"] == "Why?\n\nHint: Think.\nThen think.\n\nHint: Twice."
+    assert without_hints(told["content"]) == "Why?"
+
+
+def test_what_the_question_itself_says_behind_a_hint_is_kept() -> None:
+    asked = "Add 1, 2.\n\nHint: slowly.\n\nThen double it."
+    (told,) = hinted([USER | {"content": asked}], ["Think."])
+    assert without_hints(asked) == without_hints(told["content"]) == asked

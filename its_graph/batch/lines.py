@@ -7,13 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from its_graph.errors import InputError, ItsGraphError
+from its_graph.errors import InputError, StorageError
 
-__all__ = ["Lines", "StorageError"]
-
-
-class StorageError(ItsGraphError, OSError):
-    """A file cannot be opened or written: no such folder, no permission, no room left."""
+__all__ = ["Lines"]
 
 
 class Lines:

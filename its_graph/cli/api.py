@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from its_graph.cli import models
 from its_graph.contracts import Generator
 from its_graph.errors import ConfigurationError, MissingExtraError
+from its_graph.routing.policy import Policy
 
 if TYPE_CHECKING:
     from its_graph.api.menu import ServedModel
@@ -36,6 +37,9 @@ def api(
     ] = None,
     prm_url: Annotated[
         str | None, typer.Option(help="A reward model's server; --prm is the model's folder there and here.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="What compute_optimal goes by: a file of `its-graph calibrate`.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="What requests call the model; its own name by default.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -62,10 +66,12 @@ def api(
             f"--host {host} can be reached by others, and there is no key. Set ITS_GRAPH_API_KEY or --api-key, "
             "or say --without-key if you mean it."
         )
+    routed = {} if policy is None else {"compute_optimal": {"policy": Policy.load(policy)}}
     generator, verifier = models.models(model, prm, base_url, prm_url)
     try:
         served = _served(generator, verifier, base_url)
         options = {
+            "options": routed,
             "api_key": api_key,
             "cors_origins": cors_origin or (),
             "hosts": _LOOPBACK_HOSTS if host in _LOOPBACK else (),

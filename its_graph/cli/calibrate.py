@@ -1,5 +1,6 @@
 """its-graph calibrate: measure settings on problems, fit a policy for the router, and say what it is worth."""
 
+import math
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +14,7 @@ from its_graph.cli.calibration_tables import as_data, tables
 from its_graph.cli.evaluation_run import Notebook, described, run
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
 from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
+from its_graph.cli.output_files import require_writable, writing
 from its_graph.cli.shape import check_known, further_options
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
@@ -156,11 +158,12 @@ def calibrate(
             _one_of("--budget-holds", budget_holds, BudgetHolds),
             guard,
         )
-        _require_folder(out)
+        require_writable(out)
         arms, left_out = possible_arms(_with_pilots(grid, plan.pilots), judged=judged)
         for reason in left_out:
             typer.echo(reason, err=True)
         problems = problems_of(data, limit=limit, seed=seed)
+        _require_problems(plan, len(problems))
         notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, work)
         with model_choice.loaded(model, prm, base_url, prm_url) as (generator, verifier):
             _require_features(plan, generator)
@@ -185,7 +188,8 @@ def calibrate(
     if system is not None:
         origin["system"] = system
     policy = fitted.policy.model_copy(update={"fitted_on": origin | as_data(fitted)})
-    policy.save(out)
+    with writing(out):
+        policy.save(out)
     typer.echo(policy.model_dump_json(indent=2)) if as_json else Console().print(tables(fitted, out))
 
 
@@ -197,6 +201,8 @@ def _grid(strategies: str, n: str, settings: Sequence[str], context: SearchConte
 
 def _setting(text: str) -> Setting:
     """Return a setting from how people read it: `beam_search n=16 width=4`."""
+    if not text.strip():
+        raise ConfigurationError(f'--setting {text!r} names no strategy. Expected for example "beam_search n=16".')
     name, *options = text.split()
     given = further_options(options)
     check_known(given, [strategy(name)])
@@ -234,9 +240,18 @@ def _fitted(notebook: Notebook, plan: Plan, generator: Generator, verifier: Veri
     return calibrated(measured, plan, estimates, seed=seed)
 
 
-def _require_folder(out: Path) -> None:
-    if not out.parent.is_dir():
-        raise ConfigurationError(f"There is no folder {out.parent} for --out {out}. Make it first.")
+def _require_problems(plan: Plan, problems: int) -> None:
+    """Refuse before anything is measured fewer problems than can be divided."""
+    least = 2
+    if plan.estimator == "learned":
+        from its_graph.routing.learned import FOLDS  # numpy: no other estimator needs it
+
+        least = FOLDS
+    if problems < least:
+        raise ConfigurationError(
+            f"A policy by {plan.estimator} difficulty is fitted and measured on at least {least} problems. "
+            f"Given: {problems}. Give more in --data, or a larger --limit."
+        )
 
 
 def _require_features(plan: Plan, generator: Generator) -> None:
@@ -256,10 +271,15 @@ def _one_of(flag: str, given: str, kind: Any) -> Any:
 
 
 def _numbers(text: str | None) -> tuple[float, ...]:
+    if text is None:
+        return ()
     try:
-        return () if text is None else tuple(float(one) for one in text.split(","))
-    except ValueError as error:
-        raise ConfigurationError(f"--budgets {text!r} is no list of numbers. Expected for example 2e8,4e8.") from error
+        numbers = tuple(float(one) for one in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(0 < one < math.inf for one in numbers):
+        raise ConfigurationError(f"--budgets {text!r} is no list of numbers above 0. Expected for example 2e8,4e8.")
+    return numbers
 
 
 def _version() -> str | None:

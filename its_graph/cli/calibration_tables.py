@@ -38,11 +38,12 @@ def tables(fitted: Calibrated, out: Path) -> Group:
         _choices(policy),
         "Accuracy % by difficulty, behind the pilots:",
         _curves(policy),
-        "One setting for every question, and the router at its cost on problems new to it (cross-fitted), accuracy %:",
+        "One setting for every question, and the router with its cost for a budget, on problems new to "
+        "it (cross-fitted), accuracy %:",
         _worth(fitted),
         verdict(fitted),
         "",
-        *_calibration(fitted.calibration),
+        *_calibration(fitted.calibration, len(fitted.fixed[0].results)),
         f"Written to {out}. Use it: its-graph solve ... --strategy compute_optimal --set policy={out}",
     )
 
@@ -89,13 +90,14 @@ def _curves(policy: Policy) -> Table:
 
 
 def _worth(fitted: Calibrated) -> Table:
-    """Return every fixed setting, and the router at the same cost."""
-    table = _table("cost", "fixed", "router", "gain of the router", first="setting")
+    """Return every fixed setting, and the router where it may cost as much: what it did cost, on problems new to it."""
+    table = _table("cost", "fixed", "router's\ncost", "router", "gain of the router", first="setting")
     rivals = {one.fixed.name: one for one in fitted.rivals}
     for row in fitted.fixed:
         cells = [row.name, _cost(row.cost, fitted.policy.unit), _percent(row.accuracy)]
         if rival := rivals.get(row.name):
-            cells += [_percent(rival.routed.accuracy), _gain(rival.lead.accuracy)]
+            cost = _cost(rival.routed.cost, fitted.policy.unit)
+            cells += [cost, _percent(rival.routed.accuracy), _gain(rival.lead.accuracy)]
         table.add_row(*cells)
     return table
 
@@ -106,17 +108,19 @@ def _gain(gain: Difference) -> str:
     return rf"{_percent(gain.mean, '+')} \[{low}, {high}]"
 
 
-def _calibration(found: Calibration | None) -> list[Any]:
+def _calibration(found: Calibration | None, problems: int) -> list[Any]:
     if found is None:
         return ["Too few samples were drawn to tell how far the estimate can be trusted.", ""]
     table = _table("problems", "predicted", "measured", first="bin")
     for place, one in enumerate(found.bins, start=1):
         table.add_row(str(place), count(one.problems), _percent(one.predicted), _percent(one.measured))
     correlation = "none" if found.correlation is None else f"{found.correlation:.2f}"
+    lost = problems - sum(one.problems for one in found.bins)
     return [
         "Chance of a single sample (pass@1) as difficulty predicts it, and on samples other than the pilots, %:",
         table,
         f"Correlation {correlation}, Brier {found.brier:.3f}, expected calibration error {found.ece:.3f}.",
+        *([f"Left out: {counted(lost, 'problem')} of which every sample failed."] if lost else []),
         "",
     ]
 

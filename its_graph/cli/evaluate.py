@@ -170,8 +170,8 @@ def evaluate(
         raise typer.Exit(exit_code(error)) from error
     for failure in notebook.failures():
         typer.echo(failure, err=True)
-    prints.write(notebook.measured, origin_of(context, data, shared))
     rows = rows_of(notebook.measured, seed)
     typer.echo(json.dumps(rows, indent=2)) if as_json else Console().print(tables(rows))
+    prints.write(notebook.measured, origin_of(context, data, shared))
     if stopped:
         raise typer.Exit(INTERRUPTED)

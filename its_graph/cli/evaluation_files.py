@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from its_graph.errors import InputError
+from its_graph.cli.output_files import require_writable, writing
+from its_graph.errors import InputError, StorageError
 from its_graph.evaluation import Outcome
 from its_graph.evaluation.json_lines import json_lines
 from its_graph.evaluation.problem_file import read_problems
@@ -27,7 +28,7 @@ class OutcomeFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        _drop_torn_line(path)
+        _prepare(path)
         self._lines = [_outcome(record, where) for record, where in json_lines(path)] if path.exists() else []
 
     def known(self, run: Run, problems: Sequence[tuple[Any, ...]]) -> dict[int, Outcome]:
@@ -53,7 +54,7 @@ class SampleFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        _drop_torn_line(path)
+        _prepare(path)
         lines = json_lines(path) if path.exists() else ()
         self._held = {_sample_key(record, where) for record, where in lines}
 
@@ -90,12 +91,24 @@ def _outcome(record: Any, where: str) -> tuple[Run, Outcome]:
 
 
 def _append(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    with path.open("a", encoding="utf-8") as file:
+    kept = "What was written before is kept: make room and start the same command again."
+    with writing(path, kept), path.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in records)
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut off a last line without its end: the run that wrote it was killed half way through."""
-    if path.exists() and (content := path.read_bytes()) and not content.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)
+def _prepare(path: Path) -> None:
+    """See that a file can be gone on with, and cut off a last line without its end: whoever wrote it was killed.
+
+    Raises:
+        StorageError: it cannot be read or written.
+    """
+    require_writable(path)
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise StorageError(f"{path} is no regular file. Results are read again to go on with them: give a file.")
+    with writing(path):
+        content = path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            with path.open("r+b") as file:
+                file.truncate(content.rfind(b"\n") + 1)

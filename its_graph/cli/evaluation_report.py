@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import typer
 
+from its_graph.cli.output_files import require_writable, writing
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import Arm, Outcome
 from its_graph.evaluation.page import check_page
@@ -30,22 +31,30 @@ class Prints(NamedTuple):
         Raises:
             ConfigurationError: a report has another ending than .md or .html, or the pictures' folder is a file.
             MissingExtraError: matplotlib is wanted and not installed.
+            StorageError: a report cannot be written.
         """
         for path in self.reports:
             check_page(path)
+            require_writable(path)
         if self.plots is not None and self.plots.exists() and not self.plots.is_dir():
             raise ConfigurationError(f"--plots {self.plots} is a file. Give the folder that the pictures go into.")
         if self.reports or self.plots is not None:
             require_plots()
 
     def write(self, measured: Mapping[Arm, Sequence[Outcome]], origin: Origin) -> None:
-        """Write everything; nothing at all where no problem was ended by all arms."""
+        """Write everything; nothing at all where no problem was ended by all arms.
+
+        Raises:
+            StorageError: the disk is full, or the like.
+        """
         if not in_common(measured):
             return
         for path in self.reports:
-            write_report(path, measured, origin)
+            with writing(path):
+                write_report(path, measured, origin)
         if self.plots is not None:
-            save_pictures(all_pictures(measured), self.plots)
+            with writing(self.plots, "Give another folder."):
+                save_pictures(all_pictures(measured), self.plots)
 
 
 def command_line(context: typer.Context) -> str:

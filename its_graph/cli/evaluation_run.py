@@ -1,6 +1,7 @@
 """The run of `eval`: what is known already, what comes out, and where it is written as it comes."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ __all__ = ["Notebook", "described", "run"]
 
 
 def described(arm: Arm, shared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return everything that decides about the outcomes of an arm, but for the problems.
+    """Return everything that decides about the outcomes of an arm, but for the problems; of a policy its content.
 
     Args:
         arm: what is measured.
@@ -26,6 +27,9 @@ def described(arm: Arm, shared: Mapping[str, Any]) -> dict[str, Any]:
     context: dict[str, Any] = {"temperature": arm.context.temperature, "budget_tokens": arm.context.budget.tokens}
     if arm.context.system is not None:
         context["system"] = arm.context.system
+    policy = arm.setting.options.get("policy")
+    if isinstance(policy, str) and Path(policy).is_file():
+        context["policy_content"] = hashlib.sha256(Path(policy).read_bytes()).hexdigest()[:16]
     return {"strategy": arm.setting.strategy, **arm.setting.options, **context, **shared}
 
 
@@ -64,7 +68,7 @@ class Notebook:
 
     def add(self, arm: Arm, outcome: Outcome) -> None:
         """Take down one outcome. Its samples come first: an outcome that is in its file is not searched again."""
-        self.measured[arm].append(outcome)
+        self.measured[arm].append(outcome.without_texts())
         self._keep_samples(arm, outcome)
         if self._file:
             self._file.append(self._described[arm], outcome)

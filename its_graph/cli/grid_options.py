@@ -22,11 +22,14 @@ def whole_numbers(flag: str, text: str) -> list[int]:
         ConfigurationError: for anything else.
     """
     try:
-        return list(dict.fromkeys(int(one) for one in text.split(",")))
-    except ValueError as error:
+        numbers = [int(one) for one in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 0:
         raise ConfigurationError(
-            f"{flag} {text!r} is no list of whole numbers. Expected for example {flag} 1,2,4,8,16."
-        ) from error
+            f"{flag} {text!r} is no list of whole numbers from 0 on. Expected for example {flag} 1,2,4,8,16."
+        )
+    return list(dict.fromkeys(numbers))
 
 
 def chosen_strategies(names: str) -> list[Strategy]:
@@ -70,8 +73,7 @@ def possible_arms(arms: Sequence[Arm], *, judged: bool) -> tuple[list[Arm], list
     Raises:
         ConfigurationError: if nothing is left of a strategy.
     """
-    generator = ToyGenerator()
-    generator.signals = frozenset(get_args(Signal))
+    generator = _Able()
     refused: dict[Setting, ConfigurationError] = {}
     for setting in dict.fromkeys(arm.setting for arm in arms):
         try:
@@ -83,6 +85,16 @@ def possible_arms(arms: Sequence[Arm], *, judged: bool) -> tuple[list[Arm], list
         if not any(arm.setting.strategy == setting.strategy for arm in left):
             raise reason
     return left, [f"Left out {setting.label}: {reason}" for setting, reason in refused.items()]
+
+
+class _Able(ToyGenerator):
+    """It has all that a setting may ask for; a real one that lacks it is refused when its graphs are made."""
+
+    signals = frozenset(get_args(Signal))
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return a feature of each."""
+        return [[0.0] for _ in texts]
 
 
 def _options(one: Strategy, widths: Sequence[int], others: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 from its_graph.errors import InputError
 from its_graph.ui.page import standalone
 
-__all__ = ["as_page", "check_target"]
+__all__ = ["check_target", "write_page"]
 
 
 def check_target(path: Path | None) -> None:
@@ -16,8 +16,16 @@ def check_target(path: Path | None) -> None:
         raise InputError(f"--html {path}: there is no folder {path.parent}. Make it, or give another one.")
 
 
-def as_page(events: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> str:
-    """Return the page of a search; one that was left before its end shows the answer that was made from what it had."""
+def write_page(path: Path, events: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> None:
+    """Write the page of a search; one that was left before its end shows the answer that was made from what it had.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
     answered = any(event["type"] == "its.answer" for event in events)
     last = [] if answered else [{"type": "its.answer", "answer": result["answer"], "result": result}]
-    return standalone([{"title": result["strategy"], "events": [*events, *last]}])
+    page = standalone([{"title": result["strategy"], "events": [*events, *last]}])
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--html {path}: the page cannot be written there: {error.strerror}.") from error

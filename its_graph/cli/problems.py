@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from its_graph.cli.output_files import writing
 from its_graph.evaluation.datasets import EMBEDDED, EMBEDDED_PROBLEMS, problems_of
 from its_graph.evaluation.problem_file import as_lines
 
@@ -30,4 +31,5 @@ def write_problems(
     if out is None:
         typer.echo(text, nl=False)
     else:
-        out.write_text(text, encoding="utf-8")
+        with writing(out):
+            out.write_text(text, encoding="utf-8")

@@ -15,7 +15,7 @@ from rich.text import Text
 from its_graph.cli import models
 from its_graph.cli.failures import INTERRUPTED
 from its_graph.cli.live import SearchView
-from its_graph.cli.page_file import as_page, check_target
+from its_graph.cli.page_file import check_target, write_page
 from its_graph.cli.report import as_json, print_report
 from its_graph.cli.running import events_of_search, result_of
 from its_graph.cli.shape import Choose, Shape, StopEarly, check, choice_rule, factory_options, further_options
@@ -134,14 +134,14 @@ def solve(
         result = _search(graph, asked, settings, choice_rule(shape, verifier), view, _live_console(wanted=watched))
     finally:
         models.release(generator, verifier)
-    if html is not None:
-        html.write_text(as_page(view.events, result), encoding="utf-8")
     if watched and not sys.stdout.isatty():  # nothing was drawn while it ran: show where it ended
         Console(highlight=False, height=_LOG_HEIGHT).print(view, Text())
     if json_output:
         typer.echo(as_json(asked, result))
     else:
         print_report(Console(highlight=False), result)
+    if html is not None:
+        write_page(html, view.events, result)
     if result["stop_reason"] == "interrupted":
         raise typer.Exit(INTERRUPTED)
 

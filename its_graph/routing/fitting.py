@@ -80,7 +80,7 @@ def natural_budgets(trials: Sequence[Trial], *, bins: int = BINS) -> list[float]
     low = max(_curve(group)[0].cost for group in groups)
     high = max(point.cost for point in _curve(trials))
     if not 0 < low < high:
-        return [_rounded_up(high)]
+        return [_rounded_up(max(low, high))]
     factor = (high / low) ** (1 / (_BUDGETS - 1))
     return [_rounded_up(low * factor**step) for step in range(_BUDGETS)]
 

@@ -23,6 +23,8 @@ __all__ = ["by_learned", "fit_regressor", "held_out"]
 
 PENALTY = 10.0
 """Weight of the squared coefficients, in questions: it keeps a few hundred questions from fitting noise."""
+FOLDS = 5
+"""Parts of the questions; each is predicted by what was fitted on the others."""
 _ROUNDS = 50
 _SETTLED = 1e-8
 
@@ -66,7 +68,7 @@ def held_out(
     features: Sequence[Sequence[float]],
     difficulties: Sequence[float],
     *,
-    folds: int = 5,
+    folds: int = FOLDS,
     penalty: float = PENALTY,
 ) -> list[float]:
     """Return for each question the difficulty that a regressor predicts which was fitted without it.

@@ -1,12 +1,15 @@
 """`its-graph calibrate` in the toy world."""
 
+import errno
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from its_graph.cli import models
 from its_graph.routing.policy import Policy
 from its_graph.testing import ToyGenerator
 
@@ -102,9 +105,11 @@ def test_from_the_text_there_are_no_pilots(call: Call, common: tuple[object, ...
         (("--unit", "euros"), "--unit 'euros' is unknown"),
         (("--pilots", 0), "--pilots of at least 1"),
         (("--budgets", "1e3,much"), "no list of numbers"),
+        (("--budgets", "1e3,nan"), "no list of numbers above 0"),
+        (("--budgets", "inf"), "no list of numbers above 0"),
+        (("--setting", " "), "' ' names no strategy"),
         (("--budgets", "1"), "does not pay for the pilots"),
         (("--estimator", "learned"), "no method `embed`"),
-        (("--out", "nowhere/policy.json"), "no folder nowhere"),
         (("--model", ".", "--estimator", "verifier"), "verifier needs one"),
         (("--setting", "best_of_n m=3"), "'m'"),
         (("--strategies", "guess"), "no strategy 'guess'"),
@@ -118,3 +123,44 @@ def test_what_cannot_be_done_is_explained(
     assert called.code == 2
     assert why in called.err
     assert not (tmp_path / "policy.json").exists()
+
+
+@pytest.fixture
+def _no_models(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    def loaded(*given: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(models, "models", loaded)
+
+
+@pytest.mark.usefixtures("_no_models")
+@pytest.mark.parametrize("flag", ["--out", "--work"])
+def test_files_that_cannot_be_written_are_told_before_a_model_is_loaded(
+    call: Call, common: tuple[object, ...], flag: str
+) -> None:
+    called = call(*common, flag, "nowhere/file.json")
+    assert (called.code, "Cannot write nowhere/file.json: No such file" in called.err) == (2, True)
+
+
+@pytest.mark.usefixtures("_no_models")
+@pytest.mark.parametrize(("estimator", "few"), [("agreement", 1), ("learned", 4)])
+def test_too_few_problems_are_told_before_a_model_is_loaded(
+    call: Call, common: tuple[object, ...], data: Path, estimator: str, few: int
+) -> None:
+    if estimator == "learned":
+        pytest.importorskip("numpy", reason="the extra allocation is not installed")
+    data.write_text("".join(data.read_text().splitlines(keepends=True)[:few]))
+    called = call(*common, "--estimator", estimator)
+    assert (called.code, f"on at least {few + 1} problems. Given: {few}." in called.err) == (2, True)
+
+
+def test_a_policy_that_cannot_be_written_in_the_end_is_told_in_a_line(
+    call: Call, common: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Policy, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Policy, "save", full)
+    called = call(*common)
+    assert called.code == 2
+    assert re.fullmatch(r"error: Cannot write .*policy.json: No space left on device\..*", called.err.splitlines()[-1])

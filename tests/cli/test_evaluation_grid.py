@@ -1,5 +1,6 @@
 """`its-graph eval` over a grid: several widths and budgets in one run, its files, and a run that was killed."""
 
+import errno
 import json
 import random
 import re
@@ -15,7 +16,13 @@ from typing import Any
 import pytest
 
 from its_graph.cli import models
+from its_graph.cli.evaluation_run import Notebook, run
 from its_graph.contracts import Generator, Verifier
+from its_graph.evaluation import Arm, Problem
+from its_graph.routing.policy import Policy
+from its_graph.routing.regressor import Regressor
+from its_graph.setting import Setting
+from its_graph.testing import ToyGenerator, ToyVerifier
 
 Call = Callable[..., Any]
 
@@ -106,9 +113,13 @@ def test_failed_searches_say_why(call: Call, tmp_path: Path) -> None:
         (("--n", "1,x"), "--n '1,x'"),
         (("--n", ""), "--n ''"),
         (("--budget-tokens", "few"), "--budget-tokens 'few'"),
-        (("--strategies", "best_of_n", "--n", "0,-1"), "n=0"),
+        (("--budget-tokens", "100,-5"), "--budget-tokens '100,-5' is no list of whole numbers from 0 on"),
+        (("--strategies", "best_of_n", "--n", "0"), "n=0"),
         (("--strategies", "best_of_n", "--model", "."), "needs a verifier"),
         (("--strategies", "beam_search", "--set", "depth=3"), "no strategy asked for has the option 'depth'"),
+        (("--out", "nowhere/out.jsonl"), "Cannot write nowhere/out.jsonl: No such file"),
+        (("--out", "/dev/zero"), "/dev/zero is no regular file"),
+        (("--samples", "nowhere/samples.jsonl"), "Cannot write nowhere/samples.jsonl: No such file"),
         (("--data", "absent.jsonl"), "no file absent.jsonl"),
         (("--data", "reasoning-gym:no_such_task"), "no_such_task"),
     ],
@@ -142,6 +153,24 @@ def test_every_candidate_is_kept(call: Call, sums: Path, tmp_path: Path) -> None
     assert lines_of(samples) == kept
 
 
+def test_a_notebook_forgets_the_texts_that_it_has_written(tmp_path: Path) -> None:
+    arm, samples = Arm(Setting(strategy="best_of_n", options={"n": 2})), tmp_path / "samples.jsonl"
+    notebook = Notebook({arm: {}}, [Problem("Add 1, 2.", "3")], samples=samples)
+    run(
+        notebook,
+        ToyGenerator(),
+        ToyVerifier(),
+        [Problem("Add 1, 2.", "3")],
+        seed=0,
+        concurrency=1,
+        reuse=True,
+        hide_bar=True,
+    )
+    (outcome,) = notebook.measured[arm]
+    assert [(one.id, one.text) for one in outcome.samples] == [("0", ""), ("1", "")]
+    assert all("boxed" in one["text"] for one in lines_of(samples))
+
+
 def test_samples_of_known_outcomes_are_written_without_their_texts(call: Call, sums: Path, tmp_path: Path) -> None:
     command = ("eval", "--strategies", "single", "--data", sums, "--limit", 2, "--out", tmp_path / "out.jsonl")
     call(*command)
@@ -169,6 +198,28 @@ def test_outcomes_of_older_files_are_known(call: Call, sums: Path, tmp_path: Pat
     (row,) = rows_of(call(*command).out)
     assert len(lines_of(out)) == 4
     assert (row["problems"], row["majority"], row["mean_verifier_flops"]) == (4, None, None)
+
+
+@pytest.mark.parametrize("flag", ["--out", "--samples"])
+def test_a_full_disk_is_told_and_what_was_written_is_gone_on_with(
+    call: Call, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    path, opened = tmp_path / "out.jsonl", Path.open
+    command = ("eval", "--strategies", "single", "--data", sums, flag, path, "--json")
+
+    def full(self: Path, mode: str = "r", *given: Any, **named: Any) -> Any:
+        if self == path and mode == "a" and path.exists() and path.stat().st_size > 2_000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(self, mode, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        code, _, err = call(*command)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"Cannot write {path}: No space left on device. What was written before is kept" in err
+    assert 0 < len(lines_of(path)) < 30
+    assert call(*command).code == 0
+    assert len(lines_of(path)) == 30
 
 
 PROGRAM = """
@@ -237,3 +288,64 @@ def test_a_system_prompt_is_asked_with_and_tells_runs_apart(call: Call, tmp_path
     assert prompted["mean_prompt_tokens"] == plain["mean_prompt_tokens"] + 4
     runs = [json.loads(line)["run"] for line in out.read_text().splitlines()]
     assert [run.get("system") for run in runs] == [None, "Think step by step."]
+
+
+def routed_to(path: Path, *labels: str, regressor: Regressor | None = None) -> Path:
+    """Write a policy of one budget that knows a setting for each bin."""
+    settings = [
+        Setting(strategy=name, options={"n": int(n)} if n else {})
+        for name, _, n in (one.partition(" ") for one in labels)
+    ]
+    policy = Policy(
+        estimator="learned" if regressor else "text",
+        pilots=0,
+        unit="tokens",
+        thresholds=tuple(place / len(labels) for place in range(1, len(labels))),
+        budgets=(1.0,),
+        table=tuple((setting,) for setting in settings),
+        regressor=regressor,
+    )
+    policy.save(path)
+    return path
+
+
+def test_a_policy_by_learned_difficulty_is_evaluated(
+    call: Call, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numpy", reason="the extra allocation is not installed")
+    signs = Regressor(means=(0.0,), scales=(1.0,), weights=(1.0,), bias=0.0)
+    policy = routed_to(tmp_path / "policy.json", "single", "best_of_n 3", regressor=signs)
+    command = ("eval", "--strategies", "compute_optimal", "--set", f"policy={policy}", "--data", sums, "--json")
+    code, _, err = call(*command)
+    assert (code, "has no method `embed`" in err) == (2, True)
+    asked: list[str] = []
+
+    class Reader(ToyGenerator):
+        def embed(self, texts: list[str]) -> list[list[float]]:
+            asked.extend(texts)
+            return [[1.0 if len(asked) > 15 else -1.0] for _ in texts]
+
+    monkeypatch.setattr(models, "models", lambda *given: (Reader(), ToyVerifier()))
+    (row,) = rows_of(call(*command, "--concurrency", 1).out)
+    assert len(asked) == 30
+    assert row["mean_generated_tokens"] == (15 * 16 + 15 * 3 * 16) / 30
+
+
+def test_outcomes_of_a_policy_are_those_of_its_content(call: Call, sums: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "policy.json", tmp_path / "out.jsonl"
+    command = ("eval", "--strategies", "compute_optimal", "--set", f"policy={path}", "--data", sums, "--limit", 2)
+
+    def tokens() -> float:
+        (row,) = rows_of(call(*command, "--out", out, "--json").out)
+        return float(row["mean_generated_tokens"])
+
+    routed_to(path, "single")
+    assert (tokens(), tokens(), len(lines_of(out))) == (16, 16, 2)
+    routed_to(path, "best_of_n 2")
+    assert (tokens(), len(lines_of(out))) == (32, 4)
+
+
+def test_a_data_set_that_cannot_be_written_is_one_line(call: Call, sums: Path, tmp_path: Path) -> None:
+    done = call("problems", sums, "--out", tmp_path / "none" / "problems.jsonl")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "Cannot write" in done.err

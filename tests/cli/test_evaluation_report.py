@@ -47,6 +47,8 @@ def test_what_cannot_be_written_is_told_first(call: Call, sums: Path, tmp_path: 
     assert (code, ".md or an .html" in err) == (2, True)
     code, _, err = call("eval", "--data", sums, "--plots", sums)
     assert (code, "is a file" in err) == (2, True)
+    code, _, err = call("eval", "--data", sums, "--report", tmp_path / "nowhere" / "r.md")
+    assert (code, "r.md: No such file" in err) == (2, True)
 
 
 @pytest.mark.usefixtures("_no_models")

@@ -1,10 +1,15 @@
 """From outcomes to a policy and its worth."""
 
+import io
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from rich.console import Console, Group
 
 from its_graph.budget import Spend
+from its_graph.cli.calibration_tables import tables
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import Outcome
 from its_graph.evaluation.calibrating import Plan, calibrated, fixed_rows, least_cost
@@ -17,6 +22,13 @@ Made = Callable[..., Outcome]
 PILOTS = Pilots(2, verified=True)
 WIDE = Setting(strategy="best_of_n", options={"n": 8})
 PLAN = Plan("verifier", PILOTS, "flops", bins=2, budgets=(4.0, 5.0, 8.0))
+
+
+def printed(shown: Group) -> str:
+    console = Console(width=120, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(shown)
+    return capture.get()
 
 
 @pytest.fixture
@@ -57,6 +69,14 @@ def test_the_saving_is_told_against_the_widest_best_of_n(measured: Measured) -> 
     assert found.rivals[-1].lead.accuracy.mean == 0.0
 
 
+def test_the_table_has_the_router_at_its_own_cost(measured: Measured) -> None:
+    found = calibrated(measured, PLAN, estimate_all("verifier", measured, PILOTS, "flops"))
+    assert found.rivals[-1].routed.cost == pytest.approx(6.35)
+    lines = printed(tables(found, Path("policy.json"))).splitlines()
+    (row,) = [line for line in lines if line.startswith(" best_of_n n=8 ") and "[" in line]
+    assert re.findall(r"[\d.]+ FLOP", row) == ["8 FLOP", "6.35 FLOP"]
+
+
 def test_single_is_beaten_by_nobody_who_costs_more_than_it(measured: Measured) -> None:
     assert fixed_rows(measured, "flops")[0].name == "single"
     found = calibrated(measured, PLAN, estimate_all("verifier", measured, PILOTS, "flops"))
@@ -70,6 +90,20 @@ def test_calibration_is_against_samples_that_were_no_pilots(measured: Measured) 
     assert [one.measured for one in found.bins] == [1.0, 0.0]
     assert [one.predicted for one in found.bins] == [pytest.approx(0.9), pytest.approx(0.1)]
     assert found.correlation == pytest.approx(1.0)
+
+
+def test_a_lost_problem_is_left_out_of_the_calibration_alone(measured: Measured, made: Made) -> None:
+    """The first of all problems: those behind it keep their own difficulties."""
+    lost = {
+        setting: [made(0, error="lost", spend=outcomes[0].spend), *outcomes[1:]]
+        for setting, outcomes in measured.items()
+    }
+    fitted = calibrated(lost, PLAN, estimate_all("verifier", lost, PILOTS, "flops"))
+    assert fitted.calibration is not None
+    assert [(one.problems, one.measured) for one in fitted.calibration.bins] == [(19, 1.0), (20, 0.0)]
+    assert "Left out: 1 problem of which" in printed(tables(fitted, Path("policy.json")))
+    whole = calibrated(measured, PLAN, estimate_all("verifier", measured, PILOTS, "flops"))
+    assert "Left out" not in printed(tables(whole, Path("policy.json")))
 
 
 def test_a_budget_that_does_not_pay_for_the_pilots(measured: Measured) -> None:

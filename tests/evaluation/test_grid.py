@@ -93,6 +93,16 @@ async def test_budgets_are_arms_of_one_run_and_hold(sums: Pairs) -> None:
     assert sum(one.reused for one in measured[arms[1]]) > 0
 
 
+async def test_only_who_is_told_of_an_outcome_sees_its_texts(sums: Pairs) -> None:
+    heard: list[Outcome] = []
+    measured = await measure(VOTES, ToyGenerator(0.4), None, sums, on_result=lambda _, outcome: heard.append(outcome))
+    assert all("boxed" in one.text for outcome in heard for one in outcome.samples)
+    assert not any(one.text for outcomes in measured.values() for outcome in outcomes for one in outcome.samples)
+    assert told(sorted(heard, key=lambda one: (len(one.samples), one.index))) == told(
+        [*measured[VOTES[0]], *measured[VOTES[1]]]
+    )
+
+
 async def test_a_deadline_is_never_answered_from_memory(sums: Pairs) -> None:
     generator = ToyGenerator(0.4)
     await measure(VOTES, generator, None, sums, context=SearchContext(budget=Budget(seconds=60)))

@@ -117,10 +117,28 @@ async def test_learned_estimates_pay_for_reading_the_question(sums: Problems) ->
     assert again.costs == tuple(float(one.spend.prompt_tokens) for one in measured[SINGLE])
 
 
+def test_a_lost_problem_has_a_learned_estimate_by_what_the_others_taught(made: Made) -> None:
+    """Even problems are easy and look so; the second, which was lost, looks hard."""
+    samples = {index: [index % 2 == 0] * 8 for index in range(30) if index != 1}
+    measured: Measured = {
+        SINGLE: [made(index, *samples.get(index, ())[:1]) for index in range(30)],
+        of("best_of_n", 8): [made(index, *samples.get(index, ())) for index in range(30)],
+    }
+
+    def embed(texts: object) -> list[list[float]]:
+        return [[float(index % 2)] for index in range(30)]
+
+    found = estimate_all("learned", measured, Pilots(0, verified=False), "generated_tokens", embed=embed)
+    assert found.regressor is not None
+    assert found.difficulties[1] == found.regressor.difficulty([1.0]) != found.difficulties[3]
+    assert all((one > 0.5) is (index % 2 == 1) for index, one in enumerate(found.difficulties))
+    assert sorted(unseen_pass_at_1(measured, VERIFIED) or {}) == [index for index in range(30) if index != 1]
+
+
 def test_pass_at_1_is_measured_behind_the_pilots(made: Made) -> None:
     measured: Measured = {of("best_of_n", 4): [made(0, True, True, False, False), made(1, False, False, True, False)]}
-    assert unseen_pass_at_1(measured, VERIFIED) == [0.0, 0.5]
-    assert unseen_pass_at_1(measured, Pilots(0, verified=False)) == [0.5, 0.25]
+    assert unseen_pass_at_1(measured, VERIFIED) == {0: 0.0, 1: 0.5}
+    assert unseen_pass_at_1(measured, Pilots(0, verified=False)) == {0: 0.5, 1: 0.25}
     assert unseen_pass_at_1({of("best_of_n", 2): [made(0, True, True)]}, VERIFIED) is None
 
 

@@ -65,6 +65,20 @@ def test_the_widest_pools_are_those_of_the_smallest_problem(made: Made, drawn: D
     assert widest_pools({}) is None
 
 
+def test_a_lost_problem_has_no_pool_and_the_others_keep_theirs(made: Made) -> None:
+    four, eight = (True,) * 4, (True,) * 8
+    found = widest_pools(
+        {
+            "fewer": [made(0, *eight), made(1), made(2, *eight), made(3), made(4, *eight)],
+            "most": [made(0, *eight), made(1, *eight), made(2, *eight), made(3), made(4, *eight)],
+            "narrow": [made(index, *four) for index in range(5)],
+        }
+    )
+    assert found is not None
+    assert (found[0], [pool.number for pool in found[1]]) == ("most", [0, 1, 2, 4])
+    assert widest_pools({"half": [made(0, *eight), made(1), made(2, *eight), made(3)]}) is None
+
+
 def test_five_bins_of_ten_problems_have_two_each(made: Made) -> None:
     """algorithms: pass@1 = 0, .1, ..., .9 gives two a bin, the easiest first."""
     drawn = pools(made(index, *[True] * index, *[False] * (10 - index)) for index in range(10))

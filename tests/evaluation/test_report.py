@@ -172,6 +172,15 @@ def test_a_report_is_whole_in_one_file(grid: Grid, tmp_path: Path, ending: str) 
 
 
 @pytest.mark.usefixtures("_plots")
+def test_a_report_tells_how_many_problems_have_no_difficulty(grid: Grid, made: Made, tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    write_report(path, grid, ORIGIN)
+    assert "left out" not in path.read_text()
+    write_report(path, {one: [made(0, error="lost"), *outcomes[1:]] for one, outcomes in grid.items()}, ORIGIN)
+    assert "Problems left out, as every sample of them failed: 1." in path.read_text()
+
+
+@pytest.mark.usefixtures("_plots")
 def test_a_report_without_pools_has_no_bins(made: Made, tmp_path: Path) -> None:
     write_report(tmp_path / "report.md", {SINGLE: [made(0, True)]}, ORIGIN)
     text = (tmp_path / "report.md").read_text()

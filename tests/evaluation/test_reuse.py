@@ -102,6 +102,15 @@ def test_only_new_candidates_are_begun() -> None:
     assert begun == [candidate]
 
 
+def test_features_of_questions_are_those_of_the_model_if_it_has_any() -> None:
+    class Reader(ToyGenerator):
+        def embed(self, texts: list[str]) -> list[list[float]]:
+            return [[float(len(text))] for text in texts]
+
+    assert not hasattr(RememberingGenerator(ToyGenerator()), "embed")
+    assert RememberingGenerator(Reader()).embed(["one", "three"]) == [[3.0], [5.0]]
+
+
 def test_it_is_in_all_else_the_model_that_it_stands_for() -> None:
     small, large = ToyGenerator(parameters=3), ToyGenerator(parameters=40)
     team = Team({"small": small, "large": large})

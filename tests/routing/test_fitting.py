@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from its_graph.errors import ConfigurationError
+from its_graph.evaluation.calibrating import least_cost
 from its_graph.routing.fitting import fit, natural_budgets
 from its_graph.routing.ladders import climb
 from its_graph.routing.policy import BudgetHolds, Policy, quantiles
@@ -163,6 +164,17 @@ def test_natural_budgets_reach_from_the_cheapest_to_the_dearest() -> None:
     assert budgets[-1] == pytest.approx(8.8)
     policy = fitted(world(60, 3), budgets, bins=2, budget_holds="in_each_bin")
     assert all(policy.curves[1][0].cost <= budget for budget in policy.budgets)
+
+
+def test_a_natural_budget_pays_for_the_dearest_bin_even_alone(trials: Make) -> None:
+    """The hard bin's cheapest setting costs more than the dearest does in the mean."""
+    problems = trials(
+        *[(0.1, {"single": (1, 1), "best_of_n 2": (1, 2)})] * 5, *[(0.9, {"single": (0, 8), "best_of_n 2": (1, 9)})] * 5
+    )
+    (budget,) = natural_budgets(problems, bins=2)
+    assert budget == pytest.approx(8)
+    policy = fitted(problems, [budget], bins=2, budget_holds="in_each_bin")
+    assert least_cost(policy) <= budget
 
 
 def test_what_cannot_be_fitted(trials: Make) -> None:
