@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,11 +12,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from its_graph.api.chat import chat_routes
 from its_graph.api.errors import answer_errors
-from its_graph.api.guards import BodyGuard, HeaderGuard, HostGuard, KeyGuard
+from its_graph.api.guards import BodyGuard, FailureGuard, HeaderGuard, HostGuard, KeyGuard
 from its_graph.api.menu import Menu, ServedModel
 from its_graph.api.metrics import Metrics
 from its_graph.api.native import search_routes
 from its_graph.api.pages import page_routes
+from its_graph.api.search import Search
 from its_graph.api.searches import Searches
 from its_graph.api.slots import Slots
 from its_graph.api.tools import Tools
@@ -26,6 +28,7 @@ __all__ = ["create_app"]
 def create_app(
     models: Mapping[str, ServedModel],
     *,
+    options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     api_key: str | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     max_body_bytes: int = 8 << 20,
@@ -38,23 +41,25 @@ def create_app(
 
     Args:
         models: what is served, by name; the first is the default.
+        options: what is set of strategies, by their names, under what a request sets; rules and policies too:
+            `{"compute_optimal": {"policy": policy}}`.
         api_key: what callers must know; nobody is asked unless given.
         checkpointer: where searches are kept; in memory, for as long as they are remembered, unless given.
         max_body_bytes: the longest request.
         max_searches: how many may run at once; one more is told to come back.
-        keep: how many searches are remembered; the oldest that is over makes room.
+        keep: how many searches are remembered. The oldest that is over makes room, then the oldest that waits for a
+            person: with a checkpointer it is found there again, without one it is cancelled.
         hosts: names by which the server may be called; any unless given.
         cors_origins: pages elsewhere that may call it from a browser.
 
     Raises:
-        ConfigurationError: there is no model.
+        ConfigurationError: there is no model, or one of the options is none of its strategy.
     """
-    menu, metrics, slots = Menu(models), Metrics(), Slots(max_searches)
-    memory = InMemorySaver()
+    menu, metrics, slots = Menu(models, options), Metrics(), Slots(max_searches)
     searches = (
-        Searches(menu, memory, memory.delete_thread, slots, keep, metrics)
+        _in_memory(menu, slots, keep, metrics)
         if checkpointer is None
-        else Searches(menu, checkpointer, lambda id: None, slots, keep, metrics)
+        else Searches(menu, checkpointer, Search.leave, slots, keep, metrics)
     )
 
     @asynccontextmanager
@@ -73,10 +78,22 @@ def create_app(
     return app
 
 
+def _in_memory(menu: Menu, slots: Slots, keep: int, metrics: Metrics) -> Searches:
+    """Return searches that end where they are forgotten: nothing of them is kept anywhere else."""
+    memory = InMemorySaver()
+
+    def forget(search: Search) -> None:
+        search.abandon()
+        memory.delete_thread(search.id)
+
+    return Searches(menu, memory, forget, slots, keep, metrics)
+
+
 def _guard(
     app: FastAPI, api_key: str | None, max_body_bytes: int, hosts: Collection[str], cors_origins: Sequence[str]
 ) -> None:
     """Put the guards before the application; the last to be added is the first to be asked."""
+    app.add_middleware(FailureGuard)
     app.add_middleware(BodyGuard, most=max_body_bytes)
     if api_key is not None:
         app.add_middleware(KeyGuard, api_key=api_key)

@@ -27,15 +27,19 @@ def chat_routes(menu: Menu, searches: Searches, tools: Tools) -> APIRouter:
 
     @routes.get("/models", summary="Every strategy over every model that can serve it")
     def models() -> Json:
-        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "its_graph"} for name in menu.ids()]
-        return Json({"object": "list", "data": listed})
+        return Json({"object": "list", "data": [_model(name) for name in menu.ids()]})
+
+    @routes.get("/models/{id:path}", summary="One of them")
+    def model(id: str) -> Json:
+        menu.named(id)
+        return Json(_model(id))
 
     @routes.post("/chat/completions", summary="Answer a conversation by a search")
     async def complete(asked: ChatRequest, request: Request) -> Response:
         choice = menu.named(asked.model)
         if asked.tools:
             return await tools.answer(asked, choice, request)
-        search = searches.begin(asked.search(choice.strategy.name, choice.model))
+        search = await searches.begin(asked.search(choice.strategy.name, choice.model))
         frame = Completion(search.id, asked.model, asked.tells_usage)
         if asked.stream:
             await _begun(search)
@@ -47,6 +51,10 @@ def chat_routes(menu: Menu, searches: Searches, tools: Tools) -> APIRouter:
         return Json(frame.whole(_reply(search)))
 
     return routes
+
+
+def _model(id: str) -> dict[str, Any]:
+    return {"id": id, "object": "model", "created": 0, "owned_by": "its_graph"}
 
 
 async def _begun(search: Search) -> None:

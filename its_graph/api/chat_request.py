@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from its_graph.api.wire import Messages, SearchRequest
-from its_graph.budget import Budget
+from its_graph.api.wire import Limits, Messages, Options, SearchRequest
 
 __all__ = ["ChatRequest", "StreamOptions", "Tool"]
 
@@ -49,14 +48,14 @@ class Tool(BaseModel):
 class ChatRequest(BaseModel):
     """A chat completion request, and beside OpenAI's fields `budget` and `options` of the search."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: str
     """`strategy/model`, or the bare model for one sample."""
     messages: Messages
-    budget: Budget = Budget()
+    budget: Limits = Limits()
     """Hard limits of the search."""
-    options: dict[str, Any] = {}
+    options: Options = {}
     """Of the strategy: `n`, `width`, ..."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -80,13 +79,19 @@ class ChatRequest(BaseModel):
     functions: Any = None
     function_call: Any = None
 
-    # These say something to whoever keeps accounts, and nothing to a search.
+    modalities: list[Literal["text"]] | None = None
+
+    # These say something to whoever keeps accounts, or wish for a manner of thinking, and change nothing that a search
+    # promises.
     user: Any = None
     metadata: Any = None
     store: Any = None
     service_tier: Any = None
     safety_identifier: Any = None
     prompt_cache_key: Any = None
+    prompt_cache_retention: Any = None
+    reasoning_effort: Any = None
+    verbosity: Any = None
 
     @field_validator(*_REFUSED)
     @classmethod

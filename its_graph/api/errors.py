@@ -1,5 +1,6 @@
 """What goes wrong, in the shape in which OpenAI's API tells it: `{"error": {message, type, param, code}}`."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ from starlette.exceptions import HTTPException
 from its_graph.api.replies import Json
 from its_graph.errors import ConfigurationError, InputError, ItsGraphError
 
-__all__ = ["ApiError", "answer_errors", "api_error", "refusal"]
+__all__ = ["ApiError", "answer_errors", "api_error", "note", "refusal"]
+
+_log = logging.getLogger(__name__)
 
 _FINAL = {"x-should-retry": "false"}
 """OpenAI's clients repeat what fails with 5xx or 409; a search that failed would only be paid for again."""
@@ -51,15 +54,24 @@ class ApiError(Exception):
 
 
 def api_error(error: BaseException) -> ApiError:
-    """Return what a search raised as an error of the API: the caller's fault where it is one."""
+    """Return what a search raised as an error of the API: the caller's fault where it is one.
+
+    Of an error that is not ours only the type is told: its text may speak of the server's own affairs (see `note`).
+    """
     if isinstance(error, ApiError):
         return error
     if isinstance(error, InputError):
         return ApiError(400, str(error), param="messages", code="unusable_question")
     if isinstance(error, ConfigurationError):
         return ApiError(400, str(error), code="unusable_settings")
-    said = str(error) if isinstance(error, ItsGraphError) else f"{type(error).__name__}: {error}"
+    said = str(error) if isinstance(error, ItsGraphError) else f"{type(error).__name__}; the server's log says more."
     return ApiError(500, said, code="search_failed", headers=_FINAL)
+
+
+def note(error: BaseException) -> None:
+    """Write an error that is not ours to the log, since callers are not told its text."""
+    if not isinstance(error, ApiError | ItsGraphError):
+        _log.error("A request or a search failed.", exc_info=error)
 
 
 def refusal(found: Sequence[Any], status: int) -> ApiError:
@@ -71,7 +83,7 @@ def refusal(found: Sequence[Any], status: int) -> ApiError:
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Let `app` answer every error in OpenAI's shape."""
+    """Let `app` answer the errors that are meant to be told in OpenAI's shape; `FailureGuard` answers the others."""
 
     async def refused(request: Request, error: Exception) -> Json:
         assert isinstance(error, RequestValidationError)
@@ -87,7 +99,7 @@ def answer_errors(app: FastAPI) -> None:
 
     app.add_exception_handler(RequestValidationError, refused)
     app.add_exception_handler(HTTPException, not_there)
-    for known in (ApiError, ItsGraphError, Exception):
+    for known in (ApiError, ItsGraphError):
         app.add_exception_handler(known, failed)
 
 

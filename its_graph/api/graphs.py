@@ -40,8 +40,8 @@ class Graphs:
         return self._built(choice.strategy.name, choice.model, options, request.steer)
 
     def _build(self, strategy: str, model: str, options: str, steer: EveryRounds | WhenUnsure | None) -> Any:
-        chosen, _, served = self._menu.choose(strategy, model)
-        given = checked(chosen, json.loads(options)) | ask_rule(chosen, steer)
+        chosen, _, served, set_here = self._menu.choose(strategy, model)
+        given = {**set_here, **checked(chosen, json.loads(options)), **ask_rule(chosen, steer)}
         try:
             graph = chosen.create(served.generator, served.verifier, given)
         except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""What stands before every request: the key, the size of the body, the name of the host; and headers on every reply."""
+"""What stands around every request: key, size of the body, name of the host, the reply to a failure, and headers."""
 
 import hmac
 from collections.abc import Collection
@@ -6,9 +6,9 @@ from collections.abc import Collection
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from its_graph.api.errors import ApiError
+from its_graph.api.errors import ApiError, api_error, note
 
-__all__ = ["BodyGuard", "HeaderGuard", "HostGuard", "KeyGuard"]
+__all__ = ["BodyGuard", "FailureGuard", "HeaderGuard", "HostGuard", "KeyGuard"]
 
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 _HEADERS = {
@@ -113,6 +113,34 @@ class HostGuard:
 def _without_port(host: str) -> str:
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host
+
+
+class FailureGuard:
+    """Answer for what fails unforeseen. It stands inside the other guards, so that its reply bears their headers too.
+
+    Args:
+        app: what it stands before.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:  # the border to the network: whatever it was, a caller waits
+            if begun:  # a reply that has begun cannot become another one
+                raise
+            note(error)
+            await api_error(error).reply()(scope, receive, send)
 
 
 class HeaderGuard:

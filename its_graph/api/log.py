@@ -5,12 +5,16 @@ that is slow.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 __all__ = ["Event", "EventLog"]
 
 Event = Mapping[str, Any]
+
+_DROPPED: Event = {}
+"""Stands in the place of an event that is told to nobody any more, so that the others keep their numbers."""
 
 
 class EventLog:
@@ -20,14 +24,28 @@ class EventLog:
         self.events: list[Event] = []
         self.closed = False
         """Whether the last event was the end; a search that is resumed opens its log again."""
+        self._left = False
+        self._unfinished: dict[str, list[int]] = {}
+        """The numbers of the token events of each step that has not arrived yet."""
         self._news = asyncio.Event()
 
     def add(self, event: Event) -> None:
-        """Add an event and wake who listens."""
+        """Add an event and wake who listens. Tokens are dropped when their step arrives, which has all their text."""
+        if event["type"] == "its.token":
+            self._unfinished.setdefault(event["id"], []).append(len(self.events))
+        elif event["type"] in ("its.step_added", "its.failed"):
+            self._drop(self._unfinished.pop(event["id"], ()))
+        elif event["type"] == "its.ended":
+            self._drop(chain(*self._unfinished.values()))
+            self._unfinished.clear()
         self.events.append(event)
         self.closed = event["type"] == "its.ended"
-        self._news.set()
-        self._news = asyncio.Event()
+        self._wake()
+
+    def leave(self) -> None:
+        """Let everybody who listens go, as if the connection broke: what is told from now on stands in another log."""
+        self._left = True
+        self._wake()
 
     def reopen(self) -> None:
         """Take the end back: what listens goes on."""
@@ -42,22 +60,31 @@ class EventLog:
     async def listen(self, after: int = -1, idle_s: float | None = None) -> AsyncIterator[tuple[int, Event] | None]:
         """Yield the events behind number `after` with their numbers, then live ones, to the end of the search.
 
-        None stands for `idle_s` seconds without any.
+        None stands for `idle_s` seconds without any. A number that was never told here is one of another log, of before
+        a restart: then all is told, and begins with `its.search_started`, which takes back what a listener knew.
         """
-        place = after + 1
+        place = 0 if after >= len(self.events) else after + 1
         while True:
             news = self._news
             while place < len(self.events):
-                if not self._taken_back(place):
+                if self.events[place] and not self._taken_back(place):
                     yield place, self.events[place]
                 place += 1
-            if self.closed:
+            if self.closed or self._left:
                 return
             try:
                 async with asyncio.timeout(idle_s):
                     await news.wait()
             except TimeoutError:
                 yield None
+
+    def _drop(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self.events[number] = _DROPPED
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     def _taken_back(self, place: int) -> bool:
         """Tell whether an event is the end of a search that was then resumed."""

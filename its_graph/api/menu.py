@@ -1,6 +1,7 @@
 """What a server offers: models by name, and which strategies each of them can serve."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
@@ -9,7 +10,7 @@ from its_graph.api.errors import ApiError
 from its_graph.api.options import settable
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.registry import Strategy, strategies
+from its_graph.registry import Strategy, strategies, strategy
 
 __all__ = ["Choice", "Menu", "ServedModel"]
 
@@ -34,6 +35,8 @@ class Choice(NamedTuple):
     strategy: Strategy
     model: str
     served: ServedModel
+    options: Mapping[str, Any]
+    """What the server sets of the strategy, under what a request sets."""
 
 
 class Menu:
@@ -41,17 +44,30 @@ class Menu:
 
     Args:
         models: by the names under which they are asked for; the first is the default.
+        options: what the server sets, by strategy, in place of the strategy's own defaults.
 
     Raises:
-        ConfigurationError: there is no model.
+        ConfigurationError: there is no model, or no such option.
     """
 
-    def __init__(self, models: Mapping[str, ServedModel]) -> None:
+    def __init__(
+        self, models: Mapping[str, ServedModel], options: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    ) -> None:
         if not models:
             raise ConfigurationError("There is no model to serve. Give at least one: {'name': ServedModel(generator)}.")
         self.models = dict(models)
         self.strategies = {one.name: one for one in strategies()}
         self._needs: dict[str, tuple[str, ...]] = {}
+        self._options = dict(options)
+        self._try_options()
+
+    def _try_options(self) -> None:
+        """Build what has options of the server once, so that a wrong one is told when it starts."""
+        for name, options in self._options.items():
+            one = strategy(name)
+            for model, served in self.models.items():
+                if not self.lacks(name, model):
+                    one.create(served.generator, served.verifier, options)
 
     @property
     def default_model(self) -> str:
@@ -100,7 +116,7 @@ class Menu:
                 f"{name} needs {', '.join(lacks)}, which {model} does not have. It serves: {able}.",
                 param="strategy",
             )
-        return Choice(self.strategies[name], model, self.models[model])
+        return Choice(self.strategies[name], model, self.models[model], self._options.get(name, {}))
 
     def named(self, name: str) -> Choice:
         """Return what OpenAI's `model` field asks for.
@@ -130,13 +146,14 @@ class Menu:
         }
 
     def _described(self, strategy: Strategy) -> dict[str, Any]:
+        set_here = self._options.get(strategy.name, {})
         return {
             "name": strategy.name,
             "summary": strategy.summary,
             "cost": strategy.cost,
             "when": strategy.when,
             "needs": list(self.needs(strategy.name)),
-            "options": settable(strategy),
+            "options": {key: set_here.get(key, default) for key, default in settable(strategy).items()},
             "steerable": "ask" in strategy.options,
         }
 

@@ -1,7 +1,6 @@
 """The search API: begin a search, watch it, steer it, end it, take it up again."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from fastapi import APIRouter, Header, Response
 
@@ -9,7 +8,7 @@ from its_graph.api.menu import Menu
 from its_graph.api.replies import IDLE_S, KEEP_ALIVE, EventStream, Json, sse
 from its_graph.api.search import Search
 from its_graph.api.searches import Searches
-from its_graph.api.wire import SearchRequest, SearchStatus
+from its_graph.api.wire import Reply, SearchRequest, SearchStatus
 
 __all__ = ["search_routes"]
 
@@ -24,7 +23,7 @@ def search_routes(menu: Menu, searches: Searches) -> APIRouter:
 
     @routes.post("/search", status_code=201, response_model=SearchStatus, summary="Begin a search")
     async def begin(request: SearchRequest) -> Response:
-        search = searches.begin(request)
+        search = await searches.begin(request)
         where = {"Location": f"/search/{search.id}"}
         if request.stream:
             return EventStream(_told(search, -1), headers=where)
@@ -56,7 +55,7 @@ def search_routes(menu: Menu, searches: Searches) -> APIRouter:
         return _standing(search)
 
     @routes.post("/search/{id}/steer", response_model=SearchStatus, summary="Answer a search that waits")
-    async def steer(id: str, reply: dict[str, Any]) -> Json:
+    async def steer(id: str, reply: Reply) -> Json:
         search = await searches.find(id)
         await searches.steer(search, reply)
         return _standing(search)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from its_graph.api.errors import ApiError, refusal
 from its_graph.registry import Strategy
@@ -16,7 +17,8 @@ __all__ = ["MOST", "checked", "settable"]
 MOST = 1024
 """What a request may ask for at most of anything that is counted (samples, rounds, paths, steps), but for tokens."""
 
-_PLAIN = {bool, int, float, str, NoneType}
+_PLAIN = {bool: bool, int: int, float: FiniteFloat, str: str, NoneType: NoneType}
+"""What JSON can carry, and as what it is taken: a request has no use for NaN."""
 
 
 def settable(strategy: Strategy) -> dict[str, Any]:
@@ -57,17 +59,24 @@ def _types(strategy: Strategy) -> dict[str, Any]:
 
 
 def _plain(kind: Any) -> Any:
-    """Return the part of a type that JSON can carry; None where there is none."""
+    """Return the part of a type that JSON can carry; None where there is none.
+
+    A text that would be taken for a path is left to Python: no caller may name files of the server's machine.
+    """
     if kind in _PLAIN:
-        return kind
+        return _PLAIN[kind]
     if get_origin(kind) in (Union, UnionType):
+        if Path in get_args(kind):
+            return None
         parts = [part for one in get_args(kind) if (part := _plain(one)) is not None]
         return reduce(or_, parts) if parts else None
     if get_origin(kind) is Sequence and get_args(kind)[0] in _PLAIN:
-        return list[get_args(kind)[0]]  # type: ignore[misc]  # a type that is known at run time only
+        return list[_PLAIN[get_args(kind)[0]]]  # type: ignore[misc]  # a type that is known at run time only
     return None
 
 
 def _bounded(name: str, kind: Any) -> Any:
+    if name == "temperature":
+        return Annotated[kind, Field(ge=0)]
     counted = (kind is int or int in get_args(kind)) and not name.endswith("_tokens")
     return Annotated[kind, Field(le=MOST)] if counted else kind

@@ -1,13 +1,14 @@
 """The two kinds of reply: JSON, and a stream of server-sent events that notices when its reader leaves."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["IDLE_S", "KEEP_ALIVE", "EventStream", "Json", "sse"]
+__all__ = ["IDLE_S", "KEEP_ALIVE", "EventStream", "Json", "as_json", "sse"]
 
 IDLE_S = 15.0
 """Seconds without an event after which a stream shows that it lives."""
@@ -16,14 +17,25 @@ KEEP_ALIVE = ": waiting\n\n"
 """A comment: readers pass it over, proxies see that the connection lives."""
 
 
+def as_json(data: Any) -> bytes:
+    """Return `data` as JSON on one line; a number that JSON does not know (NaN) is null.
+
+    A model may write half of a character, a lone surrogate, which UTF-8 cannot: then every character stands as ASCII.
+    """
+    try:
+        return to_json(data, inf_nan_mode="null")
+    except PydanticSerializationError:
+        return json.dumps(to_jsonable_python(data, inf_nan_mode="null")).encode()
+
+
 class Json(Response):
-    """A JSON reply; a number that JSON does not know (NaN) is null."""
+    """A JSON reply."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """Return the bytes of the body."""
-        return to_json(content, inf_nan_mode="null")
+        return as_json(content)
 
 
 def _stay() -> None:
@@ -59,4 +71,4 @@ def sse(data: Any, *, kind: str | None = None, number: int | None = None) -> str
     """Return one server-sent event, its data as JSON on one line."""
     lines = [] if number is None else [f"id: {number}"]
     lines += [] if kind is None else [f"event: {kind}"]
-    return "\n".join([*lines, f"data: {to_json(data, inf_nan_mode='null').decode()}", "", ""])
+    return "\n".join([*lines, f"data: {as_json(data).decode()}", "", ""])

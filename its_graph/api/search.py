@@ -5,19 +5,25 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from langchain_core.messages import convert_to_messages
 from langgraph.types import StateSnapshot
 
-from its_graph.api.errors import api_error
+from its_graph.api.errors import api_error, note
 from its_graph.api.log import Event, EventLog
 from its_graph.api.menu import Choice
 from its_graph.api.metrics import Metrics
 from its_graph.api.wire import SearchRequest, SearchStatus, Status
 from its_graph.budget import Spend, total
+from its_graph.contracts import Message
+from its_graph.events import events_of
 
 __all__ = ["Search"]
 
 _SUPERSTEPS = 1_000_000
 """A search ends by its own rules and its budget, never by LangGraph's guard against endless loops."""
+
+_GLANCE = 200
+"""Characters of a question that a list of searches shows."""
 
 
 class Search:
@@ -55,13 +61,13 @@ class Search:
         return self.result["spend"] if self.result else total(self._charges.values())._asdict()
 
     def brief(self) -> SearchStatus:
-        """Return where it stands, without the result and the ask."""
+        """Return where it stands at a glance: the beginning of the question, neither result nor ask."""
         return SearchStatus(
             id=self.id,
             status=self.status,
             strategy=self.choice.strategy.name,
             model=self.choice.model,
-            question=self.request.question,
+            question=_glance(self.request.question),
             options=self.request.options,
             seed=self.request.seed,
             error=None if self.failure is None else api_error(self.failure).message,
@@ -72,7 +78,8 @@ class Search:
 
     def full(self) -> SearchStatus:
         """Return where it stands."""
-        return self.brief().model_copy(update={"result": self.result, "ask": self.ask})
+        whole = {"question": self.request.question, "result": self.result, "ask": self.ask}
+        return self.brief().model_copy(update=whole)
 
     @property
     def input(self) -> dict[str, Any]:
@@ -81,8 +88,11 @@ class Search:
 
     @property
     def config(self) -> dict[str, Any]:
-        """LangGraph's configuration of every run; the request stands beside the checkpoints, to be found with them."""
-        request = self.request.model_dump_json(exclude_defaults=True)
+        """LangGraph's configuration of every run; the request stands beside each checkpoint, to be found with it.
+
+        The question is no part of that: it may be long, and stands in the state, once.
+        """
+        request = self.request.model_dump_json(exclude_defaults=True, exclude={"problem", "messages"})
         metadata = {"its_request": request, "its_created": self.created}
         return {"configurable": {"thread_id": self.id}, "recursion_limit": _SUPERSTEPS, "metadata": metadata}
 
@@ -99,8 +109,13 @@ class Search:
         self._task.add_done_callback(lambda task: self._settle(task, when_over))
 
     async def _run(self, given: Any) -> None:
-        if given is None and not (await self.graph.aget_state(self.config)).next:
-            given = self.input  # it was cancelled before its first checkpoint
+        if given is None:
+            state = await self.graph.aget_state(self.config)
+            if state.values.get("result"):  # it was cancelled behind its answer
+                for event in events_of({key: state.values[key] for key in ("answer", "result")}):
+                    self.tell(event)
+                return
+            given = None if state.values else self.input  # it was cancelled before its first checkpoint
         parts = self.graph.astream(
             given,
             self.config,
@@ -111,18 +126,24 @@ class Search:
         )
         async for part in parts:
             event = part["data"]
+            if not _is_ours(event):
+                continue
             self.tell(event)
             if event["type"] == "its.budget":
                 self._metrics.spent(_spend(event["charge"]))
         self.ask = _asked(await self.graph.aget_state(self.config))
 
     def _settle(self, task: asyncio.Task[None], when_over: Callable[[], None]) -> None:
-        """Note how a run ended. A callback of the task: it is called even for one that was cancelled unstarted."""
+        """Note how a run ended. A callback of the task: it is called even for one that was cancelled unstarted.
+
+        A cancel that comes once the answer is there comes too late.
+        """
         when_over()
         if task.cancelled():
-            status: Status = "cancelled"
+            status: Status = "cancelled" if self.result is None else "done"
         elif (failure := task.exception()) is not None:
             status, self.failure = "failed", failure
+            note(failure)
         else:
             status = "done" if self.ask is None else "waiting"
         self._metrics.ended(self.choice.strategy.name, status, time.perf_counter() - self._began)
@@ -146,17 +167,20 @@ class Search:
         self._stand("waiting" if self.ask else "cancelled" if state.next else "done")
 
     def abandon(self) -> None:
-        """Cancel it, if it runs, without waiting for the end."""
-        if self._task is not None and not self._task.done():
+        """Cancel it, if it is not over, without waiting for the end."""
+        if self.status == "waiting":
+            self._stand("cancelled")
+        elif self._task is not None:
             self._task.cancel()
 
     async def cancel(self) -> None:
         """End it, and its model calls with it."""
-        if self.status == "waiting":
-            self._stand("cancelled")
-        else:
-            self.abandon()
-            await self.ended()
+        self.abandon()
+        await self.ended()
+
+    def leave(self) -> None:
+        """Let go who listens to it here: it stays in its checkpoints, and whoever asks again finds it there."""
+        self.log.leave()
 
     async def ended(self) -> None:
         """Wait for the end of the run; its callbacks come in order, so its status is settled then."""
@@ -170,6 +194,17 @@ class Search:
         elif event["type"] == "its.answer":
             self.result = event["result"]
         self.log.add(event)
+
+
+def _glance(question: list[Message]) -> list[Message]:
+    """Return the last message of a question alone, and of that the first words."""
+    last = question[-1]
+    return [last | {"content": convert_to_messages([last])[0].text[:_GLANCE]}]
+
+
+def _is_ours(told: Any) -> bool:
+    """Tell whether something in LangGraph's custom stream is an event of a search; anybody's model may write to it."""
+    return isinstance(told, Mapping) and str(told.get("type")).startswith("its.")
 
 
 def _asked(state: StateSnapshot) -> dict[str, Any] | None:

@@ -29,9 +29,9 @@ class Searches:
     Args:
         menu: what can be asked for.
         checkpointer: keeps what a search needs to go on.
-        forget: called with the id of a search that is dropped.
+        forget: called with a search that is dropped.
         slots: how many may run at once.
-        keep: how many are remembered; the oldest that is over makes room.
+        keep: how many are remembered; the oldest that does not run makes room, best one that is over.
         metrics: what is counted.
     """
 
@@ -39,7 +39,7 @@ class Searches:
         self,
         menu: Menu,
         checkpointer: BaseCheckpointSaver[Any],
-        forget: Callable[[str], None],
+        forget: Callable[[Search], None],
         slots: Slots,
         keep: int,
         metrics: Metrics,
@@ -49,7 +49,7 @@ class Searches:
         self._graphs = Graphs(menu, checkpointer)
         self._known: dict[str, Search] = {}
 
-    def begin(self, request: SearchRequest) -> Search:
+    async def begin(self, request: SearchRequest) -> Search:
         """Start a search.
 
         Raises:
@@ -60,10 +60,12 @@ class Searches:
         seed = secrets.randbits(31) if request.seed is None else request.seed
         known = {"seed": seed, "strategy": choice.strategy.name, "model": choice.model}
         search = self._search(uuid4().hex, request.model_copy(update=known))
-        # Counting is enough for a generator to refuse a question that it was not made for (InputError).
-        choice.served.generator.prompt_tokens(SampleRequest(messages=tuple(request.question)))
-        if len(self._known) >= self._keep and not any(one.over for one in self._known.values()):
-            raise busy(f"{self._keep} searches run or wait for a person, and no more are remembered.")
+        # Counting is enough for a generator to refuse a question that it was not made for (InputError); as a long one
+        # takes it a while, it does so beside the loop.
+        asked = SampleRequest(messages=tuple(request.question))
+        await asyncio.to_thread(choice.served.generator.prompt_tokens, asked)
+        if len(self._known) >= self._keep and all(one.status == "running" for one in self._known.values()):
+            raise busy(f"{self._keep} searches run, and no more are remembered.")
         self._run(search, search.input)
         return self._remember(search)
 
@@ -117,9 +119,11 @@ class Searches:
         search.run(given, self._slots.give)
 
     def _remember(self, search: Search) -> Search:
-        """Keep a search, and drop the oldest that is over; of two that were found at the same time the first stays."""
+        """Keep a search, and drop another if there is one too many; of two found at the same time the first stays."""
         kept = self._known.setdefault(search.id, search)
-        if len(self._known) > self._keep and (dropped := next((one for one in self._known.values() if one.over), None)):
+        idle = [one for one in self._known.values() if one.status != "running" and one is not kept]
+        if len(self._known) > self._keep and idle:
+            dropped = min(idle, key=lambda one: not one.over)  # the oldest that is over, else the oldest that waits
             del self._known[dropped.id]
-            self._forget(dropped.id)
+            self._forget(dropped)
         return kept

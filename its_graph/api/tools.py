@@ -15,7 +15,7 @@ from its_graph.agents.chat_model import DeliberateChatModel
 from its_graph.agents.choosing import by_score, by_vote
 from its_graph.api.chat_reply import Completion, Reply
 from its_graph.api.chat_request import ChatRequest
-from its_graph.api.errors import ApiError, api_error
+from its_graph.api.errors import ApiError, api_error, note
 from its_graph.api.leaving import unless_left
 from its_graph.api.menu import Choice
 from its_graph.api.metrics import Metrics
@@ -85,7 +85,7 @@ def _deliberating(asked: ChatRequest, choice: Choice) -> Runnable[Any, AIMessage
         )
     if asked.budget.limited:
         raise ApiError(400, "No budget is held over tool calls: set `options.n` and `max_tokens`.", param="budget")
-    n = checked(choice.strategy, asked.options).get("n", choice.strategy.options.get("n", 1))
+    n = {"n": 1, **choice.strategy.options, **choice.options, **checked(choice.strategy, asked.options)}["n"]
     if n < 1:
         raise ApiError(400, f"options.n={n}: at least one reply is needed.", param="options.n")
     scored = served.verifier if name == "best_of_n" else None
@@ -133,6 +133,7 @@ async def _chunks(task: asyncio.Task[Reply], frame: Completion) -> AsyncIterator
         await asyncio.wait([task], timeout=IDLE_S)
         yield KEEP_ALIVE
     if (error := task.exception()) is not None:
+        note(error)
         yield sse(api_error(error).body())
         return
     reply = task.result()

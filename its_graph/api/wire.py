@@ -1,34 +1,84 @@
 """Requests and replies of the search API as records."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from langchain_core.messages import convert_to_messages
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from langchain_core.messages import convert_to_messages, convert_to_openai_messages
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticSerializationError, to_json
 
 from its_graph.budget import Budget
 from its_graph.context import SearchContext
 from its_graph.contracts import Message
 
-__all__ = ["EveryRounds", "Messages", "SearchRequest", "SearchStatus", "Status", "WhenUnsure"]
+__all__ = [
+    "EveryRounds",
+    "Limits",
+    "Messages",
+    "Options",
+    "Reply",
+    "SearchRequest",
+    "SearchStatus",
+    "Status",
+    "WhenUnsure",
+]
 
 Status = Literal["running", "waiting", "done", "failed", "cancelled"]
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+T = TypeVar("T")
+
+_AROUND = 16
+"""Levels of nesting that a reply may put around what a request held."""
+
+
+def _writable(given: T) -> T:
+    """Refuse what could not be written as JSON again, for whoever reads of the search later."""
+    inside: Any = given
+    for _ in range(_AROUND):
+        inside = [inside]
+    try:
+        to_json(inside)
+    except PydanticSerializationError as error:
+        raise ValueError("this is nested too deeply, or holds half of a character (a lone surrogate)") from error
+    return given
 
 
 def _readable(messages: list[Message]) -> list[Message]:
     """Refuse what LangChain could not read later, when nobody can be told the field any more."""
     try:
-        convert_to_messages(messages)
+        convert_to_openai_messages(convert_to_messages(messages))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"these are no chat messages: {str(error).splitlines()[0]}") from error
     return messages
 
 
-Messages = Annotated[list[Message], Field(min_length=1), AfterValidator(_readable)]
+Messages = Annotated[list[Message], Field(min_length=1), AfterValidator(_writable), AfterValidator(_readable)]
 """A conversation in OpenAI's form."""
+
+Reply = Annotated[dict[str, Any], AfterValidator(_writable)]
+"""What a person says of a search that waits; its fields are for the search to check."""
+
+Options = Annotated[
+    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given), AfterValidator(_writable)
+]
+"""Options of a strategy by name; null is none."""
+
+_Text = Annotated[str, AfterValidator(_writable)]
+
+
+class Limits(Budget):
+    """A budget as a request gives it: its limits are finite, and null is no limit."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing(cls, given: Any) -> Any:
+        return {} if given is None else given
 
 
 class EveryRounds(_Request):
@@ -46,7 +96,7 @@ class WhenUnsure(_Request):
 class SearchRequest(_Request):
     """What to search for, and how."""
 
-    problem: str | None = None
+    problem: _Text | None = None
     """The question; or `messages`."""
     messages: Messages | None = None
     """A conversation in OpenAI's form; or `problem`."""
@@ -54,17 +104,17 @@ class SearchRequest(_Request):
     """One of the catalog; a simple one that the model can serve unless given."""
     model: str | None = None
     """One of the catalog; the first unless given."""
-    options: dict[str, Any] = {}
+    options: Options = {}
     """Of the strategy: `n`, `width`, ..."""
     seed: int | None = None
     """The same seed gives the same search; one is drawn, and told, unless given."""
     temperature: float | None = Field(default=None, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
-    budget: Budget = Budget()
+    budget: Limits = Limits()
     stream_tokens: bool = False
     """Whether the text of samples is told while it is written."""
-    system: str | None = None
+    system: _Text | None = None
     """System prompt put before the conversation."""
     steer: EveryRounds | WhenUnsure | None = None
     """When the search asks a person how to go on; never unless given."""

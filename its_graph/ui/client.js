@@ -28,7 +28,8 @@ export class Client {
   /**
    * Hand the events of a search to `take`, those from number `from` on, until it has ended or `signal` says to stop.
    *
-   * A connection that breaks is made again and goes on behind the last event.
+   * A connection that breaks is made again and goes on behind the last event. A server that was started anew may tell all
+   * again, in other numbers. Return the number behind the last event.
    */
   async follow(id, from, take, signal) {
     let next = from;
@@ -38,17 +39,18 @@ export class Client {
         const headers = next > 0 ? { "Last-Event-ID": String(next - 1) } : {};
         const response = await this.#fetch(`search/${encodeURIComponent(id)}/events`, { headers, signal });
         for await (const { number, event } of messages(response.body)) {
-          if (signal.aborted) return;
+          if (signal.aborted) return next;
           next = number + 1;
           ended = event.type === "its.ended";
           take(event);
         }
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) return next;
         if (error instanceof ApiError) throw error;
       }
       if (!ended) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
+    return next;
   }
 
   async #call(method, path, body) {

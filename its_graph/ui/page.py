@@ -134,8 +134,11 @@ def _hash(source: str) -> str:
 
 
 def _data(searches: Sequence[Recording]) -> str:
-    """Return the searches as JSON in which no character can end the element that holds it."""
-    return _escaped(json.dumps(_finite(searches), ensure_ascii=False, allow_nan=False))
+    """Return the searches as JSON in which no character can end the element that holds it.
+
+    As ASCII, since a model may have written half of a character, which no file in UTF-8 can hold.
+    """
+    return _escaped(json.dumps(_finite(searches), allow_nan=False))
 
 
 def _finite(value: Any) -> Any:
@@ -149,4 +152,4 @@ def _finite(value: Any) -> Any:
 
 def _escaped(text: str) -> str:
     r"""Return `text` with what opens or ends markup written as `\u003c`: the same to a reader of JSON."""
-    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", text)

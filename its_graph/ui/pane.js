@@ -61,7 +61,7 @@ export class Pane {
   /** How the search stands, as far as its events tell. */
   get status() {
     const { ended, ask, state } = this.recording;
-    if (ended) return ended.status;
+    if (ended && Object.hasOwn(UNANSWERED, ended.status)) return ended.status;
     if (this.live) return ask ? "waiting" : "running";
     return state.result ? "done" : "cancelled";
   }

@@ -23,7 +23,7 @@ class Served {
     this.sessions = new Map();
     const panelOf = (pane) => this.sessions.get(pane)?.panel ?? null;
     this.stage = new Stage({ panelOf, empty: "Ask a question to grow a tree." });
-    this.history = new History((search) => this.open([search]), (search) => this.#beside(search));
+    this.history = new History((id) => this.#reopen([id]), (id) => this.#beside(id));
     this.side = h("div.left", {}, h("p.soft", {}, "Connecting …"), this.history.element);
   }
 
@@ -41,19 +41,33 @@ class Served {
 
   async #ask(requests) {
     const searches = [];
-    for (const request of requests) searches.push(await this.client.create(request));
+    try {
+      for (const request of requests) searches.push(await this.client.create(request));
+    } catch (error) {
+      await Promise.allSettled(searches.map(({ id }) => this.client.cancel(id)));
+      this.#list();
+      throw error;
+    }
     this.open(searches);
   }
 
   /** The searches that the address names. */
   async #restore() {
     const ids = location.hash.slice(1).split("+").filter(Boolean);
-    if (ids.length) this.open(await Promise.all(ids.map(this.client.search)));
+    if (ids.length) await this.#reopen(ids);
   }
 
-  #beside(search) {
+  async #reopen(ids) {
+    try {
+      this.open(await Promise.all(ids.map(this.client.search)));
+    } catch (error) {
+      this.form.say(error.message);
+    }
+  }
+
+  #beside(id) {
     const first = this.sessions.get(this.stage.active)?.search;
-    this.open(first ? [first, search] : [search]);
+    return this.#reopen(first ? [first.id, id] : [id]);
   }
 
   /** Put searches on the stage and follow their events; those that were there are left. */
@@ -74,7 +88,7 @@ class Served {
     const onReply = (reply) => this.client.steer(search.id, reply);
     const panel = new SteeringPanel({ onSelect: (id) => pane.view.select(id), onReply });
     panel.onChange = () => this.stage.read(pane);
-    this.sessions.set(pane, { search, panel, leave: new AbortController() });
+    this.sessions.set(pane, { search, panel, next: 0, leave: new AbortController() });
     pane.model = search.model;
     pane.live = true;
     for (const touch of ["pointerdown", "focusin"]) pane.element.addEventListener(touch, () => this.stage.read(pane, true));
@@ -82,13 +96,14 @@ class Served {
   }
 
   async #follow(pane) {
-    const { search, leave } = this.sessions.get(pane);
+    const session = this.sessions.get(pane);
+    const { search, leave } = session;
     const take = (event) => {
       pane.push(event);
       if (["its.asked", "its.ended"].includes(event.type)) this.#list();
     };
     try {
-      await this.client.follow(search.id, pane.recording.events.length, take, leave.signal);
+      session.next = await this.client.follow(search.id, session.next, take, leave.signal);
     } catch (error) {
       pane.fail(error.message);
     }

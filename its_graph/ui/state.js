@@ -24,7 +24,7 @@ export function apply(state, event) {
   if (event.type === "its.search_started") {
     return { ...emptyState(), strategy: event.strategy, question: event.question, settings: event.settings };
   }
-  if (event.type in LOG_OF) {
+  if (Object.hasOwn(LOG_OF, event.type)) {
     const [log, field] = LOG_OF[event.type];
     state[log] ??= {};
     state[log][event.id] = event[field];

@@ -1,7 +1,7 @@
 /** The answer of a search, why it stopped, and how the votes fell. */
 
 import { h, refill } from "./dom.js";
-import { count, shorten, stopText } from "./wording.js";
+import { count, scoreText, shorten, stopText } from "./wording.js";
 
 const MOST_VOTES = 4;
 const LONGEST_TEXT = 80;
@@ -31,8 +31,8 @@ function answered(result) {
 
 function votes(all) {
   if (!all.length) return null;
-  const total = all.reduce((sum, vote) => sum + vote.weight, 0) || 1;
-  const shown = all.slice(0, MOST_VOTES).map((vote) => one(vote, vote.weight / total));
+  const total = all.reduce((sum, { weight }) => sum + (weight ?? 0), 0) || 1;
+  const shown = all.slice(0, MOST_VOTES).map((vote) => one(vote, (vote.weight ?? total) / total));
   const rest = all.length > MOST_VOTES ? h("span.soft", {}, `and ${all.length - MOST_VOTES} more`) : null;
   return h("span.votes", { role: "list", "aria-label": "Votes" }, shown, rest);
 }
@@ -41,5 +41,5 @@ function one(vote, share) {
   const bar = h("span.fill");
   bar.style.width = `${Math.round(share * 100)}%`;
   const text = `${shorten(String(vote.answer), 24)} ×${count(vote.count)}`;
-  return h("span.vote", { role: "listitem", title: `weight ${vote.weight.toFixed(2)}` }, text, h("span.bar", {}, bar));
+  return h("span.vote", { role: "listitem", title: `weight ${scoreText(vote.weight)}` }, text, h("span.bar", {}, bar));
 }

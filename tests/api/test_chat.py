@@ -23,6 +23,10 @@ async def test_every_strategy_over_every_model_that_can_serve_it_is_a_model() ->
         assert ids[:2] == ["toy", "org/plain"]
         assert {"single/toy", "beam_search/toy", "self_consistency/org/plain"} <= set(ids)
         assert "beam_search/org/plain" not in ids
+        for id in ("toy", "self_consistency/org/plain"):
+            assert (await served.openai.models.retrieve(id)).id == id
+        with pytest.raises(openai.NotFoundError, match="does not exist"):
+            await served.openai.models.retrieve("beam_search/org/plain")
 
 
 async def test_the_answer_of_a_search_is_the_completion() -> None:
@@ -245,6 +249,7 @@ REFUSED: list[tuple[dict[str, Any], int, str | None, str]] = [
     ({"budget": {"euros": 1}}, 400, "budget.euros", "not permitted"),
     ({"options": {"width": 3}}, 400, "options.width", "no option 'width'"),
     ({"options": {"n": 0}}, 400, "options", "at least one sample"),
+    ({"modalities": ["text", "audio"]}, 400, "modalities.1", "'text'"),
     ({"unheard": 1}, 400, "unheard", "not permitted"),
     ({"tools": [{"type": "function"}]}, 400, "tools.0.function", "required"),
 ]
@@ -266,7 +271,8 @@ async def test_what_cannot_be_honoured_is_refused_by_the_field(
 async def test_harmless_fields_and_empty_wishes_are_passed_over() -> None:
     async with in_process() as http:
         body = {"model": "toy", "messages": QUESTION, "stop": [], "presence_penalty": 0, "metadata": {"a": "b"}}
-        reply: httpx.Response = await http.post(
-            "/v1/chat/completions", json={**body, "response_format": {"type": "text"}}
-        )
+        passed_over = {"reasoning_effort": "low", "verbosity": "low", "prompt_cache_retention": "24h"}
+        of_text = {"response_format": {"type": "text"}, "modalities": ["text"]}
+        nothing = {"budget": None, "options": None}
+        reply: httpx.Response = await http.post("/v1/chat/completions", json=body | passed_over | of_text | nothing)
         assert reply.status_code == 200

@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from its_graph.api.menu import ServedModel
+from its_graph.contracts import SampleRequest
+from its_graph.testing import ToyGenerator
 from tests.api.servers import QUESTION, begun, in_process, serve, stood
 
 
@@ -85,3 +88,21 @@ async def test_a_form_of_another_page_cannot_ask() -> None:
         reply = await http.post("/v1/chat/completions", content=body, headers={"Content-Type": "text/plain"})
         assert reply.status_code == 400
         assert (await http.post("/v1/chat/completions", json={"model": "toy", "messages": QUESTION})).status_code == 200
+
+
+class Sick(ToyGenerator):
+    """Fails where nobody expects it."""
+
+    def prompt_tokens(self, request: SampleRequest) -> int:
+        raise RuntimeError("the secret of the server")
+
+
+async def test_what_fails_unforeseen_is_answered_inside_the_guards(caplog: pytest.LogCaptureFixture) -> None:
+    async with in_process({"toy": ServedModel(Sick())}, cors_origins=["http://a.example"]) as http:
+        body = {"problem": "Add 1, 2."}
+        reply = await http.post("/search", json=body, headers={"Origin": "http://a.example"})
+    assert reply.status_code == 500
+    assert reply.json()["error"]["message"] == "RuntimeError; the server's log says more."
+    assert reply.headers["content-security-policy"].startswith("default-src 'self'; ")
+    assert reply.headers["access-control-allow-origin"] == "http://a.example"
+    assert "the secret of the server" in caplog.text

@@ -13,6 +13,20 @@ def event(number: int) -> dict[str, Any]:
 END = {"type": "its.ended"}
 
 
+def token(step: str) -> dict[str, Any]:
+    return {"type": "its.token", "id": step, "at": 0, "text": "3"}
+
+
+async def heard_now(log: EventLog) -> list[int]:
+    """Return the numbers of what a listener hears before it has to wait."""
+    numbers = []
+    async for told in log.listen(idle_s=0):
+        if told is None:
+            break
+        numbers.append(told[0])
+    return numbers
+
+
 async def heard(log: EventLog, after: int = -1) -> list[int]:
     return [told[0] async for told in log.listen(after) if told is not None]
 
@@ -20,10 +34,12 @@ async def heard(log: EventLog, after: int = -1) -> list[int]:
 async def test_listeners_hear_everything_from_where_they_want_whenever_they_come() -> None:
     log = EventLog()
     log.add(event(0))
-    listeners = [asyncio.create_task(heard(log, after)) for after in (-1, 0, 2)]
+    listeners = [asyncio.create_task(heard(log, after)) for after in (-1, 0)]
     for number in (1, 2):
         await asyncio.sleep(0)
         log.add(event(number))
+    listeners.append(asyncio.create_task(heard(log, 2)))
+    await asyncio.sleep(0)
     log.add(END)
     assert await asyncio.gather(*listeners) == [[0, 1, 2, 3], [1, 2, 3], [3]]
     assert await heard(log) == [0, 1, 2, 3]
@@ -56,3 +72,35 @@ async def test_one_event_can_be_waited_for() -> None:
     log.add(event(1))
     assert await waiting == event(1)
     assert await log.event(0) == event(0)
+
+
+async def test_who_was_further_than_the_log_goes_hears_all_of_it() -> None:
+    log = EventLog()
+    log.add(event(0))
+    log.add(END)
+    assert await heard(log, after=1) == []
+    assert await heard(log, after=2) == [0, 1]
+
+
+async def test_tokens_are_told_live_and_dropped_once_their_step_is_there() -> None:
+    log = EventLog()
+    listener = asyncio.create_task(heard(log))
+    log.add(token("0"))
+    await asyncio.sleep(0)
+    log.add(token("1"))
+    log.add({"type": "its.step_added", "id": "0"})
+    assert await heard_now(log) == [1, 2]
+    log.add({"type": "its.failed", "id": "1"})
+    log.add(token("2"))
+    log.add(END)
+    assert await heard(log) == [2, 3, 5]
+    assert await listener == [0, 1, 2, 3, 5]
+
+
+async def test_a_log_that_is_left_lets_its_listeners_go_without_an_end() -> None:
+    log = EventLog()
+    log.add(event(0))
+    listener = asyncio.create_task(heard(log))
+    await asyncio.sleep(0)
+    log.leave()
+    assert await listener == [0]

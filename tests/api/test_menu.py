@@ -1,10 +1,13 @@
 """Which strategy runs on which model, and by which name."""
 
+from typing import Any
+
 import pytest
 
 from its_graph.api.errors import ApiError
 from its_graph.api.menu import Menu, ServedModel
 from its_graph.errors import ConfigurationError
+from its_graph.routing.defaults import default_policy
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 
@@ -64,3 +67,28 @@ def test_what_a_model_lacks_is_named_with_what_it_serves(menu: Menu) -> None:
 def test_without_a_model_there_is_nothing_to_serve() -> None:
     with pytest.raises(ConfigurationError, match="no model to serve"):
         Menu({})
+
+
+def test_what_the_server_sets_stands_under_what_a_request_sets() -> None:
+    policy = default_policy("agreement")
+    menu = Menu(
+        {"toy": ServedModel(ToyGenerator(), ToyVerifier())},
+        {"best_of_n": {"n": 3}, "compute_optimal": {"policy": policy}},
+    )
+    assert menu.choose("best_of_n", None).options == {"n": 3}
+    assert menu.choose("single", None).options == {}
+    shown = {one["name"]: one["options"] for one in menu.catalog()["strategies"]}
+    assert (shown["best_of_n"], shown["compute_optimal"]) == ({"n": 3}, {"budget": None})
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"beam": {"n": 4}}, "There is no strategy 'beam'"),
+        ({"best_of_n": {"m": 4}}, "best_of_n has no option m"),
+        ({"best_of_n": {"n": 0}}, "at least one sample"),
+    ],
+)
+def test_what_the_server_sets_wrong_is_told_when_it_starts(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        Menu({"toy": ServedModel(ToyGenerator(), ToyVerifier())}, options)

@@ -1,19 +1,23 @@
 """The search API over a real server: from the beginning of a search to its end, and back."""
 
 import asyncio
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from langgraph.config import get_stream_writer
 
 from its_graph.api.menu import ServedModel
 from its_graph.contracts import SampleRequest
 from its_graph.errors import CassetteMissError
 from its_graph.events import rebuild
 from its_graph.registry import STRATEGIES
-from its_graph.testing import ToyGenerator, ToyVerifier
+from its_graph.routing.defaults import default_policy
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 from its_graph.tree import Tree
-from tests.api.servers import GatedGenerator, begun, heard, in_process, listening, serve, stood
+from tests.api.servers import QUESTION, GatedGenerator, begun, heard, in_process, listening, serve, stood
 
 
 async def test_a_search_is_begun_watched_and_read() -> None:
@@ -174,6 +178,10 @@ async def test_a_search_that_failed_goes_on_from_its_last_checkpoint() -> None:
         assert rounds == broken.batches - 100 + 1  # the round that failed was made again, and no other
 
 
+def nested(depth: int) -> list[Any]:
+    return [nested(depth - 1)] if depth else []
+
+
 @pytest.mark.parametrize(
     ("body", "param", "says"),
     [
@@ -193,11 +201,21 @@ async def test_a_search_that_failed_goes_on_from_its_last_checkpoint() -> None:
         ({"problem": "Add 1, 2.", "temperature": -1}, "temperature", "greater than"),
         ({"problem": "Add 1, 2.", "steer": {"every": 2}}, "steer", "cannot be steered"),
         ({"problem": "Add 1, 2.", "optoins": {}}, "optoins", "not permitted"),
+        ({"problem": "Add 1, 2.", "temperature": math.inf}, "temperature", "finite"),
+        ({"problem": "Add 1, 2.", "budget": {"seconds": math.inf}}, "budget.seconds", "finite"),
+        ({"problem": "Add 1, \ud800."}, "problem", "half of a character"),
+        ({"problem": "Add 1, 2.", "system": "\ud800"}, "system", "half of a character"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages", "half of a character"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages", "no chat messages"),
+        ({"problem": "Add 1, 2.", "options": {"prompts": ["\ud800"]}}, "options", "half of a character"),
+        ({"problem": "Add 1, 2.", "options": {"n": nested(300)}}, "options", "nested too deeply"),
+        ({"problem": "Add 1, 2.", "options": {"n": nested(245)}}, "options", "nested too deeply"),
     ],
 )
 async def test_a_bad_request_is_refused_by_the_field(body: dict[str, Any], param: str | None, says: str) -> None:
     async with in_process() as http:
-        reply = await http.post("/search", json=body)
+        # As JSON of Python, which has words for numbers that are none, and escapes for half of a character.
+        reply = await http.post("/search", content=json.dumps(body), headers={"Content-Type": "application/json"})
         assert reply.status_code == 422
         error = reply.json()["error"]
         assert error["param"] == param
@@ -232,3 +250,98 @@ async def test_the_newest_search_comes_first() -> None:
         listed = (await served.http.get("/search")).json()["searches"]
         assert [one["id"] for one in listed] == ids[::-1]
         assert not {"result", "ask"} & set(listed[0])
+
+
+async def test_a_list_shows_the_beginning_of_a_question() -> None:
+    async with serve() as served:
+        question = "Add 3, 5, 4." + " " * 1000
+        id = await begun(served.http, problem=question)
+        [listed] = (await served.http.get("/search")).json()["searches"]
+        assert listed["question"] == [{"role": "user", "content": question[:200]}]
+        assert (await served.http.get(f"/search/{id}")).json()["question"] == [{"role": "user", "content": question}]
+
+
+async def test_null_is_no_budget_and_no_option() -> None:
+    async with serve() as served:
+        await stood(served.http, await begun(served.http, budget=None, options=None), "done")
+
+
+async def test_half_a_character_of_a_model_harms_nobody() -> None:
+    said = r"\ud800 \boxed{3}".replace(r"\ud800", "\ud800")
+    async with serve({"toy": ServedModel(ScriptedGenerator(lambda request: said))}) as served:
+        id = await begun(served.http, options={"n": 2})
+        assert (await stood(served.http, id, "done"))["result"]["text"] == said
+        events = await heard(served.http, f"/search/{id}/events")
+        assert events[1].data["step"]["text"] == said
+        assert (await served.http.get("/search")).status_code == 200
+        done = await served.openai.chat.completions.create(model="toy", messages=QUESTION)
+        assert done.choices[0].message.content == said
+
+
+async def test_half_a_character_of_a_person_is_refused() -> None:
+    async with serve() as served:
+        id = await begun(served.http, strategy="beam_search", steer={"every": 1})
+        await stood(served.http, id, "waiting")
+        content = json.dumps({"hint": "\ud800"})
+        refused = await served.http.post(
+            f"/search/{id}/steer", content=content, headers={"Content-Type": "application/json"}
+        )
+        assert refused.status_code == 422
+        assert (await served.http.get(f"/search/{id}")).json()["status"] == "waiting"
+
+
+@pytest.mark.parametrize("word", ["progress", {"type": "progress"}, {"type": 3}, None])
+async def test_what_a_model_tells_of_itself_is_no_event_of_the_search(word: Any) -> None:
+    class Chatty(ToyGenerator):
+        async def abatch_as_completed(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            get_stream_writer()(word)
+            async for reply in super().abatch_as_completed(*args, **kwargs):
+                yield reply
+
+    async with serve({"toy": ServedModel(Chatty(), ToyVerifier())}) as served:
+        id = await begun(served.http)
+        await stood(served.http, id, "done")
+        assert all(
+            told.kind and told.kind.startswith("its.") for told in await heard(served.http, f"/search/{id}/events")
+        )
+
+
+async def test_a_cancel_behind_the_answer_comes_too_late(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        id = await begun(served.http)
+        await gated.asked.acquire()
+        search = await served.app.state.searches.find(id)
+        reading = asyncio.Event()
+
+        async def never(config: Any) -> None:
+            reading.set()
+            await asyncio.Event().wait()
+
+        search.graph.aget_state = never
+        gated.let_through()
+        await reading.wait()
+        ended = (await served.http.post(f"/search/{id}/cancel")).json()
+        assert (ended["status"], ended["result"]["answer"]) == ("done", "12")
+        assert (await served.http.post(f"/search/{id}/resume")).status_code == 409
+
+
+async def test_an_answer_that_nobody_was_told_is_not_paid_for_again() -> None:
+    generator = ToyGenerator()
+    async with serve({"toy": ServedModel(generator, ToyVerifier())}) as served:
+        id = await begun(served.http)
+        told = await stood(served.http, id, "done")
+        calls = len(generator.requests)
+        search = await served.app.state.searches.find(id)
+        search.status, search.result = "cancelled", None  # as if it had been cancelled just before it was told
+        await served.http.post(f"/search/{id}/resume")
+        assert (await stood(served.http, id, "done"))["result"] == told["result"]
+        assert len(generator.requests) == calls
+
+
+async def test_the_server_sets_what_requests_cannot() -> None:
+    policy = default_policy("agreement", pilots=2)
+    async with serve(options={"compute_optimal": {"policy": policy}}) as served:
+        done = await stood(served.http, await begun(served.http, strategy="compute_optimal"), "done")
+        assert done["result"]["route"]["estimator"] == "agreement"
+        plain = {"problem": "Add 1, 2.", "strategy": "compute_optimal", "options": {"policy": "/etc/hostname"}}
+        assert (await served.http.post("/search", json=plain)).status_code == 422

@@ -1,6 +1,7 @@
 """Which options of a strategy a request may set, and what they may be."""
 
-from typing import Any
+import math
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -14,6 +15,12 @@ def test_rules_and_models_cannot_be_set_and_the_rest_can() -> None:
     assert settable(strategy("rebase")) == {"n": 16, "temperature": 0.2, "keep_share": 1.0, "max_steps": 25}
     assert settable(strategy("budget_forcing"))["style"] is None
     assert len(settable(strategy("diverse_prompts"))["prompts"]) > 1
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_no_caller_names_files_of_the_server(name: str) -> None:
+    hints = get_type_hints(strategy(name).factory)
+    assert [option for option in settable(strategy(name)) if "Path" in str(hints[option])] == []
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -48,6 +55,11 @@ def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
         ("best_of_n", {"choose": "max"}, "options.choose", "no option 'choose'"),
         ("beam_search", {"ask": 2}, "options.ask", "no option 'ask'"),
         ("diverse_prompts", {"prompts": [1]}, "options.prompts", "string"),
+        ("compute_optimal", {"policy": "/etc/hostname"}, "options.policy", "no option 'policy'"),
+        ("compute_optimal", {"budget": math.inf}, "options.budget", "finite"),
+        ("rebase", {"keep_share": math.nan}, "options.keep_share", "finite"),
+        ("single", {"temperature": -1.0}, "options.temperature", "greater than or equal to 0"),
+        ("single", {"temperature": math.inf}, "options.temperature", "finite"),
     ],
 )
 def test_everything_else_is_refused_by_name(name: str, options: dict[str, Any], param: str, says: str) -> None:

@@ -10,7 +10,7 @@ async def test_the_page_and_its_files_are_served() -> None:
             reply = await http.get(path)
             content, kind = files()[name]
             assert (reply.status_code, reply.content, reply.headers["content-type"]) == (200, content, kind)
-        missing = await http.get("/ui/../app.py")
+        missing = await http.get("/ui/%2e%2e/page.py")
         assert missing.status_code == 404
         assert (await http.get("/ui/none.js")).json()["error"]["message"].startswith("There is no file 'none.js'")
 

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from its_graph.api.menu import ServedModel
 from its_graph.events import rebuild
 from its_graph.testing import ToyGenerator, ToyVerifier
 from its_graph.tree import Tree
-from tests.api.servers import GatedGenerator, begun, heard, serve, stood
+from tests.api.servers import GatedGenerator, begun, heard, listening, serve, stood
 
 
 async def test_a_search_that_is_done_can_be_read_again(tmp_path: Path) -> None:
@@ -72,3 +74,66 @@ async def test_threads_of_others_are_no_searches(tmp_path: Path) -> None:
         search = await served.app.state.searches.find(id)
         await search.graph.ainvoke({"problem": "Add 1, 2."}, {"configurable": {"thread_id": "theirs"}})
         assert (await served.http.get("/search/theirs")).status_code == 404
+
+
+async def test_who_listened_before_the_restart_hears_all_again(tmp_path: Path) -> None:
+    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "searches.sqlite")) as saver:
+        async with serve(checkpointer=saver) as served:
+            id = await begun(served.http, strategy="beam_search", steer={"every": 1})
+            await stood(served.http, id, "waiting")
+        async with serve(checkpointer=saver) as served:
+            await served.http.post(f"/search/{id}/cancel")
+            heard_before = {"Last-Event-ID": "10000"}
+            again = await heard(served.http, f"/search/{id}/events", headers=heard_before)
+            assert (again[0].kind, again[-1].kind) == ("its.search_started", "its.ended")
+
+
+async def test_one_that_waits_makes_room_and_is_found_again_with_its_question(tmp_path: Path) -> None:
+    async with (
+        AsyncSqliteSaver.from_conn_string(str(tmp_path / "searches.sqlite")) as saver,
+        serve(checkpointer=saver, keep=1) as served,
+    ):
+        id = await begun(served.http, strategy="beam_search", steer={"every": 1})
+        before = await stood(served.http, id, "waiting")
+        async with listening(served.http, "GET", f"/search/{id}/events") as events:
+            await anext(events)
+            await stood(served.http, await begun(served.http), "done")
+            *_, last = [told.kind async for told in events]
+        assert last == "its.asked"  # let go: to ask again, not to believe it over
+        after = await stood(served.http, id, "waiting")
+        assert after | {"events": 0} == before | {"events": 0}
+        await served.http.post(f"/search/{id}/steer", json={"stop": True})
+        await stood(served.http, id, "done")
+
+
+async def test_the_question_is_stored_once_and_found_again(tmp_path: Path) -> None:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Add 3, 5, 4."}]
+    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "searches.sqlite")) as saver:
+        async with serve(checkpointer=saver) as served:
+            asked = {"problem": None, "messages": messages, "system": "Be kind."}
+            id = await begun(served.http, strategy="beam_search", **asked)
+            before = await stood(served.http, id, "done")
+            stored = [one async for one in saver.alist({"configurable": {"thread_id": id}})]
+        async with serve(checkpointer=saver) as served:
+            after = (await served.http.get(f"/search/{id}")).json()
+    assert before["question"] == after["question"] == messages
+    assert len(stored) > 2
+    assert not any("Add 3" in str(one.metadata) for one in stored)
+
+
+async def test_one_that_was_left_before_its_first_step_is_found_again() -> None:
+    saver = InMemorySaver()
+    async with serve(checkpointer=saver) as served:
+        id = await begun(served.http)
+        await stood(served.http, id, "done")
+        config: RunnableConfig = {"configurable": {"thread_id": id}}
+        *_, first = [one async for one in saver.alist(config)]
+        fresh = InMemorySaver()
+        config = {"configurable": {"thread_id": id, "checkpoint_ns": ""}}
+        versions = first.checkpoint["channel_versions"]
+        await fresh.aput(config, first.checkpoint, first.metadata, versions)
+    async with serve(checkpointer=fresh) as served:
+        found = (await served.http.get(f"/search/{id}")).json()
+        assert (found["status"], found["question"][0]["content"]) == ("cancelled", "Add 3, 5, 4.")
+        await served.http.post(f"/search/{id}/resume")
+        await stood(served.http, id, "done")

@@ -1,14 +1,17 @@
 """How many searches run, and how many are remembered."""
 
 import asyncio
+import threading
 from typing import Any
 
 import openai
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 
 from its_graph.api.menu import ServedModel
-from its_graph.testing import ToyVerifier
-from tests.api.servers import QUESTION, GatedGenerator, begun, heard, serve, stood
+from its_graph.contracts import SampleRequest
+from its_graph.testing import ToyGenerator, ToyVerifier
+from tests.api.servers import QUESTION, GatedGenerator, begun, heard, listening, serve, stood
 
 
 async def test_one_more_than_may_run_is_told_to_come_back(gated: GatedGenerator) -> None:
@@ -77,3 +80,42 @@ async def test_when_the_server_ends_its_searches_do(gated: GatedGenerator) -> No
         refused = await served.http.post("/search", json={"problem": "Add 1, 2."})
         assert refused.status_code == 503
     assert gated.given_up.is_set()
+
+
+async def test_of_those_that_wait_the_oldest_makes_room_and_is_cancelled() -> None:
+    async with serve(keep=2) as served:
+        ids = [await begun(served.http, strategy="beam_search", steer={"every": 1}) for _ in range(2)]
+        for id in ids:
+            await stood(served.http, id, "waiting")
+        async with listening(served.http, "GET", f"/search/{ids[0]}/events") as events:
+            await anext(events)
+            await stood(served.http, await begun(served.http), "done")
+            *_, last = [told.data async for told in events]
+        assert last == {"type": "its.ended", "status": "cancelled", "error": None}
+        assert (await served.http.get(f"/search/{ids[0]}")).status_code == 404
+        await begun(served.http)  # one that is over makes room before one that waits
+        assert (await served.http.get(f"/search/{ids[1]}")).json()["status"] == "waiting"
+
+
+async def test_one_that_is_found_again_is_not_dropped_for_it(gated: GatedGenerator) -> None:
+    models = {"toy": ServedModel(ToyGenerator(), ToyVerifier()), "gated": ServedModel(gated, ToyVerifier())}
+    async with serve(models, checkpointer=InMemorySaver(), keep=1) as served:
+        done = await begun(served.http)
+        await stood(served.http, done, "done")
+        await begun(served.http, model="gated")
+        await gated.asked.acquire()
+        found = await served.app.state.searches.find(done)
+        assert await served.app.state.searches.find(done) is found
+
+
+async def test_a_question_is_counted_beside_the_loop() -> None:
+    threads: list[threading.Thread] = []
+
+    class Slow(ToyGenerator):
+        def prompt_tokens(self, request: SampleRequest) -> int:
+            threads.append(threading.current_thread())
+            return super().prompt_tokens(request)
+
+    async with serve({"toy": ServedModel(Slow(), ToyVerifier())}) as served:
+        await begun(served.http)
+    assert threads[0] is not threading.main_thread()

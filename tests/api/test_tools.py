@@ -170,16 +170,27 @@ async def test_who_leaves_ends_the_calls() -> None:
         assert 'its_searches_ended_total{status="cancelled",strategy="best_of_n"} 2.0' in text
 
 
-async def test_replies_that_all_fail_are_the_servers_fault() -> None:
+async def test_replies_that_all_fail_are_the_servers_fault(caplog: pytest.LogCaptureFixture) -> None:
     def lost(messages: list[BaseMessage], number: int) -> str:
         raise ConnectionError("lost")
 
     async with serve(toy(ScriptedChatModel(script=lost))) as served:
         create = served.openai.chat.completions.create
-        with pytest.raises(openai.InternalServerError, match="ConnectionError: lost"):
+        with pytest.raises(openai.InternalServerError, match="ConnectionError; the server's log says more"):
             await create(model="toy", messages=QUESTION, tools=TOOLS)
-        with pytest.raises(openai.APIError, match="ConnectionError: lost"):
+        with pytest.raises(openai.APIError, match="ConnectionError; the server's log says more"):
             [chunk async for chunk in await create(model="toy", messages=QUESTION, tools=TOOLS, stream=True)]
+    assert caplog.text.count("ConnectionError: lost") == 2
+
+
+async def test_as_many_replies_are_drawn_as_the_server_sets() -> None:
+    model = replies(X)
+    async with serve(toy(model), options={"best_of_n": {"n": 3}}) as served:
+        create = served.openai.chat.completions.create
+        done = await create(model="best_of_n/toy", messages=QUESTION, tools=TOOLS)
+        assert done.model_extra["its"]["n"] == 3
+        done = await create(model="best_of_n/toy", messages=QUESTION, tools=TOOLS, extra_body={"options": {"n": 2}})
+        assert done.model_extra["its"]["n"] == 2
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from langchain_openai import ChatOpenAI
 from its_graph.api.menu import ServedModel
 from its_graph.cli import api as command
 from its_graph.cli import models
+from its_graph.routing.defaults import default_policy
 from its_graph.testing import ToyGenerator, ToyVerifier
 from tests.cli.conftest import Call, Called
 
@@ -23,7 +24,7 @@ from tests.cli.conftest import Call, Called
 def served(call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Called, list[httpx.Response]]]:
     """Run the command, ask it for paths once it listens, and press Ctrl-C."""
 
-    def serve(*arguments: object, ask: tuple[str, ...] = ("/health",), **headers: str) -> Any:
+    def serve(*arguments: object, ask: tuple[Any, ...] = ("/health",), **headers: str) -> Any:
         replies: list[httpx.Response] = []
         listening = command._hint
 
@@ -35,7 +36,7 @@ def served(call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[C
             here = url.replace("0.0.0.0", "127.0.0.1")
             try:
                 with httpx.Client(base_url=here, headers=headers, timeout=30) as http:
-                    replies.extend(http.get(path) for path in ask)
+                    replies.extend(http.get(one) if isinstance(one, str) else one(http) for one in ask)
             finally:
                 signal.raise_signal(signal.SIGINT)
 
@@ -59,6 +60,20 @@ def test_the_embedded_models_are_served_until_ctrl_c(served: Any) -> None:
 def test_a_model_is_called_what_its_user_says(served: Any) -> None:
     _, [catalog] = served("--name", "mine", ask=("/catalog",))
     assert catalog.json()["models"] == ["mine"]
+
+
+def test_a_policy_is_given_when_the_server_starts(served: Any, call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    default_policy("agreement", pilots=2).save(path)
+
+    def search(http: httpx.Client) -> httpx.Response:
+        return http.post("/search", json={"problem": "Add 1, 2.", "strategy": "compute_optimal", "stream": True})
+
+    _, [told] = served("--policy", path, ask=(search,))
+    assert '"estimator":"agreement"' in told.text
+    refused = call("api", "--policy", tmp_path / "none.json")
+    assert refused.code == 2
+    assert "its-graph calibrate" in refused.err
 
 
 def test_other_hosts_names_are_refused_on_this_machine(served: Any) -> None:

@@ -187,3 +187,18 @@ def test_a_strategy_without_verifier_never_loads_one(call: Any, monkeypatch: pyt
         if not one.takes_verifier:
             assert call("solve", PROBLEM, "-s", one.name, "--model", "m", "--prm", "p").code == 0
     assert set(asked) == {(Path("m"), None)}
+
+
+def test_the_answer_is_told_even_where_the_page_cannot_be_written(call: Any, tmp_path: Path) -> None:
+    called = call("solve", PROBLEM, "--seed", 7, "--json", "--html", tmp_path / ("x" * 300))
+    assert (called.code, json.loads(called.out)["answer"]) == (2, "19")
+    assert "cannot be written there: File name too long" in called.err
+
+
+def test_half_a_character_of_a_model_is_written_too(call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "\ud800 \\boxed{7}"
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(lambda ask: said), None))
+    file = tmp_path / "search.html"
+    found = solved(call("solve", PROBLEM, "-s", "single", "--json", "--html", file))
+    assert found["candidates"][0]["text"] == said
+    assert r"\ud800 " in file.read_text(encoding="utf-8")

@@ -141,6 +141,45 @@ def test_two_strategies_answer_one_question_side_by_side(page: Any) -> None:
     expect(page.locator(".question")).to_have_text([PROBLEM, PROBLEM])
 
 
+def test_of_two_that_are_compared_none_is_left_running_where_one_is_refused(page: Any) -> None:
+    page.get_by_label("Compare with a second strategy").check()
+    page.locator("#second-strategy").select_option("beam_search")
+    ask(page, "best_of_n", first_n=5, second_n=7, model="gated")
+    expect(page.locator(".ask .problem")).to_contain_text("width")
+    newest = page.get_by_role("navigation", name="Earlier searches").locator("li").first
+    expect(newest).to_contain_text("best of n")
+    expect(newest.locator(".badge")).to_have_text("cancelled")
+
+
+def test_a_connection_that_breaks_is_made_again_behind_the_last_event(page: Any) -> None:
+    behind = page.evaluate(
+        """async () => {
+          const { Client } = await import('/ui/client.js');
+          const one = ([id, type]) => `id: ${id}\ndata: {"type": "${type}"}\n\n`;
+          const told = (...events) => new Response(events.map(one).join(""));
+          const began = [0, "its.search_started"];
+          const replies = [told(began, [7, "its.selected"]), told(began, [3, "its.ended"])];
+          const seen = [];
+          const real = window.fetch;
+          window.fetch = async (path, { headers }) => (seen.push(headers["Last-Event-ID"] ?? null), replies.shift());
+          const next = await new Client().follow("x", 0, () => {}, new AbortController().signal);
+          window.fetch = real;
+          return [seen, next];
+        }"""
+    )
+    assert behind == [[None, "7"], 4]
+
+
+def test_an_earlier_search_shows_the_whole_of_its_question(page: Any) -> None:
+    question = PROBLEM + " " * 300 + "Thank you."
+    page.get_by_label("Question").fill(question)
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(badge(page)).to_have_text("done")
+    page.get_by_label("Question").fill("")
+    page.get_by_role("navigation", name="Earlier searches").locator(".plain").first.click()
+    expect(page.get_by_label("Question")).to_have_value(question)
+
+
 def test_earlier_searches_are_opened_again_and_compared(page: Any) -> None:
     ask(page, "self_consistency")
     expect(badge(page)).to_have_text("done")

@@ -76,6 +76,15 @@ def test_no_character_of_a_recording_ends_its_element() -> None:
     assert "<title>a &lt;b&gt;search&lt;/b&gt;</title>" in page
 
 
+def test_half_of_a_character_is_written_and_read_as_it_is() -> None:
+    said = "\ud800 \\boxed{7}"
+    page = standalone([recording(said)]).encode().decode()
+    held = re.search(r'id="recording">(.*?)</script>', page, re.DOTALL)
+    assert held is not None
+    steps = [event["step"]["text"] for event in json.loads(held[1])[0]["events"] if event["type"] == "its.step_added"]
+    assert set(steps) == {said}
+
+
 def test_a_score_that_is_no_number_is_missing() -> None:
     score = {"step": "0", "value": float("nan"), "steps": [float("inf"), 0.5], "tokens": 1}
     page = standalone([{"title": "odd", "events": [{"type": "its.scored", "id": "0", "score": score}]}])

@@ -1,5 +1,6 @@
 """The page as one file: looked at, walked and replayed in a browser that has no network."""
 
+import math
 import re
 from typing import Any
 
@@ -187,3 +188,13 @@ def test_a_block_of_many_samples_is_walked_too(recorded: Open) -> None:
     for _ in range(63):
         page.keyboard.press("ArrowDown")
     expect(page.get_by_role("treeitem", selected=True)).to_have_attribute("aria-posinset", "64")
+
+
+def test_what_nobody_expects_leaves_the_page_whole(recorded: Open) -> None:
+    *told, answered = events_of("best_of_n")
+    votes = [vote | {"weight": math.inf} for vote in answered["result"]["votes"]]
+    odd = [{"type": "toString"}, {"type": "its.ended", "status": "to be seen", "error": None}]
+    page = recorded([*told, answered | {"result": answered["result"] | {"votes": votes}}, *odd])
+    expect(page.locator(".answer")).to_have_text(answered["answer"])
+    expect(page.locator(".vote").first).to_have_attribute("title", "weight –")  # noqa: RUF001 - as the page writes it
+    expect(page.locator(".heading .badge")).to_have_text("done")
