@@ -32,3 +32,7 @@ def test_the_python_of_the_readme_runs() -> None:
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_no_text_of_the_readme_waits_to_be_filled_in() -> None:
+    assert not re.findall(r"@@|TODO|FIXME", (ROOT / "README.md").read_text())

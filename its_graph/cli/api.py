@@ -11,6 +11,7 @@ import typer
 from pydantic import SecretStr
 
 from its_graph.cli import models
+from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
 from its_graph.contracts import Generator
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.routing.policy import Policy
@@ -26,18 +27,10 @@ _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
 def api(
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a Hugging Face model, or `thinker`; the embedded one by default.")
-    ] = None,
-    prm: Annotated[
-        Path | None, typer.Option(help="Folder of a process reward model, for strategies that verify.")
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="A chat server (.../v1) in place of a folder; --model is a name on it.")
-    ] = None,
-    prm_url: Annotated[
-        str | None, typer.Option(help="A reward model's server; --prm is the model's folder there and here.")
-    ] = None,
+    model: Model = None,
+    prm: Prm = None,
+    base_url: BaseUrl = None,
+    prm_url: PrmUrl = None,
     policy: Annotated[
         Path | None, typer.Option(help="What compute_optimal goes by: a file of `its-graph calibrate`.")
     ] = None,

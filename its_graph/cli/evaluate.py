@@ -13,6 +13,7 @@ from its_graph.cli.evaluation_run import Notebook, described, run
 from its_graph.cli.evaluation_tables import rows_of, tables
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
 from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
+from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
 from its_graph.cli.shape import check_known, further_options
 from its_graph.context import SearchContext
 from its_graph.errors import ItsGraphError
@@ -20,7 +21,7 @@ from its_graph.evaluation.datasets import EMBEDDED, EMBEDDED_PROBLEMS, problems_
 
 __all__ = ["evaluate"]
 
-_GRID, _PROBLEMS, _MODELS, _RESULTS = "What is measured", "On which problems", "With which models", "What comes out"
+_GRID, _PROBLEMS, _RESULTS = "What is measured", "On which problems", "What comes out"
 
 
 def evaluate(
@@ -80,29 +81,10 @@ def evaluate(
     seed: Annotated[
         int, typer.Option(help="Seed of the searches, and of the embedded problems.", rich_help_panel=_PROBLEMS)
     ] = 0,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of a causal language model, or `thinker`. (Without it: the embedded one.)",
-            rich_help_panel=_MODELS,
-        ),
-    ] = None,
-    prm: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a reward model. (Without it: the embedded one.)", rich_help_panel=_MODELS),
-    ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            help="A chat server (.../v1) in place of a folder; --model is a name on it.", rich_help_panel=_MODELS
-        ),
-    ] = None,
-    prm_url: Annotated[
-        str | None,
-        typer.Option(
-            help="A reward model's server; --prm is the model's folder there and here.", rich_help_panel=_MODELS
-        ),
-    ] = None,
+    model: Model = None,
+    prm: Prm = None,
+    base_url: BaseUrl = None,
+    prm_url: PrmUrl = None,
     out: Annotated[
         Path | None,
         typer.Option(

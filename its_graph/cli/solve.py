@@ -15,6 +15,7 @@ from rich.text import Text
 from its_graph.cli import models
 from its_graph.cli.failures import INTERRUPTED
 from its_graph.cli.live import SearchView
+from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
 from its_graph.cli.page_file import check_target, write_page
 from its_graph.cli.report import as_json, print_report
 from its_graph.cli.running import events_of_search, result_of
@@ -59,18 +60,10 @@ def solve(
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a Hugging Face model, or `thinker`; the embedded one by default.")
-    ] = None,
-    prm: Annotated[
-        Path | None, typer.Option(help="Folder of a process reward model, for strategies that verify.")
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="A chat server (.../v1) in place of a folder; --model is a name on it.")
-    ] = None,
-    prm_url: Annotated[
-        str | None, typer.Option(help="A reward model's server; --prm is the model's folder there and here.")
-    ] = None,
+    model: Model = None,
+    prm: Prm = None,
+    base_url: BaseUrl = None,
+    prm_url: PrmUrl = None,
     budget_tokens: Annotated[
         int | None,
         typer.Option(min=0, help="Tokens in all: prompt, generated, verifier.", rich_help_panel=_LIMITS),

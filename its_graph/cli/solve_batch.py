@@ -17,6 +17,7 @@ from its_graph.cli import models as model_choice
 from its_graph.cli.batch_plan import Choosing, PlanName, judge_of, plan_of
 from its_graph.cli.batch_summary import in_words, summary_of
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
+from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator
 from its_graph.equivalence import equivalent
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # allocation needs numpy, which the other commands do without
 
 __all__ = ["solve_batch"]
 
-_LIMITS, _MODELS = "Budget of the whole batch (hard limits)", "Models"
+_LIMITS = "Budget of the whole batch (hard limits)"
 
 
 def amount(text: str) -> int:
@@ -78,25 +79,10 @@ def solve_batch(
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Problems under way at the same time.")] = 8,
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a causal language model, or `thinker`. (Embedded one.)", rich_help_panel=_MODELS),
-    ] = None,
-    prm: Annotated[
-        Path | None, typer.Option(help="Folder of a reward model. (Embedded one.)", rich_help_panel=_MODELS)
-    ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            help="A chat server (.../v1) in place of a folder; --model is a name on it.", rich_help_panel=_MODELS
-        ),
-    ] = None,
-    prm_url: Annotated[
-        str | None,
-        typer.Option(
-            help="A reward model's server; --prm is the model's folder there and here.", rich_help_panel=_MODELS
-        ),
-    ] = None,
+    model: Model = None,
+    prm: Prm = None,
+    base_url: BaseUrl = None,
+    prm_url: PrmUrl = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Answer many problems under one budget that is never exceeded.
