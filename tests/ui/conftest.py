@@ -27,9 +27,9 @@ TIMEOUT_MS = 20_000
 Open = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """A headless Chromium. Not for the whole session: Playwright's loop runs as long, and other tests run their own."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is absent: the page needs a browser to be tested (apt-get install chromium)")
     expect.set_options(timeout=TIMEOUT_MS)
