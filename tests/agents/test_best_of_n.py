@@ -128,7 +128,7 @@ def test_a_next_wave_sees_the_best_of_the_last() -> None:
     second = [m[-1].text for m in model.calls if len(m) == 2 and isinstance(m[-1], HumanMessage)]
     assert len(second) == 2
     assert all("An earlier attempt" in text and "The answer is v" in text for text in second)
-    assert output["result"]["winner"] == 3
+    assert output["result"]["winner"] in (2, 3)  # of the second wave, in which the attempts run side by side
     assert [one for one in world.done if one.startswith("sent")] == ["sent v3"]
     assert not any("An earlier attempt" in message.text for message in output["messages"])
 

@@ -184,14 +184,16 @@ def test_earlier_searches_are_opened_again_and_compared(page: Any) -> None:
     ask(page, "self_consistency")
     expect(badge(page)).to_have_text("done")
     ask(page, "beam_search", first_n=4)
-    expect(page.locator(".pane h2")).to_have_text("beam search")
+    expect(page.locator(".pane h2")).to_have_text(["beam search"])
     rows = page.get_by_role("navigation", name="Earlier searches").locator("li")
+    expect(rows.nth(0)).to_contain_text("beam search")  # listed behind the search's own row
+    expect(rows.nth(1)).to_contain_text("self consistency")
     rows.nth(1).get_by_role("button", name="Compare").click()
     expect(page.locator(".pane h2")).to_have_text(["beam search", "self consistency"])
     rows.nth(1).locator(".plain").click()
-    expect(page.locator(".pane h2")).to_have_text("self consistency")
+    expect(page.locator(".pane h2")).to_have_text(["self consistency"])
     page.reload()
-    expect(page.locator(".pane h2")).to_have_text("self consistency")
+    expect(page.locator(".pane h2")).to_have_text(["self consistency"])
 
 
 def test_only_options_that_differ_are_sent_and_bad_ones_are_explained(page: Any) -> None:
