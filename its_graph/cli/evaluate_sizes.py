@@ -33,7 +33,7 @@ _NOTE = (
     "R: tokens of inference over tokens of training. k: single answers of the small model whose FLOPs match the larger "
     "one's answer and its share of the training that is saved; spent: what the search used of it, verifier included. "
     "Settings are chosen on one half of the problems and measured on the other; bins, from the easiest to the hardest, "
-    "come from samples that no search reads."
+    "come from samples that no search reads, or pays for."
 )
 
 
