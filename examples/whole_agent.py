@@ -1,5 +1,7 @@
 """Three attempts of a whole agent; only the best one's mail is sent, once."""
 
+from itertools import count
+
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
@@ -12,6 +14,7 @@ from its_graph.agents.testing import ScriptedChatModel, calling
 from its_graph.prm.function import FunctionVerifier
 
 sent: list[str] = []
+drafts = count()
 
 
 @tool
@@ -28,12 +31,12 @@ def send(text: str) -> str:
 
 
 def agent_says(messages: list[BaseMessage], number: int) -> AIMessage | str:
-    """Stand in for your own model: look up, write, report; some attempts forget the number."""
+    """Stand in for your own model: look up, write, report; every other draft forgets the number."""
     last = messages[-1]
     if isinstance(last, HumanMessage):
         return calling("look_up", what="turnover")
     if last.name == "look_up":
-        return calling("send", text="The turnover was 42." if number % 2 else "The turnover was fine.")
+        return calling("send", text="The turnover was 42." if next(drafts) % 2 else "The turnover was fine.")
     return "The mail is on its way."
 
 

@@ -1,5 +1,6 @@
 """Whole agents as candidates: only the winner changes the world, and only once."""
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -51,17 +52,16 @@ class World:
 
 
 class Worker:
-    """Looks, drafts, sends, and says so; how well depends on the attempt."""
+    """Looks, drafts, sends, and says so; how well depends on the number of the attempt."""
 
     def __init__(self) -> None:
-        self.attempts: dict[int, int] = {}
+        self.attempts = count()
 
     def __call__(self, messages: list[BaseMessage], number: int) -> AIMessage | str:
         used = [message.name for message in messages if isinstance(message, ToolMessage)]
         which = next((m.tool_calls[0]["args"]["what"] for m in messages if isinstance(m, AIMessage)), None)
         if which is None:
-            self.attempts[number] = len(self.attempts)
-            return calling("look", what=f"v{self.attempts[number]}")
+            return calling("look", what=f"v{next(self.attempts)}")
         if "draft" not in used:
             return calling("draft", text=which)
         if "send" not in used:
