@@ -1,6 +1,8 @@
 /** The form that asks: a question, how to search, and within which limits. */
 
+import { Asking } from "./asking.js";
 import { fill, h } from "./dom.js";
+import { field, number, read } from "./fields.js";
 import { StrategyFields } from "./strategy_fields.js";
 import { words } from "./wording.js";
 
@@ -19,7 +21,7 @@ export class AskForm {
     this.model.value = catalog.defaults.model;
     this.tokens = number("tokens", { min: 0, placeholder: "none" });
     this.seed = number("seed", { min: 0, value: 0 });
-    this.every = number("every", { min: 1, placeholder: "never" });
+    this.asking = new Asking();
     this.problem = h("p.problem", { role: "alert", hidden: true });
     this.submit = h("button.primary", { type: "submit" }, "Search");
     this.element = h("form.ask", { "aria-label": "Ask", onsubmit: (event) => this.#ask(event) }, this.#parts());
@@ -32,8 +34,9 @@ export class AskForm {
       h("label", { for: "question" }, "Question"), this.question,
       this.first.element,
       h("label.check", {}, this.compare, "Compare with a second strategy"), this.rival,
-      h("div.pair", {}, field("model", "Model", this.model), field("seed", "Seed", this.seed)),
-      h("div.pair", {}, field("tokens", "Budget, tokens", this.tokens), field("every", "Ask me every k rounds", this.every)),
+      h("div.pair", {}, field("Model", this.model), field("Seed", this.seed)),
+      h("div.pair", {}, field("Budget, tokens", this.tokens), this.asking.element),
+      Object.values(this.asking.details),
       this.problem, this.submit,
     ];
   }
@@ -42,8 +45,8 @@ export class AskForm {
     if (!this.submit) return;
     this.rival.hidden = this.rival.disabled = !this.compare.checked;
     const searches = this.compare.checked ? [this.first, this.second] : [this.first];
-    this.every.disabled = !searches.some((one) => one.strategy.steerable);
-    this.every.title = this.every.disabled ? `${words(searches[0].strategy.name)} cannot be steered.` : "";
+    const steerable = searches.some((one) => one.strategy.steerable);
+    this.asking.allow(steerable, `${words(searches[0].strategy.name)} cannot be steered.`);
   }
 
   async #ask(event) {
@@ -67,9 +70,9 @@ export class AskForm {
       strategy: fields.strategy.name,
       model: this.model.value || null,
       options: fields.options(),
-      seed: whole(this.seed),
-      budget: this.tokens.value === "" ? {} : { tokens: whole(this.tokens) },
-      steer: fields.strategy.steerable && this.every.value !== "" ? { every: whole(this.every) } : null,
+      seed: read(this.seed),
+      budget: this.tokens.value === "" ? {} : { tokens: read(this.tokens) },
+      steer: fields.strategy.steerable ? this.asking.request() : null,
     }));
   }
 
@@ -78,16 +81,4 @@ export class AskForm {
     this.problem.hidden = message === null;
     fill(this.problem, message);
   }
-}
-
-function number(id, attributes) {
-  return h("input", { type: "number", id, step: 1, inputmode: "numeric", ...attributes });
-}
-
-function field(id, label, control) {
-  return h("div.field", {}, h("label", { for: id }, label), control);
-}
-
-function whole(input) {
-  return input.value === "" ? null : Number(input.value);
 }

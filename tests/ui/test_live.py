@@ -85,7 +85,7 @@ def test_a_cancelled_search_goes_on_where_it_was(page: Any, gated: Gated) -> Non
 
 
 def test_a_person_prunes_hints_and_approves(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, every=2)
+    ask(page, "beam_search", first_n=8, asking="every", every=2)
     panel = asked(page, 2)
     expect(badge(page)).to_have_text("waiting")
     row = panel.locator(".frontier li").first
@@ -104,7 +104,7 @@ def test_a_person_prunes_hints_and_approves(page: Any) -> None:
 
 
 def test_a_refused_reply_says_why_and_can_be_corrected(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, every=2)
+    ask(page, "beam_search", first_n=8, asking="every", every=2)
     row = asked(page, 2).locator(".frontier li").first
     row.get_by_role("button", name="Edit").click()
     row.get_by_role("textbox").fill(" ")
@@ -119,8 +119,28 @@ def test_a_refused_reply_says_why_and_can_be_corrected(page: Any) -> None:
     expect(page.locator(".legend")).to_contain_text("written by a person")
 
 
+def test_a_search_in_doubt_asks_and_one_that_is_sure_does_not(page: Any) -> None:
+    ask(page, "beam_search", first_n=8, asking="unsure", unsure_above=0, unsure_below=1)
+    asked(page, 1).get_by_role("button", name="Stop and answer").click()
+    expect(badge(page)).to_have_text("done")
+    ask(page, "beam_search", asking="unsure", unsure_above=1, unsure_below=1.5)
+    expect(badge(page)).to_have_text("done")
+    expect(page.locator(".reason")).to_have_text("ran to its end")
+
+
+def test_what_cannot_be_steered_is_not_asked_how(page: Any) -> None:
+    page.locator("#first-strategy").select_option("beam_search")
+    page.locator("#asking").select_option("unsure")
+    expect(page.get_by_label("Best score above")).to_be_visible()
+    page.locator("#first-strategy").select_option("best_of_n")
+    expect(page.locator("#asking")).to_be_disabled()
+    expect(page.get_by_label("Best score above")).to_be_hidden()
+    ask(page, "best_of_n")
+    expect(badge(page)).to_have_text("done")
+
+
 def test_the_selected_step_offers_what_can_be_done_with_it(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, every=1)
+    ask(page, "beam_search", first_n=8, asking="every", every=1)
     panel = asked(page, 1)
     panel.locator(".frontier .plain").first.click()
     page.locator(".inspector").get_by_role("button", name="Boost").click()
