@@ -1,6 +1,6 @@
 """The error family: each message says what was given, what was expected and what to do next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -8,6 +8,7 @@ from its_graph.budget import NOTHING, Spend
 
 __all__ = [
     "CassetteMissError",
+    "CommitFailedError",
     "ConfigurationError",
     "ContinuationError",
     "DiminishingReturnsWarning",
@@ -56,6 +57,15 @@ class SearchFailedError(ItsGraphError, RuntimeError):
         """What the search had spent until then."""
         self.failures = dict(failures)
         """The failed samples by id: `{"parent": ..., "reason": ...}` each, oldest first."""
+
+
+class CommitFailedError(ItsGraphError, RuntimeError):
+    """A call that was put off until an attempt had won failed when it was carried out; its own error is the cause."""
+
+    def __init__(self, message: str, *, committed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.committed = list(committed)
+        """Tools whose calls were carried out before it, in order."""
 
 
 class StorageError(ItsGraphError, OSError):

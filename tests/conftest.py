@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,9 @@ SHA256 = {
 DEFAULT_FOLDER = Path(__file__).parents[2] / "shared" / "data"
 
 Rows = list[dict[str, Any]]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shell started in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @cache

@@ -1,21 +1,21 @@
-"""attempt: run an agent several times side by side, hidden from the surrounding run's streams, its tools guarded."""
+"""attempt: run an agent several times side by side; one that fails loses only itself."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
+from uuid import uuid4
 
-from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, get_buffer_string
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
-from langchain_core.runnables.config import ContextThreadPoolExecutor, var_child_runnable_config
+from langchain_core.runnables.config import ContextThreadPoolExecutor
 from langgraph.graph.message import add_messages
-from langgraph.runtime import get_runtime
 from typing_extensions import TypedDict
 
-from its_graph.agents.effects import Attempt, ToolGuard, attempting
+from its_graph.agents.apart import config_of, context_of, detached, on_its_own
+from its_graph.agents.deeds import Attempt, Made, PutOff, attempting
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.generators.chat_model import HIDDEN
 
 __all__ = [
     "AgentSearchInput",
@@ -33,15 +33,24 @@ Summarise: TypeAlias = Callable[[Sequence[BaseMessage]], str]
 _LONGEST = 4_000
 """Characters of a transcript, from its end."""
 
+_HINT = "its_hint_"
+"""What the id of a message begins with that shows an earlier attempt; it is no part of the conversation."""
+
 
 class AttemptRecord(TypedDict):
     """One attempt, as plain data."""
 
-    messages: list[AnyMessage]
+    turn: list[AnyMessage]
+    """What it said and did."""
+    rewritten: list[AnyMessage] | None
+    """The whole conversation, where the agent changed what came before its turn (a summary of it, say)."""
+    structured_response: Any
     summary: str
-    put_off: list[dict[str, Any]]
-    to_undo: list[dict[str, Any]]
+    put_off: list[PutOff]
+    made: list[Made]
     error: str | None
+    fatal: bool
+    """Whether the error lies in the set-up, so that every attempt would meet it."""
 
 
 class AgentSearchInput(TypedDict):
@@ -50,10 +59,12 @@ class AgentSearchInput(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
 
 
-class AgentSearchOutput(TypedDict):
+class AgentSearchOutput(TypedDict, total=False):
     """The conversation with the winner's turn, and everything behind it."""
 
     messages: Annotated[list[AnyMessage], add_messages]
+    structured_response: Any
+    """The winner's, if its agent gives one."""
     result: dict[str, Any]
 
 
@@ -62,10 +73,15 @@ class AgentSearchState(TypedDict, total=False):
 
     messages: Annotated[list[AnyMessage], add_messages]
     attempts: list[AttemptRecord]
-    picked: int
+    picked: int | None
+    """Place of the best attempt so far; None where every one failed."""
     scores: list[float | None]
     wave: int
+    undone: int
+    """How many calls of the losers were taken back."""
     committed: list[AnyMessage]
+    """What the winner's commits returned so far."""
+    structured_response: Any
     result: dict[str, Any]
 
 
@@ -75,42 +91,74 @@ def transcript(messages: Sequence[BaseMessage]) -> str:
 
 
 def attempt(agent: Runnable[Any, Any], n: int, summarise: Summarise) -> Runnable[AgentSearchState, dict[str, Any]]:
-    """Return the node that runs `agent` n times; an attempt that fails loses only itself."""
+    """Return the node that runs `agent` n times."""
 
     def call(state: AgentSearchState, config: RunnableConfig) -> dict[str, Any]:
-        asked, context = _asked(state), _context()
+        alone, asked, context = on_its_own(agent), _asked(state), context_of()
 
         def run(_: int) -> AttemptRecord:
-            deeds = Attempt()
-            try:
-                with attempting(deeds), _detached():
-                    output = agent.invoke({"messages": asked}, _hidden(config), **context)
-            except ConfigurationError:
-                raise
-            except Exception as error:  # noqa: BLE001  one attempt that fails loses only itself
-                return _record(deeds, [], summarise, error)
-            return _record(deeds, output["messages"][len(asked) :], summarise)
+            with _attempt() as outcome:
+                outcome.take(alone.invoke({"messages": asked}, config_of(config), **context))
+            return outcome.record(asked, summarise)
 
         with ContextThreadPoolExecutor(max_workers=n) as threads:
             return _wave(state, list(threads.map(run, range(n))))
 
     async def acall(state: AgentSearchState, config: RunnableConfig) -> dict[str, Any]:
-        asked, context = _asked(state), _context()
+        alone, asked, context = on_its_own(agent), _asked(state), context_of()
 
         async def run() -> AttemptRecord:
-            deeds = Attempt()
-            try:
-                with attempting(deeds), _detached():
-                    output = await agent.ainvoke({"messages": asked}, _hidden(config), **context)
-            except ConfigurationError:
-                raise
-            except Exception as error:  # noqa: BLE001  as above
-                return _record(deeds, [], summarise, error)
-            return _record(deeds, output["messages"][len(asked) :], summarise)
+            with _attempt() as outcome:
+                outcome.take(await alone.ainvoke({"messages": asked}, config_of(config), **context))
+            return outcome.record(asked, summarise)
 
         return _wave(state, list(await asyncio.gather(*(run() for _ in range(n)))))
 
     return RunnableLambda(call, acall, name="attempt")
+
+
+@dataclass
+class _Outcome:
+    """What becomes of one attempt."""
+
+    deeds: Attempt = field(default_factory=Attempt)
+    output: dict[str, Any] = field(default_factory=dict)
+    error: Exception | None = None
+
+    def take(self, output: dict[str, Any]) -> None:
+        if output.get("__interrupt__"):
+            raise ConfigurationError(
+                "An attempt stopped to ask a person. Attempts run side by side and several lose, so they cannot ask: "
+                'compile the search with interrupt_before=["commit"], or let the tool to commit call interrupt().'
+            )
+        self.output = output
+
+    def record(self, asked: Sequence[AnyMessage], summarise: Summarise) -> AttemptRecord:
+        known = {message.id for message in asked}
+        messages = self.output.get("messages", [])
+        turn = [message for message in messages if message.id not in known]
+        untouched = messages[: len(asked)] == list(asked)
+        return AttemptRecord(
+            turn=turn,
+            rewritten=None if untouched else [one for one in messages if not str(one.id).startswith(_HINT)],
+            structured_response=self.output.get("structured_response"),
+            summary=summarise(turn),
+            put_off=self.deeds.put_off,
+            made=self.deeds.made,
+            error=None if self.error is None else f"{type(self.error).__name__}: {self.error}",
+            fatal=isinstance(self.error, ConfigurationError),
+        )
+
+
+@contextmanager
+def _attempt() -> Iterator[_Outcome]:
+    """Note what one attempt does, and its error, if it has one."""
+    outcome = _Outcome()
+    try:
+        with attempting(outcome.deeds), detached():
+            yield outcome
+    except Exception as error:  # noqa: BLE001  one attempt that fails loses only itself
+        outcome.error = error
 
 
 def _asked(state: AgentSearchState) -> list[AnyMessage]:
@@ -118,53 +166,12 @@ def _asked(state: AgentSearchState) -> list[AnyMessage]:
     messages = state.get("messages") or []
     if not messages:
         raise InputError("There is no task: give `messages` whose last one says what the agent shall do.")
-    if not state.get("wave"):
+    if (best := state["picked"]) is None:
         return list(messages)
-    best = state["attempts"][state["picked"]]["summary"]
-    shown = f"An earlier attempt at this task, which may be wrong:\n\n{best}\n\nDo the task again, and do it better."
-    return [*messages, HumanMessage(shown)]
-
-
-def _context() -> dict[str, Any]:
-    """Return what an attempt inherits of the surrounding run as arguments: its context, if there is one."""
-    context = get_runtime().context
-    return {} if context is None else {"context": context}
-
-
-@contextmanager
-def _detached() -> Iterator[None]:
-    """Let what runs here stream nothing to the surrounding run: as its subgraph, all attempts would show."""
-    token = var_child_runnable_config.set(None)
-    try:
-        yield
-    finally:
-        var_child_runnable_config.reset(token)
-
-
-def _hidden(config: RunnableConfig) -> RunnableConfig:
-    """Keep the tracers and counters of the surrounding run, without its streams, and guard the tools."""
-    callbacks = config.get("callbacks")
-    if not isinstance(callbacks, BaseCallbackManager):
-        return {"tags": list(HIDDEN), "callbacks": [*(callbacks or []), ToolGuard()]}
-    guarded = callbacks.copy()
-    kept = [
-        handler for handler in callbacks.inheritable_handlers if not type(handler).__module__.startswith("langgraph.")
-    ]
-    guarded.set_handlers([*kept, ToolGuard()], inherit=True)
-    return {"tags": list(HIDDEN), "callbacks": guarded}
-
-
-def _record(
-    deeds: Attempt, messages: list[AnyMessage], summarise: Summarise, error: Exception | None = None
-) -> AttemptRecord:
-    return AttemptRecord(
-        messages=messages,
-        summary=summarise(messages),
-        put_off=[dict(call) for call in deeds.put_off],
-        to_undo=[{"call": dict(call), "returned": content} for call, content in deeds.to_undo],
-        error=None if error is None else f"{type(error).__name__}: {error}",
-    )
+    summary = state["attempts"][best]["summary"]
+    shown = f"An earlier attempt at this task, which may be wrong:\n\n{summary}\n\nDo the task again, and do it better."
+    return [*messages, HumanMessage(shown, id=f"{_HINT}{uuid4()}")]
 
 
 def _wave(state: AgentSearchState, records: list[AttemptRecord]) -> dict[str, Any]:
-    return {"attempts": [*(state.get("attempts") or []), *records], "wave": (state.get("wave") or 0) + 1}
+    return {"attempts": [*state["attempts"], *records], "wave": state["wave"] + 1}

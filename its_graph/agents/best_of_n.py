@@ -2,14 +2,14 @@
 
 1. Attempt: run the agent n times, side by side; calls that would change the world for good are put off (`effects`).
 2. Compare: summarise each attempt, and choose by a verifier, a judge or a vote. 3. With several waves: attempt again
-with the best summary in view (parallel-distill-refine, 2510.01123). 4. Settle: undo what the losers did. 5. Commit:
-carry out the winner's put-off calls, one superstep each.
+with the best summary in view (parallel-distill-refine, 2510.01123). 4. Undo what the losers did, 5. commit: carry out
+the winner's put-off calls, one superstep each.
 Cost: n x waves runs of the agent.
 When: an agent is right now and then, and its tools can be marked.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.messages.utils import convert_to_openai_messages
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -25,9 +25,10 @@ from its_graph.agents.attempts import (
     transcript,
 )
 from its_graph.agents.choosing import Chooser, Picked, by_vote
+from its_graph.agents.committing import commit
 from its_graph.agents.moves import Move, Options
-from its_graph.agents.settling import answer, commit, left, settle
-from its_graph.errors import ConfigurationError, SearchFailedError
+from its_graph.agents.settling import answer, left, settle, undo
+from its_graph.errors import ConfigurationError
 
 __all__ = ["create_agent_best_of_n"]
 
@@ -43,7 +44,10 @@ def create_agent_best_of_n(
 ) -> StateGraph[AgentSearchState, Any, AgentSearchInput, AgentSearchOutput]:
     """Run a whole agent several times and keep the best attempt; only its `commit` tools are carried out, once.
 
-    A commit that a crash interrupts is made again when the search is resumed: give such tools a key of their own.
+    A commit that a crash interrupts is made again when the search is resumed: give such tools a key of their own. A
+    call of a reversible tool is undone unless its attempt wins; one that was made in a wave that a crash or a cancel
+    cuts off is not. Attempts cannot ask a person (several would, and lose): compile the search with
+    `interrupt_before=["commit"]`, or let the tool to commit call `interrupt`.
 
     Args:
         agent: a compiled agent (`create_agent(..., middleware=[ToolEffects()])`), or any graph over `messages`.
@@ -60,37 +64,46 @@ def create_agent_best_of_n(
         raise ConfigurationError(f"At least one attempt and one wave are needed, given n={n}, waves={waves}.")
     known = {tool.name: tool for tool in tools}
     graph = StateGraph(AgentSearchState, input_schema=AgentSearchInput, output_schema=AgentSearchOutput)
+    graph.add_node("begin", _begin)
     graph.add_node("attempt", attempt(agent, n, summarise))
     graph.add_node("compare", _compare(choose or by_vote()))
     graph.add_node("settle", lambda state: settle(state, known))
+    graph.add_node("undo", undo(known))
     graph.add_node("commit", commit(known))
     graph.add_node("answer", answer)
-    graph.add_edge(START, "attempt")
+    graph.add_edge(START, "begin")
+    graph.add_edge("begin", "attempt")
     graph.add_edge("attempt", "compare")
-    graph.add_conditional_edges(
-        "compare", lambda state: "more" if state["wave"] < waves else "enough", {"more": "attempt", "enough": "settle"}
-    )
-    graph.add_conditional_edges("settle", left, {"commit": "commit", "done": "answer"})
-    graph.add_conditional_edges("commit", left, {"commit": "commit", "done": "answer"})
+    graph.add_conditional_edges("compare", lambda state: _more(state, waves), {"more": "attempt", "enough": "settle"})
+    for node in ("settle", "undo", "commit"):
+        graph.add_conditional_edges(node, left, ["undo", "commit", "answer"])
     graph.add_edge("answer", END)
     return graph
 
 
+def _begin(state: AgentSearchState) -> dict[str, Any]:
+    """Forget what an earlier search on this thread left, however it ended."""
+    return {"attempts": [], "picked": None, "scores": [], "wave": 0}
+
+
+def _more(state: AgentSearchState, waves: int) -> Literal["more", "enough"]:
+    wrong = any(one["fatal"] for one in state["attempts"])
+    return "more" if state["wave"] < waves and not wrong else "enough"
+
+
 def _compare(choose: Chooser) -> Runnable[AgentSearchState, dict[str, Any]]:
     def options(state: AgentSearchState) -> tuple[list[int], Options]:
-        alive = [place for place, one in enumerate(state["attempts"]) if one["error"] is None and one["messages"]]
-        if not alive:
-            raise SearchFailedError(f"Every attempt failed. The first: {state['attempts'][0]['error']}")
+        alive = [place for place, one in enumerate(state["attempts"]) if one["error"] is None and one["turn"]]
         attempts = [state["attempts"][place] for place in alive]
         said = tuple(convert_to_openai_messages(state["messages"]))
-        moves = tuple(Move((), one["messages"][-1].text) for one in attempts)
+        moves = tuple(Move((), one["turn"][-1].text) for one in attempts)
         return alive, Options(said, tuple(one["summary"] or "(silent)" for one in attempts), moves)
 
     def update(state: AgentSearchState, alive: list[int], picked: Picked) -> dict[str, Any]:
         scores: list[float | None] = [None] * len(state["attempts"])
         for place, score in zip(alive, picked.scores, strict=False):
             scores[place] = score
-        return {"picked": alive[picked.place], "scores": scores}
+        return {"picked": alive[picked.place] if alive else None, "scores": scores}
 
     def call(state: AgentSearchState) -> dict[str, Any]:
         alive, there = options(state)

@@ -7,13 +7,12 @@ are put off until an attempt has won. A tool without a mark counts as `commit`.
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
 
+from its_graph.agents.deeds import Attempt, current_attempt
 from its_graph.errors import ConfigurationError, MissingExtraError
 
 try:
@@ -21,25 +20,25 @@ try:
 except ImportError as error:
     raise MissingExtraError("langchain", "agents") from error
 
-__all__ = ["Attempt", "Effect", "ToolEffects", "ToolGuard", "attempting", "effect_of", "mark", "undo_of"]
+__all__ = ["Effect", "ToolEffects", "ToolGuard", "Undo", "effect_of", "mark", "undo_of"]
 
 Effect = Literal["read_only", "reversible", "commit"]
+Undo: TypeAlias = Callable[[dict[str, Any], Any], Awaitable[None] | None]
+"""Takes the arguments of a call and the content that it returned, and takes the call back; may be async."""
+
 Tool = TypeVar("Tool", bound=BaseTool)
 
 _EFFECT, _UNDO = "its_effect", "its_undo"
-PUT_OFF = (
-    "Noted. {name} will be carried out once, if this attempt is chosen; go on as if it had succeeded, and do not call "
-    "it again for the same purpose."
-)
 
 
-def mark(tool: Tool, effect: Effect, *, undo: Callable[[dict[str, Any], Any], None] | None = None) -> Tool:
+def mark(tool: Tool, effect: Effect, *, undo: Undo | None = None) -> Tool:
     """Return a copy of `tool` that says what its calls do to the world.
 
     Args:
         tool: a LangChain tool.
         effect: `read_only` (it changes nothing), `reversible` (`undo` takes it back), or `commit` (for good).
-        undo: takes the arguments of a call and its content, and takes the call back.
+        undo: takes the arguments of a call and its content, and takes the call back. One that fails is tried again
+            when the search is resumed. An async one needs `ainvoke`.
 
     Raises:
         ConfigurationError: a reversible tool without `undo`, or an `undo` for any other.
@@ -57,34 +56,13 @@ def effect_of(tool: BaseTool | None) -> Effect:
     return effect
 
 
-def undo_of(tool: BaseTool) -> Callable[[dict[str, Any], Any], None]:
+def undo_of(tool: BaseTool) -> Undo:
     """Return what takes a call of a reversible tool back."""
-    undo: Callable[[dict[str, Any], Any], None] = (tool.metadata or {})[_UNDO]
+    undo: Undo = (tool.metadata or {})[_UNDO]
     return undo
 
 
-@dataclass
-class Attempt:
-    """What one attempt did to the world, and would do."""
-
-    put_off: list[ToolCall] = field(default_factory=list)
-    """Calls to commit, in order."""
-    to_undo: list[tuple[ToolCall, Any]] = field(default_factory=list)
-    """Reversible calls that were made, with what they returned."""
-
-
-_attempt: ContextVar[Attempt | None] = ContextVar("its_graph_attempt", default=None)
 _allowed: ContextVar[bool] = ContextVar("its_graph_tool_allowed", default=False)
-
-
-@contextmanager
-def attempting(attempt: Attempt) -> Iterator[None]:
-    """Let tool calls of this context be those of `attempt`."""
-    token = _attempt.set(attempt)
-    try:
-        yield
-    finally:
-        _attempt.reset(token)
 
 
 class ToolEffects(AgentMiddleware[Any, Any, Any]):
@@ -96,27 +74,29 @@ class ToolEffects(AgentMiddleware[Any, Any, Any]):
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
         """Run, note or put off a tool call."""
-        attempt = _attempt.get()
-        if attempt is None:
+        attempt = current_attempt()
+        if attempt is None or request.tool is None:
             return handler(request)
         if effect_of(request.tool) == "commit":
-            return _put_off(attempt, request)
+            return attempt.put_off_call(request.tool, request.tool_call, request.state)
         with _allowing():
             reply = handler(request)
-        return _noted(attempt, request, reply)
+        _note(attempt, request, reply)
+        return reply
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
     ) -> Any:
         """As `wrap_tool_call`."""
-        attempt = _attempt.get()
-        if attempt is None:
+        attempt = current_attempt()
+        if attempt is None or request.tool is None:
             return await handler(request)
         if effect_of(request.tool) == "commit":
-            return _put_off(attempt, request)
+            return attempt.put_off_call(request.tool, request.tool_call, request.state)
         with _allowing():
             reply = await handler(request)
-        return _noted(attempt, request, reply)
+        _note(attempt, request, reply)
+        return reply
 
 
 class ToolGuard(BaseCallbackHandler):
@@ -143,13 +123,6 @@ def _allowing() -> Iterator[None]:
         _allowed.reset(token)
 
 
-def _put_off(attempt: Attempt, request: ToolCallRequest) -> ToolMessage:
-    call = request.tool_call
-    attempt.put_off.append(call)
-    return ToolMessage(PUT_OFF.format(name=call["name"]), name=call["name"], tool_call_id=call["id"])
-
-
-def _noted(attempt: Attempt, request: ToolCallRequest, reply: Any) -> Any:
-    if effect_of(request.tool) == "reversible" and isinstance(reply, ToolMessage) and reply.status != "error":
-        attempt.to_undo.append((request.tool_call, reply.content))
-    return reply
+def _note(attempt: Attempt, request: ToolCallRequest, reply: Any) -> None:
+    if effect_of(request.tool) == "reversible":
+        attempt.note(request.tool_call, reply)
