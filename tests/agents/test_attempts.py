@@ -17,10 +17,13 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel
 
+from its_graph import Candidate
 from its_graph.agents.best_of_n import create_agent_best_of_n
+from its_graph.agents.choosing import by_score
 from its_graph.agents.effects import ToolEffects, mark
 from its_graph.agents.testing import ScriptedChatModel, calling
 from its_graph.errors import ConfigurationError, SearchFailedError
+from its_graph.prm.function import FunctionVerifier
 
 TASK: Any = {"messages": [HumanMessage("Do it.")]}
 THREAD: Any = {"configurable": {"thread_id": "1"}}
@@ -115,11 +118,17 @@ def test_an_attempt_that_would_ask_a_person_says_where_to_ask_instead() -> None:
         """Send."""
         raise AssertionError("nobody was asked")
 
-    tools = [mark(send, "commit")]
-    asking = agent(call_once("send", text="hello"), tools, HumanInTheLoopMiddleware({"send": True}))
+    tools, asked = [mark(send, "commit")], []
+
+    def script(messages: list[BaseMessage], number: int) -> Any:
+        asked.append(number)
+        return calling("send", text="hello")
+
+    asking = agent(script, tools, HumanInTheLoopMiddleware({"send": True}))
     search = create_agent_best_of_n(asking, tools, n=2, waves=3).compile(checkpointer=InMemorySaver())
     with pytest.raises(ConfigurationError, match=r'^An attempt stopped to ask.*interrupt_before=\["commit"\]'):
         search.invoke(TASK, THREAD)
+    assert len(asked) == 2  # a second wave would meet the same
 
 
 class Bill(BaseModel):
@@ -147,10 +156,18 @@ class Forgetful(AgentMiddleware[Any, Any, Any]):
         return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), HumanMessage("A summary.", id="summary"), *kept]}
 
 
-@pytest.mark.parametrize("waves", [1, 2])
-def test_an_agent_may_shorten_the_conversation(waves: int) -> None:
+def again(candidate: Candidate) -> float:
+    return 0.9 if "Again." in candidate.steps[0] else 0.1
+
+
+@pytest.mark.parametrize(("waves", "said"), [(1, "Done."), (2, "Again.")])
+def test_an_agent_may_shorten_the_conversation(waves: int, said: str) -> None:
+    def script(messages: list[BaseMessage], number: int) -> str:
+        return "Again." if "earlier attempt" in messages[-1].text else "Done."
+
     history = [HumanMessage("a"), AIMessage("b"), HumanMessage("c"), AIMessage("d"), HumanMessage("Do it.")]
-    search = create_agent_best_of_n(agent(says("Done."), None, Forgetful()), n=2, waves=waves).compile()
+    choose = by_score(FunctionVerifier(again))
+    search = create_agent_best_of_n(agent(script, None, Forgetful()), n=2, waves=waves, choose=choose).compile()
     output = search.invoke({"messages": history})
-    assert [message.text for message in output["messages"]] == ["A summary.", "Do it.", "Done."]
+    assert [message.text for message in output["messages"]] == ["A summary.", "Do it.", said]
     assert "Human: Do it." not in output["result"]["candidates"][0]["summary"]
