@@ -64,8 +64,11 @@ _WORDS = re.compile(r"[^\W\d_]{3,}(?:[ '-][^\W\d_]+)*|no", re.IGNORECASE)
 _CHOICE = re.compile(r"\(?([A-J])\)?")
 _TEXT = re.compile(r"\\text ?\{([^{}]*)\}")
 _CONJUNCTION = re.compile(r",? (?:and|or) |,? ?\\text ?\{ ?(?:and|or) ?\} ?")
+_PAIR = r"[^\W\d_]{2}"
+"""Two letters that stand alone are a word, a code or directions (`on`, `US`, `UR`), not a product whose factors may
+change places."""
 _NUMBER = r"-?\d+(?:/\d+)?"
-_PLAIN = re.compile(rf"[(\[]?{_NUMBER}(?:, {_NUMBER})*[)\]]?|{_WORDS.pattern}|[A-J]|\d+_\d+")
+_PLAIN = re.compile(rf"[(\[]?{_NUMBER}(?:, {_NUMBER})*[)\]]?|{_WORDS.pattern}|[A-J]|{_PAIR}|\d+_\d+")
 
 
 def canonical(answer: str | None) -> str | None:
@@ -101,8 +104,8 @@ def without_percent(answer: str) -> str | None:
 def is_plain(form: str) -> bool:
     """Whether a normal form tells the whole truth, so that two different plain forms are different answers.
 
-    Plain are exact numbers, lists, tuples and intervals of them, numerals with a base (`52_8`), words, and option
-    letters.
+    Plain are exact numbers, lists, tuples and intervals of them, numerals with a base (`52_8`), words, two letters
+    that stand alone, and option letters.
     """
     return len(form) <= _LONGEST and _PLAIN.fullmatch(form) is not None
 

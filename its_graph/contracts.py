@@ -8,9 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict, Field
 
+from its_graph.batching.one_call_each import OneCallEach
 from its_graph.thinking import TURN, ThinkStyle
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Opinion(_Record):
     """Tokens read and written for it."""
 
 
-class Generator(Runnable[SampleRequest, list[Sample]], ABC):
+class Generator(OneCallEach[SampleRequest, list[Sample]], ABC):
     """Base of all generators. Subclasses implement `invoke`; one that can batch overrides the batch methods."""
 
     parameters: int = 0
@@ -204,7 +204,7 @@ class Generator(Runnable[SampleRequest, list[Sample]], ABC):
         return ChatModelGenerator(model, can_continue=can_continue)
 
 
-class Verifier(Runnable[Candidate, Verdict], ABC):
+class Verifier(OneCallEach[Candidate, Verdict], ABC):
     """Base of all verifiers. Subclasses implement `invoke`; one that can batch overrides the batch methods."""
 
     parameters: int = 0
@@ -223,7 +223,7 @@ class Verifier(Runnable[Candidate, Verdict], ABC):
         """
 
 
-class Judge(Runnable[Comparison, Opinion], ABC):
+class Judge(OneCallEach[Comparison, Opinion], ABC):
     """Base of all judges. Subclasses implement `invoke`; one that can batch overrides the batch methods."""
 
     parameters: int = 0

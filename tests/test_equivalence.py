@@ -228,6 +228,12 @@ def test_without_math_verify_the_cheap_tiers_decide(cheap_judge: Judge) -> None:
         ("1<x<2", "(1,2)", True),
         ("[0,1)", "(0,1)", False),
         ("2x", "x", False),
+        ("no", "on", False),
+        ("UR", "RU", False),
+        (r"\text{US}", "SU", False),
+        ("xy", r"y \cdot x", True),
+        ("2xy", "2yx", True),
+        ("ab+c", "c+ba", True),
         (r"\begin{bad 1, 2, 5", "5", False),
     ],
 )
@@ -242,6 +248,10 @@ def test_math_verify_decides_the_rest(judge: Judge, a: str, b: str, same: bool) 
 def test_algebraic_answers_form_classes(judge: Judge) -> None:
     answers = ["(x+1)^2", "y", "x^2+2x+1", None, r"\sqrt{9}", "3", "(1+x)^2"]
     assert judge.group(answers) == [0, 1, 0, None, 2, 2, 0]
+
+
+def test_two_letters_are_no_product_in_a_vote() -> None:
+    assert group(["UR", "RU", "UD", "UD", "RU", "no", "on"]) == [0, 1, 2, 2, 1, 3, 4]
 
 
 @needs_math_verify

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.callbacks import BaseCallbackManager, Callbacks
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.pregel import Pregel
 from langgraph.runtime import get_runtime
 
 from its_graph.agents.effects import ToolGuard
+from its_graph.agents.hiding import unstreamed
 from its_graph.generators.chat_model import HIDDEN
 
 __all__ = ["config_of", "context_of", "detached", "on_its_own"]
@@ -46,20 +47,17 @@ def config_of(config: RunnableConfig) -> RunnableConfig:
     """Keep the settings, tracers and counters of the surrounding run, without its streams, and guard the tools."""
     settings = _kept(config.get("configurable") or {})
     metadata = _kept(config.get("metadata") or {})
-    return {"tags": list(HIDDEN), "metadata": metadata, "configurable": settings, "callbacks": _guarded(config)}
+    callbacks = _guarded(config.get("callbacks"))
+    return {"tags": list(HIDDEN), "metadata": metadata, "configurable": settings, "callbacks": callbacks}
 
 
 def _kept(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if not name.startswith(_OF_THE_GRAPH)}
 
 
-def _guarded(config: RunnableConfig) -> Any:
-    callbacks = config.get("callbacks")
-    if not isinstance(callbacks, BaseCallbackManager):
-        return [*(callbacks or []), ToolGuard()]
-    guarded = callbacks.copy()
-    kept = [
-        handler for handler in callbacks.inheritable_handlers if not type(handler).__module__.startswith("langgraph.")
-    ]
-    guarded.set_handlers([*kept, ToolGuard()], inherit=True)
-    return guarded
+def _guarded(callbacks: Callbacks) -> Callbacks:
+    quiet = unstreamed(callbacks)
+    if not isinstance(quiet, BaseCallbackManager):
+        return [*(quiet or []), ToolGuard()]
+    quiet.add_handler(ToolGuard(), inherit=True)
+    return quiet

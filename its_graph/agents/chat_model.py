@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.tools import BaseTool
 from pydantic import Field
 
@@ -21,6 +22,7 @@ from its_graph.agents.choosing import Chooser, Picked, by_vote
 from its_graph.agents.moves import options_of
 from its_graph.errors import ConfigurationError
 from its_graph.generators.chat_model import HIDDEN
+from its_graph.generators.uncached import uncached
 
 __all__ = ["DeliberateChatModel"]
 
@@ -50,12 +52,19 @@ class DeliberateChatModel(BaseChatModel):
         return "its-deliberate"
 
     @property
+    def model_name(self) -> str:
+        """Name of the model that is asked: frameworks read it to tell what a model can do."""
+        inner = _bare(self.model)
+        names = (getattr(inner, field, None) for field in ("model_name", "model", "model_id"))
+        return next((name for name in names if name and isinstance(name, str)), self._llm_type)
+
+    @property
     def _identifying_params(self) -> dict[str, Any]:
         return {"model": repr(self.model), "n": self.n}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop, **kwargs)
-        inner = getattr(self.model, "bound", self.model)
+        inner = _bare(self.model)
         told = inner._get_ls_params(stop, **kwargs) if isinstance(inner, BaseChatModel) else {}
         return LangSmithParams(**{**params, "ls_model_name": told.get("ls_model_name") or inner.get_name()})
 
@@ -75,7 +84,9 @@ class DeliberateChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         options = {**kwargs, **({"stop": stop} if stop else {})}
-        replies = self.model.batch([messages] * self.n, _config(run_manager), return_exceptions=True, **options)
+        replies = uncached(self.model).batch(
+            [messages] * self.n, _config(run_manager), return_exceptions=True, **options
+        )
         said, failed = _sorted(replies)
         picked = self.choose.invoke(options_of(messages, said)) if len(said) > 1 else Picked(0)
         return _result(said, failed, picked)
@@ -88,10 +99,19 @@ class DeliberateChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         options = {**kwargs, **({"stop": stop} if stop else {})}
-        replies = await self.model.abatch([messages] * self.n, _config(run_manager), return_exceptions=True, **options)
+        replies = await uncached(self.model).abatch(
+            [messages] * self.n, _config(run_manager), return_exceptions=True, **options
+        )
         said, failed = _sorted(replies)
         picked = await self.choose.ainvoke(options_of(messages, said)) if len(said) > 1 else Picked(0)
         return _result(said, failed, picked)
+
+
+def _bare(model: Runnable[Any, AIMessage]) -> Runnable[Any, AIMessage]:
+    """Return the model inside a binding."""
+    while isinstance(model, RunnableBindingBase):
+        model = model.bound
+    return model
 
 
 def _config(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> RunnableConfig:

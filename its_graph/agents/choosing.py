@@ -115,7 +115,10 @@ def _value(verdict: Verdict | Exception) -> float | None:
 
 
 def _prefers_second(opinion: Opinion | Exception) -> bool:
-    if isinstance(opinion, Exception):
+    """Tell whether the later one wins; a failure, a missing score or a wrong number of them decides nothing."""
+    if isinstance(opinion, Exception) or len(opinion.scores) != 2:
         return False
     first, second = opinion.scores
-    return first is not None and second is not None and second > first
+    if first is None or second is None or not (math.isfinite(first) and math.isfinite(second)):
+        return False
+    return second > first

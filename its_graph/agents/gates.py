@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from its_graph.errors import ConfigurationError
+
 __all__ = ["Gate", "always", "before_tools", "first_turns", "when_unsure"]
 
 Gate: TypeAlias = Callable[[Sequence[BaseMessage], AIMessage], bool]
@@ -23,7 +25,13 @@ def first_turns(k: int) -> Gate:
 
 
 def before_tools(names: Collection[str]) -> Gate:
-    """Think twice before one of these tools is called."""
+    """Think twice before one of these tools is called.
+
+    Raises:
+        ConfigurationError: for a single name without brackets around it: its letters would be taken for names.
+    """
+    if isinstance(names, str):
+        raise ConfigurationError(f"before_tools needs a collection of names, given {names!r}. Write {{{names!r}}}.")
     risky = frozenset(names)
     return lambda conversation, first: any(call["name"] in risky for call in first.tool_calls)
 

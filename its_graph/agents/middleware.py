@@ -7,7 +7,7 @@ is a model call of its own; totals stand in the state's `its_trace`.
 import asyncio
 import operator
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, NamedTuple, NotRequired
+from typing import Annotated, Any, NamedTuple, NotRequired, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
@@ -15,9 +15,10 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor
 
 from its_graph.agents.choosing import Chooser, Picked, by_vote
 from its_graph.agents.gates import Gate, always
+from its_graph.agents.hiding import hidden
 from its_graph.agents.moves import Options, as_text, options_of
 from its_graph.errors import ConfigurationError, MissingExtraError
-from its_graph.generators.chat_model import HIDDEN
+from its_graph.generators.uncached import uncached
 
 try:
     from langchain.agents.middleware import (
@@ -27,6 +28,7 @@ try:
         ModelRequest,
         ModelResponse,
     )
+    from langgraph.errors import GraphBubbleUp
     from langgraph.types import Command
 except ImportError as error:
     raise MissingExtraError("langchain", "agents") from error
@@ -46,6 +48,10 @@ class _Drawn(NamedTuple):
 
     replies: list[ModelResponse[Any]]
     failures: list[Exception]
+
+
+_Reply: TypeAlias = ModelResponse[Any] | Exception
+"""What came of one call."""
 
 
 class DeliberateMiddleware(AgentMiddleware[DeliberateState, Any, Any]):
@@ -77,12 +83,20 @@ class DeliberateMiddleware(AgentMiddleware[DeliberateState, Any, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ExtendedModelResponse[Any]:
         """Draw, choose, and go on with the winner."""
-        quiet = _quiet(request)
-        first = handler(quiet)
-        drawn = _Drawn([first], [])
-        if self.n > 1 and self.gate(request.messages, _said(first)):
-            with ContextThreadPoolExecutor(max_workers=self.n - 1) as threads:
-                drawn = _sorted(first, list(threads.map(_caught(handler), [quiet] * (self.n - 1))))
+        asked = _fresh(request)
+
+        def draw(_: int) -> _Reply:
+            try:
+                return handler(asked)
+            except Exception as error:  # noqa: BLE001  one reply that fails loses only itself
+                return error
+
+        with hidden():
+            replies = [draw(0)]
+            if others := self._others(request, replies[0]):
+                with ContextThreadPoolExecutor(max_workers=others) as threads:
+                    replies += threads.map(draw, range(others))
+        drawn = _sorted(replies)
         picked = self.choose.invoke(_options(request, drawn)) if len(drawn.replies) > 1 else Picked(0)
         return _decided(request, drawn, picked)
 
@@ -90,44 +104,43 @@ class DeliberateMiddleware(AgentMiddleware[DeliberateState, Any, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ExtendedModelResponse[Any]:
         """As `wrap_model_call`."""
-        quiet = _quiet(request)
-        first = await handler(quiet)
-        drawn = _Drawn([first], [])
-        if self.n > 1 and self.gate(request.messages, _said(first)):
-            calls = [handler(quiet) for _ in range(self.n - 1)]
-            drawn = _sorted(first, await asyncio.gather(*calls, return_exceptions=True))
+        asked = _fresh(request)
+
+        async def draw() -> _Reply:
+            try:
+                return await handler(asked)
+            except Exception as error:  # noqa: BLE001  as above
+                return error
+
+        with hidden():
+            replies = [await draw()]
+            if others := self._others(request, replies[0]):
+                replies += await asyncio.gather(*(draw() for _ in range(others)))
+        drawn = _sorted(replies)
         picked = await self.choose.ainvoke(_options(request, drawn)) if len(drawn.replies) > 1 else Picked(0)
         return _decided(request, drawn, picked)
 
-
-def _quiet(request: ModelRequest[Any]) -> ModelRequest[Any]:
-    """Hide the model's tokens from the user's stream: which reply wins is not known yet."""
-    # On the model itself: tags of `with_config` are lost when tools are bound.
-    return request.override(model=request.model.model_copy(update={"tags": [*(request.model.tags or []), *HIDDEN]}))
-
-
-def _caught(
-    handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
-) -> Callable[[ModelRequest[Any]], ModelResponse[Any] | Exception]:
-    def call(request: ModelRequest[Any]) -> ModelResponse[Any] | Exception:
-        try:
-            return handler(request)
-        except Exception as error:  # noqa: BLE001  one reply that fails loses only itself
-            return error
-
-    return call
+    def _others(self, request: ModelRequest[Any], first: _Reply) -> int:
+        """Return how many replies to draw after the first; one that failed leaves the gate nothing to look at."""
+        if isinstance(first, GraphBubbleUp):
+            return 0
+        on = isinstance(first, Exception) or self.gate(request.messages, _said(first))
+        return self.n - 1 if on else 0
 
 
-def _sorted(first: ModelResponse[Any], others: Sequence[ModelResponse[Any] | BaseException]) -> _Drawn:
-    replies, failures = [first], []
-    for other in others:
-        if isinstance(other, Exception):
-            failures.append(other)
-        elif isinstance(other, BaseException):
-            raise other
-        else:
-            replies.append(other)
-    return _Drawn(replies, failures)
+def _fresh(request: ModelRequest[Any]) -> ModelRequest[Any]:
+    """Let every reply be a draw of its own, whatever cache of replies is on."""
+    return request.override(model=uncached(request.model))
+
+
+def _sorted(replies: Sequence[_Reply]) -> _Drawn:
+    """Tell replies and failures apart. Where all failed, the first failure raises; an interrupt always does."""
+    failures = [reply for reply in replies if isinstance(reply, Exception)]
+    for interrupt in (error for error in failures if isinstance(error, GraphBubbleUp)):
+        raise interrupt
+    if len(failures) == len(replies):
+        raise failures[0]
+    return _Drawn([reply for reply in replies if not isinstance(reply, Exception)], failures)
 
 
 def _said(response: ModelResponse[Any]) -> AIMessage:

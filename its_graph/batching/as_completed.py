@@ -6,13 +6,31 @@ from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-__all__ = ["AsCompleted"]
+__all__ = ["AsCompleted", "InOrder"]
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
 
 
-class AsCompleted(Runnable[Request, Reply]):
+class InOrder(Runnable[Request, Reply]):
+    """A runnable whose `abatch` is its `abatch_as_completed`, put in order: so both end what they began."""
+
+    async def abatch(
+        self,
+        inputs: list[Request],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """Return the replies in order; the first failure raises, or each takes its place in the list."""
+        ask: Any = self.abatch_as_completed  # LangChain's overloads want to know the flag
+        completed = ask(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        replies = {position: reply async for position, reply in completed}
+        return [replies[position] for position in range(len(inputs))]
+
+
+class AsCompleted(InOrder[Request, Reply]):
     """A runnable whose natural form is many requests at once, answered in any order."""
 
     @abstractmethod
@@ -55,17 +73,4 @@ class AsCompleted(Runnable[Request, Reply]):
     ) -> list[Any]:
         """Return the replies in order; the first failure raises, or each takes its place in the list."""
         replies = dict(self.batch_as_completed(inputs, config, return_exceptions=return_exceptions, **kwargs))
-        return [replies[position] for position in range(len(inputs))]
-
-    async def abatch(
-        self,
-        inputs: list[Request],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[Any]:
-        """Return the replies in order; the first failure raises, or each takes its place in the list."""
-        completed = self.abatch_as_completed(inputs, config, return_exceptions=return_exceptions, **kwargs)
-        replies = {position: reply async for position, reply in completed}
         return [replies[position] for position in range(len(inputs))]

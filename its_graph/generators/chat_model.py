@@ -6,6 +6,9 @@ since a chat model answers whole or not at all.
 Temperature, top_p, max_tokens and seed reach the provider where the model's class declares such a field (a copy of
 the model carries them); a model without the field ignores them, as ChatAnthropic does with the seed. A provider
 without a limit of its own can reply longer than `max_tokens`; the usage it reports is what counts.
+
+LangChain's cache of replies is passed by: every sample is a draw of its own. To repeat a search without asking again,
+record it (`its_graph.generators.cassette`).
 """
 
 from collections.abc import Callable, Mapping
@@ -18,18 +21,17 @@ from langchain_core.messages.utils import convert_to_messages
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from its_graph.contracts import Generator, Sample, SampleRequest
-from its_graph.errors import ContinuationError
+from its_graph.errors import ConfigurationError, ContinuationError
 from its_graph.generators.endings import ending
 from its_graph.generators.live import teller
+from its_graph.generators.message_tokens import MARGIN, most_tokens
+from its_graph.generators.uncached import uncached
 from its_graph.seeds import derive_seed
 
 __all__ = ["ChatModelGenerator"]
 
 HIDDEN = ("nostream", "its:candidate")
 """Tags of every call: langgraph keeps the tokens of "nostream" calls out of the `messages` stream."""
-
-MESSAGE_MARGIN = 16
-"""Tokens that a chat template may add to a message, at most."""
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "temperature": ("temperature",),
@@ -72,9 +74,18 @@ class ChatModelGenerator(Generator):
         model: the chat model.
         can_continue: whether the provider continues a trailing assistant message. None: as known of the class
             (`CONTINUING`), False for others. Pass True for a ChatOpenAI that talks to vLLM or SGLang.
+
+    Raises:
+        ConfigurationError: for a runnable around a chat model; options of a request would not reach the model in it.
     """
 
     def __init__(self, model: BaseChatModel, can_continue: bool | None = None) -> None:
+        if not isinstance(model, BaseChatModel):
+            raise ConfigurationError(
+                f"A generator needs a chat model itself, given a {type(model).__name__}: temperature, token limit and "
+                "seed would not reach the model inside. Pass the model without `with_retry`, `bind` and the like, and "
+                "configure it where it is made (`max_retries=...`, `timeout=...`)."
+            )
         self._model = model
         names = {cls.__name__ for cls in type(model).__mro__}
         known = next((way for name, way in CONTINUING.items() if name in names), None)
@@ -105,9 +116,9 @@ class ChatModelGenerator(Generator):
         return [self._sample(input, _whole(chunks))]
 
     def prompt_tokens(self, request: SampleRequest) -> int:
-        """Return an upper bound: a token is at least one byte of text. Images and files are not counted."""
-        texts = [message.text for message in convert_to_messages(list(request.messages))] + [request.prefix]
-        return sum(len(text.encode()) + MESSAGE_MARGIN for text in texts)
+        """Return an upper bound, tool calls included; see `its_graph.generators.message_tokens`."""
+        said = sum(map(most_tokens, convert_to_messages(list(request.messages))))
+        return said + len(request.prefix.encode()) + MARGIN
 
     @property
     def _declared(self) -> Mapping[str, Any]:
@@ -139,7 +150,7 @@ class ChatModelGenerator(Generator):
         }
         # A copy and not `bind`: some classes (ChatOllama) refuse as a call's argument what they declare as a field.
         model = self._model.model_copy(update=update) if update else self._model
-        return model.bind(**self._call_options(request)).with_config(tags=list(HIDDEN))
+        return uncached(model).bind(**self._call_options(request)).with_config(tags=list(HIDDEN))
 
     def _call_options(self, request: SampleRequest) -> dict[str, Any]:
         blank = self._way.refuses_blank
@@ -158,7 +169,8 @@ class ChatModelGenerator(Generator):
         if self._way.refuses_blank and request.prefix != request.prefix.rstrip():
             said = said.lstrip()
         text, finish_reason = ending(said, reply.response_metadata, request.stop)
-        usage = reply.usage_metadata
+        usage: Mapping[str, Any] = reply.usage_metadata or {}
+        read, written = usage.get("input_tokens"), usage.get("output_tokens")
         tokens = reply.response_metadata.get("logprobs") or {}
         content = tokens.get("content") if isinstance(tokens, dict) else tokens
         logprobs = tuple(float(token["logprob"]) for token in content or ())
@@ -166,9 +178,9 @@ class ChatModelGenerator(Generator):
             text=text,
             finish_reason=finish_reason,
             # A provider that reports no usage is charged the upper bounds, so that a budget holds.
-            prompt_tokens=usage["input_tokens"] if usage else self.prompt_tokens(request),
-            cached_tokens=(usage.get("input_token_details") or {}).get("cache_read") or 0 if usage else 0,
-            generated_tokens=usage["output_tokens"] if usage else min(len(said.encode()), request.max_tokens),
+            prompt_tokens=self.prompt_tokens(request) if read is None else read,
+            cached_tokens=(usage.get("input_token_details") or {}).get("cache_read") or 0,
+            generated_tokens=min(len(said.encode()), request.max_tokens) if written is None else written,
             confidence=sum(logprobs) / len(logprobs) if logprobs else None,
             logprobs=logprobs if request.logprobs and logprobs else None,
         )

@@ -6,8 +6,9 @@ by conversation (see `its_graph.serving.replicas`).
 """
 
 import asyncio
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Self
@@ -117,9 +118,8 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
         return generator
 
     def prompt_tokens(self, request: SampleRequest) -> int:
-        """Return an upper bound: a token is at least one byte of text. Images and files are not counted."""
-        texts = [*(_plain(message.get("content")) for message in request.messages), request.prefix]
-        return sum(len(text.encode()) + _MARGIN for text in texts)
+        """Return an upper bound: a token is at least one byte of what is sent. Images and files are not counted."""
+        return sum(map(_most_tokens, request.messages)) + len(request.prefix.encode()) + _MARGIN
 
     async def answer(self, request: SampleRequest) -> list[Sample]:
         """Return `request.n` samples; cancelling it closes the connection, and with it ends the generation."""
@@ -170,6 +170,11 @@ def _listed_model(listed: dict[str, Any], wanted: str | None, url: str) -> dict[
     if wanted is None and len(found) != 1:
         raise ConfigurationError(f"{url} serves {len(found)} models ({names}); name one with model=.")
     return found[wanted] if wanted is not None else next(iter(found.values()))
+
+
+def _most_tokens(message: Mapping[str, Any]) -> int:
+    beside = {name: value for name, value in message.items() if name not in ("role", "content") and value}
+    return _MARGIN + len(_plain(message.get("content")).encode()) + (len(json.dumps(beside)) if beside else 0)
 
 
 def _plain(content: Any) -> str:

@@ -165,7 +165,7 @@ def test_an_agent_may_shorten_the_conversation(waves: int, said: str) -> None:
     def script(messages: list[BaseMessage], number: int) -> str:
         return "Again." if "earlier attempt" in messages[-1].text else "Done."
 
-    history = [HumanMessage("a"), AIMessage("b"), HumanMessage("c"), AIMessage("d"), HumanMessage("Do it.")]
+    history: list[Any] = [HumanMessage("a"), AIMessage("b"), HumanMessage("c"), AIMessage("d"), HumanMessage("Do it.")]
     choose = by_score(FunctionVerifier(again))
     search = create_agent_best_of_n(agent(script, None, Forgetful()), n=2, waves=waves, choose=choose).compile()
     output = search.invoke({"messages": history})

@@ -1,9 +1,12 @@
 """The chat model passes langchain's standard tests, and is a search."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import tool
@@ -87,3 +90,52 @@ def test_one_reply_that_fails_loses_only_itself_and_all_are_an_error() -> None:
     assert len(said.response_metadata["its"]["failed"]) == 2
     with pytest.raises(ConnectionError, match="lost"):
         DeliberateChatModel(model=ScriptedChatModel(script=shaky), n=1).invoke("?")
+
+
+class Named(ScriptedChatModel):
+    """A model with a name, as most have."""
+
+    model_name: str = "gpt-5"
+
+
+def test_it_goes_by_the_name_of_the_model_that_it_asks() -> None:
+    assert DeliberateChatModel(model=replies("4")).model_name == "its-deliberate"
+    named = Named(script=lambda messages, number: "4")
+    assert DeliberateChatModel(model=named).model_name == "gpt-5"
+    assert DeliberateChatModel(model=named.bind(stop=["x"])).model_name == "gpt-5"
+    assert DeliberateChatModel(model=DeliberateChatModel(model=named)).model_name == "gpt-5"
+
+
+class Bill(BaseModel):
+    """A bill."""
+
+    amount: int
+
+
+def test_an_agent_with_a_schema() -> None:
+    agents = pytest.importorskip("langchain.agents")
+    asked: Any = {"messages": [("user", "?")]}
+    inner = replies(calling("Bill", amount=5), calling("Bill", amount=4), calling("Bill", amount=4))
+    agent = agents.create_agent(DeliberateChatModel(model=inner, n=3), [], response_format=Bill)
+    assert agent.invoke(asked)["structured_response"] == Bill(amount=4)
+    said = ['{"amount": 5}', '{"amount": 4}', '{"amount": 4}']
+    native = Named(script=lambda messages, number: said[number])
+    agent = agents.create_agent(DeliberateChatModel(model=native, n=3), [], response_format=Bill)
+    assert agent.invoke(asked)["structured_response"] == Bill(amount=4)
+
+
+@pytest.fixture
+def cache() -> Iterator[None]:
+    set_llm_cache(InMemoryCache())
+    yield
+    set_llm_cache(None)
+
+
+@pytest.mark.usefixtures("cache")
+async def test_every_reply_is_a_draw_of_its_own_although_replies_are_cached() -> None:
+    inner = replies("The answer is 5.", "The answer is 4.", "The answer is 4.")
+    for model in (inner, inner.bind(stop=["x"])):
+        asked = len(inner.calls)
+        outer = DeliberateChatModel(model=model, n=3, cache=False)
+        assert outer.invoke("2 + 2?").text == (await outer.ainvoke("2 + 2?")).text == "The answer is 4."
+        assert len(inner.calls) == asked + 6

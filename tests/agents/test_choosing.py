@@ -11,6 +11,7 @@ from its_graph.agents.gates import always, before_tools, first_turns, when_unsur
 from its_graph.agents.moves import move_of, options_of
 from its_graph.agents.testing import calling
 from its_graph.contracts import Candidate, Comparison, Judge, Opinion, ScoreRange
+from its_graph.errors import ConfigurationError
 from its_graph.testing import ScriptedVerifier
 
 ASKED = [HumanMessage("Book a table.")]
@@ -124,3 +125,25 @@ def test_gates() -> None:
         False,
     ]
     assert [first_turns(1)(said, sure) for said in (ASKED, [*ASKED, sure, *ASKED])] == [True, False]
+
+
+def test_a_single_name_is_not_a_collection_of_names() -> None:
+    with pytest.raises(ConfigurationError, match="given 'pay'"):
+        before_tools("pay")
+
+
+class Odd(Longest):
+    """Gives the scores that it was made with."""
+
+    def __init__(self, *scores: float | None) -> None:
+        self.scores = scores
+
+    def invoke(self, input: Comparison, config: RunnableConfig | None = None, **kwargs: Any) -> Opinion:
+        return Opinion(scores=self.scores)
+
+
+@pytest.mark.parametrize("scores", [(1.0,), (0.0, 1.0, 2.0), (), (0.0, float("inf")), (float("nan"), 1.0)])
+async def test_an_opinion_that_cannot_be_used_decides_nothing(scores: tuple[float, ...]) -> None:
+    replies = [AIMessage("a"), AIMessage("b"), AIMessage("c")]
+    assert pick(by_tournament(Odd(*scores)), *replies) == 0
+    assert await apick(by_tournament(Odd(*scores)), *replies) == 0

@@ -1,19 +1,24 @@
 """Any chat model as a generator: options, continuation, endings, usage, and no leak into the user's stream."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel, GenericFakeChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.graph import START, MessagesState, StateGraph
 from pydantic import Field
 
+from its_graph import Budget, SearchContext
 from its_graph.contracts import Generator, Sample, SampleRequest
-from its_graph.errors import ContinuationError
+from its_graph.errors import ConfigurationError, ContinuationError, InputError
 from its_graph.generators.chat_model import ChatModelGenerator
+from its_graph.graphs import create_self_consistency
 from its_graph.seeds import derive_seed
 
 QUESTION = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "2 + 2 ="})
@@ -242,3 +247,89 @@ def test_failures_stay_with_their_request() -> None:
 def test_the_models_own_limit_is_the_longest_solution() -> None:
     assert ChatModelGenerator(Scripted(num_predict=77)).max_tokens == 77
     assert ChatModelGenerator(Scripted()).max_tokens == 1024
+
+
+def test_a_budget_holds_with_a_long_tool_call_in_the_history() -> None:
+    usage = {"input_tokens": 1100, "output_tokens": 3, "total_tokens": 1103}
+    model = Scripted(script=lambda messages: AIMessage("4", usage_metadata=usage))
+    graph = create_self_consistency(Generator.from_chat_model(model), n=4).compile()
+    call = {"name": "write", "args": {"body": "x" * 4000}, "id": "1"}
+    asked: Any = [
+        HumanMessage("q"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("ok", tool_call_id="1"),
+        HumanMessage("?"),
+    ]
+    output = graph.invoke({"messages": asked}, context=SearchContext(max_tokens=20, budget=Budget(tokens=500)))
+    assert model.calls == []
+    assert output["result"]["stop_reason"] == "budget"
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model.with_retry(), lambda model: model.bind(stop=["x"])])
+def test_a_wrapped_model_is_refused(wrap: Callable[[BaseChatModel], Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"needs a chat model itself.*max_retries"):
+        Generator.from_chat_model(wrap(Scripted()))
+
+
+@pytest.fixture
+def cache() -> Iterator[InMemoryCache]:
+    cache = InMemoryCache()
+    set_llm_cache(cache)
+    yield cache
+    set_llm_cache(None)
+
+
+def test_a_cache_of_replies_is_passed_by(cache: InMemoryCache) -> None:
+    model = Scripted()
+    graph = create_self_consistency(Generator.from_chat_model(model), n=3).compile()
+    for _ in range(2):
+        assert graph.invoke({"problem": "2 + 2"})["result"]["spend"]["calls"] == 3
+    assert len(model.calls) == 6
+    assert answer(Scripted(cache=cache)) == answer(Scripted(cache=True)) == answer(Scripted())
+    assert not cache._cache
+
+
+def test_usage_without_counts_is_charged_like_none() -> None:
+    usage: Any = {"total_cost": 0}
+    partial = answer(Scripted(script=lambda messages: AIMessage("4").model_copy(update={"usage_metadata": usage})))
+    assert partial == answer(Scripted())
+
+
+class Waiting(Scripted):
+    """Answers never; its second call may fail."""
+
+    error: Exception | None = None
+    log: list[str] = Field(default_factory=list)
+
+    async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
+        self.log.append("begun")
+        if self.error is not None and len(self.log) == 2:
+            raise self.error
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.log.append("cancelled")
+            raise
+
+
+async def test_a_cancelled_search_ends_its_calls_and_makes_no_others() -> None:
+    model = Waiting()
+    graph = create_self_consistency(Generator.from_chat_model(model), n=8).compile()
+    search = asyncio.ensure_future(graph.ainvoke({"problem": "2 + 2"}, {"max_concurrency": 2}))
+    while len(model.log) < 2:
+        await asyncio.sleep(0)
+    search.cancel()
+    await asyncio.gather(search, return_exceptions=True)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert model.log == ["begun", "begun", "cancelled", "cancelled"]
+
+
+async def test_an_error_that_ends_a_search_ends_its_calls() -> None:
+    model = Waiting(error=InputError("bad"))
+    graph = create_self_consistency(Generator.from_chat_model(model), n=3).compile()
+    with pytest.raises(InputError, match="bad"):
+        await graph.ainvoke({"problem": "2 + 2"})
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert model.log.count("cancelled") == model.log.count("begun") - 1

@@ -1,6 +1,7 @@
 """The generator over HTTP, against a small server on real sockets: wire, pooling, cancellation, failure, fail-over."""
 
 import asyncio
+import json
 import random
 import threading
 from collections.abc import Callable
@@ -372,3 +373,12 @@ def test_threads_share_one_client() -> None:
         for thread in threads:
             thread.join()
     assert len(said) == 16
+
+
+def test_tool_calls_of_the_conversation_count_as_prompt() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "run", "arguments": json.dumps({"code": "x" * 4_000})}}
+    generator = OpenAIGenerator("m", "http://127.0.0.1:1")
+    messages: list[Any] = [{"role": "user", "content": "Run it."}, {"role": "assistant", "content": None}]
+    plain = generator.prompt_tokens(SampleRequest(messages=tuple(messages), max_tokens=8))
+    messages[1] = {**messages[1], "tool_calls": [call]}
+    assert generator.prompt_tokens(SampleRequest(messages=tuple(messages), max_tokens=8)) > plain + 4_000

@@ -1,0 +1,25 @@
+"""LangChain's cache of replies, kept out of a search: n samples are n draws, and not one reply that counts n times."""
+
+from typing import Any, TypeVar, cast
+
+from langchain_core.globals import get_llm_cache
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable
+from langchain_core.runnables.base import RunnableBindingBase
+
+__all__ = ["uncached"]
+
+Model = TypeVar("Model", bound=Runnable[Any, Any])
+
+
+def uncached(model: Model) -> Model:
+    """Return the model, or where it would use a cache a copy that does not; a binding is looked through."""
+    if isinstance(model, RunnableBindingBase):
+        return cast(Model, model.model_copy(update={"bound": uncached(model.bound)}))
+    if isinstance(model, BaseChatModel) and _caches(model):
+        return cast(Model, model.model_copy(update={"cache": False}))
+    return model
+
+
+def _caches(model: BaseChatModel) -> bool:
+    return get_llm_cache() is not None if model.cache is None else model.cache is not False

@@ -1,0 +1,45 @@
+"""An upper bound of a message's tokens counts all that is sent beside its text."""
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages.utils import convert_to_messages
+
+from its_graph.generators.message_tokens import MARGIN, most_tokens
+
+CALLING = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "write", "arguments": '{"body": "%s"}' % ("x" * 4000)},
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "more"),
+    [
+        ({"role": "assistant", "content": "", "tool_calls": [CALLING]}, 4000),
+        ({"role": "assistant", "content": "", "function_call": {"name": "f", "arguments": "x" * 300}}, 300),
+        ({"role": "assistant", "content": [{"type": "reasoning", "reasoning": "x" * 300}]}, 300),
+        ({"role": "user", "name": "x" * 300, "content": "hi"}, 300),
+        ({"role": "tool", "tool_call_id": "x" * 300, "content": "ok"}, 300),
+    ],
+)
+def test_whatever_is_sent_beside_the_text_is_counted(message: dict[str, Any], more: int) -> None:
+    assert more < most_tokens(*convert_to_messages([message])) < more + 200
+
+
+def test_calls_that_failed_to_parse_are_counted_and_images_are_not() -> None:
+    broken = AIMessage("", invalid_tool_calls=[{"name": "f", "args": "x" * 300, "id": "1", "error": None}])
+    assert most_tokens(broken) > 300
+    assert most_tokens(HumanMessage([{"type": "image_url", "image_url": {"url": "x" * 300}}])) == MARGIN
+
+
+def test_a_text_counts_once_in_whatever_form() -> None:
+    said = [AIMessage("넷x"), AIMessage(["넷", "x"]), AIMessage([{"type": "text", "text": "넷x"}])]
+    assert {most_tokens(message) for message in said} == {4 + MARGIN}
+
+
+def test_an_argument_counts_in_the_longest_spelling_that_a_template_may_choose() -> None:
+    call = {"name": "f", "args": {"text": "한" * 100}, "id": "1"}
+    assert most_tokens(AIMessage("", tool_calls=[call])) > len("\\ud55c") * 100
