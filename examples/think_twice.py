@@ -5,8 +5,7 @@ from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 
-from its_graph.agents.gates import before_tools
-from its_graph.agents.middleware import DeliberateMiddleware
+from its_graph.agents import DeliberateMiddleware, before_tools
 from its_graph.agents.testing import ScriptedChatModel, calling
 
 

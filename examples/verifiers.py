@@ -6,9 +6,7 @@ from zlib import crc32
 from its_graph import Candidate, SampleRequest
 from its_graph.answers import extract_answer
 from its_graph.embedded import load, problems
-from its_graph.prm.ensemble import Ensemble
-from its_graph.prm.function import FunctionVerifier
-from its_graph.prm.guards import VerifierWarning, calibrate, guarded
+from its_graph.prm import Ensemble, FunctionVerifier, VerifierWarning, calibrate, guarded
 from its_graph.steps import split_steps
 
 generator, verifier = load()

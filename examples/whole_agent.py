@@ -7,11 +7,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.tools import tool
 
 from its_graph import Candidate
-from its_graph.agents.best_of_n import create_agent_best_of_n
-from its_graph.agents.choosing import by_score
-from its_graph.agents.effects import ToolEffects, mark
+from its_graph.agents import ToolEffects, by_score, create_agent_best_of_n, mark
 from its_graph.agents.testing import ScriptedChatModel, calling
-from its_graph.prm.function import FunctionVerifier
+from its_graph.prm import FunctionVerifier
 
 sent: list[str] = []
 drafts = count()

@@ -1,4 +1,8 @@
 """Reward models as verifiers: families, scoring, labelling, training.
 
-Each idea lives in its own module, imported by the one who needs it, so that this package stays light.
+What stands here is loaded when it is asked for, so that this package stays light.
 """
+
+from its_graph.exports import exports
+
+__getattr__, __dir__, __all__ = exports(__name__, __file__)

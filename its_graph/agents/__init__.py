@@ -1,5 +1,9 @@
 """Search inside agents: as a tool, around a model call, in place of a chat model, over whole agents.
 
-Each adapter lives in its own module, imported by the one who needs it. `search_tool` and `chat_model` need
-langchain-core alone; `middleware`, `effects` and `best_of_n` need the extra `agents` (langchain).
+What stands here is loaded when it is asked for. `create_search_tool` and `DeliberateChatModel` need langchain-core
+alone; the others need the extra `agents` (langchain).
 """
+
+from its_graph.exports import exports
+
+__getattr__, __dir__, __all__ = exports(__name__, __file__)

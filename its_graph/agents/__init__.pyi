@@ -1,0 +1,13 @@
+from its_graph.agents.best_of_n import create_agent_best_of_n as create_agent_best_of_n
+from its_graph.agents.chat_model import DeliberateChatModel as DeliberateChatModel
+from its_graph.agents.choosing import by_score as by_score
+from its_graph.agents.choosing import by_tournament as by_tournament
+from its_graph.agents.choosing import by_vote as by_vote
+from its_graph.agents.effects import ToolEffects as ToolEffects
+from its_graph.agents.effects import mark as mark
+from its_graph.agents.gates import always as always
+from its_graph.agents.gates import before_tools as before_tools
+from its_graph.agents.gates import first_turns as first_turns
+from its_graph.agents.gates import when_unsure as when_unsure
+from its_graph.agents.middleware import DeliberateMiddleware as DeliberateMiddleware
+from its_graph.agents.search_tool import create_search_tool as create_search_tool

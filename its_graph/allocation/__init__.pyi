@@ -1,0 +1,17 @@
+from its_graph.allocation.adaptive import Adaptive as Adaptive
+from its_graph.allocation.baselines import SEED_WEIGHTS as SEED_WEIGHTS
+from its_graph.allocation.baselines import by_weight as by_weight
+from its_graph.allocation.baselines import uniform as uniform
+from its_graph.allocation.curves import Curves as Curves
+from its_graph.allocation.curves import beta as beta
+from its_graph.allocation.curves import known as known
+from its_graph.allocation.curves import majority as majority
+from its_graph.allocation.curves import marginals as marginals
+from its_graph.allocation.menus import Option as Option
+from its_graph.allocation.menus import by_menu_hull as by_menu_hull
+from its_graph.allocation.menus import exact_menu as exact_menu
+from its_graph.allocation.samples import by_hull as by_hull
+from its_graph.allocation.samples import continuous as continuous
+from its_graph.allocation.samples import exact as exact
+from its_graph.allocation.samples import greedy as greedy
+from its_graph.allocation.samples import total as total
