@@ -3,6 +3,7 @@
 As part of another search (`its_graph.graphs.part`) that node goes on with the search under way instead.
 """
 
+import inspect
 import secrets
 import warnings
 from typing import Any, TypeAlias
@@ -62,8 +63,16 @@ def _warn_beyond(strategy: str, name: str, given: int, many: int) -> None:
             f"{strategy} with {name}={given}: beyond {many}, gains are small as a rule. Measure with `its-graph eval` "
             "whether they pay for you.",
             DiminishingReturnsWarning,
-            stacklevel=4,
+            stacklevel=_level_of_caller(),
         )
+
+
+def _level_of_caller() -> int:
+    """Return the `stacklevel`, seen from who asks, of the first line outside this library: whoever wanted so much."""
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "its_graph":
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _question(strategy: str) -> PureNode:

@@ -36,11 +36,15 @@ def _named(strategy: str, reason: str, *alternatives: Recommendation, **options:
     return Recommendation(strategy, MappingProxyType(options), reason, alternatives)
 
 
+_CEILING = 1024
+"""Tokens of thinking for which a person may be kept waiting: some twenty seconds at 50 tokens a second."""
 _REAL_TIME = _named(
     "budget_forcing",
-    "Real time: one thought with a ceiling has a known worst case.",
+    f"Real time: one thought of at most {_CEILING} tokens, and its answer, have a known worst case.",
     _named("best_of_n", "A light reward model over four samples drawn together adds little latency.", n=4),
+    n=1,
     ignores=0,
+    max_thinking_tokens=_CEILING,
 )
 _GUIDE: dict[tuple[Task, Difficulty], Recommendation] = {
     ("verifiable", "easy"): _named(
@@ -56,7 +60,7 @@ _GUIDE: dict[tuple[Task, Difficulty], Recommendation] = {
     ("free_form", "easy"): _named(
         "best_of_n",
         "Free texts cannot vote: an outcome reward model ranks whole answers.",
-        _named("extended_cot", "Without a reward model: one long thought."),
+        _named("extended_cot", "Without a reward model: one long thought.", n=1),
         n=16,
     ),
 }
@@ -81,13 +85,9 @@ def recommend(
         >>> recommend("verifiable", "hard").strategy
         'beam_search'
     """
-    for given, kind, name in (
-        (task, Task, "task"),
-        (difficulty, Difficulty, "difficulty"),
-        (latency, Latency, "latency"),
-    ):
-        if given not in get_args(kind):
-            raise ConfigurationError(f"{name} is {given!r}; expected one of: {', '.join(get_args(kind))}.")
+    _check("task", task, Task)
+    _check("difficulty", difficulty, Difficulty)
+    _check("latency", latency, Latency)
     found = _REAL_TIME if latency == "real_time" else _GUIDE[task, difficulty]
     usable = [one for one in (found, *found.alternatives) if verifier or not strategy(one.strategy).needs_verifier]
     if not usable:

@@ -158,7 +158,9 @@ def without_scores(tree: Tree) -> Choice:
     note = () if not tree.scores else ("No candidate that may vote has a score: the vote decided.",)
     if _has(tree.labels):
         return _vote(tree, [1.0] * len(tree.labels), math.fsum)._replace(notes=note)
-    first = next(iter(eligible(tree)), None)
+    if not tree.finalists:
+        return Choice(None, notes=("There is no candidate to choose from.",))
+    first = next(iter(eligible(tree)))
     return Choice(first, notes=(*note, "No candidate has a final answer: the first one was taken."))
 
 

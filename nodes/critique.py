@@ -84,5 +84,6 @@ def last_answer(tree: Tree) -> Choice:
     for place in range(len(tree.labels) - 1, -1, -1):
         if (label := tree.labels[place]) is not None:
             return Choice(place, votes={label: 1.0})
-    usable = eligible(tree)
-    return Choice(usable[-1] if usable else None, notes=("No candidate has a final answer: the last one was taken.",))
+    if not tree.finalists:
+        return Choice(None, notes=("There is no candidate to choose from.",))
+    return Choice(eligible(tree)[-1], notes=("No candidate has a final answer: the last one was taken.",))

@@ -1,6 +1,5 @@
 """A process reward model behind a vLLM server (`/pooling`, `/v1/completions`), as a verifier."""
 
-import os
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cached_property, partial
@@ -13,6 +12,7 @@ from its_graph.prm.base import StepScorer
 from its_graph.prm.blueprint import blueprint
 from its_graph.prm.checkpoints import local_folder
 from its_graph.prm.remote import Reader, RemotePRM, Told, as_logprobs
+from its_graph.serving.access import server_key, server_urls
 from its_graph.serving.replicas import Replicas, ServerReplyError
 
 __all__ = ["ServedPRM"]
@@ -25,13 +25,13 @@ class ServedPRM(RemotePRM):
         scorer: says which tokens are read and where the scores stand; its weights are never used (see `blueprint`).
         base_url: of the server, with or without `/v1`; or several of the same model.
         model: its name on the server.
-        api_key: of the server; the environment's OPENAI_API_KEY unless given.
+        api_key: of the server; the environment's ITS_GRAPH_SERVER_KEY or else OPENAI_API_KEY unless given.
         aggregate: turns step scores into the score of the solution; the rule of its metadata unless given.
         max_connections: requests under way at the same time.
         silence_s: seconds without a sign of the server after which a call fails.
 
     Raises:
-        ConfigurationError: vLLM serves no model of this family.
+        ConfigurationError: vLLM serves no model of this family, or the address is none.
     """
 
     def __init__(
@@ -47,11 +47,10 @@ class ServedPRM(RemotePRM):
     ) -> None:
         super().__init__(scorer, aggregate)
         self.model = model
-        urls = [base_url] if isinstance(base_url, str) else list(base_url)
         make = partial(
             Replicas,
-            [url.rstrip("/").removesuffix("/v1") for url in urls],
-            api_key=api_key or os.environ.get("OPENAI_API_KEY"),
+            [url.rstrip("/").removesuffix("/v1") for url in server_urls(base_url)],
+            api_key=server_key(api_key),
             max_connections=max_connections,
             timeout_s=silence_s,
         )
@@ -76,6 +75,7 @@ class ServedPRM(RemotePRM):
             family: as in `PRM.from_pretrained`.
             options: of the constructor.
         """
+        server_urls(base_url)  # a folder may have to be downloaded first: an address that is none is told before
         scorer = blueprint(local_folder(folder_or_id), family)
         return cls(scorer, base_url, model or str(folder_or_id), **options)
 

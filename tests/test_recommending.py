@@ -8,6 +8,8 @@ from its_graph.errors import ConfigurationError
 from its_graph.recommending import Difficulty, Latency, Task, recommend
 from its_graph.testing import ToyGenerator, ToyVerifier
 
+ONE_SHORT_THOUGHT = {"n": 1, "ignores": 0, "max_thinking_tokens": 1024}
+
 
 @pytest.mark.parametrize(
     ("task", "difficulty", "latency", "strategy", "options", "others"),
@@ -16,8 +18,8 @@ from its_graph.testing import ToyGenerator, ToyVerifier
         ("verifiable", "hard", "relaxed", "beam_search", {"n": 16, "width": 4}, ["mcts"]),
         ("free_form", "easy", "relaxed", "best_of_n", {"n": 16}, ["extended_cot"]),
         ("free_form", "hard", "relaxed", "best_of_n", {"n": 16}, ["extended_cot"]),
-        ("verifiable", "hard", "real_time", "budget_forcing", {"ignores": 0}, ["best_of_n"]),
-        ("free_form", "easy", "real_time", "budget_forcing", {"ignores": 0}, ["best_of_n"]),
+        ("verifiable", "hard", "real_time", "budget_forcing", ONE_SHORT_THOUGHT, ["best_of_n"]),
+        ("free_form", "easy", "real_time", "budget_forcing", ONE_SHORT_THOUGHT, ["best_of_n"]),
     ],
 )
 def test_the_guide(
@@ -38,6 +40,15 @@ def test_without_a_verifier_nothing_that_needs_one_is_named() -> None:
     assert recommend("verifiable", "hard", verifier=False).strategy == "self_consistency"
     assert recommend("free_form", verifier=False).strategy == "extended_cot"
     assert recommend("verifiable", latency="real_time", verifier=False).alternatives == ()
+
+
+def test_texts_that_cannot_vote_are_not_made_to() -> None:
+    assert dict(recommend("free_form", verifier=False).options) == {"n": 1}
+
+
+def test_the_ceiling_of_a_thought_is_the_one_that_the_reason_names() -> None:
+    found = recommend("verifiable", latency="real_time")
+    assert f"at most {found.options['max_thinking_tokens']} tokens" in found.reason
 
 
 @pytest.mark.parametrize("task", ["verifiable", "free_form"])

@@ -1,8 +1,10 @@
-"""The command `its-graph`: its subcommands, and the one place where failures become a line and an exit code."""
+"""The command `its-graph`: its subcommands, and the one place where failures and warnings become a line."""
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
@@ -19,6 +21,7 @@ from its_graph.cli.problems import write_problems
 from its_graph.cli.serve import serve
 from its_graph.cli.solve import solve
 from its_graph.cli.solve_batch import solve_batch
+from its_graph.cli.wording import one_line
 from its_graph.errors import ItsGraphError
 
 __all__ = ["app", "main", "run"]
@@ -69,7 +72,8 @@ def _root(
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line and return its exit code: 0, 1 (search failed), 2 (misused) or 130 (Ctrl-C)."""
     try:
-        code: Any = app(list(arguments), prog_name="its-graph", standalone_mode=False)
+        with _warnings_as_notes():
+            code: Any = app(list(arguments), prog_name="its-graph", standalone_mode=False)
     except ItsGraphError as error:
         tell(str(error))
         return exit_code(error)
@@ -80,6 +84,24 @@ def run(arguments: Sequence[str]) -> int:
         tell("Interrupted before there was an answer.")
         return INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Tell what this library warns of as one `note: ...` line on stderr; where it stands in the code helps nobody."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if category.__module__.partition(".")[0] == "its_graph":
+            typer.echo(f"note: {one_line(str(message))}", err=True)
+        else:
+            usual(message, category, *where, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
 
 
 def _usage(error: Any) -> str:

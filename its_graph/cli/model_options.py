@@ -25,7 +25,11 @@ Prm: TypeAlias = Annotated[
 ]
 BaseUrl: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="A chat server (.../v1) in place of a folder; --model is a name on it.", rich_help_panel=_PANEL),
+    typer.Option(
+        help="A chat server (.../v1) in place of a folder; --model is a name on it. Its key: ITS_GRAPH_SERVER_KEY or "
+        "OPENAI_API_KEY of the environment.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 PrmUrl: TypeAlias = Annotated[
     str | None,

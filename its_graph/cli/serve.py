@@ -116,6 +116,7 @@ def _hint(parts: list[Part], addresses: list[Address], *, with_key: bool) -> str
     prm = f" --prm-url {addresses[1].url} --prm {parts[1].model}" if len(parts) > 1 else ""
     lines += [
         "In a shell:",
+        *(["    export ITS_GRAPH_SERVER_KEY=..."] if with_key else []),
         f'    its-graph solve "..." --strategy {strategy} --base-url {addresses[0].url}/v1{prm}',
         "",
         "Ctrl-C ends both." if len(parts) > 1 else "Ctrl-C ends it.",

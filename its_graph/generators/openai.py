@@ -7,7 +7,6 @@ by conversation (see `its_graph.serving.replicas`).
 
 import asyncio
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -26,6 +25,7 @@ from its_graph.generators.openai_wire import (
     conversation_key,
     samples_of,
 )
+from its_graph.serving.access import server_key, server_urls
 from its_graph.serving.replicas import Replicas, ServerReplyError
 
 __all__ = ["OpenAIGenerator"]
@@ -45,7 +45,7 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
     Args:
         model: name of the model on the server.
         base_url: base URL, ending in `/v1` as a rule; or several of the same model.
-        api_key: of the server; the environment's OPENAI_API_KEY unless given.
+        api_key: of the server; the environment's ITS_GRAPH_SERVER_KEY or else OPENAI_API_KEY unless given.
         dialect: what the server is: `vllm`, `sglang`, `llamacpp`, `openai`, or a `Dialect`. `connect` finds out.
         parameters: of the model, for FLOPs.
         max_tokens: longest solution worth asking for.
@@ -77,11 +77,11 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
         self.max_tokens = max_tokens
         self.dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self.can_continue = self.dialect.continues
-        self._urls = [base_url] if isinstance(base_url, str) else list(base_url)
+        self._urls = server_urls(base_url)
         make = partial(
             Replicas,
             self._urls,
-            api_key=api_key or os.environ.get("OPENAI_API_KEY"),
+            api_key=server_key(api_key),
             max_connections=max_connections,
             timeout_s=silence_s,
         )
@@ -100,7 +100,8 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
 
         Raises:
             ConnectionError: nobody answers there.
-            ConfigurationError: the key is refused, or there is no such model, or more than one to choose from.
+            ConfigurationError: the address is none, the key is refused, or there is no such model, or more than one to
+                choose from.
         """
         generator = cls(model or "", base_url, **options)
         try:

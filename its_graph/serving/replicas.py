@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from its_graph.errors import ConfigurationError, ItsGraphError, MissingExtraError, TruncationError
+from its_graph.serving.access import KEY_VARIABLES
 
 try:
     import aiohttp  # with 160 requests under way 16 times as fast as httpx, measured
@@ -28,6 +29,7 @@ _LOST_S = 30.0
 """A server that was lost is asked last for so long."""
 _CONNECT_S = 10.0
 _SHOWN = 300
+_KEY_HINT = f"Set {KEY_VARIABLES[0]} to the server's own (it goes before {KEY_VARIABLES[1]}), or in Python api_key=."
 _TOO_LONG = ("context length", "maximum context", "too long", "longer than", "max_model_len", "max_tokens")
 
 
@@ -51,15 +53,13 @@ class Replicas:
     """Servers of one model. Make and use it inside one event loop.
 
     Args:
-        urls: base URLs.
+        urls: base URLs, from `server_urls`.
         api_key: sent as bearer token.
         max_connections: requests under way at the same time, all servers together.
         timeout_s: longest silence of a server.
     """
 
     def __init__(self, urls: Sequence[str], *, api_key: str | None, max_connections: int, timeout_s: float) -> None:
-        if not urls:
-            raise ConfigurationError("No server was given; expected at least one base URL.")
         self._urls = [url.rstrip("/") for url in urls]
         self._lost: dict[str, float] = {}
         self._client = aiohttp.ClientSession(
@@ -155,7 +155,7 @@ async def _check(response: aiohttp.ClientResponse) -> None:
     refusal = Refusal(response.status, response.headers, await response.text(errors="replace"))
     said, status, url = _said(refusal.text), response.status, response.url
     if status in (401, 403):
-        raise ConfigurationError(f"{url} refuses the key ({status}): {said}. Give the server's own with api_key=.")
+        raise ConfigurationError(f"{url} refuses the key ({status}): {said}. {_KEY_HINT}")
     if status == 404:
         raise ConfigurationError(f"{url} knows no such model or path (404): {said}. Check base URL and model name.")
     if status == 400 and any(word in said.lower() for word in _TOO_LONG):

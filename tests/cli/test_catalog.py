@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from typer.testing import CliRunner
 
 from its_graph import create
 from its_graph.cli.main import app
-from its_graph.registry import STRATEGIES, strategies
+from its_graph.cli.shape import Shape, factory_options, further_options
+from its_graph.recommending import Difficulty, Latency, Task, recommend
+from its_graph.registry import STRATEGIES, strategies, strategy
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 
@@ -51,6 +54,26 @@ def test_strategies_as_json(call: Any) -> None:
     assert by_name["beam_search"]["options"]["n"] == 16
     assert by_name["self_consistency"]["needs_verifier"] is False
     assert by_name["self_consistency"]["options"]["choose"] == "majority"
+
+
+@pytest.mark.parametrize("task", ["verifiable", "free_form"])
+@pytest.mark.parametrize(
+    "flags", [*product(["easy", "hard"], ["relaxed", "real_time"], ["--verifier", "--no-verifier"])]
+)
+def test_a_recommended_command_line_does_what_is_recommended(
+    call: Any, task: Task, flags: tuple[Difficulty, Latency, str]
+) -> None:
+    """`solve` has defaults of its own, such as --n 16: where the strategy's differ, the line must say so."""
+    difficulty, latency, verifier = flags
+    printed = call("recommend", task, "--difficulty", difficulty, "--latency", latency, verifier).out
+    lines = [line for line in printed.splitlines() if line.startswith("--strategy ")]
+    found = recommend(task, difficulty, latency, verifier=verifier == "--verifier")
+    for line, one in zip(lines, (found, *found.alternatives), strict=True):
+        _, name, *rest = line.split()
+        said = further_options([part for part in rest if part != "--set"])
+        meant = {**strategy(one.strategy).options, **one.options}
+        done = {**strategy(name).options, **factory_options(strategy(name), Shape(), None), **said}
+        assert done == meant
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,40 @@ def test_no_arguments_print_the_help(call: Any) -> None:
     assert "Usage: its-graph" in called.out
 
 
+# --- warnings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_of_ours_is_one_line_and_not_in_the_way(call: Any) -> None:
+    usual = warnings.showwarning
+    called = call("solve", PROBLEM, "-s", "self_consistency", "--n", "65", "--json")
+    assert called.code == 0
+    assert len(json.loads(called.out)["candidates"]) == 65
+    assert called.err.startswith("note: self_consistency with n=65: beyond 64, gains are small as a rule.")
+    assert called.err.count("\n") == 1
+    assert warnings.showwarning is usual
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_of_others_is_shown_as_python_shows_it(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warn(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[ToyGenerator, ToyVerifier]:
+        warnings.warn("of another library", UserWarning, stacklevel=1)
+        return ToyGenerator(), ToyVerifier()
+
+    monkeypatch.setattr(models, "models", warn)
+    with pytest.warns(UserWarning, match="of another library"):
+        assert call("solve", PROBLEM, "-s", "single", "-q").err == ""
+
+
 # --- the real choice of models, without weights ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flags", [["--base-url", "nonsense"], ["--prm-url", "nonsense", "--prm", "absent"]])
+def test_what_is_no_address(capsys: pytest.CaptureFixture[str], flags: list[str]) -> None:
+    assert main.run(["solve", PROBLEM, "-s", "self_consistency" if "--prm" not in flags else "best_of_n", *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: 'nonsense' is no address of a server. Expected http://")
+    assert error.count("\n") == 1
 
 
 def test_a_missing_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

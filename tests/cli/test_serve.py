@@ -54,8 +54,10 @@ def test_both_are_served_and_ended(
     port = free_port()
     monkeypatch.setattr(serving, "sleep", _interrupt_after(3))
     arguments = ["--generator", WEIGHTS / "generator", "--prm", WEIGHTS / "verifier", "--cpu", "--port", port]
-    assert run(*arguments, "--logs", tmp_path / "logs") == 0
+    assert run(*arguments, "--logs", tmp_path / "logs", "--api-key", "secret") == 0
     out = capsys.readouterr().out
+    assert "export ITS_GRAPH_SERVER_KEY=..." in out
+    assert "secret" not in out
     assert f"generator: http://127.0.0.1:{port}/v1" in out
     assert f"--base-url http://127.0.0.1:{port}/v1 --prm-url http://127.0.0.1:{port + 1}" in out
     assert out.rstrip().endswith("stopping")

@@ -56,6 +56,7 @@ def chat_server(answer: Answer, models: list[dict[str, Any]] | None = None) -> I
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with state.lock:
+                state.keys.add(self.headers.get("Authorization"))
                 state.bodies.append(body)
                 state.now += 1
                 state.most_at_once = max(state.most_at_once, state.now)

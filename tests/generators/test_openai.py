@@ -5,6 +5,7 @@ import json
 import random
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -250,6 +251,8 @@ def error(status: int, message: str) -> Callable[[dict[str, Any]], Any]:
         (error(400, "This model's maximum context length is 1024 tokens"), TruncationError, "too long"),
         (error(400, "unknown field"), ServerReplyError, "answered 400: unknown field"),
         (error(401, "bad key"), ConfigurationError, r"refuses the key \(401\): bad key"),
+        (error(401, "bad key"), ConfigurationError, r"Set ITS_GRAPH_SERVER_KEY to the server's own .*OPENAI_API_KEY"),
+        (error(403, "no"), ConfigurationError, r"refuses the key \(403\): no\. Set ITS_GRAPH_SERVER_KEY"),
         (error(404, "no model"), ConfigurationError, "Check base URL and model name"),
         (error(500, "x" * 999), ServerReplyError, r"answered 500: x{300}\.\.\."),
         (lambda body: {"choices": []}, ServerReplyError, "gave 0 texts, 1 were asked for"),
@@ -309,6 +312,25 @@ def test_connect_finds_out_what_the_server_is() -> None:
             assert not generator.can_continue
         with OpenAIGenerator.connect(server.url, dialect="sglang") as generator:
             assert generator.can_continue
+
+
+def test_the_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITS_GRAPH_SERVER_KEY", "own")
+    monkeypatch.setenv("OPENAI_API_KEY", "general")
+    with chat_server(toy) as server:
+        OpenAIGenerator.connect(server.url).close()
+        assert server.keys == {"Bearer own"}
+        monkeypatch.delenv("ITS_GRAPH_SERVER_KEY")
+        with OpenAIGenerator.connect(server.url) as generator:
+            generator.invoke(ask())
+    assert server.keys == {"Bearer own", "Bearer general"}
+
+
+@pytest.mark.parametrize("url", ["nonsense", "localhost:8000/v1", "ftp://127.0.0.1/v1", "http://127.0.0.1:99999/v1"])
+def test_what_is_no_address_is_told_before_anything_is_asked(url: str) -> None:
+    for make in (OpenAIGenerator.connect, partial(OpenAIGenerator, "toy")):
+        with pytest.raises(ConfigurationError, match=f"'{url}' is no address of a server. Expected http://"):
+            make([url])
 
 
 def test_connect_says_what_is_wrong() -> None:

@@ -1,5 +1,6 @@
 """The question node: what is asked, out of what was given."""
 
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from its_graph import SearchContext, create, strategies
 from its_graph.errors import DiminishingReturnsWarning, InputError
+from its_graph.graphs.best_of_n import create_best_of_n
 from its_graph.graphs.build import search_graph
+from its_graph.registry import strategy
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
@@ -80,6 +83,21 @@ def test_more_than_pays_is_warned_about_and_done() -> None:
     assert len(graph.invoke({"problem": "Add 1, 2."})["result"]["candidates"]) == 65
     with pytest.warns(DiminishingReturnsWarning, match=r"mine with iterations=201: beyond 200"):
         search_graph("mine", iterations=201)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: create_best_of_n(ToyGenerator(), ToyVerifier(), n=65),
+        lambda: create("best_of_n", ToyGenerator(), ToyVerifier(), n=65),
+        lambda: strategy("best_of_n").create(ToyGenerator(), ToyVerifier(), {"n": 65}),
+        lambda: search_graph("mine", iterations=201),
+    ],
+)
+def test_the_warning_names_the_callers_line(make: FunctionType) -> None:
+    with pytest.warns(DiminishingReturnsWarning) as told:
+        make()
+    assert [(one.filename, one.lineno) for one in told] == [(__file__, make.__code__.co_firstlineno)]
 
 
 SIZED = [(one.name, size) for one in strategies() for size in ("n", "iterations") if size in one.options]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from its_graph.nodes.choosing import argmax, borda, majority, pessimistic, to_unit, weighted, window_vote
+from its_graph.nodes.choosing import ChoiceRule, argmax, borda, majority, pessimistic, to_unit, weighted, window_vote
 from its_graph.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -96,8 +96,11 @@ def test_without_answers_and_scores_the_first_is_taken_and_it_is_said(solutions:
     assert choice.notes == ("No candidate has a final answer: the first one was taken.",)
 
 
-def test_nothing_to_choose_from(solutions: MakeTree) -> None:
-    assert majority(solutions([])).winner is None
+@pytest.mark.parametrize("rule", [majority, weighted(), argmax, pessimistic(), borda(), window_vote(2)])
+def test_nothing_to_choose_from_is_said(solutions: MakeTree, rule: ChoiceRule) -> None:
+    choice = rule(solutions([]))
+    assert choice.winner is None
+    assert choice.notes == ("There is no candidate to choose from.",)
 
 
 def test_a_finished_candidate_beats_a_better_scored_cut_off_one(solutions: MakeTree) -> None:

@@ -104,4 +104,4 @@ def test_the_last_attempt_with_an_answer_is_the_answer(letters: str, finish: str
 
 def test_the_last_answer_has_the_only_vote() -> None:
     assert last_answer(tree_of("a-a")) == Choice(1, {1: 1.0})
-    assert last_answer(tree_of("")).winner is None
+    assert last_answer(tree_of("")) == Choice(None, notes=("There is no candidate to choose from.",))
