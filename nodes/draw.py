@@ -14,7 +14,7 @@ from its_graph.body import model_node
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.calls import Absorbed, ModelNode, Planned
 from its_graph.contracts import FinishReason, Generator, Message, Sample, SampleRequest, Verifier
-from its_graph.nodes.pricing import owed, sample_price, sample_spend
+from its_graph.nodes.pricing import owed, require_counted, sample_price, sample_spend
 from its_graph.state import Aside, Failure, Score, SearchState, Step, Update
 from its_graph.tree import Tree
 
@@ -45,6 +45,8 @@ def sampling_node(
 ) -> Runnable[SearchState, Update]:
     """Return the node that draws the samples of `plan`. Unless they are asides, they become the fresh steps.
 
+    It refuses a limit of FLOPs where the generator's parameters are not known.
+
     Args:
         name: of the node in the ledger.
         generator: where samples come from.
@@ -57,11 +59,18 @@ def sampling_node(
         hold: what must stay in the budget untouched.
         close: the plain values to set at the end, given the ids added; the fresh steps by default.
     """
+
+    def counted(tree: Tree) -> list[Planned[SampleRequest]]:
+        planned, budget = plan(tree), tree.settings.budget
+        for one in planned if budget.flops is not None else ():
+            require_counted(budget, generator.parameters_of(one.request), generator)
+        return planned
+
     return model_node(
         ModelNode(
             name=name,
             model=generator,
-            plan=plan,
+            plan=counted,
             price=sample_price(generator, judged_by),
             absorb=_absorb(generator, judged_by, aside, ending or _solution_ending(generator), own_score),
             fail=_fail,

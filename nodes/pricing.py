@@ -2,11 +2,27 @@
 
 from collections.abc import Callable
 
-from its_graph.budget import NOTHING, Spend, flops
+from its_graph.budget import NOTHING, Budget, Spend, flops
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verifier
+from its_graph.errors import ConfigurationError
 from its_graph.steps import split_steps
 
-__all__ = ["owed", "sample_price", "sample_spend", "verdict_price"]
+__all__ = ["owed", "require_counted", "sample_price", "sample_spend", "verdict_price"]
+
+
+def require_counted(budget: Budget, parameters: int, generator: Generator) -> None:
+    """Refuse a limit of FLOPs on samples whose FLOPs nobody can count: it would hold nothing back.
+
+    Args:
+        budget: of the search.
+        parameters: of the model that is asked; 0 where unknown.
+        generator: who asks it.
+    """
+    if budget.flops is not None and not parameters:
+        raise ConfigurationError(
+            f"A budget of {budget.flops:.3g} FLOPs was given, and {type(generator).__name__} does not know its model's "
+            "parameters, so that nothing would count. Give it `parameters`, or limit tokens instead."
+        )
 
 
 def sample_price(generator: Generator, judged_by: Verifier | None = None) -> Callable[[SampleRequest], Spend]:

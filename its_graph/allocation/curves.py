@@ -33,8 +33,15 @@ def beta(a: Sequence[float], b: Sequence[float], most: int) -> Curves:
     """Return the same for chances of which only a Beta(a, b) is known: 1 - prod (b+j) / (a+b+j) for j < n.
 
     After s right and g wrong samples that is Beta(a0 + s, b0 + g).
+
+    Args:
+        a: of each problem, from 0 on.
+        b: the same; not 0 where `a` is: nothing would be known then, not even a prior.
+        most: largest n.
     """
     right, wrong = _checked(a, 0.0, np.inf, "a")[:, None], _checked(b, 0.0, np.inf, "b")[:, None]
+    if not (right + wrong > 0).all():
+        raise ConfigurationError(f"Beta(0, 0) is no distribution: a + b must be above 0. Given: a={a!r}, b={b!r}.")
     j = np.arange(most)
     misses = np.cumprod((wrong + j) / (right + wrong + j), axis=1)
     return np.concatenate([np.zeros_like(right), 1 - misses], axis=1)

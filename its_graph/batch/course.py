@@ -21,6 +21,8 @@ __all__ = ["Batch"]
 
 _NEXT_TO_NOTHING = 1e-9
 """What a sample counts for whose model counts no cost."""
+_TRIES = 3
+"""Samples that may fail before the first one comes; the problem is given up then."""
 _UNASKABLE = (InputError, TruncationError)
 """What models raise for a question that they cannot take: it loses itself, and no other."""
 
@@ -75,14 +77,12 @@ class Batch:
 
     async def run(self, plan: Plan) -> AsyncGenerator[Solved]:
         """Carry out move after move until the plan has no more or the budget bears none; then answer what is open."""
-        moves: Sequence[Move] = [Move(index, 1) for index, one in self._open.items() if not one.samples]
         while self._open:
-            moves = moves or plan(self._view())
+            moves = self._first_samples() or plan(self._view())
             before = self._standing()
             async with aclosing(self._carry_out(moves)) as answered:
                 async for solved in answered:
                     yield solved
-            moves = ()
             if self._standing() == before:
                 break
         rest = [_Job(Move(index, 0, "budget"), 0, {}, end="budget") for index in self._open]
@@ -90,6 +90,17 @@ class Batch:
             async for last in answered_last:
                 if last:
                     yield last
+
+    def _first_samples(self) -> list[Move]:
+        """Return the moves that bring each problem a sample that did not fail; a few failures are the end of it.
+
+        Plans read nothing of how it failed, and would take it for the hardest of all.
+        """
+        return [
+            Move(index, min(one.samples + 1, _TRIES), "failed" if one.samples >= _TRIES else None)
+            for index, one in self._open.items()
+            if one.failed == one.samples
+        ]
 
     def _standing(self) -> tuple[int, int]:
         return len(self._open), sum(one.samples for one in self._open.values())

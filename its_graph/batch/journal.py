@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
-from its_graph.batch.lines import Lines
 from its_graph.batch.searching import State
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.errors import InputError
+from its_graph.lines import Kind, Lines
 from its_graph.state import LOGS
 
 __all__ = ["Journal"]
+
+_KIND = Kind("line of a batch's journal", ('{"run": {', '{"begin": ', '{"add": '))
 
 
 class Journal:
@@ -34,8 +36,7 @@ class Journal:
         """What the runs that wrote it had in common; None for a new one."""
         self.settled = NOTHING
         """What the samples that it holds have cost."""
-        for place, record in lines.read():
-            self._take(record, place)
+        lines.read(self._take, _KIND)
 
     @property
     def lost(self) -> Spend:
@@ -56,8 +57,7 @@ class Journal:
         if self.run is None:
             self.run = run
             self._lines.append({"run": run})
-        elif self.run != run:
-            names = sorted(name for name in {*run, *self.run} if run.get(name) != self.run.get(name))
+        elif names := sorted(name for name in {*run, *self.run} if run.get(name) != self.run.get(name)):
             was = ", ".join(f"{name}={self.run.get(name)!r}, now {run.get(name)!r}" for name in names)
             raise InputError(f"{self._lines.name} belongs to a run with {was}. Give the same settings or another file.")
 
@@ -96,19 +96,14 @@ class Journal:
                 )
         return sorted(self._problems)
 
-    def _take(self, record: Any, place: int) -> None:
-        try:
-            if "run" in record:
-                self.run = dict(record["run"])
-            elif "begin" in record:
-                self._hold(record["begin"], Spend._make(record["bound"]))
-            else:
-                self._settle(record["add"], place, record["logs"])
-                self._problems[record["add"]] = record["problem"]
-        except (AttributeError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{self._lines.name}, byte {place}, is no line of a batch's journal. Give another file."
-            ) from error
+    def _take(self, place: int, record: Any) -> None:
+        if "run" in record:
+            self.run = dict(record["run"])
+        elif "begin" in record:
+            self._hold(record["begin"], Spend._make(record["bound"]))
+        else:
+            self._settle(record["add"], place, record["logs"])
+            self._problems[record["add"]] = record["problem"]
 
     def _hold(self, index: int, bound: Spend) -> None:
         """Book a search as under way; one of the same problem that was so before will not tell any more."""

@@ -4,6 +4,7 @@ The invariant: spent + held <= limit, for every limit, at every moment. Searches
 worst case, none is let in while a wave is under way, and what a wave did not use is there for the next.
 """
 
+import math
 import sys
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -21,7 +22,7 @@ class Pool:
     """A budget that many searches share.
 
     Args:
-        budget: at least one limit, and none of `seconds`: time passes for all searches at once.
+        budget: at least one limit, each a number, and none of `seconds`: time passes for all searches at once.
         spent: by earlier runs of the same batch.
     """
 
@@ -32,6 +33,8 @@ class Pool:
                 f"A batch needs a budget of tokens, generated_tokens, calls or flops, and none of seconds. "
                 f"Given: {self._limits or 'no limit'}. Limit the seconds of each search in its context."
             )
+        if not all(map(math.isfinite, self._limits.values())):
+            raise ConfigurationError(f"A limit without end is none. Given: {self._limits}. Give numbers.")
         self._spent = dict(self.share(spent))
         self._held = dict.fromkeys(self._limits, 0.0)
 

@@ -16,7 +16,7 @@ class Standing(NamedTuple):
     right: float = 0.0
     """Samples that look right: the sum of their scores, or without a verifier the votes of the leading answer."""
     wrong: float = 0.0
-    """The others."""
+    """The others, failed ones included."""
     unsolved: float = 1.0
     """Chance that none of the samples is right, by the verifier; 1 without one: votes do not tell."""
     best: float | None = None
@@ -24,6 +24,8 @@ class Standing(NamedTuple):
     spend: Spend = NOTHING
     difficulty: float = 1.0
     """In [0, 1], as policies read it: `routing.difficulty.by_verifier`, or `by_agreement` without a verifier."""
+    failed: int = 0
+    """Samples that never came, as their calls failed."""
 
 
 class View(NamedTuple):
@@ -49,8 +51,8 @@ class Move(NamedTuple):
 Plan: TypeAlias = Callable[[View], Sequence[Move]]
 """Says what comes next, asked again whenever its last moves are carried out; no moves end the batch. Pure.
 
-Every problem has had its first sample by then, if the budget could pay it. Moves are carried out in their order as far
-as the budget bears them.
+Every problem that is open has a sample that did not fail by then. Moves are carried out in their order as far as the
+budget bears them.
 """
 
 

@@ -113,23 +113,24 @@ class Searches:
 
 
 def _judged(tree: Tree, verifier: Verifier) -> Standing:
-    """Read scores as chances of being right. What has no score may be either, and what was cut off is wrong."""
+    """Read scores as chances of being right. What has no score may be either; what was cut off or failed is wrong."""
     scale = to_unit(verifier.score_range)
     scores = [None if one.score is None else scale(one.score) for one in tree.finalists if one.finished]
     chances = [_UNKNOWN if score is None else score for score in scores]
     cut = len(tree.finalists) - len(scores)
     best = max((score for score in scores if score is not None), default=None)
-    unsolved = prod(1 - chance for chance in chances)
-    right, wrong = sum(chances), len(chances) - sum(chances) + cut
-    return Standing(tree.next_id, right, wrong, unsolved, best, tree.spend, by_verifier(tree, scale=scale))
+    unsolved, failed = prod(1 - chance for chance in chances), len(tree.failures)
+    right, wrong = sum(chances), len(chances) - sum(chances) + cut + failed
+    return Standing(tree.next_id, right, wrong, unsolved, best, tree.spend, by_verifier(tree, scale=scale), failed)
 
 
 def _voted(tree: Tree) -> Standing:
     """Read the share of the leading answer as the chance of being right; what has no answer counts against it."""
     votes = [label for label in tree.labels if label is not None]
     leading = max(map(votes.count, set(votes)), default=0)
-    right, wrong = float(leading), float(len(tree.labels) - leading)
-    return Standing(tree.next_id, right, wrong, spend=tree.spend, difficulty=by_agreement(tree))
+    right, failed = float(leading), len(tree.failures)
+    wrong = float(len(tree.labels) - leading + failed)
+    return Standing(tree.next_id, right, wrong, spend=tree.spend, difficulty=by_agreement(tree), failed=failed)
 
 
 def _sampling(generator: Generator, verifier: Verifier | None, samples: int) -> Any:

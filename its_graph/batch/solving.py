@@ -1,8 +1,8 @@
 """Solve many problems under one budget.
 
-1. Every problem gets one sample, in their order, as far as the budget goes. 2. The plan says who gets more; a wave of
-searches is let in, as many as the budget bears at their worst, and continued. 3. What they did not use is there for the
-next wave. 4. Who gets no more is answered; at the end, everybody.
+1. Every problem gets one sample, in their order, as far as the budget goes; who has only failed ones by the third is
+given up. 2. The plan says who gets more; a wave of searches is let in, as many as the budget bears at their worst, and
+continued. 3. What they did not use is there for the next wave. 4. Who gets no more is answered; at the end, everybody.
 """
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
@@ -10,7 +10,6 @@ from contextlib import aclosing
 
 from its_graph.batch.course import Batch
 from its_graph.batch.journal import Journal
-from its_graph.batch.lines import Lines
 from its_graph.batch.plans import beta_greedy
 from its_graph.batch.pool import Pool
 from its_graph.batch.records import BatchReport, Plan, Solved
@@ -19,6 +18,8 @@ from its_graph.budget import Budget
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, InputError
+from its_graph.lines import Lines
+from its_graph.nodes.pricing import require_counted
 
 __all__ = ["solutions", "solve_batch"]
 
@@ -49,7 +50,8 @@ async def solve_batch(
         on_result: called as each problem is answered.
 
     Raises:
-        ConfigurationError: a budget without any limit, or for what the models refuse.
+        ConfigurationError: a budget without any limit, or of FLOPs that the generator cannot count, or for what the
+            models refuse.
         InputError: a problem is empty.
     """
     given = solutions(
@@ -94,6 +96,7 @@ async def solutions(
         known: numbers of problems that an earlier run has answered: they are passed over.
         on_spend: told the part of the budget that is spent, in [0, 1], whenever some was.
     """
+    require_counted(budget, generator.parameters, generator)
     if concurrency < 1:
         raise ConfigurationError(f"A batch needs a concurrency of at least 1. Given: {concurrency}.")
     for index, problem in enumerate(problems):

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from its_graph.batch.lines import Lines
 from its_graph.batch.records import Solved
 from its_graph.cli.batch_summary import Tally
-from its_graph.cli.evaluation_files import json_lines
 from its_graph.errors import InputError
+from its_graph.evaluation.json_lines import json_lines
+from its_graph.evaluation.problem_file import parts_of
+from its_graph.lines import Kind, Lines
 
 __all__ = ["Answers", "Item", "read_items"]
+
+_KIND = Kind("answer to a problem of this batch", ('{"id": ',))
 
 
 class Item(NamedTuple):
@@ -24,7 +27,7 @@ class Item(NamedTuple):
 
 
 def read_items(path: Path) -> list[Item]:
-    """Return the problems of a JSONL file; empty lines and other fields are passed over.
+    """Return the problems of a JSONL file, read as `its_graph.evaluation.problem_file` does; answers may be missing.
 
     Raises:
         InputError: for a line without a problem, for an id that stands there twice, and for a file without any problem.
@@ -54,15 +57,13 @@ class Answers:
         self._lines, self._items = lines, items
         numbers = {item.id: number for number, item in enumerate(items)}
         done: dict[int, Tally] = {}
-        for place, record in lines.read():
-            try:
-                number, tally = numbers[record["id"]], Tally().plus(record)
-                if not (tally.unanswered and record["stop_reason"] == "budget"):
-                    done[number] = tally
-            except (KeyError, TypeError) as error:
-                raise InputError(
-                    f"{lines.name}, byte {place}, is no answer to a problem of this batch. Give another file."
-                ) from error
+
+        def take(place: int, record: Any) -> None:
+            number, tally = numbers[record["id"]], Tally().plus(record)
+            if not (tally.unanswered and record["stop_reason"] == "budget"):
+                done[number] = tally
+
+        lines.read(take, _KIND)
         self.known = frozenset(done)
         """Numbers of the problems that need not be solved again."""
         self.tally = Tally(*map(sum, zip(Tally(), *done.values(), strict=True)))
@@ -91,10 +92,8 @@ def _told(solved: Solved, right: bool | None) -> Iterator[tuple[str, Any]]:
 
 
 def _item(number: int, record: Any, where: str) -> Item:
-    fields = record if isinstance(record, dict) else {}
-    problem, key, expected = fields.get("problem"), fields.get("id", number), fields.get("answer")
-    if not isinstance(problem, str) or not problem.strip():
-        raise InputError(f'{where} needs "problem", a text that is not empty. Given: {str(record)[:80]}')
+    problem, expected, fields = parts_of(record, where)
+    key = fields.get("id", number)
     if isinstance(key, bool) or not isinstance(key, (str, int)):
         raise InputError(f'{where} has an "id" that is neither text nor a whole number: {key!r}.')
-    return Item(key, problem, None if expected is None else str(expected))
+    return Item(key, problem, expected)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -15,7 +16,8 @@ from its_graph.cli.evaluation_run import Notebook, described, run
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
 from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
 from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
-from its_graph.cli.output_files import require_writable, writing
+from its_graph.cli.output_files import require_apart, require_writable, writing
+from its_graph.cli.problem_options import PANEL, Data, Seed, System
 from its_graph.cli.shape import check_known, further_options
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
@@ -33,7 +35,7 @@ from its_graph.setting import Setting
 
 __all__ = ["calibrate"]
 
-_GRID, _PROBLEMS, _MODELS, _FIT = "What is measured", "On which problems", "Models", "What is fitted"
+_GRID, _MODELS, _FIT = "What is measured", "Models", "What is fitted"
 
 
 def calibrate(
@@ -67,20 +69,10 @@ def calibrate(
         float | None,
         typer.Option(min=0.0, help="Of sampling; 0 is greedy. Default: what suits the model.", rich_help_panel=_GRID),
     ] = None,
-    data: Annotated[
-        str,
-        typer.Option(
-            help="JSONL file with `problem` and `answer`, `embedded`, or `reasoning-gym:...`, as for eval.",
-            rich_help_panel=_PROBLEMS,
-        ),
-    ] = EMBEDDED,
-    limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.", rich_help_panel=_PROBLEMS)] = 300,
-    system: Annotated[
-        str | None, typer.Option(help="System prompt put before every question.", rich_help_panel=_PROBLEMS)
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Seed of the searches, and of the embedded problems.", rich_help_panel=_PROBLEMS)
-    ] = 0,
+    data: Data = EMBEDDED,
+    limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.", rich_help_panel=PANEL)] = 300,
+    system: System = None,
+    seed: Seed = 0,
     model: Model = None,
     prm: Prm = None,
     base_url: BaseUrl = None,
@@ -140,6 +132,7 @@ def calibrate(
             _one_of("--budget-holds", budget_holds, BudgetHolds),
             guard,
         )
+        require_apart(("--data", data), ("--out", out), ("--work", work))
         require_writable(out)
         arms, left_out = possible_arms(_with_pilots(grid, plan.pilots), judged=judged)
         for reason in left_out:
@@ -147,7 +140,7 @@ def calibrate(
         problems = problems_of(data, limit=limit, seed=seed)
         _require_problems(plan, len(problems))
         notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, work)
-        with model_choice.loaded(model, prm, base_url, prm_url) as (generator, verifier):
+        with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url) as (generator, verifier):
             _require_features(plan, generator)
             stopped = run(
                 notebook,

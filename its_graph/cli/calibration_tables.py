@@ -120,7 +120,7 @@ def _calibration(found: Calibration | None, problems: int) -> list[Any]:
         "Chance of a single sample (pass@1) as difficulty predicts it, and on samples other than the pilots, %:",
         table,
         f"Correlation {correlation}, Brier {found.brier:.3f}, expected calibration error {found.ece:.3f}.",
-        *([f"Left out: {counted(lost, 'problem')} of which every sample failed."] if lost else []),
+        *([f"Left out: {counted(lost, 'problem')} of which too many samples failed."] if lost else []),
         "",
     ]
 

@@ -1,6 +1,7 @@
 """its-graph eval: accuracy of strategies on the same problems, at every width and budget, with intervals and costs."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,9 @@ from its_graph.cli.evaluation_tables import rows_of, tables
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
 from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
 from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
+from its_graph.cli.output_files import require_apart
+from its_graph.cli.policy_note import note_other_fit
+from its_graph.cli.problem_options import PANEL, Data, Seed, System
 from its_graph.cli.shape import check_known, further_options
 from its_graph.context import SearchContext
 from its_graph.errors import ItsGraphError
@@ -21,7 +25,7 @@ from its_graph.evaluation.datasets import EMBEDDED, EMBEDDED_PROBLEMS, problems_
 
 __all__ = ["evaluate"]
 
-_GRID, _PROBLEMS, _RESULTS = "What is measured", "On which problems", "What comes out"
+_GRID, _RESULTS = "What is measured", "What comes out"
 
 
 def evaluate(
@@ -59,28 +63,17 @@ def evaluate(
             help="Let the searches of a problem share equal samples: exact, but for times.", rich_help_panel=_GRID
         ),
     ] = True,
-    data: Annotated[
-        str,
-        typer.Option(
-            help="JSONL file with `problem` and `answer` (GSM8K, MATH as they are), `embedded`, or "
-            "`reasoning-gym:chain_sum?size=50&seed=42`.",
-            rich_help_panel=_PROBLEMS,
-        ),
-    ] = EMBEDDED,
+    data: Data = EMBEDDED,
     limit: Annotated[
         int | None,
         typer.Option(
             min=1,
             help=f"Problems to take. ({EMBEDDED_PROBLEMS} embedded ones; of others, all.)",
-            rich_help_panel=_PROBLEMS,
+            rich_help_panel=PANEL,
         ),
     ] = None,
-    system: Annotated[
-        str | None, typer.Option(help="System prompt put before every question.", rich_help_panel=_PROBLEMS)
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Seed of the searches, and of the embedded problems.", rich_help_panel=_PROBLEMS)
-    ] = 0,
+    system: System = None,
+    seed: Seed = 0,
     model: Model = None,
     prm: Prm = None,
     base_url: BaseUrl = None,
@@ -122,6 +115,13 @@ def evaluate(
     try:
         chosen, others = chosen_strategies(strategies), further_options(further or [])
         check_known(others, chosen)
+        require_apart(
+            ("--data", data),
+            ("--out", out),
+            ("--samples", samples),
+            *(("--report", page) for page in report or ()),
+            ("--set policy", others["policy"] if isinstance(others.get("policy"), str) else None),
+        )
         grid = arms_of(
             chosen,
             whole_numbers("--n", n),
@@ -133,10 +133,11 @@ def evaluate(
         prints = Prints(report or [], plots)
         prints.check()
         problems = problems_of(data, limit=limit, seed=seed)
-        notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, out, samples, timed=not reuse)
         for reason in left_out:
             typer.echo(reason, err=True)
-        with model_choice.loaded(model, prm, base_url, prm_url) as (generator, verifier):
+        note_other_fit(others.get("policy"), {**shared, "temperature": temperature, "system": system})
+        notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, out, samples, timed=not reuse)
+        with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url) as (generator, verifier):
             stopped = run(
                 notebook,
                 generator,

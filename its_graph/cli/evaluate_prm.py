@@ -13,9 +13,9 @@ from rich.progress import track
 from rich.table import Table
 
 from its_graph.cli import models as model_choice
-from its_graph.cli.evaluation_files import json_lines
 from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.errors import ConfigurationError, InputError
+from its_graph.evaluation.json_lines import json_lines
 from its_graph.prm.processbench import NO_ERROR, StepErrors, best_threshold, first_below, step_errors
 
 __all__ = ["Case", "baselines", "evaluate_prm", "halves", "read_cases"]

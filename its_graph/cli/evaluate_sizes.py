@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from its_graph.cli import models as model_choice
 from its_graph.cli.evaluation_run import Notebook, described, run
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
 from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
+from its_graph.cli.output_files import require_apart, require_folder, writing
 from its_graph.context import SearchContext
 from its_graph.errors import ConfigurationError, ItsGraphError
 from its_graph.evaluation import Arm, Outcome, Problem
@@ -64,7 +66,9 @@ def evaluate_sizes(
     The comparison of Snell et al. (2408.03314, section 7), on your own models and problems.
     """
     try:
+        require_apart(("--data", data), ("--work", work))
         if plots is not None:
+            require_folder("--plots", plots)
             require_plots()
         values = _ratios(ratios)
         grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n), {}, [None], SearchContext())
@@ -88,12 +92,13 @@ def evaluate_sizes(
     except ItsGraphError as error:
         tell(str(error))
         raise typer.Exit(exit_code(error)) from error
-    if plots is not None:
-        save_pictures([matched_picture(rows, large_size / small_size)], plots)
     if as_json:
         typer.echo(json.dumps({"size": large_size / small_size, "rows": [_data(row) for row in rows]}, indent=2))
     else:
         Console().print(Group(_head(small_size, large_size), _table(rows), _NOTE))
+    if plots is not None:
+        with writing(plots, "Give another folder."):
+            save_pictures([matched_picture(rows, large_size / small_size)], plots)
 
 
 Measured = dict[Arm, list[Outcome]]
@@ -117,7 +122,7 @@ def _measured(
     """
     shared = {"seed": seed, **model_choice.identity(model, prm)}
     notebook = Notebook({arm: described(arm, shared) for arm in dict.fromkeys(arms)}, problems, work)
-    with model_choice.loaded(model, prm) as (generator, verifier):
+    with closing(notebook), model_choice.loaded(model, prm) as (generator, verifier):
         if below is not None and not 0 < generator.parameters < below:
             raise ConfigurationError(
                 f"The larger model must be the larger one. Given: {generator.parameters:,} and {below:,} parameters."

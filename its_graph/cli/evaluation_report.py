@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from its_graph.cli.output_files import require_writable, writing
-from its_graph.errors import ConfigurationError
+from its_graph.cli.output_files import require_folder, require_writable, writing
 from its_graph.evaluation import Arm, Outcome
 from its_graph.evaluation.page import check_page
 from its_graph.evaluation.plots import require_plots, save_pictures
@@ -31,13 +30,13 @@ class Prints(NamedTuple):
         Raises:
             ConfigurationError: a report has another ending than .md or .html, or the pictures' folder is a file.
             MissingExtraError: matplotlib is wanted and not installed.
-            StorageError: a report cannot be written.
+            StorageError: a report or the pictures cannot be written.
         """
         for path in self.reports:
             check_page(path)
             require_writable(path)
-        if self.plots is not None and self.plots.exists() and not self.plots.is_dir():
-            raise ConfigurationError(f"--plots {self.plots} is a file. Give the folder that the pictures go into.")
+        if self.plots is not None:
+            require_folder("--plots", self.plots)
         if self.reports or self.plots is not None:
             require_plots()
 
@@ -59,7 +58,7 @@ class Prints(NamedTuple):
 
 def command_line(context: typer.Context) -> str:
     """Return the command that was given, as a shell would take it again."""
-    words = [context.command_path]
+    words = context.command_path.split()
     for option in context.command.params:
         name = option.name or ""
         source = context.get_parameter_source(name)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from its_graph.cli.evaluation_files import OutcomeFile, SampleFile
 from its_graph.contracts import Generator, Verifier
 from its_graph.evaluation import Arm, Outcome, Problem, measure_arms
+from its_graph.lines import Lines
 
 __all__ = ["Notebook", "described", "run"]
 
@@ -34,7 +35,7 @@ def described(arm: Arm, shared: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Notebook:
-    """The outcomes so far, in memory and in files.
+    """The outcomes so far, in memory and in files, which nobody else can write until it is closed.
 
     Args:
         arms: what is measured, each with its description.
@@ -54,17 +55,19 @@ class Notebook:
         timed: bool = False,
     ) -> None:
         self._described = arms
-        self._file = OutcomeFile(out) if out else None
-        self._samples = SampleFile(samples) if samples else None
-        held = {arm: self._file.known(run, problems) if self._file else {} for arm, run in arms.items()}
-        self.known = {
-            arm: {index: one for index, one in outcomes.items() if not (timed and one.reused)}
-            for arm, outcomes in held.items()
-        }
-        self.measured = {arm: list(outcomes.values()) for arm, outcomes in self.known.items()}
-        for arm, outcomes in self.measured.items():
-            for outcome in outcomes:
-                self._keep_samples(arm, outcome)
+        with ExitStack() as files:
+            self._file = OutcomeFile(files.enter_context(closing(Lines.of(out)))) if out else None
+            self._samples = SampleFile(files.enter_context(closing(Lines.of(samples)))) if samples else None
+            held = {arm: self._file.known(run, problems) if self._file else {} for arm, run in arms.items()}
+            self.known = {
+                arm: {index: one for index, one in outcomes.items() if not (timed and one.reused)}
+                for arm, outcomes in held.items()
+            }
+            self.measured = {arm: list(outcomes.values()) for arm, outcomes in self.known.items()}
+            for arm, outcomes in self.measured.items():
+                for outcome in outcomes:
+                    self._keep_samples(arm, outcome)
+            self.close = files.pop_all().close
 
     def add(self, arm: Arm, outcome: Outcome) -> None:
         """Take down one outcome. Its samples come first: an outcome that is in its file is not searched again."""

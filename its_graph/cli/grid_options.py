@@ -25,7 +25,7 @@ def whole_numbers(flag: str, text: str) -> list[int]:
         numbers = [int(one) for one in text.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or min(numbers) < 0:
+    if not numbers or min(numbers) < 0 or max(numbers) >= 2**63:  # what a checkpoint can hold
         raise ConfigurationError(
             f"{flag} {text!r} is no list of whole numbers from 0 on. Expected for example {flag} 1,2,4,8,16."
         )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from its_graph.cli.output_files import writing
+from its_graph.cli.output_files import require_apart, writing
 from its_graph.evaluation.datasets import EMBEDDED, EMBEDDED_PROBLEMS, problems_of
 from its_graph.evaluation.problem_file import as_lines
 
@@ -27,6 +27,7 @@ def write_problems(
     Answers in such a file are right if they are equivalent to `answer`; a task of reasoning-gym that takes several
     answers is better named to `eval` itself.
     """
+    require_apart(("DATA", data), ("--out", out))
     text = "".join(f"{line}\n" for line in as_lines(problems_of(data, limit=limit, seed=seed)))
     if out is None:
         typer.echo(text, nl=False)

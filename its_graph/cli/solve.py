@@ -17,6 +17,7 @@ from its_graph.cli.failures import INTERRUPTED
 from its_graph.cli.live import SearchView
 from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
 from its_graph.cli.page_file import check_target, write_page
+from its_graph.cli.policy_note import note_other_fit
 from its_graph.cli.report import as_json, print_report
 from its_graph.cli.running import events_of_search, result_of
 from its_graph.cli.shape import Choose, Shape, StopEarly, check, choice_rule, factory_options, further_options
@@ -116,13 +117,17 @@ def solve(
             "flops": budget_flops,
         },
     )
+    others = further_options(further or [])
+    if "policy" in others:
+        run = {**models.identity(model, prm, base_url, prm_url), "temperature": temperature}
+        note_other_fit(others["policy"], run)
     generator, verifier = _models(chosen, model, prm, base_url, prm_url)
     watched = not (json_output or no_live)
     view = SearchView()
     try:
         # Counting is enough for a generator to refuse a question that it was not made for (InputError).
         generator.prompt_tokens(SampleRequest(messages=({"role": "user", "content": asked},)))
-        options = {**factory_options(chosen, shape, verifier), **further_options(further or [])}
+        options = {**factory_options(chosen, shape, verifier), **others}
         graph = chosen.create(generator, verifier, options).compile(name=chosen.name)
         result = _search(graph, asked, settings, choice_rule(shape, verifier), view, _live_console(wanted=watched))
     finally:

@@ -18,10 +18,14 @@ from its_graph.cli.batch_plan import Choosing, PlanName, judge_of, plan_of
 from its_graph.cli.batch_summary import in_words, summary_of
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
 from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
+from its_graph.cli.output_files import require_apart
+from its_graph.cli.policy_note import note_other_fit
+from its_graph.cli.problem_options import System
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator
 from its_graph.equivalence import equivalent
 from its_graph.errors import ConfigurationError, ItsGraphError
+from its_graph.lines import Lines
 
 if TYPE_CHECKING:  # allocation needs numpy, which the other commands do without
     from its_graph.batch.journal import Journal
@@ -34,10 +38,18 @@ _LIMITS = "Budget of the whole batch (hard limits)"
 
 def amount(text: str) -> int:
     """Read a whole number, which may be written as 2e6 or 2_000_000."""
-    number = float(text)
-    if not math.isfinite(number) or number < 0 or number != int(number):
-        raise ValueError(f"{text} is no whole number of at least 0")
+    number = finite(text)
+    if number != int(number) or number >= 2**63:  # what a checkpoint can hold
+        raise ValueError(f"{text} is no whole number below 2**63")
     return int(number)
+
+
+def finite(text: str) -> float:
+    """Read a number from 0 on that is no infinity: a limit without end is none."""
+    number = float(text)
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(f"{text} is no number of at least 0")
+    return number
 
 
 def solve_batch(
@@ -72,12 +84,15 @@ def solve_batch(
     budget_calls: Annotated[
         int | None, typer.Option(parser=amount, metavar="N", help="Samples drawn and judged.", rich_help_panel=_LIMITS)
     ] = None,
-    budget_flops: Annotated[float | None, typer.Option(min=0, help="FLOPs.", rich_help_panel=_LIMITS)] = None,
+    budget_flops: Annotated[
+        float | None, typer.Option(parser=finite, metavar="N", help="FLOPs.", rich_help_panel=_LIMITS)
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
     temperature: Annotated[
         float | None, typer.Option(min=0.0, help="Of sampling. Default: what suits the model.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
+    system: System = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Problems under way at the same time.")] = 8,
     model: Model = None,
     prm: Prm = None,
@@ -96,15 +111,15 @@ def solve_batch(
         "strategy": name,
         "temperature": temperature,
         "max_tokens": max_tokens,
-        "model": str(model) if model else None,
-        "prm": str(prm) if prm else None,
-        "base_url": base_url,
-        "prm_url": prm_url,
+        "system": system,
+        **model_choice.identity(model, prm, base_url, prm_url),
     }
     try:
         if not budget.limited:
             raise ConfigurationError("A batch needs a budget. Give --budget-tokens 2e6 or another limit.")
+        require_apart(("PROBLEMS", problems), ("--out", out), ("the journal", _journal(out)), ("--policy", policy))
         plan_with = plan_of(plan, pilots, solved, most, policy)
+        note_other_fit(policy, described)
         with _files(problems, out, described) as (items, answers, journal):
             generator, verifier = model_choice.models(model, prm, base_url, prm_url)
             try:
@@ -114,7 +129,7 @@ def solve_batch(
                     "budget": budget,
                     "plan": plan_with(judge),
                     "seed": seed,
-                    "context": SearchContext(temperature=temperature, max_tokens=max_tokens),
+                    "context": SearchContext(temperature=temperature, max_tokens=max_tokens, system=system),
                     "concurrency": concurrency,
                     "journal": journal,
                 }
@@ -130,15 +145,18 @@ def solve_batch(
         raise typer.Exit(INTERRUPTED)
 
 
+def _journal(out: Path) -> Path:
+    return out.with_name(out.name + ".journal")
+
+
 @contextmanager
 def _files(problems: Path, out: Path, described: dict[str, Any]) -> Iterator[tuple["list[Item]", "Answers", "Journal"]]:
     """Open everything that is read and written, and refuse what does not belong together, before a model is loaded."""
     from its_graph.batch.journal import Journal
-    from its_graph.batch.lines import Lines
     from its_graph.cli.batch_files import Answers, read_items
 
     items = read_items(problems)
-    with closing(Lines.of(out)) as answer_lines, closing(Lines.of(out.with_name(out.name + ".journal"))) as samples:
+    with closing(Lines.of(out)) as answer_lines, closing(Lines.of(_journal(out))) as samples:
         answers, journal = Answers(answer_lines, items), Journal(samples)
         if answers.known and journal.run is None:
             raise ConfigurationError(

@@ -1,6 +1,5 @@
 """From outcomes to a policy, and to what it is worth: the pure part of `its-graph calibrate`."""
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from its_graph.routing.crossfit import Lead, Routed, cheapest_reaching, cross_fi
 from its_graph.routing.fitting import BINS, fit, natural_budgets
 from its_graph.routing.ladders import GUARD
 from its_graph.routing.policy import BudgetHolds, Cost, Estimator, Policy
+from its_graph.routing.spreading import held_cost
 from its_graph.routing.trials import Result, Trial
 
 __all__ = ["Calibrated", "Plan", "Rival", "calibrated", "fixed_rows", "least_cost", "trials_of"]
@@ -91,7 +91,7 @@ def calibrated(measured: Measured, plan: Plan, estimates: Estimates, *, seed: in
         raise ConfigurationError(
             f"No search tells what it cost in {plan.unit}. Take another unit: tokens, generated_tokens."
         )
-    budgets = plan.budgets or tuple(natural_budgets(trials, bins=plan.bins))
+    budgets = plan.budgets or tuple(natural_budgets(trials, bins=plan.bins, budget_holds=plan.budget_holds))
     fitted = partial(
         fit,
         estimator=plan.estimator,
@@ -125,11 +125,7 @@ def fixed_rows(measured: Measured, unit: Cost) -> tuple[Routed, ...]:
 
 def least_cost(policy: Policy) -> float:
     """Return the smallest budget that a fitted policy can keep."""
-    cheapest = [curve[0] for curve in policy.curves]
-    if policy.budget_holds == "in_each_bin":
-        return max(point.cost for point in cheapest)
-    problems = sum(point.problems for point in cheapest)
-    return math.fsum(point.problems * point.cost for point in cheapest) / problems
+    return held_cost([curve[0] for curve in policy.curves], policy.budget_holds)
 
 
 def _require_enough(policy: Policy) -> None:

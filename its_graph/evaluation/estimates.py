@@ -71,7 +71,7 @@ def estimate_all(
 def unseen_pass_at_1(measured: Measured, pilots: Pilots) -> dict[int, float] | None:
     """Return by problem number the share of right samples behind the pilots; None where no setting drew enough.
 
-    Problems that were lost, as all their samples failed, are not in it.
+    Problems that were lost, as too many of their samples failed, are not in it.
     """
     found = widest_pools(measured)
     if found is None:

@@ -63,6 +63,8 @@ class Outcome(_Record):
     `seconds` shorter."""
     samples: tuple[Drawn, ...] = ()
     """The candidates, oldest first; none in an older file."""
+    failures: int = 0
+    """Samples, or steps, that never came as their calls failed; 0 in an older file."""
 
     def without_texts(self) -> "Outcome":
         """Return it as a file keeps it: the texts of many searches fill the memory."""

@@ -13,9 +13,9 @@ from its_graph.evaluation.outcome import Drawn, Outcome
 from its_graph.routing.policy import quantiles
 from its_graph.statistics import pass_at_k
 
-__all__ = ["Bins", "Pool", "oracle_bins", "pass_curve", "pools", "widest_pools"]
+__all__ = ["FEWEST", "Bins", "Pool", "oracle_bins", "pass_curve", "pools", "widest_pools"]
 
-_FEWEST = 4
+FEWEST = 4
 """Samples below which pass@1 of a problem is no measure of its difficulty."""
 
 Key = TypeVar("Key")
@@ -70,19 +70,25 @@ def widest_pools(measured: Mapping[Key, Sequence[Outcome]]) -> tuple[Key, list[P
     Most by its smallest pool: a rule that stops early draws the fewer the easier a problem is, and these are biased.
     Among equals the one that lost fewest problems, then the first with scores, which serve for more.
 
-    A problem that was lost, as all its samples failed, has no pool: tell pools and problems apart by their numbers.
-    Where half of the problems are lost, the others say nothing of them.
+    A problem that was lost, as failures left it fewer than `FEWEST` samples, has no pool: tell pools and problems apart
+    by their numbers. Where half of the problems are lost, the others say nothing of them.
     """
-    found = {key: pools(outcomes) for key, outcomes in measured.items()}
-    whole = {key: drawn for key, drawn in found.items() if _is_whole(drawn, measured[key])}
+    whole = {key: drawn for key, outcomes in measured.items() if (drawn := _whole(outcomes))}
     best = max(whole, key=lambda key: (_size(whole[key]), len(whole[key]), _scored(whole[key])), default=None)
-    return None if best is None or _size(whole[best]) < _FEWEST else (best, whole[best])
+    return None if best is None or _size(whole[best]) < FEWEST else (best, whole[best])
 
 
-def _is_whole(drawn: Sequence[Pool], outcomes: Sequence[Outcome]) -> bool:
-    """Tell whether there is a pool of every problem that was not lost, and of most problems."""
-    lost = sum(not one.candidates for one in outcomes)
-    return len(drawn) == len(outcomes) - lost > lost
+def _whole(outcomes: Sequence[Outcome]) -> list[Pool]:
+    """Return the pools of all problems that were not lost; none where one is missing, or most problems are lost."""
+    kept = [one for one in outcomes if not _is_lost(one)]
+    drawn = pools(kept)
+    return drawn if len(drawn) == len(kept) > len(outcomes) - len(kept) else []
+
+
+def _is_lost(outcome: Outcome) -> bool:
+    """Tell whether failures are why too few samples are there; a rule that stops early leaves few as well."""
+    came = len(outcome.samples)
+    return not outcome.candidates or came < FEWEST <= came + outcome.failures
 
 
 def _size(drawn: Sequence[Pool]) -> int:

@@ -15,7 +15,7 @@ from its_graph.errors import ConfigurationError, InputError
 from its_graph.evaluation.json_lines import json_lines
 from its_graph.evaluation.problem import Problem
 
-__all__ = ["as_lines", "read_problems"]
+__all__ = ["as_lines", "parts_of", "read_problems"]
 
 _PROBLEM = ("problem", "question")
 _ANSWER = "answer"
@@ -46,22 +46,36 @@ def as_lines(problems: Iterable[Problem]) -> Iterable[str]:
         yield json.dumps({"problem": one.problem, "answer": one.answer, **one.fields}, ensure_ascii=False, default=str)
 
 
-def _problem(record: Any, where: str) -> Problem:
+def parts_of(record: Any, where: str) -> tuple[str, str | None, dict[str, Any]]:
+    """Return the problem of a line, its answer or None where it has none, and the other fields.
+
+    Raises:
+        InputError: it has no problem, or an answer that is neither text nor a number.
+    """
     fields = {str(name).lower(): value for name, value in record.items()} if isinstance(record, dict) else {}
     named = next((name for name in _PROBLEM if name in fields), "")
-    problem, answer = fields.get(named), _answer(fields)
-    if not isinstance(problem, str) or not problem.strip() or not answer:
-        raise InputError(
-            f'{where} needs "problem" and "answer", both as text that is not empty. Given: {str(record)[:80]}'
-        )
+    problem = fields.get(named)
+    if not isinstance(problem, str) or not problem.strip():
+        raise _unreadable(record, where)
     rest = {name: value for name, value in fields.items() if name not in (named, _ANSWER)}
+    return problem, _answer(fields, where), rest
+
+
+def _problem(record: Any, where: str) -> Problem:
+    problem, answer, rest = parts_of(record, where)
+    if answer is None:
+        raise _unreadable(record, where)
     return Problem(problem, answer, rest)
 
 
-def _answer(fields: dict[str, Any]) -> str | None:
+def _answer(fields: dict[str, Any], where: str) -> str | None:
     answer = fields.get(_ANSWER)
     if answer is None:
         return extract_answer(str(fields.get(_SOLUTION, "")))
-    if isinstance(answer, (int, float)) and not isinstance(answer, bool):
-        return str(answer)
-    return answer.rpartition(_MARK)[2].strip() if isinstance(answer, str) else None
+    if isinstance(answer, bool) or not isinstance(answer, (str, int, float)):
+        raise _unreadable(fields, where)
+    return str(answer).rpartition(_MARK)[2].strip() or None
+
+
+def _unreadable(record: Any, where: str) -> InputError:
+    return InputError(f'{where} needs "problem" and "answer" as text that is not empty. Given: {str(record)[:80]}')

@@ -11,7 +11,7 @@ from its_graph.evaluation.gains import gains
 from its_graph.evaluation.grid import Arm
 from its_graph.evaluation.page import Section, Table, write_page
 from its_graph.evaluation.plots import Picture, pictures
-from its_graph.evaluation.pools import Bins, Pool, oracle_bins, pass_curve, widest_pools
+from its_graph.evaluation.pools import FEWEST, Bins, Pool, oracle_bins, pass_curve, widest_pools
 from its_graph.evaluation.rows import Row, summarise
 from its_graph.evaluation.series import Measured, in_common
 from its_graph.statistics import Interval, wilson
@@ -141,8 +141,10 @@ def _differences(measured: Measured, seed: int) -> Table:
 
 def _difficulty(measured: Measured, drawn: tuple[Arm, Sequence[Pool]], bins: Bins) -> str:
     arm, found = drawn
-    least, lost = min(len(pool.samples) for pool in found), len(measured[arm]) - len(found)
+    least, lost = min(len(pool.samples) for pool in found), sum(not one.candidates for one in measured[arm])
     left_out = f" Problems left out, as every sample of them failed: {lost:,}." if lost else ""
+    if short := len(measured[arm]) - len(found) - lost:
+        left_out += f" Problems left out, as failures left them fewer than {FEWEST} samples: {short:,}."
     few = (
         "" if len(bins.members) == 5 else " Problems that are equally hard stay together, so there are fewer than five."
     )

@@ -63,6 +63,7 @@ async def search(
         seconds=seconds,
         seed=context.seed or 0,
         error=ended.error,
+        failures=len(ended.tree.failures),
         **verdicts._asdict(),
     )
 

@@ -13,7 +13,7 @@ from its_graph.errors import ConfigurationError
 from its_graph.routing.ladders import GUARD, Ladder, climb
 from its_graph.routing.policy import BudgetHolds, Cost, Estimator, Point, Policy, quantiles
 from its_graph.routing.regressor import Regressor
-from its_graph.routing.spreading import SPREADS, Spread
+from its_graph.routing.spreading import SPREADS, Spread, held_cost
 from its_graph.routing.trials import Trial, into_bins, measure_point, same_settings
 from its_graph.setting import Setting
 
@@ -71,14 +71,18 @@ def fit(
     )
 
 
-def natural_budgets(trials: Sequence[Trial], *, bins: int = BINS) -> list[float]:
+def natural_budgets(
+    trials: Sequence[Trial], *, bins: int = BINS, budget_holds: BudgetHolds = "on_average"
+) -> list[float]:
     """Return budgets from the smallest that pays for every bin to the largest that any setting can use.
 
-    They rise by a constant factor and are rounded up to three digits.
+    They rise by a constant factor and are rounded up to three digits. The largest pays for the dearest settings of all
+    bins, where the budget holds: in the dearest bin, or over all problems together.
     """
     groups = into_bins(trials, quantiles([trial.difficulty for trial in trials], bins))
-    low = max(_curve(group)[0].cost for group in groups)
-    high = max(point.cost for point in _curve(trials))
+    curves = [_curve(group) for group in groups]
+    low = max(curve[0].cost for curve in curves)
+    high = held_cost([curve[-1] for curve in curves], budget_holds)
     if not 0 < low < high:
         return [_rounded_up(max(low, high))]
     factor = (high / low) ** (1 / (_BUDGETS - 1))

@@ -261,6 +261,12 @@ def test_chances_outside_their_range(p: Any) -> None:
         known(p, 4)
 
 
+def test_a_prior_of_nothing() -> None:
+    with pytest.raises(ConfigurationError, match=r"a \+ b must be above 0"):
+        beta([1, 0], [1, 0], 4)
+    assert beta([0.0, 2.0], [1.0, 0.0], 2).tolist() == [[0, 0, 0], [0, 1, 1]]
+
+
 def test_a_negative_budget() -> None:
     with pytest.raises(ConfigurationError, match="negative"):
         greedy(known([0.5], 4), -1)

@@ -2,8 +2,11 @@
 
 import sys
 
+import pytest
+
 from its_graph.batch.pool import Pool
 from its_graph.budget import NOTHING, Budget, Spend
+from its_graph.errors import ConfigurationError
 
 
 def test_what_is_held_and_spent_is_not_left() -> None:
@@ -31,3 +34,9 @@ def test_nothing_can_be_paid_without_end_and_more_than_all_not_at_all() -> None:
     assert pool.times({"tokens": 0}) == sys.maxsize
     assert pool.times({"tokens": 1}) == 0
     assert Pool(Budget(flops=0), NOTHING).used == 1.0
+
+
+@pytest.mark.parametrize("limit", [float("inf"), float("nan")])
+def test_a_limit_without_end_is_refused(limit: float) -> None:
+    with pytest.raises(ConfigurationError, match="A limit without end is none"):
+        Pool(Budget.model_construct(flops=limit), NOTHING)

@@ -40,3 +40,11 @@ def test_difficulty_by_scores_leaves_out_what_was_cut_off_or_has_no_score() -> N
 def test_difficulty_by_votes_is_to_the_last_digit_that_of_policies(answers: str, difficulty: float) -> None:
     state = drawn(*((answer, "end", None) for answer in answers))
     assert searches(None).standing(state).difficulty == difficulty
+
+
+@pytest.mark.parametrize("verifier", [ToyVerifier(), None], ids=["judged", "voted"])
+def test_a_sample_that_failed_counts_against_its_problem(verifier: Verifier | None) -> None:
+    state = drawn(("1", "end", 0.75)) | {"failures": {"1": {"parent": None, "reason": "out of order"}}}
+    whole, part = searches(verifier).standing(state), searches(verifier).standing(drawn(("1", "end", 0.75)))
+    assert (whole.samples, whole.failed, part.failed) == (2, 1, 0)
+    assert (whole.right, whole.wrong) == (part.right, part.wrong + 1)

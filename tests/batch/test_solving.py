@@ -2,8 +2,9 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 from langchain_core.runnables import RunnableConfig
 
 from its_graph.batch import Plan, adaptive, beta_greedy, seed_weights, solutions, solve_batch, uniform
-from its_graph.budget import Budget
+from its_graph.batch.journal import Journal
+from its_graph.budget import NOTHING, Budget
 from its_graph.context import SearchContext
 from its_graph.contracts import Candidate, Sample, SampleRequest, Verdict
 from its_graph.errors import ConfigurationError, ContinuationError, InputError
 from its_graph.graphs import create_best_of_n, create_self_consistency
+from its_graph.lines import Lines
 from its_graph.seeds import derive_seed
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
 
@@ -228,6 +231,52 @@ async def test_what_cannot_be_asked_loses_itself_only() -> None:
     assert "out of order" in str(report.solved[4].error)
     assert report.unanswered == 2
     assert [report.solved[4].stop_reason, report.solved[4].answer, report.solved[4].score] == ["failed", None, None]
+
+
+@each_plan
+async def test_a_problem_whose_calls_always_fail_gets_less_than_its_share(plan: Callable[[], Plan]) -> None:
+    toy = ToyGenerator(0.3)
+
+    def script(request: SampleRequest) -> Any:
+        if "Add 3," in str(request.messages[-1]["content"]):
+            raise ValueError("out of order")
+        return toy.script(request)
+
+    problems = [f"Add {number}, 5, 4, {number + 1}." for number in range(10)]
+    report = await solve_batch(
+        problems, ScriptedGenerator(script), ToyVerifier(), budget=Budget(calls=160), plan=plan()
+    )
+    lost = report.solved[3]
+    assert (lost.spend.calls, lost.stop_reason, report.unanswered) == (3, "failed", 1)
+    assert lost.spend.calls < 160 / 10
+
+
+async def test_a_first_sample_that_fails_is_drawn_again() -> None:
+    toy, asked = ToyGenerator(0.3), Counter[str]()
+
+    def script(request: SampleRequest) -> Any:
+        question = str(request.messages[-1]["content"])
+        asked[question] += 1
+        if asked[question] < 3:
+            raise ValueError("not yet")
+        return toy.script(request)
+
+    report = await solve_batch(
+        sums(4), ScriptedGenerator(script), ToyVerifier(), budget=Budget(calls=60), plan=uniform(most=3)
+    )
+    assert [(one.samples, one.error, one.answer is None) for one in report.solved] == [(3, None, False)] * 4
+
+
+@pytest.mark.parametrize("verifier", [ToyVerifier(), None], ids=["judged", "voted"])
+async def test_flops_that_nobody_counts_are_no_budget(verifier: ToyVerifier | None) -> None:
+    with closing(Lines.temporary()) as lines:
+        journal = Journal(lines)
+        refused = solutions(sums(2), ToyGenerator(), verifier, budget=Budget(flops=1e9), journal=journal)
+        with pytest.raises(ConfigurationError, match="does not know its model's parameters"):
+            await anext(refused)
+        assert journal.spent == NOTHING
+    report = await solve_batch(sums(2), ToyGenerator(parameters=2), verifier, budget=Budget(flops=9_000.0))
+    assert 0 < report.spend.flops <= 9_000
 
 
 async def test_a_search_has_its_own_limit_too() -> None:

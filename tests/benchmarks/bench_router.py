@@ -12,6 +12,7 @@ import argparse
 import math
 import random
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -149,9 +150,9 @@ def _measured(
     work: Path | None,
 ) -> Measured:
     arms = {Arm(setting): described(Arm(setting), {"seed": seed}) for setting in settings}
-    notebook = Notebook(arms, exam, work)
-    if run(notebook, generator, verifier, exam, seed=seed, concurrency=8, reuse=True, hide_bar=False):
-        raise KeyboardInterrupt
+    with closing(Notebook(arms, exam, work)) as notebook:
+        if run(notebook, generator, verifier, exam, seed=seed, concurrency=8, reuse=True, hide_bar=False):
+            raise KeyboardInterrupt
     return {arm.setting: sorted(rows, key=lambda one: one.index) for arm, rows in notebook.measured.items()}
 
 

@@ -98,6 +98,17 @@ def test_from_the_text_there_are_no_pilots(call: Call, common: tuple[object, ...
     assert (policy["estimator"], policy["pilots"], policy["budget_holds"]) == ("text", 0, "in_each_bin")
 
 
+def test_in_each_bin_the_largest_budget_pays_for_the_dearest_bin(
+    call: Call, common: tuple[object, ...], data: Path
+) -> None:
+    rows = [{"problem": f"Add {', '.join('1' * terms)}.", "answer": terms} for terms in range(2, 22)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    called = call(*common, "--estimator", "text", "--budget-holds", "in_each_bin", "--unit", "tokens", "--json")
+    policy = json.loads(called.out)
+    assert len(policy["curves"]) == 2
+    assert policy["budgets"][-1] >= max(point["cost"] for curve in policy["curves"] for point in curve)
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

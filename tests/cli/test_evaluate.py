@@ -163,6 +163,7 @@ def test_an_empty_file_is_refused(run: Eval, tmp_path: Path) -> None:
     [
         (("--strategies", "guess"), "no strategy 'guess'"),
         (("--strategies", "best_of_n", "--n", "0"), "n=0"),
+        (("--budget-tokens", "10000000000000000000"), "no list of whole numbers"),
         (("--strategies", "beam_search", "--n", "8", "--width", "3"), "width"),
     ],
 )
@@ -226,12 +227,13 @@ def test_a_torn_last_line_is_run_again(run: Eval, data: Path, tmp_path: Path, ge
     assert second[0]["accuracy"] == first[0]["accuracy"]
 
 
-def test_a_file_of_something_else_is_not_written_to(run: Eval, data: Path) -> None:
-    before = data.read_bytes()
-    result = run("--strategies", "single", "--data", data, "--out", data)
+def test_a_file_of_something_else_is_not_written_to(run: Eval, data: Path, tmp_path: Path) -> None:
+    before, other = data.read_bytes(), tmp_path / "more sums.jsonl"
+    other.write_bytes(before)
+    result = run("--strategies", "single", "--data", data, "--out", other)
     assert result.exit_code == 2
     assert "sums.jsonl, line 1" in result.stderr
-    assert data.read_bytes() == before
+    assert other.read_bytes() == before
 
 
 @pytest.mark.parametrize("generator", [ScriptedGenerator(lambda request: str(1 / 0))])

@@ -1,5 +1,6 @@
 """`its-graph eval-sizes`: a small toy model that searches against a larger one that never errs."""
 
+import errno
 import json
 import random
 from collections.abc import Callable
@@ -60,6 +61,30 @@ def test_the_table_and_the_picture(sizes: Call, tmp_path: Path) -> None:
     assert done.code == 0
     assert "1,000 parameters that search, against 4,000 that answer once: 4.0 times" in done.out
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {"matched.png", "matched.svg"}
+
+
+@pytest.mark.parametrize(("place", "said"), [("sums.jsonl", "is a file. Give"), ("sums.jsonl/plots", "Cannot write")])
+def test_a_picture_that_cannot_be_drawn_is_told_before_a_model_is_loaded(
+    call: Call, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, said: str
+) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `plots` draws the picture")
+    monkeypatch.setattr(models, "models", lambda *given: pytest.fail("a model was loaded"))
+    done = call("eval-sizes", "--data", sums, "--plots", tmp_path / place)
+    assert (done.code, said in done.err) == (2, True)
+
+
+def test_the_table_is_there_even_where_the_picture_fails(
+    sizes: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `plots` draws the picture")
+
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("its_graph.cli.evaluate_sizes.save_pictures", full)
+    done = sizes("--json", "--plots", tmp_path / "plots")
+    assert (done.code, json.loads(done.out)["size"]) == (2, 4.0)
+    assert f"Cannot write {tmp_path / 'plots'}: No space left" in done.err
 
 
 def test_a_run_goes_on_from_its_file(sizes: Call, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`its-graph eval` over a grid: several widths and budgets in one run, its files, and a run that was killed."""
 
 import errno
+import io
 import json
 import random
 import re
@@ -10,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -155,17 +157,17 @@ def test_every_candidate_is_kept(call: Call, sums: Path, tmp_path: Path) -> None
 
 def test_a_notebook_forgets_the_texts_that_it_has_written(tmp_path: Path) -> None:
     arm, samples = Arm(Setting(strategy="best_of_n", options={"n": 2})), tmp_path / "samples.jsonl"
-    notebook = Notebook({arm: {}}, [Problem("Add 1, 2.", "3")], samples=samples)
-    run(
-        notebook,
-        ToyGenerator(),
-        ToyVerifier(),
-        [Problem("Add 1, 2.", "3")],
-        seed=0,
-        concurrency=1,
-        reuse=True,
-        hide_bar=True,
-    )
+    with closing(Notebook({arm: {}}, [Problem("Add 1, 2.", "3")], samples=samples)) as notebook:
+        run(
+            notebook,
+            ToyGenerator(),
+            ToyVerifier(),
+            [Problem("Add 1, 2.", "3")],
+            seed=0,
+            concurrency=1,
+            reuse=True,
+            hide_bar=True,
+        )
     (outcome,) = notebook.measured[arm]
     assert [(one.id, one.text) for one in outcome.samples] == [("0", ""), ("1", "")]
     assert all("boxed" in one["text"] for one in lines_of(samples))
@@ -179,10 +181,13 @@ def test_samples_of_known_outcomes_are_written_without_their_texts(call: Call, s
     assert kept == [(0, "0", None), (1, "0", None)]
 
 
-def test_a_file_of_something_else_takes_no_samples(call: Call, sums: Path) -> None:
-    code, _, err = call("eval", "--data", sums, "--samples", sums)
+def test_a_file_of_something_else_takes_no_samples(call: Call, sums: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more sums.jsonl"
+    other.write_bytes(sums.read_bytes())
+    code, _, err = call("eval", "--data", sums, "--samples", other)
     assert code == 2
     assert "sums.jsonl, line 1 is no sample" in err
+    assert other.read_bytes() == sums.read_bytes()
 
 
 def test_outcomes_of_older_files_are_known(call: Call, sums: Path, tmp_path: Path) -> None:
@@ -207,13 +212,19 @@ def test_a_full_disk_is_told_and_what_was_written_is_gone_on_with(
     path, opened = tmp_path / "out.jsonl", Path.open
     command = ("eval", "--strategies", "single", "--data", sums, flag, path, "--json")
 
-    def full(self: Path, mode: str = "r", *given: Any, **named: Any) -> Any:
-        if self == path and mode == "a" and path.exists() and path.stat().st_size > 2_000:
-            raise OSError(errno.ENOSPC, "No space left on device")
+    class SmallDisk(io.FileIO):
+        def write(self, data: Any) -> int:
+            if path.stat().st_size > 2_000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    def on_it(self: Path, mode: str = "r", *given: Any, **named: Any) -> Any:
+        if self == path and mode == "a+b":
+            return io.BufferedRandom(SmallDisk(path, mode))
         return opened(self, mode, *given, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", full)
+        patch.setattr(Path, "open", on_it)
         code, _, err = call(*command)
     assert (code, err.count("\n")) == (2, 1)
     assert f"Cannot write {path}: No space left on device. What was written before is kept" in err

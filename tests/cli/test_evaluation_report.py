@@ -36,6 +36,8 @@ def test_a_report_tells_the_command_that_made_it(call: Call, sums: Path, tmp_pat
     assert call("eval", "--n", "4,8", "--no-reuse", "--seed", 5, *files, "--json").code == 0
     command = f"its-graph eval --n 4,8 --no-reuse --data '{sums}' --seed 5 --report {page} --report {plain}"
     assert all(word in plain.read_text() for word in command.split(" --"))
+    (told,) = [line for line in plain.read_text().splitlines() if line.startswith("its-graph eval --")]
+    assert told.startswith(command)
     assert "8 problems of" in plain.read_text()
     assert "<svg" in page.read_text()
     assert {path.name for path in plots.iterdir()} >= {"flops.png", "flops.svg", "seconds.svg", "bins.png"}
@@ -47,6 +49,8 @@ def test_what_cannot_be_written_is_told_first(call: Call, sums: Path, tmp_path: 
     assert (code, ".md or an .html" in err) == (2, True)
     code, _, err = call("eval", "--data", sums, "--plots", sums)
     assert (code, "is a file" in err) == (2, True)
+    code, _, err = call("eval", "--data", sums, "--plots", sums / "plots")
+    assert (code, "Cannot write" in err) == (2, True)
     code, _, err = call("eval", "--data", sums, "--report", tmp_path / "nowhere" / "r.md")
     assert (code, "r.md: No such file" in err) == (2, True)
 

@@ -128,6 +128,42 @@ def test_problems_without_answers_and_ids_of_their_own(run: Run, tmp_path: Path,
     assert "right" not in lines(out)[0]
 
 
+def test_problems_are_read_as_eval_reads_them(run: Run, tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "gsm8k.jsonl"
+    rows = [
+        {"question": "Add 1, 2.", "answer": "First 1.\nThen 2.\n#### 3", "ID": "a"},
+        {"problem": "Add 2, 2.", "solution": r"It is \boxed{4}."},
+        {"Problem": "Add 2, 3."},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(path, "--budget-calls", 60, "--out", out).exit_code == 0
+    found = {row["id"]: row for row in lines(out)}
+    assert [(key, "right" in found[key]) for key in ("a", 1, 2)] == [("a", True), (1, True), (2, False)]
+    assert found["a"]["right"] == (found["a"]["answer"] == "3")
+
+
+def test_the_system_prompt_is_asked_and_belongs_to_the_run(
+    run: Run, data: Path, out: Path, generator: ScriptedGenerator
+) -> None:
+    command = (data, "--budget-tokens", "3e3", "--out", out)
+    assert run(*command, "--system", "Be brief.").exit_code == 0
+    assert {request.messages[0]["content"] for request in generator.requests} == {"Be brief."}
+    other = run(*command)
+    assert (other.exit_code, "system='Be brief.', now None" in other.stderr) == (2, True)
+
+
+def test_other_weights_in_the_same_folder_are_another_run(run: Run, data: Path, out: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    command = (data, "--budget-tokens", "3e3", "--out", out, "--model", folder)
+    (folder / "model.safetensors").write_bytes(b"first")
+    assert run(*command).exit_code == 0
+    assert run(*command).exit_code == 0
+    (folder / "model.safetensors").write_bytes(b"other")
+    other = run(*command)
+    assert (other.exit_code, "belongs to a run with model_weights=" in other.stderr) == (2, True)
+
+
 def test_a_second_run_repeats_nothing(run: Run, data: Path, out: Path, generator: ScriptedGenerator) -> None:
     first = run(data, "--budget-tokens", "3e3", "--out", out, "--json")
     drawn = len(generator.requests)
@@ -171,6 +207,11 @@ def test_another_run_does_not_write_into_the_file(run: Run, data: Path, out: Pat
         ((), "needs a budget"),
         (("--budget-tokens", "many"), "many"),
         (("--budget-tokens", "1.5"), "1.5"),
+        (("--budget-flops", "inf"), "inf"),
+        (("--budget-flops", "nan"), "nan"),
+        (("--budget-flops", "-1"), "-1"),
+        (("--budget-tokens", "inf"), "inf"),
+        (("--budget-tokens", "1e19"), "1e19"),
         (("--budget-tokens", "9", "--plan", "adaptive", "--strategy", "self_consistency"), "no verifier"),
         (("--budget-tokens", "9", "--model", "x", "--strategy", "best_of_n"), "no verifier"),
         (("--budget-tokens", "9", "--pilots", "9", "--most", "8"), "pilots=9"),
@@ -192,6 +233,7 @@ def test_impossible_options_are_explained(
         ("{broken", "not JSON"),
         ('{"answer": "3"}', '"problem"'),
         ('{"problem": "Add 1, 2.", "id": [1]}', '"id"'),
+        ('{"problem": "Add 1, 2.", "answer": true}', '"answer"'),
         ('{"problem": "Add 1, 2.", "id": "a"}', "'a' twice"),
     ],
 )

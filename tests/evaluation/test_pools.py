@@ -1,9 +1,11 @@
 """Pools: the first k samples, pass@k, difficulty, and which setting's samples are a pool at all."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from its_graph.contracts import SampleRequest
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import (
     Drawn,
@@ -16,7 +18,7 @@ from its_graph.evaluation import (
     widest_pools,
 )
 from its_graph.setting import Setting
-from its_graph.testing import ToyGenerator, ToyVerifier
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 Made = Callable[..., Outcome]
 DrawnBy = Callable[..., Drawn]
@@ -77,6 +79,37 @@ def test_a_lost_problem_has_no_pool_and_the_others_keep_theirs(made: Made) -> No
     assert found is not None
     assert (found[0], [pool.number for pool in found[1]]) == ("most", [0, 1, 2, 4])
     assert widest_pools({"half": [made(0, *eight), made(1), made(2, *eight), made(3)]}) is None
+
+
+def test_a_problem_that_failures_left_few_samples_is_left_out_and_one_that_stopped_early_is_not(made: Made) -> None:
+    eight = (True,) * 8
+    flaky, early = made(1, True, False, failures=6), made(1, True, False)
+    others = [made(0, *eight), made(2, *eight)]
+    found = widest_pools({"flaky": [*others, flaky]})
+    assert found is not None
+    assert [pool.number for pool in found[1]] == [0, 2]
+    assert widest_pools({"early": [*others, early]}) is None
+    assert widest_pools({"narrow": [made(0, True, True, False), made(1, True, True, failures=1)]}) is None
+    assert widest_pools({"half": [made(0, *eight), flaky]}) is None
+
+
+async def test_a_flaky_problem_does_not_take_the_difficulty_of_the_others(sums: list[tuple[str, str]]) -> None:
+    toy, asked = ToyGenerator(0.4), 0
+
+    def script(request: SampleRequest) -> Any:
+        nonlocal asked
+        if request.messages[-1]["content"] == sums[2][0]:
+            asked += 1
+            if asked > 2:
+                raise ValueError("out of order")
+        return toy.script(request)
+
+    wide = Setting(strategy="best_of_n", options={"n": 8})
+    measured = await measure([wide], ScriptedGenerator(script), ToyVerifier(), sums[:5])
+    assert [(len(one.samples), one.failures) for one in measured[wide]] == [(8, 0), (8, 0), (2, 6), (8, 0), (8, 0)]
+    found = widest_pools(measured)
+    assert found is not None
+    assert [pool.number for pool in found[1]] == [0, 1, 3, 4]
 
 
 def test_five_bins_of_ten_problems_have_two_each(made: Made) -> None:

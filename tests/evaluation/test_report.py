@@ -178,6 +178,10 @@ def test_a_report_tells_how_many_problems_have_no_difficulty(grid: Grid, made: M
     assert "left out" not in path.read_text()
     write_report(path, {one: [made(0, error="lost"), *outcomes[1:]] for one, outcomes in grid.items()}, ORIGIN)
     assert "Problems left out, as every sample of them failed: 1." in path.read_text()
+    flaky = {one: [made(0, True, failures=7), made(1), *outcomes[2:]] for one, outcomes in grid.items()}
+    write_report(path, flaky, ORIGIN)
+    told = "as every sample of them failed: 1. Problems left out, as failures left them fewer than 4 samples: 1."
+    assert told in path.read_text()
 
 
 @pytest.mark.usefixtures("_plots")

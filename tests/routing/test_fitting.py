@@ -166,6 +166,39 @@ def test_natural_budgets_reach_from_the_cheapest_to_the_dearest() -> None:
     assert all(policy.curves[1][0].cost <= budget for budget in policy.budgets)
 
 
+def longer_if_hard(seed: int) -> list[Trial]:
+    """Best-of-16 pays everywhere, and hard problems take longer answers."""
+    chance, found = random.Random(seed), []
+    for _ in range(100):
+        difficulty = chance.random()
+        cost = 80 + 120 * difficulty
+        once, often = (float(chance.random() < share) for share in (0.3, 0.9))
+        best = Setting(strategy="best_of_n", options={"n": 16})
+        found.append(Trial(difficulty, {SETTINGS[0]: Result(once, cost), best: Result(often, 16 * cost)}))
+    return found
+
+
+@pytest.mark.parametrize("holds", ["in_each_bin", "on_average"])
+@pytest.mark.parametrize("seed", range(10))
+def test_the_largest_natural_budget_pays_for_the_dearest_settings_of_all_bins(holds: BudgetHolds, seed: int) -> None:
+    problems = longer_if_hard(seed)
+    policy = fitted(problems, natural_budgets(problems, budget_holds=holds), budget_holds=holds)
+    assert [row[-1].label for row in policy.table] == ["best_of_n n=16"] * 5
+
+
+@given(st.integers(0, 10_000), st.floats(1.0, 12))
+@settings(max_examples=60, deadline=None)
+def test_on_average_leaves_nothing_that_it_could_still_pay(seed: int, budget: float) -> None:
+    ladders = [climb(group) for group in into_bins(world(60, seed, bins=5), [0.1, 0.3, 0.5, 0.7])]
+    places = on_average(ladders, budget)
+    cost = sum(one[place].problems * one[place].cost for one, place in zip(ladders, places, strict=True))
+    lowest = sum(one[0].problems * one[0].cost for one in ladders)
+    assert cost <= max(60 * budget, lowest) + 1e-9
+    for one, place in zip(ladders, places, strict=True):
+        for rung in one[place + 1 :]:
+            assert cost + rung.problems * (rung.cost - one[place].cost) > 60 * budget - 1e-9
+
+
 def test_a_natural_budget_pays_for_the_dearest_bin_even_alone(trials: Make) -> None:
     """The hard bin's cheapest setting costs more than the dearest does in the mean."""
     problems = trials(
