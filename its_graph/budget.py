@@ -6,11 +6,14 @@ worst case before it is made and settles with its real use after; what it did no
 
 from collections.abc import Iterable
 from operator import add
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["NOTHING", "Budget", "Spend", "flops", "total"]
+__all__ = ["NOTHING", "Budget", "Int64", "Spend", "flops", "total"]
+
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""An integer that a checkpoint can hold: a larger one would end a search when it is stored, after it was paid for."""
 
 
 class Spend(NamedTuple):
@@ -51,10 +54,10 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    calls: int | None = Field(default=None, ge=0)
+    calls: Int64 | None = Field(default=None, ge=0)
     """Samples drawn plus candidates verified."""
-    generated_tokens: int | None = Field(default=None, ge=0)
-    tokens: int | None = Field(default=None, ge=0)
+    generated_tokens: Int64 | None = Field(default=None, ge=0)
+    tokens: Int64 | None = Field(default=None, ge=0)
     """All tokens: prompt, generated and read by the verifier."""
     seconds: float | None = Field(default=None, ge=0)
     flops: float | None = Field(default=None, ge=0)

@@ -14,7 +14,7 @@ from typing import Any
 from langgraph.runtime import get_runtime
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from its_graph.budget import Budget
+from its_graph.budget import Budget, Int64
 from its_graph.errors import ConfigurationError
 
 __all__ = ["SearchContext", "search_context"]
@@ -29,17 +29,17 @@ class SearchContext(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    seed: int | None = None
+    seed: Int64 | None = None
     """Seed of the whole search. None draws one and reports it, so that any run can be repeated."""
     budget: Budget = Budget()
     temperature: float | None = Field(default=None, ge=0)
     """Sampling temperature, 0 is greedy; None takes the generator's own."""
     top_p: float = Field(default=1.0, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: Int64 | None = Field(default=None, ge=1)
     """Longest solution in generated tokens; None takes the generator's own `max_tokens`."""
-    step_tokens: int | None = Field(default=None, ge=1)
+    step_tokens: Int64 | None = Field(default=None, ge=1)
     """Longest single step of a step search, in generated tokens; None takes the generator's own `step_tokens`."""
-    retries: int = Field(default=2, ge=0)
+    retries: Int64 = Field(default=2, ge=0)
     """How often a call that failed for a passing reason (connection, time-out, overload) is repeated."""
     stream_tokens: bool = False
     """Whether the text of each sample is told while it is written, as `its.token` events of the `custom` stream."""

@@ -5,6 +5,7 @@ data, sent through LangGraph's stream writer: read them with `stream_mode="custo
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import copy_context
 from typing import Any, Literal
 
 from langchain_core.callbacks import dispatch_custom_event
@@ -215,9 +216,17 @@ def emitter() -> Callable[[Update], None]:
 
 
 def teller_of_tokens() -> Callable[[str, int, str], None]:
-    """Return a function that sends new text of a sample, given its id and the characters before it."""
-    writer = get_stream_writer()
-    return lambda key, at, text: writer({"type": "its.token", "id": key, "at": at, "text": text})
+    """Return a function that sends new text of a sample, given its id and the characters before it.
+
+    It may be called from any thread, of several at once: backends tell what they write from threads of their own, and
+    LangGraph's writer finds its run in the context, which only one call at a time can be in.
+    """
+    writer, context = get_stream_writer(), copy_context()
+
+    def tell(key: str, at: int, text: str) -> None:
+        context.copy().run(writer, {"type": "its.token", "id": key, "at": at, "text": text})
+
+    return tell
 
 
 def emit(update: Update) -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any, TypedDict
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from pydantic import BaseModel, ValidationError
 
@@ -85,11 +86,31 @@ def test_what_bears_our_name_is_ours_and_nothing_else_is(ours: Any) -> None:
         {"its_graph": {"temperature": -1}, "user": "me"},
         SimpleNamespace(its_graph={"temperature": -1}),
         {"its_graph": {"budget": {"euros": 3}}},
+        {"seed": 2**63},
+        {"budget": {"tokens": 2**70}},
     ],
 )
 def test_a_wrong_value_of_ours_is_refused_by_name(context: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"unusable search settings.*\n(temperature|system|budget)"):
+    with pytest.raises(ConfigurationError, match=r"unusable search settings.*\n(temperature|system|budget|seed)"):
         read(context)
+
+
+@pytest.mark.parametrize("field", ["seed", "max_tokens", "step_tokens", "retries"])
+def test_what_no_checkpoint_could_hold_is_refused_before_anything_is_paid_for(field: str) -> None:
+    """An integer beyond 64 bits would end the search when its state is written."""
+    with pytest.raises(ValidationError, match=rf"{field}\n.*less than 9223372036854775808"):
+        SearchContext.model_validate({field: 2**63})
+    graph = create("single", ToyGenerator()).compile(checkpointer=InMemorySaver())
+    context = SearchContext.model_validate({field: 2**63 - 1 if field != "retries" else 2})
+    out = graph.invoke({"problem": "Add 1, 2."}, {"configurable": {"thread_id": "1"}}, context=context)
+    assert out["answer"] is not None
+
+
+@pytest.mark.parametrize("limit", ["calls", "generated_tokens", "tokens"])
+def test_so_are_limits_of_a_budget(limit: str) -> None:
+    with pytest.raises(ValidationError, match=rf"{limit}\n.*less than 9223372036854775808"):
+        Budget.model_validate({limit: 2**63})
+    assert Budget.model_validate({limit: 2**63 - 1}).limited
 
 
 @pytest.mark.parametrize("context", [{"its_graph": 5}, SimpleNamespace(its_graph=5)])

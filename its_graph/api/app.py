@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.memory import InMemorySaver
 
 from its_graph.api.chat import chat_routes
 from its_graph.api.errors import answer_errors
@@ -17,7 +16,6 @@ from its_graph.api.menu import Menu, ServedModel
 from its_graph.api.metrics import Metrics
 from its_graph.api.native import search_routes
 from its_graph.api.pages import page_routes
-from its_graph.api.search import Search
 from its_graph.api.searches import Searches
 from its_graph.api.slots import Slots
 from its_graph.api.tools import Tools
@@ -44,7 +42,8 @@ def create_app(
         options: what is set of strategies, by their names, under what a request sets; rules and policies too:
             `{"compute_optimal": {"policy": policy}}`.
         api_key: what callers must know; nobody is asked unless given.
-        checkpointer: where searches are kept; in memory, for as long as they are remembered, unless given.
+        checkpointer: where searches are kept, until they are deleted; in memory, for as long as they are remembered,
+            unless given. Those behind OpenAI's API are always in memory.
         max_body_bytes: the longest request.
         max_searches: how many may run at once; one more is told to come back.
         keep: how many searches are remembered. The oldest that is over makes room, then the oldest that waits for a
@@ -56,11 +55,7 @@ def create_app(
         ConfigurationError: there is no model, or one of the options is none of its strategy.
     """
     menu, metrics, slots = Menu(models, options), Metrics(), Slots(max_searches)
-    searches = (
-        _in_memory(menu, slots, keep, metrics)
-        if checkpointer is None
-        else Searches(menu, checkpointer, Search.leave, slots, keep, metrics)
-    )
+    searches = Searches(menu, checkpointer, slots, keep, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -78,17 +73,6 @@ def create_app(
     return app
 
 
-def _in_memory(menu: Menu, slots: Slots, keep: int, metrics: Metrics) -> Searches:
-    """Return searches that end where they are forgotten: nothing of them is kept anywhere else."""
-    memory = InMemorySaver()
-
-    def forget(search: Search) -> None:
-        search.abandon()
-        memory.delete_thread(search.id)
-
-    return Searches(menu, memory, forget, slots, keep, metrics)
-
-
 def _guard(
     app: FastAPI, api_key: str | None, max_body_bytes: int, hosts: Collection[str], cors_origins: Sequence[str]
 ) -> None:
@@ -101,8 +85,8 @@ def _guard(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(cors_origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],  # clients send some of their own: OpenAI's of JavaScript tells its version in several
             expose_headers=["Location"],
         )
     if hosts:

@@ -39,7 +39,7 @@ def chat_routes(menu: Menu, searches: Searches, tools: Tools) -> APIRouter:
         choice = menu.named(asked.model)
         if asked.tools:
             return await tools.answer(asked, choice, request)
-        search = await searches.begin(asked.search(choice.strategy.name, choice.model))
+        search = await searches.answer(asked.search(choice.strategy.name, choice.model))
         frame = Completion(search.id, asked.model, asked.tells_usage)
         if asked.stream:
             await _begun(search)

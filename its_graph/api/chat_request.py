@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from its_graph.api.wire import Limits, Messages, Options, SearchRequest
+from its_graph.api.messages import Messages
+from its_graph.api.wire import Limits, Options, SearchRequest
+from its_graph.budget import Int64
 
 __all__ = ["ChatRequest", "StreamOptions", "Tool"]
 
@@ -59,9 +61,9 @@ class ChatRequest(BaseModel):
     """Of the strategy: `n`, `width`, ..."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_completion_tokens: int | None = Field(default=None, ge=1)
-    seed: int | None = None
+    max_tokens: Int64 | None = Field(default=None, ge=1)
+    max_completion_tokens: Int64 | None = Field(default=None, ge=1)
+    seed: Int64 | None = None
     n: int | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None

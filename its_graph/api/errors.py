@@ -1,6 +1,8 @@
 """What goes wrong, in the shape in which OpenAI's API tells it: `{"error": {message, type, param, code}}`."""
 
+import ast
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,10 +10,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from its_graph import errors as ours
 from its_graph.api.replies import Json
 from its_graph.errors import ConfigurationError, InputError, ItsGraphError
 
-__all__ = ["ApiError", "answer_errors", "api_error", "note", "refusal"]
+__all__ = ["ApiError", "answer_errors", "api_error", "note", "refusal", "stored_error"]
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +67,33 @@ def api_error(error: BaseException) -> ApiError:
         return ApiError(400, str(error), param="messages", code="unusable_question")
     if isinstance(error, ConfigurationError):
         return ApiError(400, str(error), code="unusable_settings")
-    said = str(error) if isinstance(error, ItsGraphError) else f"{type(error).__name__}; the server's log says more."
+    return _failed(str(error) if isinstance(error, ItsGraphError) else _of_another(type(error).__name__))
+
+
+def stored_error(written: str) -> ApiError | None:
+    """Return how a search failed that an earlier server ran, given the `repr` of what it raised; None of a cancel.
+
+    That is what LangGraph stores of an error. As in `api_error`, of one that is not ours only the type is told.
+    """
+    read = re.fullmatch(r"(\w+)\((.*)\)", written, re.DOTALL)
+    kind, text = read.groups() if read else ("Error", "")
+    if kind == "CancelledError":
+        return None
+    if kind not in ours.__all__:
+        return _failed(_of_another(kind))
+    try:
+        said = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        said = None
+    return _failed(said if isinstance(said, str) else kind)
+
+
+def _failed(said: str) -> ApiError:
     return ApiError(500, said, code="search_failed", headers=_FINAL)
+
+
+def _of_another(kind: str) -> str:
+    return f"{kind}; the server's log says more."
 
 
 def note(error: BaseException) -> None:

@@ -10,7 +10,7 @@ from its_graph.api.errors import ApiError
 from its_graph.api.menu import Choice, Menu
 from its_graph.api.options import checked
 from its_graph.api.steering import ask_rule
-from its_graph.api.wire import EveryRounds, SearchRequest, WhenUnsure
+from its_graph.api.wire import AskWhen, SearchRequest
 from its_graph.errors import ConfigurationError
 
 __all__ = ["Graphs"]
@@ -39,7 +39,7 @@ class Graphs:
         options = json.dumps(request.options, sort_keys=True)
         return self._built(choice.strategy.name, choice.model, options, request.steer)
 
-    def _build(self, strategy: str, model: str, options: str, steer: EveryRounds | WhenUnsure | None) -> Any:
+    def _build(self, strategy: str, model: str, options: str, steer: AskWhen | None) -> Any:
         chosen, _, served, set_here = self._menu.choose(strategy, model)
         given = {**set_here, **checked(chosen, json.loads(options)), **ask_rule(chosen, steer)}
         try:

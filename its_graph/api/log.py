@@ -2,9 +2,13 @@
 
 The log is append-only and shared, so no listener can hold up the search or another one, and nothing is queued for one
 that is slow.
+
+An event's id is the log's own word and its number: `3f9c2a10-7`. A server that is started anew has another log of the
+same search, with other numbers; by the word it tells who comes from the old one.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import chain
 from typing import Any
@@ -21,6 +25,7 @@ class EventLog:
     """The events of a search, numbered from 0."""
 
     def __init__(self) -> None:
+        self._epoch = secrets.token_hex(4)
         self.events: list[Event] = []
         self.closed = False
         """Whether the last event was the end; a search that is resumed opens its log again."""
@@ -51,6 +56,19 @@ class EventLog:
         """Take the end back: what listens goes on."""
         self.closed = False
 
+    def id_of(self, number: int) -> str:
+        """Return the id under which an event is told."""
+        return f"{self._epoch}-{number}"
+
+    def number_of(self, id: str) -> int:
+        """Return the number of the event that was told as `id`; -1, before all, where it is none of this log."""
+        epoch, _, number = id.rpartition("-")
+        try:
+            told = int(number)
+        except ValueError:
+            return -1
+        return told if epoch == self._epoch and 0 <= told < len(self.events) else -1
+
     async def event(self, number: int) -> Event:
         """Wait for the event of that number."""
         while number >= len(self.events):
@@ -60,8 +78,8 @@ class EventLog:
     async def listen(self, after: int = -1, idle_s: float | None = None) -> AsyncIterator[tuple[int, Event] | None]:
         """Yield the events behind number `after` with their numbers, then live ones, to the end of the search.
 
-        None stands for `idle_s` seconds without any. A number that was never told here is one of another log, of before
-        a restart: then all is told, and begins with `its.search_started`, which takes back what a listener knew.
+        None stands for `idle_s` seconds without any. Who begins anew hears `its.search_started` first, which takes back
+        what a listener knew.
         """
         place = 0 if after >= len(self.events) else after + 1
         while True:

@@ -1,4 +1,4 @@
-"""The search API: begin a search, watch it, steer it, end it, take it up again."""
+"""The search API: begin a search, watch it, steer it, end it, take it up again, delete it."""
 
 from collections.abc import AsyncIterator
 
@@ -32,15 +32,21 @@ def search_routes(menu: Menu, searches: Searches) -> APIRouter:
     @routes.get("/search", summary="All searches that are remembered, newest first")
     async def listed() -> Json:
         leave_out = {"result", "ask"}
-        return Json({"searches": [one.brief().model_dump(exclude=leave_out) for one in searches.newest_first()]})
+        return Json({"searches": [one.model_dump(exclude=leave_out) for one in await searches.newest_first()]})
 
     @routes.get("/search/{id}", response_model=SearchStatus, summary="Where a search stands")
     async def status(id: str) -> Json:
         return _standing(await searches.find(id))
 
+    @routes.delete("/search/{id}", status_code=204, summary="End a search and delete all that is kept of it")
+    async def delete(id: str) -> Response:
+        await searches.delete(await searches.find(id))
+        return Response(status_code=204)
+
     @routes.get("/search/{id}/events", summary="What a search told and tells, as server-sent events")
-    async def events(id: str, last_event_id: int = Header(default=-1, ge=-1)) -> EventStream:
-        return EventStream(_told(await searches.find(id), last_event_id))
+    async def events(id: str, last_event_id: str = Header(default="")) -> EventStream:
+        search = await searches.find(id)
+        return EventStream(_told(search, search.log.number_of(last_event_id)))
 
     @routes.post("/search/{id}/cancel", response_model=SearchStatus, summary="End a search")
     async def cancel(id: str) -> Json:
@@ -69,4 +75,4 @@ def _standing(search: Search) -> Json:
 
 async def _told(search: Search, after: int) -> AsyncIterator[str]:
     async for told in search.log.listen(after, IDLE_S):
-        yield KEEP_ALIVE if told is None else sse(told[1], kind=told[1]["type"], number=told[0])
+        yield KEEP_ALIVE if told is None else sse(told[1], kind=told[1]["type"], id=search.log.id_of(told[0]))

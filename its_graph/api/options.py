@@ -78,5 +78,6 @@ def _plain(kind: Any) -> Any:
 def _bounded(name: str, kind: Any) -> Any:
     if name == "temperature":
         return Annotated[kind, Field(ge=0)]
-    counted = (kind is int or int in get_args(kind)) and not name.endswith("_tokens")
-    return Annotated[kind, Field(le=MOST)] if counted else kind
+    if kind is not int and int not in get_args(kind):
+        return kind
+    return Annotated[kind, Field(lt=2**63) if name.endswith("_tokens") else Field(le=MOST)]

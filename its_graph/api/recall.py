@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from langchain_core.messages import convert_to_openai_messages
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.types import StateSnapshot
 
 from its_graph.api.log import Event
 from its_graph.api.search import Search
@@ -13,7 +14,7 @@ from its_graph.api.wire import SearchRequest
 from its_graph.contracts import Message
 from its_graph.events import events_of
 
-__all__ = ["recall"]
+__all__ = ["is_search", "recall", "request_of"]
 
 
 async def recall(
@@ -21,19 +22,29 @@ async def recall(
 ) -> Search | None:
     """Return the search whose thread is `id`, as it stood at its last checkpoint; None if there is none.
 
-    Its events are in the order of the logs. How a search ended is not stored, but for its answer: one that failed or
-    was under way when its server ended counts as cancelled, without its error; one that was cancelled while it waited
-    for a person waits again.
+    Its events are in the order of the logs. One that was under way when its server ended counts as cancelled; one that
+    was cancelled while it waited for a person waits again.
     """
     stored = await checkpointer.aget_tuple({"configurable": {"thread_id": id}})
-    if stored is None or "its_request" not in stored.metadata:
+    if stored is None or not is_search(stored):
         return None
     told: Mapping[str, Any] = stored.metadata
-    request = {**json.loads(told["its_request"]), "messages": _question(stored.checkpoint["channel_values"])}
-    search = make(id, SearchRequest.model_validate(request))
-    state = await search.graph.aget_state(search.config)
-    search.restore(told["its_created"], _events(state.values), state)
+    search = make(id, request_of(stored))
+    state = await search.graph.aget_state(search.config, subgraphs=True)
+    search.restore(told["its_created"], _events(_innermost(state)), state)
     return search
+
+
+def is_search(stored: CheckpointTuple) -> bool:
+    """Tell whether a checkpoint is one of a search of this API, and not of somebody else's graph."""
+    return "its_request" in stored.metadata
+
+
+def request_of(stored: CheckpointTuple) -> SearchRequest:
+    """Return what was asked for, given any checkpoint of a search."""
+    told: Mapping[str, Any] = stored.metadata
+    question = _question(stored.checkpoint["channel_values"])
+    return SearchRequest.model_validate({**json.loads(told["its_request"]), "messages": question})
 
 
 def _question(values: Mapping[str, Any]) -> list[Message]:
@@ -41,6 +52,14 @@ def _question(values: Mapping[str, Any]) -> list[Message]:
     messages = values.get("__start__", values)["messages"]
     asked: list[Message] = convert_to_openai_messages(messages[:-1] if values.get("result") else messages)
     return asked
+
+
+def _innermost(state: StateSnapshot) -> Mapping[str, Any]:
+    """Return the values of the search, or of the strategy that goes on with it as a part: that one's logs hold all."""
+    for task in state.tasks:
+        if isinstance(task.state, StateSnapshot) and "question" in (inner := _innermost(task.state)):
+            return inner
+    return state.values
 
 
 def _events(values: Mapping[str, Any]) -> Iterator[Event]:

@@ -67,8 +67,8 @@ class EventStream(StreamingResponse):
             self._when_left()
 
 
-def sse(data: Any, *, kind: str | None = None, number: int | None = None) -> str:
+def sse(data: Any, *, kind: str | None = None, id: str | None = None) -> str:
     """Return one server-sent event, its data as JSON on one line."""
-    lines = [] if number is None else [f"id: {number}"]
+    lines = [] if id is None else [f"id: {id}"]
     lines += [] if kind is None else [f"event: {kind}"]
     return "\n".join([*lines, f"data: {as_json(data).decode()}", "", ""])

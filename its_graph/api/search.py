@@ -5,25 +5,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from langchain_core.messages import convert_to_messages
 from langgraph.types import StateSnapshot
 
-from its_graph.api.errors import api_error, note
+from its_graph.api.errors import api_error, note, stored_error
 from its_graph.api.log import Event, EventLog
 from its_graph.api.menu import Choice
 from its_graph.api.metrics import Metrics
-from its_graph.api.wire import SearchRequest, SearchStatus, Status
+from its_graph.api.wire import SearchRequest, SearchStatus, Status, glance
 from its_graph.budget import Spend, total
-from its_graph.contracts import Message
 from its_graph.events import events_of
 
 __all__ = ["Search"]
 
 _SUPERSTEPS = 1_000_000
 """A search ends by its own rules and its budget, never by LangGraph's guard against endless loops."""
-
-_GLANCE = 200
-"""Characters of a question that a list of searches shows."""
 
 
 class Search:
@@ -67,7 +62,7 @@ class Search:
             status=self.status,
             strategy=self.choice.strategy.name,
             model=self.choice.model,
-            question=_glance(self.request.question),
+            question=glance(self.request.question),
             options=self.request.options,
             seed=self.request.seed,
             error=None if self.failure is None else api_error(self.failure).message,
@@ -160,11 +155,18 @@ class Search:
         self.tell({"type": "its.ended", "status": status, "error": error})
 
     def restore(self, created: float, events: Iterable[Event], state: StateSnapshot) -> None:
-        """Take up what an earlier server left of it."""
+        """Take up what an earlier server left of it: it is done where its answer is among what it told.
+
+        That the graph has no next node tells nothing: its last one may be finished, and the step behind it not begun.
+        """
         self.created, self.ask = created, _asked(state)
         for event in events:
             self.tell(event)
-        self._stand("waiting" if self.ask else "cancelled" if state.next else "done")
+        written = next((str(task.error) for task in state.tasks if task.error), None)
+        if self.ask is None and self.result is None and written is not None:
+            self.failure = stored_error(written)
+        ended: Status = "done" if self.result else "cancelled" if self.failure is None else "failed"
+        self._stand(ended if self.ask is None else "waiting")
 
     def abandon(self) -> None:
         """Cancel it, if it is not over, without waiting for the end."""
@@ -194,12 +196,6 @@ class Search:
         elif event["type"] == "its.answer":
             self.result = event["result"]
         self.log.add(event)
-
-
-def _glance(question: list[Message]) -> list[Message]:
-    """Return the last message of a question alone, and of that the first words."""
-    last = question[-1]
-    return [last | {"content": convert_to_messages([last])[0].text[:_GLANCE]}]
 
 
 def _is_ours(told: Any) -> bool:

@@ -2,21 +2,22 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from its_graph.api.errors import ApiError
 from its_graph.api.graphs import Graphs
+from its_graph.api.listing import Listing
 from its_graph.api.menu import Menu
 from its_graph.api.metrics import Metrics
 from its_graph.api.recall import recall
 from its_graph.api.search import Search
 from its_graph.api.slots import Slots, busy
-from its_graph.api.wire import SearchRequest
+from its_graph.api.wire import SearchRequest, SearchStatus
 from its_graph.contracts import SampleRequest
 from its_graph.nodes.steering import APPROVE
 
@@ -26,40 +27,52 @@ __all__ = ["Searches"]
 class Searches:
     """The searches of a server by their ids, newest last.
 
+    What is kept in memory is there for as long as it is remembered; what is kept in a store is found there again.
+
     Args:
         menu: what can be asked for.
-        checkpointer: keeps what a search needs to go on.
-        forget: called with a search that is dropped.
+        store: keeps what a search needs to go on; memory unless given.
         slots: how many may run at once.
         keep: how many are remembered; the oldest that does not run makes room, best one that is over.
         metrics: what is counted.
     """
 
     def __init__(
-        self,
-        menu: Menu,
-        checkpointer: BaseCheckpointSaver[Any],
-        forget: Callable[[Search], None],
-        slots: Slots,
-        keep: int,
-        metrics: Metrics,
+        self, menu: Menu, store: BaseCheckpointSaver[Any] | None, slots: Slots, keep: int, metrics: Metrics
     ) -> None:
-        self._menu, self._checkpointer, self._forget = menu, checkpointer, forget
-        self._slots, self._keep, self._metrics = slots, keep, metrics
-        self._graphs = Graphs(menu, checkpointer)
+        self._menu, self._slots, self._keep, self._metrics = menu, slots, keep, metrics
+        self._memory = InMemorySaver()
+        self._store = self._memory if store is None else store
+        self._passing = Graphs(menu, self._memory)
+        self._lasting = self._passing if store is None else Graphs(menu, store)
         self._known: dict[str, Search] = {}
+        self._listing = Listing(store, keep)
+        self._deleted: set[str] = set()
+        """Ids of what was deleted, for those who were looking for it at the same time."""
 
     async def begin(self, request: SearchRequest) -> Search:
-        """Start a search.
+        """Start a search that is kept.
 
         Raises:
             ApiError: it cannot be carried out as asked for, or there is no room.
             ItsGraphError: its strategy or its model refuses it.
         """
+        return await self._begin(request, self._lasting)
+
+    async def answer(self, request: SearchRequest) -> Search:
+        """Start a search for the sake of its answer: it is kept in memory, whatever store there is.
+
+        Raises:
+            ApiError: as with `begin`.
+            ItsGraphError: as with `begin`.
+        """
+        return await self._begin(request, self._passing)
+
+    async def _begin(self, request: SearchRequest, graphs: Graphs) -> Search:
         choice = self._menu.choose(request.strategy, request.model)
         seed = secrets.randbits(31) if request.seed is None else request.seed
         known = {"seed": seed, "strategy": choice.strategy.name, "model": choice.model}
-        search = self._search(uuid4().hex, request.model_copy(update=known))
+        search = self._search(uuid4().hex, request.model_copy(update=known), graphs)
         # Counting is enough for a generator to refuse a question that it was not made for (InputError); as a long one
         # takes it a while, it does so beside the loop.
         asked = SampleRequest(messages=tuple(request.question))
@@ -69,9 +82,13 @@ class Searches:
         self._run(search, search.input)
         return self._remember(search)
 
-    def newest_first(self) -> list[Search]:
-        """Return all that are remembered."""
-        return list(self._known.values())[::-1]
+    async def newest_first(self) -> list[SearchStatus]:
+        """Return at a glance all that are remembered, and of those in the store as many as there is room for."""
+        stored = await self._listing.newest()
+        known = [search.brief() for search in reversed(self._known.values())]
+        unknown = [one for one in stored if one.id not in self._known and one.id not in self._deleted]
+        told = known + _newest_first(unknown)[: max(self._keep - len(known), 0)]
+        return _newest_first(told)
 
     async def find(self, id: str) -> Search:
         """Return a search.
@@ -81,7 +98,8 @@ class Searches:
         """
         if id in self._known:
             return self._known[id]
-        if (search := await recall(self._checkpointer, id, self._search)) is None:
+        search = await recall(self._store, id, lambda id, request: self._search(id, request, self._lasting))
+        if search is None or id in self._deleted:
             raise ApiError(404, f"There is no search {id!r}. GET /search lists those that are remembered.", param="id")
         return self._remember(search)
 
@@ -105,14 +123,21 @@ class Searches:
         if told["type"] == "its.asked" and told["ask"].get("problem"):
             raise ApiError(422, told["ask"]["problem"], code="unusable_reply")
 
+    async def delete(self, search: Search) -> None:
+        """End a search, forget it, and take it out of the store."""
+        self._deleted.add(search.id)
+        self._known.pop(search.id, None)
+        await search.cancel()
+        await search.graph.checkpointer.adelete_thread(search.id)
+
     async def close(self) -> None:
         """Take no more searches and end those that run."""
         self._slots.close()
         await asyncio.gather(*(search.cancel() for search in self._known.values() if not search.over))
 
-    def _search(self, id: str, request: SearchRequest) -> Search:
+    def _search(self, id: str, request: SearchRequest, graphs: Graphs) -> Search:
         choice = self._menu.choose(request.strategy, request.model)
-        return Search(id, request, choice, self._graphs.of(choice, request), self._metrics)
+        return Search(id, request, choice, graphs.of(choice, request), self._metrics)
 
     def _run(self, search: Search, given: Any) -> None:
         self._slots.take()
@@ -127,3 +152,16 @@ class Searches:
             del self._known[dropped.id]
             self._forget(dropped)
         return kept
+
+    def _forget(self, search: Search) -> None:
+        """Let go of a search: one that nothing but memory holds ends here."""
+        if search.graph.checkpointer is not self._memory:
+            search.leave()
+            self._listing.put(search.brief())
+            return
+        search.abandon()
+        self._memory.delete_thread(search.id)
+
+
+def _newest_first(searches: list[SearchStatus]) -> list[SearchStatus]:
+    return sorted(searches, key=lambda one: one.created, reverse=True)

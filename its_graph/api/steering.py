@@ -3,15 +3,15 @@
 from typing import Any
 
 from its_graph.api.errors import ApiError
-from its_graph.api.wire import EveryRounds, WhenUnsure
+from its_graph.api.wire import AskWhen
 from its_graph.errors import ConfigurationError
-from its_graph.nodes.steering import every, when_unsure
+from its_graph.nodes.steering import AskRule, every, when_unsure
 from its_graph.registry import Strategy
 
 __all__ = ["ask_rule"]
 
 
-def ask_rule(strategy: Strategy, wanted: EveryRounds | WhenUnsure | None) -> dict[str, Any]:
+def ask_rule(strategy: Strategy, wanted: AskWhen | None) -> dict[str, Any]:
     """Return the option of the factory that `wanted` stands for; none where nothing is wanted.
 
     Raises:
@@ -22,6 +22,13 @@ def ask_rule(strategy: Strategy, wanted: EveryRounds | WhenUnsure | None) -> dic
     if "ask" not in strategy.options:
         raise ApiError(422, f"{strategy.name} cannot be steered: only step searches and MCTS can.", param="steer")
     try:
-        return {"ask": every(wanted.every) if isinstance(wanted, EveryRounds) else when_unsure(*wanted.unsure)}
+        return {"ask": _rule(wanted)}
     except ConfigurationError as error:
         raise ApiError(422, str(error), param="steer") from error
+
+
+def _rule(wanted: AskWhen) -> AskRule:
+    if wanted.unsure is not None:
+        return when_unsure(*wanted.unsure)
+    assert wanted.every is not None  # it is one of the two
+    return every(wanted.every)

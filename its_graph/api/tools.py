@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from fastapi import Request, Response
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, convert_to_openai_messages
+from langchain_core.messages import AIMessage, InvalidToolCall, convert_to_openai_messages
 from langchain_core.runnables import Runnable
 
 from its_graph.agents.chat_model import DeliberateChatModel
@@ -115,15 +115,22 @@ async def _reply(model: Runnable[Any, AIMessage], asked: ChatRequest, strategy: 
     cut = said.response_metadata.get("finish_reason") == "length"
     return Reply(
         message=_in_openais_form(said),
-        finish_reason="length" if cut else "tool_calls" if said.tool_calls else "stop",
+        finish_reason="length" if cut else "tool_calls" if said.tool_calls or said.invalid_tool_calls else "stop",
         usage={"prompt_tokens": read, "completion_tokens": wrote, "total_tokens": read + wrote},
         its={"strategy": strategy, **{key: told[key] for key in ("n", "winner", "scores", "failed")}},
     )
 
 
 def _in_openais_form(said: AIMessage) -> dict[str, Any]:
+    """Return what was said; a call whose arguments are no JSON is the caller's to judge, as with OpenAI."""
     message: dict[str, Any] = convert_to_openai_messages(said)
-    return {**message, "content": said.text or None, "refusal": None}
+    calls = [*message.get("tool_calls", []), *map(_as_written, said.invalid_tool_calls)]
+    return {**message, "content": said.text or None, "refusal": None, **({"tool_calls": calls} if calls else {})}
+
+
+def _as_written(call: InvalidToolCall) -> dict[str, Any]:
+    function = {"name": call["name"] or "", "arguments": call["args"] or ""}
+    return {"type": "function", "id": call["id"] or f"call_{uuid4().hex}", "function": function}
 
 
 async def _chunks(task: asyncio.Task[Reply], frame: Completion) -> AsyncIterator[str]:

@@ -1,26 +1,17 @@
 """Requests and replies of the search API as records."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from langchain_core.messages import convert_to_messages, convert_to_openai_messages
+from langchain_core.messages import convert_to_messages
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticSerializationError, to_json
 
-from its_graph.budget import Budget
+from its_graph.api.messages import Messages
+from its_graph.api.writable import storable, writable
+from its_graph.budget import Budget, Int64
 from its_graph.context import SearchContext
 from its_graph.contracts import Message
 
-__all__ = [
-    "EveryRounds",
-    "Limits",
-    "Messages",
-    "Options",
-    "Reply",
-    "SearchRequest",
-    "SearchStatus",
-    "Status",
-    "WhenUnsure",
-]
+__all__ = ["AskWhen", "Limits", "Options", "Reply", "SearchRequest", "SearchStatus", "Status", "glance"]
 
 Status = Literal["running", "waiting", "done", "failed", "cancelled"]
 
@@ -29,45 +20,15 @@ class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-T = TypeVar("T")
-
-_AROUND = 16
-"""Levels of nesting that a reply may put around what a request held."""
-
-
-def _writable(given: T) -> T:
-    """Refuse what could not be written as JSON again, for whoever reads of the search later."""
-    inside: Any = given
-    for _ in range(_AROUND):
-        inside = [inside]
-    try:
-        to_json(inside)
-    except PydanticSerializationError as error:
-        raise ValueError("this is nested too deeply, or holds half of a character (a lone surrogate)") from error
-    return given
-
-
-def _readable(messages: list[Message]) -> list[Message]:
-    """Refuse what LangChain could not read later, when nobody can be told the field any more."""
-    try:
-        convert_to_openai_messages(convert_to_messages(messages))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"these are no chat messages: {str(error).splitlines()[0]}") from error
-    return messages
-
-
-Messages = Annotated[list[Message], Field(min_length=1), AfterValidator(_writable), AfterValidator(_readable)]
-"""A conversation in OpenAI's form."""
-
-Reply = Annotated[dict[str, Any], AfterValidator(_writable)]
+Reply = Annotated[dict[str, Any], AfterValidator(storable)]
 """What a person says of a search that waits; its fields are for the search to check."""
 
 Options = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given), AfterValidator(_writable)
+    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given), AfterValidator(writable)
 ]
 """Options of a strategy by name; null is none."""
 
-_Text = Annotated[str, AfterValidator(_writable)]
+_Text = Annotated[str, AfterValidator(writable)]
 
 
 class Limits(Budget):
@@ -81,16 +42,19 @@ class Limits(Budget):
         return {} if given is None else given
 
 
-class EveryRounds(_Request):
-    """Ask a person every so many rounds."""
+class AskWhen(_Request):
+    """When a search asks a person: one of the two."""
 
-    every: int = Field(ge=1)
+    every: int | None = Field(default=None, ge=1)
+    """Every so many rounds."""
+    unsure: tuple[float, float] | None = None
+    """When the best score lies between the two."""
 
-
-class WhenUnsure(_Request):
-    """Ask a person when the best score lies between the two."""
-
-    unsure: tuple[float, float]
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "AskWhen":
+        if (self.every is None) == (self.unsure is None):
+            raise ValueError("give either `every` or `unsure`")
+        return self
 
 
 class SearchRequest(_Request):
@@ -106,17 +70,17 @@ class SearchRequest(_Request):
     """One of the catalog; the first unless given."""
     options: Options = {}
     """Of the strategy: `n`, `width`, ..."""
-    seed: int | None = None
+    seed: Int64 | None = None
     """The same seed gives the same search; one is drawn, and told, unless given."""
     temperature: float | None = Field(default=None, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: Int64 | None = Field(default=None, ge=1)
     budget: Limits = Limits()
     stream_tokens: bool = False
     """Whether the text of samples is told while it is written."""
     system: _Text | None = None
     """System prompt put before the conversation."""
-    steer: EveryRounds | WhenUnsure | None = None
+    steer: AskWhen | None = None
     """When the search asks a person how to go on; never unless given."""
     stream: bool = False
     """Whether the reply is the stream of events in place of the status."""
@@ -163,3 +127,13 @@ class SearchStatus(BaseModel):
     spend: dict[str, Any] | None
     created: float
     """Seconds since 1970."""
+
+
+_GLANCE = 200
+"""Characters of a question that a list of searches shows."""
+
+
+def glance(question: list[Message]) -> list[Message]:
+    """Return the last message of a question alone, and of that the first words."""
+    last = question[-1]
+    return [last | {"content": convert_to_messages([last])[0].text[:_GLANCE]}]

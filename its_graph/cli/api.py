@@ -1,7 +1,6 @@
 """`api`: searches over HTTP, with OpenAI's API in front of them, until Ctrl-C."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
 from its_graph.contracts import Generator
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.routing.policy import Policy
+from its_graph.serving.access import server_key
 
 if TYPE_CHECKING:
     from its_graph.api.menu import ServedModel
@@ -42,7 +42,10 @@ def api(
         bool, typer.Option("--without-key", help="Listen on an address that others reach, and ask for no key.")
     ] = False,
     store: Annotated[
-        Path | None, typer.Option(help="File of SQLite that keeps searches over restarts; memory by default.")
+        Path | None,
+        typer.Option(
+            help="File of SQLite that keeps searches over restarts, until `DELETE /search/{id}`; memory by default."
+        ),
     ] = None,
     cors_origin: Annotated[
         list[str] | None, typer.Option(help="A page elsewhere that may call the API from a browser; repeatable.")
@@ -50,6 +53,8 @@ def api(
     max_searches: Annotated[int, typer.Option(min=1, help="Searches that may run at once.")] = 64,
 ) -> None:
     """Serve searches over HTTP: OpenAI's API, an API of searches and their events, and a page; Ctrl-C ends it.
+
+    Of requests to OpenAI's API nothing is stored; a search of the other stays in the store until it is deleted.
 
     Example: its-graph api --base-url http://127.0.0.1:8000/v1 --store searches.sqlite
     """
@@ -112,7 +117,7 @@ def _served(generator: Generator, verifier: Any, base_url: str | None) -> "Serve
         from langchain_openai import ChatOpenAI
     except ImportError:
         return ServedModel(generator, verifier)
-    key = SecretStr(os.environ.get("OPENAI_API_KEY", "none"))  # many servers ask for none, the client always does
+    key = SecretStr(server_key(None) or "none")  # many servers ask for none, the client always does
     return ServedModel(generator, verifier, ChatOpenAI(model=_name(None, generator), base_url=base_url, api_key=key))
 
 

@@ -26,31 +26,31 @@ export class Client {
   steer = (id, reply) => this.#call("POST", `search/${encodeURIComponent(id)}/steer`, reply);
 
   /**
-   * Hand the events of a search to `take`, those from number `from` on, until it has ended or `signal` says to stop.
+   * Hand the events of a search to `take`, those behind the one with the id `last` (null: all), until it has ended or
+   * `signal` says to stop.
    *
-   * A connection that breaks is made again and goes on behind the last event. A server that was started anew may tell all
-   * again, in other numbers. Return the number behind the last event.
+   * A connection that breaks is made again and goes on behind the last event. A server that was started anew tells all
+   * again, under other ids. Return the id of the last event.
    */
-  async follow(id, from, take, signal) {
-    let next = from;
+  async follow(id, last, take, signal) {
     let ended = false;
     while (!ended && !signal.aborted) {
       try {
-        const headers = next > 0 ? { "Last-Event-ID": String(next - 1) } : {};
+        const headers = last === null ? {} : { "Last-Event-ID": last };
         const response = await this.#fetch(`search/${encodeURIComponent(id)}/events`, { headers, signal });
-        for await (const { number, event } of messages(response.body)) {
-          if (signal.aborted) return next;
-          next = number + 1;
+        for await (const { id: told, event } of messages(response.body)) {
+          if (signal.aborted) return last;
+          last = told;
           ended = event.type === "its.ended";
           take(event);
         }
       } catch (error) {
-        if (signal.aborted) return next;
+        if (signal.aborted) return last;
         if (error instanceof ApiError) throw error;
       }
       if (!ended) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
-    return next;
+    return last;
   }
 
   async #call(method, path, body) {
@@ -60,15 +60,24 @@ export class Client {
   }
 
   async #fetch(path, options) {
-    const key = sessionStorage.getItem(KEY);
-    const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
-    const response = await fetch(path, { ...options, headers });
-    if (response.status === 401) {
+    const headers = withKey(options.headers, sessionStorage.getItem(KEY));
+    const response = headers && (await fetch(path, { ...options, headers }));
+    if (headers === null || response.status === 401) {
       sessionStorage.setItem(KEY, await this.askKey());
       return this.#fetch(path, options);
     }
     if (!response.ok) throw await refusal(response);
     return response;
+  }
+}
+
+/** Headers with the key among them, if there is one; null if it holds a character that no header can. */
+function withKey(headers, key) {
+  try {
+    return new Headers({ ...headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return null;
   }
 }
 
@@ -91,7 +100,7 @@ async function* messages(stream) {
     waiting = blocks.pop();
     for (const block of blocks) {
       const fields = new Map(block.split(/\r?\n/).map((line) => line.split(/: ?(.*)/s).slice(0, 2)));
-      if (fields.has("data")) yield { number: Number(fields.get("id")), event: JSON.parse(fields.get("data")) };
+      if (fields.has("data")) yield { id: fields.get("id"), event: JSON.parse(fields.get("data")) };
     }
   }
 }

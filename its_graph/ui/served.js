@@ -88,7 +88,7 @@ class Served {
     const onReply = (reply) => this.client.steer(search.id, reply);
     const panel = new SteeringPanel({ onSelect: (id) => pane.view.select(id), onReply });
     panel.onChange = () => this.stage.read(pane);
-    this.sessions.set(pane, { search, panel, next: 0, leave: new AbortController() });
+    this.sessions.set(pane, { search, panel, last: null, leave: new AbortController() });
     pane.model = search.model;
     pane.live = true;
     for (const touch of ["pointerdown", "focusin"]) pane.element.addEventListener(touch, () => this.stage.read(pane, true));
@@ -103,7 +103,7 @@ class Served {
       if (["its.asked", "its.ended"].includes(event.type)) this.#list();
     };
     try {
-      session.next = await this.client.follow(search.id, session.next, take, leave.signal);
+      session.last = await this.client.follow(search.id, session.last, take, leave.signal);
     } catch (error) {
       pane.fail(error.message);
     }

@@ -80,7 +80,7 @@ class GatedGenerator(ToyGenerator):
 class Told(NamedTuple):
     """One server-sent event."""
 
-    id: int | None
+    id: str | None
     kind: str | None
     data: Any
 
@@ -103,8 +103,7 @@ async def _told(reply: httpx.Response) -> AsyncIterator[Told]:
             name, _, value = line.partition(": ")
             fields[name] = value
         elif not line and fields:
-            number = fields.get("id")
-            yield Told(None if number is None else int(number), fields.get("event"), _data(fields["data"]))
+            yield Told(fields.get("id"), fields.get("event"), _data(fields["data"]))
             fields = {}
 
 

@@ -245,6 +245,10 @@ REFUSED: list[tuple[dict[str, Any], int, str | None, str]] = [
     ({"temperature": -0.5}, 400, "temperature", "greater than"),
     ({"top_p": 0}, 400, "top_p", "greater than"),
     ({"max_tokens": 0}, 400, "max_tokens", "greater than"),
+    ({"max_tokens": 2**70}, 400, "max_tokens", "max_tokens: Input should be less than"),
+    ({"max_completion_tokens": 2**70}, 400, "max_completion_tokens", "less than"),
+    ({"seed": 2**63}, 400, "seed", "seed: Input should be less than"),
+    ({"budget": {"tokens": 2**70}}, 400, "budget.tokens", "less than"),
     ({"budget": {"tokens": "many"}}, 400, "budget.tokens", "valid integer"),
     ({"budget": {"euros": 1}}, 400, "budget.euros", "not permitted"),
     ({"options": {"width": 3}}, 400, "options.width", "no option 'width'"),
@@ -276,3 +280,42 @@ async def test_harmless_fields_and_empty_wishes_are_passed_over() -> None:
         nothing = {"budget": None, "options": None}
         reply: httpx.Response = await http.post("/v1/chat/completions", json=body | passed_over | of_text | nothing)
         assert reply.status_code == 200
+
+
+def history(calls: Any) -> list[dict[str, Any]]:
+    return [*QUESTION, {"role": "assistant", "content": None, "tool_calls": calls}, *QUESTION]
+
+
+def called(**function: Any) -> dict[str, Any]:
+    return {"id": "call_1", "type": "function", "function": function}
+
+
+async def test_a_call_without_arguments_in_a_history_is_read() -> None:
+    generator = ToyGenerator()
+    async with in_process({"toy": ServedModel(generator)}) as http:
+        messages = history([called(name="now", arguments="")])
+        reply = await http.post("/v1/chat/completions", json={"model": "toy", "messages": messages})
+        assert reply.status_code == 200
+    [request] = generator.requests
+    assert request.messages[1]["tool_calls"][0]["function"] == {"name": "now", "arguments": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "says"),
+    [
+        (
+            history([called(name="a", arguments="{}"), called(name="b", arguments="{")]),
+            "1.tool_calls.1.function.arguments",
+        ),
+        (history([called(name="a", arguments="[1]")]), "1.tool_calls.0.function.arguments: this is no JSON object"),
+        (history([called(name="a")]), "1.tool_calls.0: a function with `name` and `arguments`"),
+        (history("all"), "1.tool_calls: a list is expected"),
+        ([*QUESTION, {"role": "tool", "content": "x"}], "1: there is no 'tool_call_id'"),
+        ([*QUESTION, {"role": "user", "content": 5}], "1.content: Input should be a valid string"),
+    ],
+)
+async def test_of_a_broken_history_the_message_and_the_field_are_named(messages: Any, says: str) -> None:
+    async with in_process() as http:
+        reply = await http.post("/v1/chat/completions", json={"model": "toy", "messages": messages})
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "messages")
+    assert f"these are no chat messages: messages.{says}" in reply.json()["error"]["message"]

@@ -82,6 +82,24 @@ async def test_pages_elsewhere_may_call_only_if_they_are_named() -> None:
         assert "access-control-allow-origin" not in other.headers
 
 
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("POST", "authorization,content-type,x-stainless-arch,x-stainless-lang,x-stainless-retry-count"),
+        ("GET", "authorization,last-event-id"),
+        ("DELETE", "authorization"),
+    ],
+)
+async def test_clients_of_named_pages_may_send_headers_of_their_own(method: str, headers: str) -> None:
+    asks = {"Origin": "http://a.example", "Access-Control-Request-Method": method}
+    async with in_process(api_key="secret", cors_origins=["http://a.example"]) as http:
+        allowed = await http.options("/search", headers=asks | {"Access-Control-Request-Headers": headers})
+        assert allowed.status_code == 200, allowed.text
+        assert set(headers.split(",")) <= set(
+            allowed.headers["access-control-allow-headers"].replace(" ", "").split(",")
+        )
+
+
 async def test_a_form_of_another_page_cannot_ask() -> None:
     async with in_process() as http:
         body = '{"model": "toy", "messages": [{"role": "user", "content": "Add 1, 2."}]}'

@@ -104,3 +104,14 @@ async def test_a_log_that_is_left_lets_its_listeners_go_without_an_end() -> None
     await asyncio.sleep(0)
     log.leave()
     assert await listener == [0]
+
+
+async def test_an_id_is_of_one_log_alone() -> None:
+    log, other = EventLog(), EventLog()
+    for one in (log, other):
+        one.add(event(0))
+        one.add(END)
+    assert [log.number_of(log.id_of(number)) for number in (0, 1)] == [0, 1]
+    for foreign in (other.id_of(1), log.id_of(2), log.id_of(-1), "1", "", "-", f"{log.id_of(0)}x"):
+        assert log.number_of(foreign) == -1
+    assert await heard(log, log.number_of(other.id_of(1))) == [0, 1]  # the end too, though it heard one elsewhere

@@ -32,7 +32,8 @@ async def test_a_search_is_begun_watched_and_read() -> None:
         assert (status["strategy"], status["model"], status["seed"]) == ("beam_search", "toy", 3)
         assert status["question"] == [{"role": "user", "content": "Add 3, 5, 4."}]
         events = await heard(served.http, f"/search/{status['id']}/events")
-        assert [told.id for told in events] == list(range(len(events)))
+        log = str(events[0].id).removesuffix("-0")
+        assert [told.id for told in events] == [f"{log}-{number}" for number in range(len(events))]
         assert all(told.kind == told.data["type"] for told in events)
         assert events[0].kind == "its.search_started"
         assert events[-1].data == {"type": "its.ended", "status": "done", "error": None}
@@ -88,10 +89,12 @@ async def test_events_are_told_again_from_where_a_listener_was() -> None:
         id = await begun(served.http)
         await stood(served.http, id, "done")
         whole = await heard(served.http, f"/search/{id}/events")
-        rest = await heard(served.http, f"/search/{id}/events", headers={"Last-Event-ID": "4"})
+        rest = await heard(served.http, f"/search/{id}/events", headers={"Last-Event-ID": str(whole[4].id)})
         assert rest == whole[5:]
-        refused = await served.http.get(f"/search/{id}/events", headers={"Last-Event-ID": "last"})
-        assert refused.status_code == 422
+        log = str(whole[0].id).removesuffix("-0")
+        for unheard in ("4", "last", "", f"{log}-", f"{log}--1", f"{log}-{len(whole)}", f"{log}0-4"):
+            again = await heard(served.http, f"/search/{id}/events", headers={"Last-Event-ID": unheard})
+            assert again == whole, unheard
 
 
 async def test_two_listeners_hear_the_same(gated: GatedGenerator) -> None:
@@ -200,6 +203,11 @@ def nested(depth: int) -> list[Any]:
         ({"problem": "Add 1, 2.", "budget": {"token": 1}}, "budget.token", "not permitted"),
         ({"problem": "Add 1, 2.", "temperature": -1}, "temperature", "greater than"),
         ({"problem": "Add 1, 2.", "steer": {"every": 2}}, "steer", "cannot be steered"),
+        ({"problem": "Add 1, 2.", "seed": 2**63}, "seed", "seed: Input should be less than"),
+        ({"problem": "Add 1, 2.", "seed": -(2**70)}, "seed", "seed: Input should be greater than"),
+        ({"problem": "Add 1, 2.", "max_tokens": 2**70}, "max_tokens", "less than"),
+        ({"problem": "Add 1, 2.", "budget": {"calls": 2**70}}, "budget.calls", "budget.calls: Input should be less"),
+        ({"messages": [{"role": "user", "content": "x", "name": 2**70}]}, "messages", "more than 64 bits"),
         ({"problem": "Add 1, 2.", "optoins": {}}, "optoins", "not permitted"),
         ({"problem": "Add 1, 2.", "temperature": math.inf}, "temperature", "finite"),
         ({"problem": "Add 1, 2.", "budget": {"seconds": math.inf}}, "budget.seconds", "finite"),

@@ -51,6 +51,12 @@ def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
         ("best_of_n", {"n": True}, "options.n", "integer"),
         ("best_of_n", {"n": None}, "options.n", "integer"),
         ("best_of_n", {"n": MOST + 1}, "options.n", f"{MOST}"),
+        (
+            "budget_forcing",
+            {"max_thinking_tokens": 2**63},
+            "options.max_thinking_tokens",
+            "less than 9223372036854775808",
+        ),
         ("self_consistency", {"wave": MOST + 1}, "options.wave", f"{MOST}"),
         ("best_of_n", {"choose": "max"}, "options.choose", "no option 'choose'"),
         ("beam_search", {"ask": 2}, "options.ask", "no option 'ask'"),

@@ -1,16 +1,20 @@
 """With a store, searches outlive their server."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from its_graph.api.menu import ServedModel
+from its_graph.contracts import SampleRequest
+from its_graph.errors import CassetteMissError
 from its_graph.events import rebuild
-from its_graph.testing import ToyGenerator, ToyVerifier
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 from its_graph.tree import Tree
-from tests.api.servers import GatedGenerator, begun, heard, listening, serve, stood
+from tests.api.servers import GatedGenerator, begun, heard, in_process, listening, serve, stood
 
 
 async def test_a_search_that_is_done_can_be_read_again(tmp_path: Path) -> None:
@@ -137,3 +141,100 @@ async def test_one_that_was_left_before_its_first_step_is_found_again() -> None:
         assert (found["status"], found["question"][0]["content"]) == ("cancelled", "Add 3, 5, 4.")
         await served.http.post(f"/search/{id}/resume")
         await stood(served.http, id, "done")
+
+
+async def left_at(saver: InMemorySaver, id: str, count: int, finished: bool) -> InMemorySaver:
+    """Return a store as a server left it behind the first `count` checkpoints of a search.
+
+    If `finished`, what the node behind the last of them wrote is there as well, and the checkpoint of its step is not.
+    """
+    left, found = InMemorySaver(), [one async for one in saver.alist({"configurable": {"thread_id": id}})]
+    stored = sorted(found, key=lambda one: one.checkpoint["id"])[:count]
+    under_way = {one.config["configurable"]["checkpoint_ns"]: one for one in stored}
+    for one in stored:
+        namespace = one.config["configurable"]["checkpoint_ns"]
+        before = (one.parent_config or {}).get("configurable", {}).get("checkpoint_id")
+        where = {"thread_id": id, "checkpoint_ns": namespace, "checkpoint_id": before}
+        await left.aput({"configurable": where}, one.checkpoint, one.metadata, one.checkpoint["channel_versions"])
+        if one is not under_way[namespace] or (finished and one is stored[-1]):
+            for task in {task for task, *_ in one.pending_writes or ()}:
+                written = [(channel, value) for by, channel, value in one.pending_writes or () if by == task]
+                await left.aput_writes(one.config, written, task)
+    return left
+
+
+@pytest.mark.parametrize("strategy", ["best_of_n", "beam_search", "compute_optimal"])
+async def test_wherever_its_server_left_it_it_ends_as_if_it_had_never_stopped(strategy: str) -> None:
+    saver = InMemorySaver()
+    async with in_process(checkpointer=saver) as http:
+        id = await begun(http, strategy=strategy, seed=3)
+        whole = await stood(http, id, "done")
+        tree = Tree.of(rebuild(told.data for told in await heard(http, f"/search/{id}/events")))
+    checkpoints = len([one async for one in saver.alist({"configurable": {"thread_id": id}})])
+    places = [(count, finished) for count in range(1, checkpoints + 1) for finished in (False, True)]
+    statuses: list[tuple[str, str]] = []
+    for count, finished in places:
+        async with in_process(checkpointer=await left_at(saver, id, count, finished)) as http:
+            [listed] = (await http.get("/search")).json()["searches"]
+            found = (await http.get(f"/search/{id}")).json()
+            statuses.append((listed["status"], found["status"]))
+            assert found["status"] == ("cancelled" if found["result"] is None else "done")
+            if found["status"] == "cancelled":
+                assert (await http.post(f"/search/{id}/resume")).status_code == 200
+            done = await stood(http, id, "done")
+            assert done["result"]["candidates"] == whole["result"]["candidates"], (count, finished)
+            again = Tree.of(rebuild(told.data for told in await heard(http, f"/search/{id}/events")))
+        assert (again.steps, again.scores) == (tree.steps, tree.scores)
+        assert again.spend._asdict() == done["spend"] == done["result"]["spend"]
+        assert again.spend._replace(seconds=0) == tree.spend._replace(seconds=0)
+    assert statuses[:8] == [("cancelled", "cancelled")] * 8
+    assert statuses[-2:] == [("done", "done")] * 2
+    # An answer that only a part of the search has reached yet is not seen at a glance.
+    apart = {("cancelled", "done")} if strategy == "compute_optimal" else set()
+    assert {pair for pair in statuses if pair[0] != pair[1]} == apart
+
+
+async def test_one_that_was_stopped_in_its_part_has_told_all_that_the_part_did(gated: GatedGenerator) -> None:
+    saver = InMemorySaver()
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}, checkpointer=saver) as served:
+        id = await begun(served.http, strategy="compute_optimal", seed=3, options={})
+        gated.let_through()
+        for _ in range(2):
+            await gated.asked.acquire()  # the pilots are there, and the strategy that was chosen asks
+        before = await stood(served.http, id, "running")
+    assert before["spend"]["calls"] > 0
+    async with serve(checkpointer=saver) as served:
+        assert (await served.http.get(f"/search/{id}")).json()["spend"] == before["spend"]
+        await served.http.post(f"/search/{id}/resume")
+        done = await stood(served.http, id, "done")
+        tree = Tree.of(rebuild(told.data for told in await heard(served.http, f"/search/{id}/events")))
+    assert tree.spend._asdict() == done["result"]["spend"]
+
+
+async def test_how_a_search_failed_is_told_after_a_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def torn(request: SampleRequest) -> str:
+        raise CassetteMissError("the tape is torn")
+
+    class Sick(ToyGenerator):
+        async def abatch_as_completed(self, *args: Any, **kwargs: Any) -> Any:
+            raise RuntimeError("the secret of the server")
+            yield
+
+    models = {"torn": ServedModel(ScriptedGenerator(torn)), "sick": ServedModel(Sick())}
+    said = {"torn": "the tape is torn", "sick": "RuntimeError; the server's log says more."}
+    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "searches.sqlite")) as saver:
+        async with serve(models, checkpointer=saver) as served:
+            ids = {name: await begun(served.http, model=name, strategy="single") for name in models}
+            for name, id in ids.items():
+                assert (await stood(served.http, id, "failed"))["error"] == said[name]
+        well = {name: ServedModel(ToyGenerator()) for name in models}
+        async with serve(well, checkpointer=saver) as served:
+            listed = {one["model"]: one for one in (await served.http.get("/search")).json()["searches"]}
+            for name, id in ids.items():
+                found = (await served.http.get(f"/search/{id}")).json()
+                for told in (found, listed[name]):
+                    assert (told["status"], told["error"]) == ("failed", said[name])
+                last = (await heard(served.http, f"/search/{id}/events"))[-1].data
+                assert last == {"type": "its.ended", "status": "failed", "error": said[name]}
+                await served.http.post(f"/search/{id}/resume")
+                assert (await stood(served.http, id, "done"))["error"] is None

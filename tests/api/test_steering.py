@@ -80,12 +80,32 @@ async def test_while_it_waits_it_takes_no_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steer", "param"),
-    [({"every": 0}, "steer.EveryRounds.every"), ({"unsure": [0.7, 0.3]}, "steer"), ({"often": 1}, "steer.EveryRounds")],
+    ("steer", "param", "says"),
+    [
+        ({"every": 0}, "steer.every", "greater than"),
+        ({"unsure": [0.7, 0.3]}, "steer", "unsure from low up to high"),
+        ({"unsure": [0.3]}, "steer.unsure.1", "steer.unsure.1: Field required"),
+        ({"unsure": "x"}, "steer.unsure", "valid tuple"),
+        ({"often": 1}, "steer.often", "not permitted"),
+        ({"every": 1, "unsure": [0.3, 0.7]}, "steer", "give either `every` or `unsure`"),
+        ({}, "steer", "give either `every` or `unsure`"),
+        (5, "steer", "dictionary"),
+    ],
 )
-async def test_a_wrong_wish_to_be_asked_is_refused(steer: dict[str, Any], param: str) -> None:
+async def test_a_wrong_wish_to_be_asked_is_refused(steer: Any, param: str, says: str) -> None:
     async with in_process() as http:
         body = {"problem": "Add 1, 2.", "strategy": "beam_search", "steer": steer}
         reply = await http.post("/search", json=body)
         assert reply.status_code == 422
-        assert reply.json()["error"]["param"].startswith(param)
+        assert reply.json()["error"]["param"] == param
+        assert says in reply.json()["error"]["message"]
+
+
+async def test_a_reply_that_no_checkpoint_could_hold_is_refused_and_the_search_still_waits() -> None:
+    async with serve() as served:
+        id = await begun(served.http, strategy="beam_search", steer={"every": 1})
+        await stood(served.http, id, "waiting")
+        refused = await served.http.post(f"/search/{id}/steer", json={"prune": [2**70]})
+        assert refused.status_code == 422
+        assert "64 bits" in refused.json()["error"]["message"]
+        assert (await served.http.get(f"/search/{id}")).json()["status"] == "waiting"

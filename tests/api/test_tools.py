@@ -99,6 +99,36 @@ async def test_calls_are_streamed_in_openais_form() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
+async def test_a_call_that_is_no_json_is_handed_on_as_it_was_written(stream: bool) -> None:
+    broken = {"name": "look", "args": '{"what', "id": "call_1", "error": "cut"}
+    said = AIMessage("", invalid_tool_calls=[{"type": "invalid_tool_call", **broken}], tool_calls=X.tool_calls)
+    async with serve(toy(replies(said))) as served:
+        done: Any = await served.openai.chat.completions.create(
+            model="toy", messages=QUESTION, tools=TOOLS, stream=stream
+        )
+        if stream:
+            _, called, last = [chunk async for chunk in done]
+            calls, reason = called.choices[0].delta.tool_calls, last.choices[0].finish_reason
+        else:
+            calls, reason = done.choices[0].message.tool_calls, done.choices[0].finish_reason
+    assert reason == "tool_calls"
+    assert [(call.function.name, call.function.arguments) for call in calls] == [
+        ("look", '{"what": "x"}'),
+        ("look", '{"what'),
+    ]
+    assert calls[1].id == "call_1"
+
+
+async def test_a_broken_call_alone_is_still_one() -> None:
+    said = AIMessage("", invalid_tool_calls=[{"type": "invalid_tool_call", "name": None, "args": None, "id": None}])
+    async with serve(toy(replies(said))) as served:
+        done = await served.openai.chat.completions.create(model="toy", messages=QUESTION, tools=TOOLS)
+    [call] = done.choices[0].message.tool_calls
+    assert (done.choices[0].finish_reason, call.function.name, call.function.arguments) == ("tool_calls", "", "")
+    assert call.id.startswith("call_")
+
+
+@pytest.mark.parametrize("stream", [False, True])
 async def test_a_conversation_with_tools_by_langchains_client(stream: bool) -> None:
     def script(messages: list[BaseMessage], number: int) -> AIMessage | str:
         return "It is x." if messages[-1].type == "tool" else X

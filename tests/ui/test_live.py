@@ -177,17 +177,19 @@ def test_a_connection_that_breaks_is_made_again_behind_the_last_event(page: Any)
           const { Client } = await import('/ui/client.js');
           const one = ([id, type]) => `id: ${id}\ndata: {"type": "${type}"}\n\n`;
           const told = (...events) => new Response(events.map(one).join(""));
-          const began = [0, "its.search_started"];
-          const replies = [told(began, [7, "its.selected"]), told(began, [3, "its.ended"])];
+          const replies = [
+            told(["a-0", "its.search_started"], ["a-7", "its.selected"]),
+            told(["b-0", "its.search_started"], ["b-3", "its.ended"]),
+          ];
           const seen = [];
           const real = window.fetch;
-          window.fetch = async (path, { headers }) => (seen.push(headers["Last-Event-ID"] ?? null), replies.shift());
-          const next = await new Client().follow("x", 0, () => {}, new AbortController().signal);
+          window.fetch = async (path, { headers }) => (seen.push(headers.get("Last-Event-ID")), replies.shift());
+          const last = await new Client().follow("x", null, () => {}, new AbortController().signal);
           window.fetch = real;
-          return [seen, next];
+          return [seen, last];
         }"""
     )
-    assert behind == [[None, "7"], 4]
+    assert behind == [[None, "a-7"], "b-3"]
 
 
 def test_an_earlier_search_shows_the_whole_of_its_question(page: Any) -> None:
@@ -247,3 +249,14 @@ def test_a_locked_server_is_opened_with_its_key(open_page: Open, locked: str) ->
     ask(page, "best_of_n", first_n=4)
     expect(badge(page)).to_have_text("done")
     assert KEY not in page.content()
+
+
+def test_a_key_that_no_header_can_hold_is_asked_for_again(open_page: Open, locked: str) -> None:
+    page = open_page(locked)
+    page.get_by_label("This server wants an API key").fill("schlüssel 鍵")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_label("This server wants an API key")).to_have_value("")
+    page.get_by_label("This server wants an API key").fill(KEY)
+    page.get_by_role("button", name="Go on").click()
+    ask(page, "best_of_n", first_n=4)
+    expect(badge(page)).to_have_text("done")

@@ -1,0 +1,37 @@
+"""What a request holds is written again later, when nobody can be told the field any more: as JSON, to a checkpoint."""
+
+from typing import Any, TypeVar
+
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from pydantic_core import PydanticSerializationError, to_json
+
+__all__ = ["storable", "writable"]
+
+T = TypeVar("T")
+
+_AROUND = 16
+"""Levels of nesting that a reply may put around what a request held."""
+
+_SERDE = JsonPlusSerializer()
+
+
+def writable(given: T) -> T:
+    """Refuse what could not be written as JSON again, for whoever reads of the search later."""
+    inside: Any = given
+    for _ in range(_AROUND):
+        inside = [inside]
+    try:
+        to_json(inside)
+    except PydanticSerializationError as error:
+        raise ValueError("this is nested too deeply, or holds half of a character (a lone surrogate)") from error
+    return given
+
+
+def storable(given: T) -> T:
+    """Refuse what could not be written to a checkpoint, beside what `writable` refuses."""
+    writable(given)
+    try:
+        _SERDE.dumps_typed(given)
+    except TypeError as error:
+        raise ValueError("this holds an integer of more than 64 bits") from error
+    return given
