@@ -226,3 +226,15 @@ def test_a_tool_may_ask_a_person_when_it_is_carried_out() -> None:
     assert [one.value for one in asked["__interrupt__"]] == ["Send a?"]
     assert search.invoke(Command(resume="yes"), THREAD)["result"]["committed"] == ["send"]
     assert world == ["yes: a"]
+
+
+def test_a_person_may_be_asked_before_each_commit() -> None:
+    world: list[str] = []
+    script = Plan(calling("send", text="a"), calling("send", text="b"))
+    search = search_of(script, [sender(world)], n=2).compile(checkpointer=InMemorySaver(), interrupt_before=["commit"])
+    search.invoke(TASK, THREAD)
+    for done in ([], ["sent a"]):
+        assert world == done
+        assert search.get_state(THREAD).next == ("commit",)
+        output = search.invoke(None, THREAD)
+    assert output["result"]["committed"] == ["send", "send"]
