@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { field, number, read } from "./fields.js";
 
-const WHEN = { never: "never", every: "every k rounds", unsure: "when unsure" };
+const WHEN = { never: "never", every: "regularly", unsure: "when unsure" };
 
 export class Asking {
   constructor() {
@@ -14,7 +14,7 @@ export class Asking {
     this.high = number("unsure-below", { step: "any", value: 0.7, inputmode: "decimal", required: true });
     this.element = field("Ask me", this.when);
     this.details = {
-      every: group("every", field("Rounds", this.every)),
+      every: group("every", field("Every k rounds", this.every)),
       unsure: group("unsure", field("Best score above", this.low), field("and below", this.high)),
     };
     this.#adapt();
