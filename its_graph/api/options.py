@@ -1,24 +1,19 @@
-"""The options of a strategy that can be set over HTTP: numbers, words and lists of them, read from its signature."""
+"""The options of a strategy that can be set over HTTP: those that plain data can carry."""
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import or_
+from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
-from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from its_graph.api.errors import ApiError, refusal
+from its_graph.option_types import is_whole, plain_types
 from its_graph.registry import Strategy
 
 __all__ = ["MOST", "checked", "settable"]
 
 MOST = 1024
 """What a request may ask for at most of anything that is counted (samples, rounds, paths, steps), but for tokens."""
-
-_PLAIN = {bool: bool, int: int, float: FiniteFloat, str: str, NoneType: NoneType}
-"""What JSON can carry, and as what it is taken: a request has no use for NaN."""
 
 
 def settable(strategy: Strategy) -> dict[str, Any]:
@@ -52,32 +47,13 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
 
 
 def _types(strategy: Strategy) -> dict[str, Any]:
-    """Return the type of each option as far as JSON can carry it."""
-    hints = get_type_hints(strategy.factory)
-    plain = {name: _plain(hints[name]) for name in strategy.options}
-    return {name: _bounded(name, kind) for name, kind in plain.items() if kind not in (None, NoneType)}
-
-
-def _plain(kind: Any) -> Any:
-    """Return the part of a type that JSON can carry; None where there is none.
+    """Return the type of each option that a request may set.
 
     A text that would be taken for a path is left to Python: no caller may name files of the server's machine.
     """
-    if kind in _PLAIN:
-        return _PLAIN[kind]
-    if get_origin(kind) in (Union, UnionType):
-        if Path in get_args(kind):
-            return None
-        parts = [part for one in get_args(kind) if (part := _plain(one)) is not None]
-        return reduce(or_, parts) if parts else None
-    if get_origin(kind) is Sequence and get_args(kind)[0] in _PLAIN:
-        return list[_PLAIN[get_args(kind)[0]]]  # type: ignore[misc]  # a type that is known at run time only
-    return None
+    return {name: _bounded(name, kind) for name, kind in plain_types(strategy, without=(Path,)).items()}
 
 
 def _bounded(name: str, kind: Any) -> Any:
-    if name == "temperature":
-        return Annotated[kind, Field(ge=0)]
-    if kind is not int and int not in get_args(kind):
-        return kind
-    return Annotated[kind, Field(lt=2**63) if name.endswith("_tokens") else Field(le=MOST)]
+    counted = is_whole(kind) and not name.endswith("_tokens")
+    return Annotated[kind, Field(le=MOST)] if counted else kind

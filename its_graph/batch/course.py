@@ -73,7 +73,15 @@ class Batch:
         begun = set(self._journal.begun(self._problems))
         for index in range(len(self._problems)):
             if index not in known:
-                self._open[index] = self._searches.standing(self._state(index)) if index in begun else Standing()
+                self._open[index] = self._taken_up(index) if index in begun else Standing()
+
+    def _taken_up(self, index: int) -> Standing:
+        """Return how a problem stands; one that was given up begins anew, as what made its calls fail may be over."""
+        standing = self._searches.standing(self._state(index))
+        if standing.failed < standing.samples or standing.samples < _TRIES:
+            return standing
+        self._journal.restart(index)
+        return Standing()
 
     async def run(self, plan: Plan) -> AsyncGenerator[Solved]:
         """Carry out move after move until the plan has no more or the budget bears none; then answer what is open."""
@@ -189,7 +197,7 @@ class Batch:
             return None
         standing = self._open.pop(index)
         if job.error is not None:
-            return Solved(index, self._problems[index], {}, standing.samples, standing.spend, job.error)
+            return Solved(index, self._problems[index], {}, standing.samples, standing.spend, job.error, refused=True)
         return await self._searches.answer(index, self._problems[index], state, end)
 
     async def _extend(self, job: _Job, state: State) -> State:

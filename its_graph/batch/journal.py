@@ -1,7 +1,8 @@
 """Everything that a batch has drawn, on disk: memory holds only where it stands.
 
 Lines are appended, none is changed. A search that goes on says first what it may cost, then what it has added; one that
-was killed in between counts as having cost all of it. So the total holds however often a batch is killed.
+was killed in between counts as having cost all of it. A search that begins anew leaves its samples behind, not what
+they cost. So the total holds however often a batch is killed.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from its_graph.state import LOGS
 
 __all__ = ["Journal"]
 
-_KIND = Kind("line of a batch's journal", ('{"run": {', '{"begin": ', '{"add": '))
+_KIND = Kind("line of a batch's journal", ('{"run": {', '{"begin": ', '{"add": ', '{"anew": '))
 
 
 class Journal:
@@ -73,8 +74,13 @@ class Journal:
         place = self._lines.append({"add": index, "problem": _digest(problem), "logs": logs})
         self._settle(index, place, logs)
 
+    def restart(self, index: int) -> None:
+        """Let a problem's search begin anew: what it has drawn is passed over from here on, and stays paid for."""
+        self._lines.append({"anew": index})
+        self._forget(index)
+
     def logs(self, index: int) -> State:
-        """Return all records of a problem's search."""
+        """Return all records of a problem's search, since it last began anew."""
         logs: State = {}
         for place in self._places.get(index, ()):
             for log, records in self._lines.at(place)["logs"].items():
@@ -94,13 +100,15 @@ class Journal:
                     f"{self._lines.name} holds samples of another problem number {index}. "
                     "Problems may be added at the end, not changed: restore them or give another file."
                 )
-        return sorted(self._problems)
+        return sorted(self._places)
 
     def _take(self, place: int, record: Any) -> None:
         if "run" in record:
             self.run = dict(record["run"])
         elif "begin" in record:
             self._hold(record["begin"], Spend._make(record["bound"]))
+        elif "anew" in record:
+            self._forget(record["anew"])
         else:
             self._settle(record["add"], place, record["logs"])
             self._problems[record["add"]] = record["problem"]
@@ -109,6 +117,9 @@ class Journal:
         """Book a search as under way; one of the same problem that was so before will not tell any more."""
         self._forfeited = self._forfeited.plus(self._under_way.pop(index, NOTHING))
         self._under_way[index] = bound
+
+    def _forget(self, index: int) -> None:
+        self._places.pop(index, None)
 
     def _settle(self, index: int, place: int, logs: State) -> None:
         """Book what a search has added at its cost."""

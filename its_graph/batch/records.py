@@ -68,6 +68,8 @@ class Solved(NamedTuple):
     spend: Spend
     error: str | None = None
     """Why the search failed."""
+    refused: bool = False
+    """Whether the question itself is to blame for that: trying it again is of no use."""
 
     @property
     def answer(self) -> str | None:
@@ -88,7 +90,9 @@ class Solved(NamedTuple):
     @property
     def stop_reason(self) -> str:
         """Why it got no more samples."""
-        return "failed" if self.error else str(self.result["stop_reason"])
+        if self.error is not None:
+            return "refused" if self.refused else "failed"
+        return str(self.result["stop_reason"])
 
 
 class BatchReport(NamedTuple):

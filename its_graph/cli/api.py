@@ -1,8 +1,9 @@
 """`api`: searches over HTTP, with OpenAI's API in front of them, until Ctrl-C."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from pydantic import SecretStr
 
 from its_graph.cli import models
-from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
+from its_graph.cli.model_options import BaseUrl, Family, Model, Prm, PrmUrl
 from its_graph.contracts import Generator
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.routing.policy import Policy
@@ -29,6 +30,7 @@ _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 def api(
     model: Model = None,
     prm: Prm = None,
+    family: Family = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
     policy: Annotated[
@@ -64,8 +66,9 @@ def api(
             f"--host {host} can be reached by others, and there is no key. Set ITS_GRAPH_API_KEY or --api-key, "
             "or say --without-key if you mean it."
         )
+    _require_store(store)
     routed = {} if policy is None else {"compute_optimal": {"policy": Policy.load(policy)}}
-    generator, verifier = models.models(model, prm, base_url, prm_url)
+    generator, verifier = models.models(model, prm, base_url, prm_url, family)
     try:
         served = _served(generator, verifier, base_url)
         options = {
@@ -93,6 +96,24 @@ async def _serve(
         app = create_app(served, checkpointer=checkpointer, **options)
         typer.echo(_hint(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}", served))
         await Server(app, listening).run_here()
+
+
+def _require_store(store: Path | None) -> None:
+    """Open the store and take the right to write, before anything waits for it; a new one stays empty.
+
+    Raises:
+        ConfigurationError: it cannot be opened or written, or is no file of SQLite.
+    """
+    if store is None:
+        return
+    try:
+        with closing(sqlite3.connect(store)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+    except sqlite3.Error as error:
+        raise ConfigurationError(
+            f"--store {store} cannot be used: {error}. Give a file of SQLite, or a new one in a folder that is there."
+        ) from error
 
 
 @asynccontextmanager

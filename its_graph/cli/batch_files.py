@@ -14,6 +14,8 @@ from its_graph.lines import Kind, Lines
 __all__ = ["Answers", "Item", "read_items"]
 
 _KIND = Kind("answer to a problem of this batch", ('{"id": ',))
+_PASSING = ("budget", "failed")
+"""Why a problem may have no answer that has one the next time."""
 
 
 class Item(NamedTuple):
@@ -46,7 +48,8 @@ def read_items(path: Path) -> list[Item]:
 class Answers:
     """A file of answers. Problems that an earlier run has answered are not solved again.
 
-    A problem that the budget left without an answer is tried again; the later of its lines counts.
+    One that the budget left without an answer, or whose calls all failed, is tried again; its last line counts. Only a
+    question that cannot be asked at all is not.
 
     Args:
         lines: where the answers stand.
@@ -57,11 +60,13 @@ class Answers:
         self._lines, self._items = lines, items
         numbers = {item.id: number for number, item in enumerate(items)}
         done: dict[int, Tally] = {}
+        self._failed: list[tuple[int, str]] = []
 
         def take(place: int, record: Any) -> None:
             number, tally = numbers[record["id"]], Tally().plus(record)
-            if not (tally.unanswered and record["stop_reason"] == "budget"):
+            if not (tally.unanswered and record["stop_reason"] in _PASSING):
                 done[number] = tally
+                self._note(number, record)
 
         lines.read(take, _KIND)
         self.known = frozenset(done)
@@ -73,6 +78,16 @@ class Answers:
         line = {"id": self._items[solved.number].id, **dict(_told(solved, right))}
         self._lines.append(line)
         self.tally = self.tally.plus(line)
+        self._note(solved.number, line)
+
+    @property
+    def first_error(self) -> str | None:
+        """Why the first of the problems failed that did."""
+        return self._failed[0][1] if self._failed else None
+
+    def _note(self, number: int, line: dict[str, Any]) -> None:
+        if "error" in line:
+            self._failed = [min([(number, line["error"]), *self._failed])]
 
 
 def _told(solved: Solved, right: bool | None) -> Iterator[tuple[str, Any]]:

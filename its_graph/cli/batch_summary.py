@@ -12,7 +12,7 @@ __all__ = ["Tally", "in_words", "summary_of"]
 
 
 class Tally(NamedTuple):
-    """What is known of all answered problems together."""
+    """What is known of all problems together that were tried."""
 
     problems: int = 0
     unanswered: int = 0
@@ -21,6 +21,11 @@ class Tally(NamedTuple):
     judged: int = 0
     """Problems whose right answer is known."""
     right: int = 0
+
+    @property
+    def answered(self) -> int:
+        """Problems that have an answer."""
+        return self.problems - self.unanswered
 
     def plus(self, line: dict[str, Any]) -> "Tally":
         """Return the tally with one more answer."""
@@ -46,7 +51,7 @@ def summary_of(tally: Tally, problems: int, out: Path, *, spent: Spend, lost: Sp
     """
     summary = {
         "problems": problems,
-        "answered": tally.problems - tally.unanswered,
+        "answered": tally.answered,
         "failed": tally.failed,
         "samples": tally.samples,
         "tokens": spent.tokens,

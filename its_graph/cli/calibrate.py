@@ -11,14 +11,17 @@ import typer
 from rich.console import Console
 
 from its_graph.cli import models as model_choice
+from its_graph.cli.askable import require_askable
 from its_graph.cli.calibration_tables import as_data, tables
 from its_graph.cli.evaluation_run import Notebook, described, run
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
-from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
-from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
+from its_graph.cli.further_options import further_options
+from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms
+from its_graph.cli.model_options import BaseUrl, Family, Model, Prm, PrmUrl
+from its_graph.cli.numbers import whole_numbers
 from its_graph.cli.output_files import require_apart, require_writable, writing
-from its_graph.cli.problem_options import PANEL, Data, Seed, System
-from its_graph.cli.shape import check_known, further_options
+from its_graph.cli.problem_options import PANEL, Data, Seed
+from its_graph.cli.sampling_options import MaxTokens, System, Temperature
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, ItsGraphError
@@ -42,7 +45,10 @@ def calibrate(
     out: Annotated[Path, typer.Option(dir_okay=False, help="File of the policy, as JSON.")],
     work: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="JSONL file of all outcomes; what it holds is not run again."),
+        typer.Option(
+            dir_okay=False,
+            help="JSONL file of all outcomes; what it holds is not run again, but for searches that failed.",
+        ),
     ] = None,
     strategies: Annotated[
         str,
@@ -65,16 +71,15 @@ def calibrate(
             min=0, help="Samples that tell the difficulty. (2; none for learned and text.)", rich_help_panel=_GRID
         ),
     ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="Of sampling; 0 is greedy. Default: what suits the model.", rich_help_panel=_GRID),
-    ] = None,
     data: Data = EMBEDDED,
     limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.", rich_help_panel=PANEL)] = 300,
-    system: System = None,
     seed: Seed = 0,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    system: System = None,
     model: Model = None,
     prm: Prm = None,
+    family: Family = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
     concurrency: Annotated[
@@ -119,9 +124,11 @@ def calibrate(
     `its-graph solve "..." --strategy compute_optimal --set policy=policy.json`.
     """
     judged = model_choice.has_verifier(model, prm, base_url, prm_url)
-    shared = {"seed": seed, **model_choice.identity(model, prm, base_url, prm_url)}
+    shared = {"seed": seed, **model_choice.identity(model, prm, base_url, prm_url, family)}
     try:
-        grid = _grid(strategies, n, setting or [], SearchContext(temperature=temperature, system=system))
+        grid = _grid(
+            strategies, n, setting or [], SearchContext(temperature=temperature, max_tokens=max_tokens, system=system)
+        )
         chosen = _one_of("--estimator", estimator or ("verifier" if judged else "agreement"), Estimator)
         plan = Plan(
             chosen,
@@ -140,8 +147,9 @@ def calibrate(
         problems = problems_of(data, limit=limit, seed=seed)
         _require_problems(plan, len(problems))
         notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, work)
-        with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url) as (generator, verifier):
+        with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url, family) as (generator, verifier):
             _require_features(plan, generator)
+            require_askable(generator, (one.problem for one in problems), system)
             stopped = run(
                 notebook,
                 generator,
@@ -155,13 +163,13 @@ def calibrate(
             if stopped:
                 tell("Stopped before all was measured: there is no policy. With --work the same command goes on here.")
                 raise typer.Exit(INTERRUPTED)
+            notebook.tell_failures()
             fitted = _fitted(notebook, plan, generator, verifier, seed)
     except ItsGraphError as error:
         tell(str(error))
         raise typer.Exit(exit_code(error)) from error
     origin = {**shared, "data": data, "problems": len(problems), "temperature": temperature, "version": _version()}
-    if system is not None:
-        origin["system"] = system
+    origin |= {name: one for name, one in (("system", system), ("max_tokens", max_tokens)) if one is not None}
     policy = fitted.policy.model_copy(update={"fitted_on": origin | as_data(fitted)})
     with writing(out):
         policy.save(out)
@@ -170,7 +178,7 @@ def calibrate(
 
 def _grid(strategies: str, n: str, settings: Sequence[str], context: SearchContext) -> list[Arm]:
     """Return what was asked for: every strategy at every n, and the settings named one by one."""
-    grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n), {}, [None], context)
+    grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n, "1,2,4,8,16"), {}, [None], context)
     return list(dict.fromkeys([*grid, *(Arm(_setting(one), context) for one in settings)]))
 
 
@@ -179,9 +187,7 @@ def _setting(text: str) -> Setting:
     if not text.strip():
         raise ConfigurationError(f'--setting {text!r} names no strategy. Expected for example "beam_search n=16".')
     name, *options = text.split()
-    given = further_options(options)
-    check_known(given, [strategy(name)])
-    return Setting(strategy=name, options=given)
+    return Setting(strategy=name, options=further_options(options, [strategy(name)], flag="--setting"))
 
 
 def _pilots(estimator: Estimator, samples: int | None, grid: Sequence[Arm], *, judged: bool) -> Pilots:

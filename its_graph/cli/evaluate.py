@@ -9,16 +9,19 @@ import typer
 from rich.console import Console
 
 from its_graph.cli import models as model_choice
+from its_graph.cli.askable import require_askable
 from its_graph.cli.evaluation_report import Prints, origin_of
 from its_graph.cli.evaluation_run import Notebook, described, run
 from its_graph.cli.evaluation_tables import rows_of, tables
-from its_graph.cli.failures import INTERRUPTED, exit_code, tell
-from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
-from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
+from its_graph.cli.failures import FAILED, INTERRUPTED, exit_code, tell
+from its_graph.cli.further_options import further_options
+from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms
+from its_graph.cli.model_options import BaseUrl, Family, Model, Prm, PrmUrl
+from its_graph.cli.numbers import whole_numbers
 from its_graph.cli.output_files import require_apart
 from its_graph.cli.policy_note import note_other_fit
-from its_graph.cli.problem_options import PANEL, Data, Seed, System
-from its_graph.cli.shape import check_known, further_options
+from its_graph.cli.problem_options import PANEL, Data, Seed
+from its_graph.cli.sampling_options import MaxTokens, System, Temperature
 from its_graph.context import SearchContext
 from its_graph.errors import ItsGraphError
 from its_graph.evaluation.datasets import EMBEDDED, EMBEDDED_PROBLEMS, problems_of
@@ -53,10 +56,6 @@ def evaluate(
             rich_help_panel=_GRID,
         ),
     ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="Of sampling; 0 is greedy. Default: what suits the model.", rich_help_panel=_GRID),
-    ] = None,
     reuse: Annotated[
         bool,
         typer.Option(
@@ -72,17 +71,20 @@ def evaluate(
             rich_help_panel=PANEL,
         ),
     ] = None,
-    system: System = None,
     seed: Seed = 0,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    system: System = None,
     model: Model = None,
     prm: Prm = None,
+    family: Family = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
     out: Annotated[
         Path | None,
         typer.Option(
             dir_okay=False,
-            help="JSONL file of all outcomes; what it holds is not run again.",
+            help="JSONL file of all outcomes; what it holds is not run again, but for searches that failed.",
             rich_help_panel=_RESULTS,
         ),
     ] = None,
@@ -111,10 +113,10 @@ def evaluate(
 
     Ctrl-C prints what is known so far. With --out, the same command goes on where it was stopped.
     """
-    shared = {"seed": seed, **model_choice.identity(model, prm, base_url, prm_url)}
+    shared = {"seed": seed, **model_choice.identity(model, prm, base_url, prm_url, family)}
     try:
-        chosen, others = chosen_strategies(strategies), further_options(further or [])
-        check_known(others, chosen)
+        chosen = chosen_strategies(strategies)
+        others = further_options(further or [], chosen)
         require_apart(
             ("--data", data),
             ("--out", out),
@@ -124,10 +126,10 @@ def evaluate(
         )
         grid = arms_of(
             chosen,
-            whole_numbers("--n", n),
+            whole_numbers("--n", n, "1,2,4,8,16"),
             ({} if width is None else {"width": width}) | others,
-            [None] if budget_tokens is None else whole_numbers("--budget-tokens", budget_tokens),
-            SearchContext(temperature=temperature, system=system),
+            [None] if budget_tokens is None else whole_numbers("--budget-tokens", budget_tokens, "500,1e3"),
+            SearchContext(temperature=temperature, max_tokens=max_tokens, system=system),
         )
         arms, left_out = possible_arms(grid, judged=model_choice.has_verifier(model, prm, base_url, prm_url))
         prints = Prints(report or [], plots)
@@ -135,9 +137,11 @@ def evaluate(
         problems = problems_of(data, limit=limit, seed=seed)
         for reason in left_out:
             typer.echo(reason, err=True)
-        note_other_fit(others.get("policy"), {**shared, "temperature": temperature, "system": system})
+        asked_with = {"temperature": temperature, "max_tokens": max_tokens, "system": system}
+        note_other_fit(others.get("policy"), shared | asked_with)
         notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, out, samples, timed=not reuse)
-        with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url) as (generator, verifier):
+        with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url, family) as (generator, verifier):
+            require_askable(generator, (one.problem for one in problems), system)
             stopped = run(
                 notebook,
                 generator,
@@ -158,3 +162,5 @@ def evaluate(
     prints.write(notebook.measured, origin_of(context, data, shared))
     if stopped:
         raise typer.Exit(INTERRUPTED)
+    if notebook.lost:
+        raise typer.Exit(FAILED)

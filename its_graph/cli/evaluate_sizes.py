@@ -13,10 +13,14 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from its_graph.cli import models as model_choice
+from its_graph.cli.askable import require_askable
 from its_graph.cli.evaluation_run import Notebook, described, run
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
-from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms, whole_numbers
+from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms
+from its_graph.cli.model_options import Family
+from its_graph.cli.numbers import whole_numbers
 from its_graph.cli.output_files import require_apart, require_folder, writing
+from its_graph.cli.sampling_options import MaxTokens, System, Temperature
 from its_graph.context import SearchContext
 from its_graph.errors import ConfigurationError, ItsGraphError
 from its_graph.evaluation import Arm, Outcome, Problem
@@ -29,7 +33,6 @@ from its_graph.setting import Setting
 
 __all__ = ["evaluate_sizes"]
 
-_GREEDY = Arm(SINGLE, SearchContext(temperature=0.0))
 _RATIOS = ",".join(f"{ratio:g}" for ratio in RATIOS)
 _NOTE = (
     "R: tokens of inference over tokens of training. k: single answers of the small model whose FLOPs match the larger "
@@ -42,6 +45,7 @@ _NOTE = (
 def evaluate_sizes(
     model: Annotated[Path | None, typer.Option(help="Folder of the small model. (The embedded one.)")] = None,
     prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. (The embedded one.)")] = None,
+    family: Family = "auto",
     larger: Annotated[
         Path, typer.Option(help="Folder of the larger model. (The embedded one of several times the size.)")
     ] = model_choice.LARGER,
@@ -52,10 +56,16 @@ def evaluate_sizes(
     ratios: Annotated[str, typer.Option(help="Values of R, tokens of inference over tokens of training.")] = _RATIOS,
     data: Annotated[str, typer.Option(help="Problems, as for eval.")] = EMBEDDED,
     limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.")] = 300,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    system: System = None,
     seed: Annotated[int, typer.Option(help="Seed of the searches, and of the embedded problems.")] = 0,
     work: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="JSONL file of all outcomes; what it holds is not run again."),
+        typer.Option(
+            dir_okay=False,
+            help="JSONL file of all outcomes; what it holds is not run again, but for searches that failed.",
+        ),
     ] = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for the picture, as PNG and SVG.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Problems under way at the same time.")] = 8,
@@ -71,19 +81,21 @@ def evaluate_sizes(
             require_folder("--plots", plots)
             require_plots()
         values = _ratios(ratios)
-        grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n), {}, [None], SearchContext())
-        arms, left_out = possible_arms([Arm(SINGLE), *grid], judged=model_choice.has_verifier(model, prm))
+        context = SearchContext(temperature=temperature, max_tokens=max_tokens, system=system)
+        greedy = Arm(SINGLE, context.model_copy(update={"temperature": 0.0}))  # the larger model's most likely answer
+        grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n, "1,2,4,8,16"), {}, [None], context)
+        arms, left_out = possible_arms([Arm(SINGLE, context), *grid], judged=model_choice.has_verifier(model, prm))
         for reason in left_out:
             typer.echo(reason, err=True)
         seen = max(arm.n for arm in arms)
-        drawn = Arm(Setting(strategy="self_consistency", options={"n": 2 * seen}))
+        drawn = Arm(Setting(strategy="self_consistency", options={"n": 2 * seen}), context)
         problems = problems_of(data, limit=limit, seed=seed)
         measure = partial(_measured, problems=problems, seed=seed, work=work, concurrency=concurrency, hide_bar=as_json)
-        large, large_size = measure([_GREEDY], larger, None)
-        small, small_size = measure([*arms, drawn], model, prm, below=large_size)
+        large, large_size = measure([greedy], larger, None)
+        small, small_size = measure([*arms, drawn], model, prm, family, below=large_size)
         rows = matched(
             {arm.setting: small[arm] for arm in arms},
-            large[_GREEDY],
+            large[greedy],
             large_size / small_size,
             [unseen_difficulty(one, seen) for one in small[drawn]],
             ratios=values,
@@ -108,6 +120,7 @@ def _measured(
     arms: Sequence[Arm],
     model: Path | None,
     prm: Path | None,
+    family: str = "auto",
     *,
     problems: Sequence[Problem],
     seed: int,
@@ -120,13 +133,14 @@ def _measured(
 
     With `below` it is refused, before anything is measured, unless it has fewer parameters than that.
     """
-    shared = {"seed": seed, **model_choice.identity(model, prm)}
+    shared = {"seed": seed, **model_choice.identity(model, prm, family=family)}
     notebook = Notebook({arm: described(arm, shared) for arm in dict.fromkeys(arms)}, problems, work)
-    with closing(notebook), model_choice.loaded(model, prm) as (generator, verifier):
+    with closing(notebook), model_choice.loaded(model, prm, family=family) as (generator, verifier):
         if below is not None and not 0 < generator.parameters < below:
             raise ConfigurationError(
                 f"The larger model must be the larger one. Given: {generator.parameters:,} and {below:,} parameters."
             )
+        require_askable(generator, (one.problem for one in problems), arms[0].context.system)
         stopped = run(
             notebook,
             generator,
@@ -140,6 +154,7 @@ def _measured(
         if stopped:
             tell("Stopped before all was measured. With --work the same command goes on here.")
             raise typer.Exit(INTERRUPTED)
+        notebook.tell_failures()
         ordered = {arm: sorted(found, key=lambda one: one.index) for arm, found in notebook.measured.items()}
         return ordered, generator.parameters
 

@@ -32,14 +32,19 @@ class OutcomeFile:
         lines.read(self._take, _OUTCOME)
 
     def known(self, run: Run, problems: Sequence[tuple[Any, ...]]) -> dict[int, Outcome]:
-        """Return what the file holds of this very run: same description, same problems and answers."""
-        return {
+        """Return what the file holds of this very run: same description, same problems and answers.
+
+        Of two outcomes the later counts. A search that failed is not known, unless its question is to blame: what made
+        it fail may be over.
+        """
+        newest = {
             outcome.index: outcome
             for described, outcome in self._held
             if described == run
             and outcome.index < len(problems)
             and problems[outcome.index][:2] == (outcome.problem, outcome.expected)
         }
+        return {index: one for index, one in newest.items() if one.error is None or one.refused}
 
     def append(self, run: Run, outcome: Outcome) -> None:
         """Add one outcome."""

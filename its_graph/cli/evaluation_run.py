@@ -7,11 +7,14 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from its_graph.cli.evaluation_files import OutcomeFile, SampleFile
+from its_graph.cli.wording import counted, one_line
 from its_graph.contracts import Generator, Verifier
+from its_graph.errors import SearchFailedError
 from its_graph.evaluation import Arm, Outcome, Problem, measure_arms
 from its_graph.lines import Lines
 
@@ -26,8 +29,8 @@ def described(arm: Arm, shared: Mapping[str, Any]) -> dict[str, Any]:
         shared: seed and models, which all arms have in common.
     """
     context: dict[str, Any] = {"temperature": arm.context.temperature, "budget_tokens": arm.context.budget.tokens}
-    if arm.context.system is not None:
-        context["system"] = arm.context.system
+    further = {"system": arm.context.system, "max_tokens": arm.context.max_tokens}
+    context |= {name: value for name, value in further.items() if value is not None}
     policy = arm.setting.options.get("policy")
     if isinstance(policy, str) and Path(policy).is_file():
         context["policy_content"] = hashlib.sha256(Path(policy).read_bytes()).hexdigest()[:16]
@@ -77,15 +80,46 @@ class Notebook:
             self._file.append(self._described[arm], outcome)
 
     def failures(self) -> Iterator[str]:
-        """Say of each arm how many searches failed, and why the first of them did."""
+        """Say how many searches failed, and why the first of them did; arms with the same reason are told together."""
+        reasons: dict[Arm, str] = {}
+        alike: dict[str, list[Arm]] = {}
         for arm, outcomes in self.measured.items():
-            reasons = [one.error for one in sorted(outcomes, key=lambda one: one.index) if one.error]
-            if reasons:
-                yield f"{arm.label}: {len(reasons)} of {len(outcomes)} searches failed. The first: {reasons[0]}"
+            if errors := [one.error for one in sorted(outcomes, key=lambda one: one.index) if one.error is not None]:
+                reasons[arm] = errors[0]
+                alike.setdefault(_cause(errors[0]), []).append(arm)
+        for arms in alike.values():
+            outcomes = [one for arm in arms for one in self.measured[arm]]
+            failed = sum(one.error is not None for one in outcomes)
+            others = f" and {counted(len(arms) - 1, 'setting')} more" if arms[1:] else ""
+            yield one_line(
+                f"{arms[0].label}{others}: {failed} of {len(outcomes)} searches failed. The first: {reasons[arms[0]]}"
+            )
+
+    @property
+    def lost(self) -> bool:
+        """Whether there were searches, and every one of them failed."""
+        outcomes = [one for found in self.measured.values() for one in found]
+        return bool(outcomes) and all(one.error is not None for one in outcomes)
+
+    def tell_failures(self) -> None:
+        """Print the failures on stderr, where something is to be concluded from the other searches.
+
+        Raises:
+            SearchFailedError: there are no others.
+        """
+        if self.lost:
+            raise SearchFailedError("; ".join(self.failures()))
+        for failure in self.failures():
+            typer.echo(failure, err=True)
 
     def _keep_samples(self, arm: Arm, outcome: Outcome) -> None:
         if self._samples:
             self._samples.append(self._described[arm], arm.label, outcome)
+
+
+def _cause(error: str) -> str:
+    """Return an error without how many samples it met: a search says that first, and the first of them last."""
+    return error.rpartition("The first: ")[2]
 
 
 def run(

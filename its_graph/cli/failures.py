@@ -8,7 +8,7 @@ from its_graph.errors import ItsGraphError, SearchFailedError
 __all__ = ["FAILED", "INTERRUPTED", "MISUSED", "exit_code", "tell"]
 
 FAILED = 1
-"""The search ran, and every sample failed."""
+"""The command was carried out and came to nothing: no search has an answer."""
 MISUSED = 2
 """The command cannot be carried out as it was given."""
 INTERRUPTED = 130

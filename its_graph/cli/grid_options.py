@@ -12,24 +12,7 @@ from its_graph.registry import Strategy, strategy
 from its_graph.setting import Setting
 from its_graph.testing import ToyGenerator, ToyVerifier
 
-__all__ = ["arms_of", "chosen_strategies", "possible_arms", "whole_numbers"]
-
-
-def whole_numbers(flag: str, text: str) -> list[int]:
-    """Return the numbers of a list like `1,2,4,8`, each once.
-
-    Raises:
-        ConfigurationError: for anything else.
-    """
-    try:
-        numbers = [int(one) for one in text.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 0 or max(numbers) >= 2**63:  # what a checkpoint can hold
-        raise ConfigurationError(
-            f"{flag} {text!r} is no list of whole numbers from 0 on. Expected for example {flag} 1,2,4,8,16."
-        )
-    return list(dict.fromkeys(numbers))
+__all__ = ["arms_of", "chosen_strategies", "possible_arms"]
 
 
 def chosen_strategies(names: str) -> list[Strategy]:

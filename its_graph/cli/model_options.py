@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["BaseUrl", "Model", "Prm", "PrmUrl"]
+__all__ = ["BaseUrl", "Family", "Model", "Prm", "PrmUrl"]
 
 _PANEL = "Models"
 
@@ -28,6 +28,13 @@ BaseUrl: TypeAlias = Annotated[
     typer.Option(
         help="A chat server (.../v1) in place of a folder; --model is a name on it. Its key: ITS_GRAPH_SERVER_KEY or "
         "OPENAI_API_KEY of the environment.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Family: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="How --prm judges. `auto` asks its files; `likelihood` judges with any causal language model.",
         rich_help_panel=_PANEL,
     ),
 ]

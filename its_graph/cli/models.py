@@ -32,7 +32,7 @@ _SAMPLED = 2**16
 
 
 def models(
-    model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None
+    model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None, family: str = "auto"
 ) -> tuple[Generator, Verifier | None]:
     """Return the generator and the verifier of a run.
 
@@ -44,15 +44,18 @@ def models(
         base_url: of a chat server; `model` then is a name on it, and None its only one.
         prm_url: of a reward model's server; `prm` then is the model's folder or hub id, of which only the tokenizer is
             read.
+        family: how `prm` is read, a name of `its_graph.prm.families.FAMILIES`; "auto" asks its files.
 
     Raises:
         ConfigurationError: a folder is missing or holds no usable checkpoint, or a server has no such model.
         MissingExtraError: the libraries that run local models are not installed.
     """
+    if family != "auto" and prm is None:
+        raise ConfigurationError(f"--family {family} says how a reward model is read. Give its folder with --prm.")
     if base_url is not None:
-        return _remote(base_url, model), _judge(prm, prm_url)
+        return _remote(base_url, model), _judge(prm, prm_url, family)
     if prm_url is not None:
-        return models(model, None)[0], _judge(prm, prm_url)
+        return models(model, None)[0], _judge(prm, prm_url, family)
     for folder in filter(None, (None if model in EMBEDDED else model, prm)):
         if not folder.is_dir():
             raise ConfigurationError(f"There is no folder {folder}. Give the folder of a downloaded checkpoint.")
@@ -63,16 +66,16 @@ def models(
         plain, verifier = load()
         generator = {None: lambda: plain, THINKER: load_thinker, LARGER: load_larger}[model]()
         if prm is not None:
-            return generator, reward_model(prm)
+            return generator, reward_model(prm, family)
         _use_one_thread()
         return generator, verifier
     from its_graph.generators.transformers import TransformersGenerator
 
-    return TransformersGenerator.from_pretrained(model), None if prm is None else reward_model(prm)
+    return TransformersGenerator.from_pretrained(model), None if prm is None else reward_model(prm, family)
 
 
 def identity(
-    model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None
+    model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None, family: str = "auto"
 ) -> dict[str, str | None]:
     """Return what tells the models of a run from others: where they are, and of local ones the weights."""
     return {
@@ -80,16 +83,17 @@ def identity(
         "prm": str(prm) if prm else None,
         **({"base_url": base_url} if base_url else {}),
         **({"prm_url": prm_url} if prm_url else {}),
+        **({"family": family} if family != "auto" else {}),
         **({} if base_url else fingerprint(model, prm)),
     }
 
 
 @contextmanager
 def loaded(
-    model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None
+    model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None, family: str = "auto"
 ) -> Iterator[tuple[Generator, Verifier | None]]:
     """Have the models of a run while it lasts; see `models`."""
-    used = models(model, prm, base_url, prm_url)
+    used = models(model, prm, base_url, prm_url, family)
     try:
         yield used
     finally:
@@ -118,15 +122,15 @@ def _remote(base_url: str, model: Path | None) -> Generator:
         raise ConfigurationError(str(error)) from error
 
 
-def _judge(prm: Path | None, prm_url: str | None) -> Verifier | None:
+def _judge(prm: Path | None, prm_url: str | None, family: str) -> Verifier | None:
     if prm_url is None:
-        return None if prm is None else reward_model(prm)
+        return None if prm is None else reward_model(prm, family)
     if prm is None:
         raise ConfigurationError(f"--prm-url {prm_url} needs --prm as well: the model's folder, for its tokenizer.")
     from its_graph.prm.served import ServedPRM
 
     _be_silent()
-    return ServedPRM.connect(prm_url, str(prm))
+    return ServedPRM.connect(prm_url, str(prm), family=family)
 
 
 def fingerprint(model: Path | None, prm: Path | None) -> dict[str, str | None]:

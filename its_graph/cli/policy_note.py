@@ -11,7 +11,7 @@ from its_graph.routing.policy import Policy
 __all__ = ["note_other_fit"]
 
 _MODELS = ("model", "prm")
-_SETTINGS = ("base_url", "prm_url", "system", "temperature")
+_SETTINGS = ("base_url", "prm_url", "system", "temperature", "max_tokens")
 
 
 def note_other_fit(policy: Any, run: Mapping[str, Any]) -> None:
@@ -19,7 +19,7 @@ def note_other_fit(policy: Any, run: Mapping[str, Any]) -> None:
 
     Args:
         policy: as the option was given; what is no file is left to who reads it.
-        run: models by `models.identity`, system prompt and temperature; what it lacks is None.
+        run: models by `models.identity`, system prompt, temperature and longest solution; what it lacks is None.
     """
     if not isinstance(policy, (str, Path)) or not Path(policy).is_file():
         return

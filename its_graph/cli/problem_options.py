@@ -1,10 +1,10 @@
-"""Options that commands have in common: which problems they take, and how they are asked."""
+"""Options that commands have in common: which problems they take."""
 
 from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["PANEL", "Data", "Seed", "System"]
+__all__ = ["PANEL", "Data", "Seed"]
 
 PANEL = "On which problems"
 
@@ -15,9 +15,6 @@ Data: TypeAlias = Annotated[
         "`reasoning-gym:chain_sum?size=50&seed=42`.",
         rich_help_panel=PANEL,
     ),
-]
-System: TypeAlias = Annotated[
-    str | None, typer.Option(help="System prompt put before every question.", rich_help_panel=PANEL)
 ]
 Seed: TypeAlias = Annotated[
     int, typer.Option(help="Seed of the searches, and of the embedded problems.", rich_help_panel=PANEL)

@@ -1,7 +1,6 @@
 """From the flags of `solve` to the options of a strategy's factory, and what to say where they do not match."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ from its_graph.nodes.choosing import ChoiceRule, argmax, majority, pessimistic, 
 from its_graph.nodes.stopping import adaptive_consistency, e_value, unanimous_window
 from its_graph.registry import Strategy, strategies
 
-__all__ = ["Choose", "Shape", "StopEarly", "check", "check_known", "choice_rule", "factory_options", "further_options"]
+__all__ = ["RULES", "Choose", "Shape", "StopEarly", "check", "choice_rule", "factory_options"]
 
 _WINDOW = 5
 """Samples in a window of ESC, as in its paper (2401.10480)."""
@@ -32,6 +31,13 @@ class Choose(StrEnum):
     MAX = "max"
     PESSIMISTIC = "pessimistic"
     MAJORITY = "majority"
+
+
+RULES = {
+    "choose": f"--choose ({', '.join(Choose)})",
+    "stop": f"--stop ({', '.join(StopEarly)})",
+}
+"""Options that are rules, and the flag that names some."""
 
 
 class Shape(NamedTuple):
@@ -70,32 +76,6 @@ def factory_options(strategy: Strategy, shape: Shape, verifier: Verifier | None)
     if shape.choose is not None or shape.stop is StopEarly.ESC:
         options["choose"] = choice_rule(shape, verifier)
     return options
-
-
-def further_options(settings: Sequence[str]) -> dict[str, Any]:
-    """Return the options given as `name=value`; a value is read as JSON where it is any, else as text."""
-    options = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise ConfigurationError(f"--set {setting!r} has no value. Expected name=value, for example pivots=3.")
-        options[name.strip().replace("-", "_")] = _read(value.strip())
-    return options
-
-
-def check_known(options: Mapping[str, Any], chosen: Sequence[Strategy]) -> None:
-    """Raise a `ConfigurationError` for an option that none of the strategies has."""
-    for name in options:
-        if not any(name in one.options for one in chosen):
-            known = "; ".join(f"{one.name}: {_listed(list(one.options))}" for one in chosen)
-            raise ConfigurationError(f"No strategy asked for has the option {name!r}. Their options: {known}.")
-
-
-def _read(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        return value
 
 
 def choice_rule(shape: Shape, verifier: Verifier | None) -> ChoiceRule:

@@ -13,16 +13,21 @@ from rich.live import Live
 from rich.text import Text
 
 from its_graph.cli import models
+from its_graph.cli.askable import require_askable
+from its_graph.cli.budget_options import LIMITS, BudgetCalls, BudgetFlops, BudgetGenerated, BudgetTokens
 from its_graph.cli.failures import INTERRUPTED
+from its_graph.cli.further_options import further_options
 from its_graph.cli.live import SearchView
-from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
+from its_graph.cli.model_options import BaseUrl, Family, Model, Prm, PrmUrl
+from its_graph.cli.numbers import finite
 from its_graph.cli.page_file import check_target, write_page
 from its_graph.cli.policy_note import note_other_fit
 from its_graph.cli.report import as_json, print_report
 from its_graph.cli.running import events_of_search, result_of
-from its_graph.cli.shape import Choose, Shape, StopEarly, check, choice_rule, factory_options, further_options
+from its_graph.cli.sampling_options import MaxTokens, System, Temperature
+from its_graph.cli.shape import RULES, Choose, Shape, StopEarly, check, choice_rule, factory_options
 from its_graph.context import SearchContext
-from its_graph.contracts import Generator, SampleRequest, Verifier
+from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.nodes.choosing import ChoiceRule
 from its_graph.registry import Strategy, strategies, strategy
@@ -32,7 +37,7 @@ __all__ = ["solve"]
 _REDRAW_S = 0.1
 _LOG_HEIGHT = 40
 """Rows of the view where there is no terminal to be measured."""
-_SHAPE, _LIMITS, _OUTPUT = "Shape of the search", "Budget (hard limits)", "Output"
+_SHAPE, _OUTPUT = "Shape of the search", "Output"
 
 
 def solve(
@@ -56,32 +61,23 @@ def solve(
         list[str] | None,
         typer.Option("--set", help="Any other option of the strategy, as name=value.", rich_help_panel=_SHAPE),
     ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(min=0.0, help="Of sampling; 0 is greedy. Default: what suits the model.")
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    system: System = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
     model: Model = None,
     prm: Prm = None,
+    family: Family = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
-    budget_tokens: Annotated[
-        int | None,
-        typer.Option(min=0, help="Tokens in all: prompt, generated, verifier.", rich_help_panel=_LIMITS),
-    ] = None,
-    budget_generated_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Generated tokens.", rich_help_panel=_LIMITS)
-    ] = None,
-    budget_calls: Annotated[
-        int | None,
-        typer.Option(min=0, help="Samples drawn plus candidates verified.", rich_help_panel=_LIMITS),
-    ] = None,
+    budget_tokens: BudgetTokens = None,
+    budget_generated_tokens: BudgetGenerated = None,
+    budget_calls: BudgetCalls = None,
     budget_seconds: Annotated[
-        float | None, typer.Option(min=0.0, help="Seconds in model calls.", rich_help_panel=_LIMITS)
+        float | None,
+        typer.Option(parser=finite, metavar="N", help="Seconds in model calls.", rich_help_panel=LIMITS),
     ] = None,
-    budget_flops: Annotated[
-        float | None, typer.Option(min=0.0, help="FLOPs of generator and verifier.", rich_help_panel=_LIMITS)
-    ] = None,
+    budget_flops: BudgetFlops = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=_OUTPUT)
     ] = False,
@@ -103,12 +99,14 @@ def solve(
     chosen = strategy(name)
     shape = Shape(n, width, max_steps, lookahead, stop, choose)
     check(chosen, shape)
+    others = further_options(further or [], [chosen], rules=RULES)
     asked = _question(problem)
     check_target(html)
     settings = _settings(
         seed=seed,
         temperature=temperature,
         max_tokens=max_tokens,
+        system=system,
         budget={
             "tokens": budget_tokens,
             "generated_tokens": budget_generated_tokens,
@@ -117,16 +115,14 @@ def solve(
             "flops": budget_flops,
         },
     )
-    others = further_options(further or [])
     if "policy" in others:
-        run = {**models.identity(model, prm, base_url, prm_url), "temperature": temperature}
-        note_other_fit(others["policy"], run)
-    generator, verifier = _models(chosen, model, prm, base_url, prm_url)
+        asked_with = {"temperature": temperature, "max_tokens": max_tokens, "system": system}
+        note_other_fit(others["policy"], models.identity(model, prm, base_url, prm_url, family) | asked_with)
+    generator, verifier = _models(chosen, model, prm, base_url, prm_url, family)
     watched = not (json_output or no_live)
     view = SearchView()
     try:
-        # Counting is enough for a generator to refuse a question that it was not made for (InputError).
-        generator.prompt_tokens(SampleRequest(messages=({"role": "user", "content": asked},)))
+        require_askable(generator, [asked], system)
         options = {**factory_options(chosen, shape, verifier), **others}
         graph = chosen.create(generator, verifier, options).compile(name=chosen.name)
         result = _search(graph, asked, settings, choice_rule(shape, verifier), view, _live_console(wanted=watched))
@@ -196,7 +192,7 @@ def _settings(**given: Any) -> SearchContext:
 
 
 def _models(
-    chosen: Strategy, model: Path | None, prm: Path | None, base_url: str | None, prm_url: str | None
+    chosen: Strategy, model: Path | None, prm: Path | None, base_url: str | None, prm_url: str | None, family: str
 ) -> tuple[Generator, Verifier | None]:
     """Return what `chosen` needs; a reward model that nobody would ask is not loaded."""
     if not chosen.takes_verifier:
@@ -207,7 +203,7 @@ def _models(
             f"{chosen.name} needs a verifier: give the folder of a reward model with --prm, or use a strategy that "
             f"needs none: {without}."
         )
-    return models.models(model, prm, base_url, prm_url)
+    return models.models(model, prm, base_url, prm_url, family)
 
 
 def _live_console(wanted: bool) -> Console | None:

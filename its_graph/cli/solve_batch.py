@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, closing, contextmanager
 from pathlib import Path
@@ -14,13 +13,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from its_graph.budget import Budget
 from its_graph.cli import models as model_choice
+from its_graph.cli.askable import require_askable
 from its_graph.cli.batch_plan import Choosing, PlanName, judge_of, plan_of
 from its_graph.cli.batch_summary import in_words, summary_of
-from its_graph.cli.failures import INTERRUPTED, exit_code, tell
-from its_graph.cli.model_options import BaseUrl, Model, Prm, PrmUrl
+from its_graph.cli.budget_options import BudgetCalls, BudgetFlops, BudgetGenerated, BudgetTokens
+from its_graph.cli.failures import FAILED, INTERRUPTED, exit_code, tell
+from its_graph.cli.model_options import BaseUrl, Family, Model, Prm, PrmUrl
 from its_graph.cli.output_files import require_apart
 from its_graph.cli.policy_note import note_other_fit
-from its_graph.cli.problem_options import System
+from its_graph.cli.sampling_options import MaxTokens, System, Temperature
+from its_graph.cli.wording import count, counted, one_line
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator
 from its_graph.equivalence import equivalent
@@ -33,24 +35,6 @@ if TYPE_CHECKING:  # allocation needs numpy, which the other commands do without
 
 __all__ = ["solve_batch"]
 
-_LIMITS = "Budget of the whole batch (hard limits)"
-
-
-def amount(text: str) -> int:
-    """Read a whole number, which may be written as 2e6 or 2_000_000."""
-    number = finite(text)
-    if number != int(number) or number >= 2**63:  # what a checkpoint can hold
-        raise ValueError(f"{text} is no whole number below 2**63")
-    return int(number)
-
-
-def finite(text: str) -> float:
-    """Read a number from 0 on that is no infinity: a limit without end is none."""
-    number = float(text)
-    if not math.isfinite(number) or number < 0:
-        raise ValueError(f"{text} is no number of at least 0")
-    return number
-
 
 def solve_batch(
     problems: Annotated[
@@ -59,7 +43,12 @@ def solve_batch(
             exists=True, dir_okay=False, help="JSONL file with `problem`, and `id` and `answer` if you like."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="JSONL file of the answers; problems answered there are not solved again.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="JSONL file of the answers; problems answered there are not solved again. An id's last line counts."
+        ),
+    ],
     plan: Annotated[PlanName, typer.Option(help="Who gets the samples.")] = PlanName.BETA_GREEDY,
     policy: Annotated[
         Path | None, typer.Option(help="File of a fitted policy: the menu of --plan menu.", dir_okay=False)
@@ -72,30 +61,18 @@ def solve_batch(
         float, typer.Option(min=0, max=1, help="Score from which adaptive takes a problem as solved.")
     ] = 0.9,
     most: Annotated[int, typer.Option(min=1, help="Samples of one problem at most.")] = 64,
-    budget_tokens: Annotated[
-        int | None,
-        typer.Option(
-            parser=amount, metavar="N", help="Tokens, the verifier's included; 2e6 will do.", rich_help_panel=_LIMITS
-        ),
-    ] = None,
-    budget_generated: Annotated[
-        int | None, typer.Option(parser=amount, metavar="N", help="Generated tokens.", rich_help_panel=_LIMITS)
-    ] = None,
-    budget_calls: Annotated[
-        int | None, typer.Option(parser=amount, metavar="N", help="Samples drawn and judged.", rich_help_panel=_LIMITS)
-    ] = None,
-    budget_flops: Annotated[
-        float | None, typer.Option(parser=finite, metavar="N", help="FLOPs.", rich_help_panel=_LIMITS)
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
-    temperature: Annotated[
-        float | None, typer.Option(min=0.0, help="Of sampling. Default: what suits the model.")
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest solution, in tokens.")] = None,
+    budget_tokens: BudgetTokens = None,
+    budget_generated_tokens: BudgetGenerated = None,
+    budget_calls: BudgetCalls = None,
+    budget_flops: BudgetFlops = None,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
     system: System = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Problems under way at the same time.")] = 8,
     model: Model = None,
     prm: Prm = None,
+    family: Family = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -103,16 +80,19 @@ def solve_batch(
     """Answer many problems under one budget that is never exceeded.
 
     Every problem gets one sample first; the plan gives out the rest. Samples stand in the journal beside --out: the
-    same command goes on after Ctrl-C or a crash, repeats nothing, and counts what was spent before.
+    same command goes on after Ctrl-C or a crash, repeats nothing, and counts what was spent before. It tries again what
+    failed (a wrong key, a server that was down), unless the question itself is to blame.
     """
-    budget = Budget(tokens=budget_tokens, generated_tokens=budget_generated, calls=budget_calls, flops=budget_flops)
+    budget = Budget(
+        tokens=budget_tokens, generated_tokens=budget_generated_tokens, calls=budget_calls, flops=budget_flops
+    )
     described = {
         "seed": seed,
         "strategy": name,
         "temperature": temperature,
         "max_tokens": max_tokens,
         "system": system,
-        **model_choice.identity(model, prm, base_url, prm_url),
+        **model_choice.identity(model, prm, base_url, prm_url, family),
     }
     try:
         if not budget.limited:
@@ -121,9 +101,10 @@ def solve_batch(
         plan_with = plan_of(plan, pilots, solved, most, policy)
         note_other_fit(policy, described)
         with _files(problems, out, described) as (items, answers, journal):
-            generator, verifier = model_choice.models(model, prm, base_url, prm_url)
+            generator, verifier = model_choice.models(model, prm, base_url, prm_url, family)
             try:
                 judge = judge_of(verifier, name, plan)
+                require_askable(generator, (item.problem for item in items), system)
                 given = {
                     "verifier": judge,
                     "budget": budget,
@@ -141,8 +122,13 @@ def solve_batch(
         raise typer.Exit(exit_code(error)) from error
     summary = summary_of(answers.tally, len(items), out, spent=journal.settled, lost=journal.lost)
     typer.echo(json.dumps(summary) if as_json else "\n".join(in_words(summary)))
+    if answers.first_error is not None:
+        failed = f"{count(answers.tally.failed)} of {counted(len(items), 'problem')} failed."
+        typer.echo(one_line(f"{failed} The first: {answers.first_error}"), err=True)
     if stopped:
         raise typer.Exit(INTERRUPTED)
+    if not answers.tally.answered:
+        raise typer.Exit(FAILED)
 
 
 def _journal(out: Path) -> Path:

@@ -52,6 +52,8 @@ class Outcome(_Record):
     seed: int
     error: str | None = None
     """Why the search failed; its answer then counts as wrong."""
+    refused: bool = False
+    """Whether the question itself is to blame for that: trying it again is of no use. Not told in an older file."""
     majority_right: bool | None = None
     """Whether the plain vote of its candidates is right; None in an older file."""
     best_right: bool | None = None

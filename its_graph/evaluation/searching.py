@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable
 
 from its_graph.budget import Spend
 from its_graph.context import SearchContext
-from its_graph.errors import ItsGraphError, SearchFailedError
+from its_graph.errors import InputError, ItsGraphError, SearchFailedError
 from its_graph.evaluation.outcome import Drawn, Outcome, Verdicts
 from its_graph.evaluation.problem import Problem
 from its_graph.events import rebuild
@@ -30,7 +30,7 @@ class _Ended(NamedTuple):
     tree: Tree
     result: Mapping[str, Any]
     """Empty where the search failed."""
-    error: str | None
+    error: ItsGraphError | None
 
 
 async def search(
@@ -62,7 +62,8 @@ async def search(
         verifier_flops=_verifier_flops(ended.tree),
         seconds=seconds,
         seed=context.seed or 0,
-        error=ended.error,
+        error=None if ended.error is None else str(ended.error),
+        refused=isinstance(ended.error, InputError),
         failures=len(ended.tree.failures),
         **verdicts._asdict(),
     )
@@ -73,7 +74,7 @@ async def _run(
 ) -> _Ended:
     events: list[Mapping[str, Any]] = []
     result: Mapping[str, Any] = {}
-    error = None
+    error: ItsGraphError | None = None
     try:
         async for space, mode, chunk in graph.astream(
             {"problem": problem}, context=context, stream_mode=["custom", "values"], subgraphs=True
@@ -83,7 +84,7 @@ async def _run(
             elif not space and chunk.get("result"):
                 result = chunk["result"]
     except failed as failure:
-        error = str(failure)
+        error = failure
     return _Ended(Tree.of(rebuild(events)), result, error)
 
 

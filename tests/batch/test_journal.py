@@ -129,3 +129,16 @@ async def test_a_batch_goes_on_where_its_journal_ends(path: Path) -> None:
     after = await solve(Lines.of(path), set(before), 99)
     assert len(before) == 9
     assert before | after == whole
+
+
+def test_a_search_that_begins_anew_leaves_its_samples_and_not_their_cost(opened: Opened) -> None:
+    journal = opened()
+    journal.add(0, TWO[0], {}, {"steps": STEP, "charges": {"0": CHARGE}})
+    journal.restart(0)
+    both: list[Opened] = [lambda: journal, opened]
+    for reading in both:
+        read = reading()
+        assert (read.logs(0), read.settled, read.begun(TWO)) == ({}, Spend(**CHARGE), [])
+    journal = opened()
+    journal.add(0, TWO[0], {}, {"failures": {"0": {"parent": None}}})
+    assert (opened().logs(0), opened().begun(TWO)) == ({"failures": {"0": {"parent": None}}}, [0])

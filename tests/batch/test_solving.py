@@ -231,6 +231,7 @@ async def test_what_cannot_be_asked_loses_itself_only() -> None:
     assert "out of order" in str(report.solved[4].error)
     assert report.unanswered == 2
     assert [report.solved[4].stop_reason, report.solved[4].answer, report.solved[4].score] == ["failed", None, None]
+    assert [one.stop_reason for one in report.solved if one.refused] == ["refused"]
 
 
 @each_plan

@@ -25,7 +25,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     """Run one command line with models of the toy world; a folder for the generator comes without a verifier."""
 
     def toy(
-        model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None
+        model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None, *family: str
     ) -> tuple[Generator, Verifier | None]:
         return ToyGenerator(parameters=1_000), ToyVerifier(parameters=2_000) if model is None or prm else None
 

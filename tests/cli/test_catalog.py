@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from its_graph import create
+from its_graph.cli.further_options import further_options
 from its_graph.cli.main import app
-from its_graph.cli.shape import Shape, factory_options, further_options
+from its_graph.cli.shape import Shape, factory_options
 from its_graph.recommending import Difficulty, Latency, Task, recommend
 from its_graph.registry import STRATEGIES, strategies, strategy
 from its_graph.testing import ToyGenerator, ToyVerifier
@@ -70,7 +71,7 @@ def test_a_recommended_command_line_does_what_is_recommended(
     found = recommend(task, difficulty, latency, verifier=verifier == "--verifier")
     for line, one in zip(lines, (found, *found.alternatives), strict=True):
         _, name, *rest = line.split()
-        said = further_options([part for part in rest if part != "--set"])
+        said = further_options([part for part in rest if part != "--set"], [strategy(name)])
         meant = {**strategy(one.strategy).options, **one.options}
         done = {**strategy(name).options, **factory_options(strategy(name), Shape(), None), **said}
         assert done == meant

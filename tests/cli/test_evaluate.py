@@ -238,8 +238,9 @@ def test_a_file_of_something_else_is_not_written_to(run: Eval, data: Path, tmp_p
 
 @pytest.mark.parametrize("generator", [ScriptedGenerator(lambda request: str(1 / 0))])
 def test_failed_searches_are_counted(run: Eval, data: Path) -> None:
-    (row,) = rows_of(run("--strategies", "single", "--data", data, "--limit", 3, "--json"))
-    assert (row["failed"], row["accuracy"]) == (3, 0.0)
+    result = run("--strategies", "single", "--data", data, "--limit", 3, "--json")
+    (row,) = json.loads(result.stdout)
+    assert (row["failed"], row["accuracy"], result.exit_code) == (3, 0.0, 1)
 
 
 def test_ctrl_c_prints_what_is_known(

@@ -19,12 +19,13 @@ import pytest
 
 from its_graph.cli import models
 from its_graph.cli.evaluation_run import Notebook, run
-from its_graph.contracts import Generator, Verifier
+from its_graph.contracts import Generator, SampleRequest, Verifier
+from its_graph.errors import InputError
 from its_graph.evaluation import Arm, Problem
 from its_graph.routing.policy import Policy
 from its_graph.routing.regressor import Regressor
 from its_graph.setting import Setting
-from its_graph.testing import ToyGenerator, ToyVerifier
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 Call = Callable[..., Any]
 
@@ -236,7 +237,7 @@ def test_a_full_disk_is_told_and_what_was_written_is_gone_on_with(
 PROGRAM = """
 import sys, time
 from its_graph.cli import main, models
-from its_graph.testing import ToyGenerator, ToyVerifier
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 class Slow(ToyGenerator):
     def invoke(self, input, config=None, **kwargs):
@@ -360,3 +361,31 @@ def test_a_data_set_that_cannot_be_written_is_one_line(call: Call, sums: Path, t
     done = call("problems", sums, "--out", tmp_path / "none" / "problems.jsonl")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "Cannot write" in done.err
+
+
+def test_a_search_that_failed_is_tried_again_unless_its_question_is_to_blame(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "odd.jsonl", tmp_path / "out.jsonl"
+    questions = ("Add 1, 2.", "A poem.", "Add 2, 2.")
+    path.write_text("".join(json.dumps({"problem": one, "answer": "3"}) + "\n" for one in questions))
+    toy, down = ToyGenerator(), True
+
+    def script(request: SampleRequest) -> Any:
+        asked = str(request.messages[-1]["content"])
+        if "poem" in asked:
+            raise InputError("Only sums.")
+        if down and "2, 2" in asked:
+            raise RuntimeError("out of order")
+        return toy.script(request)
+
+    generator = ScriptedGenerator(script)
+    monkeypatch.setattr(models, "models", lambda *given: (generator, None))
+    command = ("eval", "--strategies", "single", "--data", path, "--out", out, "--json")
+    assert [row["failed"] for row in rows_of(call(*command).out)] == [2]
+    down, asked = False, len(generator.requests)
+    for _ in range(2):
+        rows = rows_of(call(*command).out)
+        assert [(row["problems"], row["failed"]) for row in rows] == [(3, 1)]
+        assert len(generator.requests) == asked + 1
+    assert sorted(row["outcome"]["refused"] for row in lines_of(out)) == [False, False, False, True]

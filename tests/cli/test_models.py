@@ -1,6 +1,7 @@
 """`--model` with a real checkpoint folder: a tiny random Qwen2 with a byte-level tokenizer."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,21 @@ def test_a_chat_server_takes_the_place_of_a_folder(capsys: pytest.CaptureFixture
 def test_a_reward_server_needs_the_folder_of_its_model() -> None:
     with pytest.raises(ConfigurationError, match="needs --prm as well"):
         models(None, None, None, "http://127.0.0.1:9")
+
+
+def test_any_checkpoint_judges_by_likelihood(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    judge = shutil.copytree(folder, tmp_path / "plain")
+    (judge / "chat_template.jinja").write_text("{% for one in messages %}{{ one.content }}\n{% endfor %}")
+    command = ["solve", "Compute 3 + 4.", "--n", "2", "--prm", str(judge), "-q"]
+    assert main.run(command) == 2
+    assert "'likelihood'" in capsys.readouterr().err
+    assert main.run([*command, "--family", "likelihood"]) == 0, capsys.readouterr().err
+    assert main.run([*command, "--family", "nonsense"]) == 2
+    assert "Unknown reward-model family 'nonsense'" in capsys.readouterr().err
+
+
+def test_a_family_is_that_of_a_reward_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["solve", "Compute 3 + 4.", "--family", "likelihood"]) == 2
+    assert capsys.readouterr().err == (
+        "error: --family likelihood says how a reward model is read. Give its folder with --prm.\n"
+    )

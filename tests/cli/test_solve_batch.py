@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 from its_graph.cli import models
 from its_graph.cli.main import app
 from its_graph.contracts import Generator, SampleRequest, Verifier
+from its_graph.errors import InputError
 from its_graph.routing.policy import Point, Policy
 from its_graph.setting import Setting
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
@@ -183,6 +184,65 @@ def test_who_got_no_sample_is_tried_again_with_more(run: Run, data: Path, out: P
     assert len(lines(out)) == 30
     more = json.loads(run(data, "--budget-tokens", "6e3", "--out", out, "--json").stdout)
     assert more["answered"] == 30
+
+
+def test_what_failed_for_a_passing_reason_is_tried_again(
+    run: Run, data: Path, out: Path, tmp_path: Path, generator: ScriptedGenerator
+) -> None:
+    script, never = generator.script, tmp_path / "never.jsonl"
+    command = (data, "--budget-calls", 300, "--plan", "uniform", "--most", 2, "--out")
+    whole = run(*command, never)
+    generator.script = lambda request: str(1 / 0)
+    for _ in range(2):
+        failed = run(*command, out)
+        assert failed.exit_code == 1
+        assert "answered  0 of 30 problems (30 failed)" in failed.stdout
+        assert "30 of 30 problems failed. The first: " in failed.stderr
+        assert failed.stderr.strip().count("\n") == 0
+    generator.script = script
+    mended = run(*command, out)
+    assert (mended.exit_code, mended.stderr.strip()) == (0, "")
+    assert re.findall("(?:answered|accuracy|samples) .*", mended.stdout) == re.findall(
+        "(?:answered|accuracy|samples) .*", whole.stdout
+    )
+    newest = {row["id"]: row for row in lines(out)}
+    assert {key: row["text"] for key, row in newest.items()} == {row["id"]: row["text"] for row in lines(never)}
+    drawn = len(generator.requests)
+    assert run(*command, out).stdout == mended.stdout
+    assert len(generator.requests) == drawn
+
+
+def test_calls_that_failed_stay_paid_for(run: Run, data: Path, out: Path, generator: ScriptedGenerator) -> None:
+    script = generator.script
+    generator.script = lambda request: str(1 / 0)
+    command = (data, "--budget-calls", 120, "--most", 1, "--plan", "uniform", "--out", out, "--json")
+    run(*command)
+    generator.script = script
+    mended = json.loads(run(*command).stdout)
+    assert (mended["answered"], mended["samples"]) == (15, 15)  # three calls of each had failed: 90 of 120
+
+
+def test_a_question_that_cannot_be_asked_is_not_tried_again(
+    run: Run, tmp_path: Path, out: Path, generator: ScriptedGenerator
+) -> None:
+    script = generator.script
+
+    def refusing(request: SampleRequest) -> Any:
+        if "poem" in str(request.messages[-1]["content"]):
+            raise InputError("Only sums.")
+        return script(request)
+
+    generator.script = refusing
+    path = tmp_path / "mixed.jsonl"
+    path.write_text('{"problem": "A poem."}\n{"problem": "Add 1, 2."}\n')
+    command = (path, "--budget-calls", 60, "--most", 2, "--plan", "uniform", "--out", out)
+    first = run(*command)
+    assert (first.exit_code, first.stderr.strip()) == (0, "1 of 2 problems failed. The first: Only sums.")
+    assert {row["stop_reason"] for row in lines(out) if row["id"] == 0} == {"refused"}
+    asked = len(generator.requests)
+    again = run(*command)
+    assert (again.exit_code, again.stdout, again.stderr) == (0, first.stdout, first.stderr)
+    assert (len(generator.requests), len(lines(out))) == (asked, 2)
 
 
 def test_another_run_does_not_write_into_the_file(run: Run, data: Path, out: Path, tmp_path: Path) -> None:
