@@ -74,7 +74,8 @@ def family_of(folder: str | Path) -> str:
             return name
     raise ConfigurationError(
         f"{folder} has no its_graph.json, its architectures {architectures} belong to no known family, and neither "
-        f"does its name ({', '.join(FAMILIES)}). Name one: family='likelihood' judges with any causal language model."
+        f"does its name ({', '.join(FAMILIES)}). Name one: family='likelihood', on the command line "
+        "--family likelihood, judges with any causal language model."
     )
 
 

@@ -1,7 +1,6 @@
 """its-graph calibrate: measure settings on problems, fit a policy for the router, and say what it is worth."""
 
 import math
-from collections.abc import Sequence
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,29 +11,24 @@ from rich.console import Console
 
 from its_graph.cli import models as model_choice
 from its_graph.cli.askable import require_askable
+from its_graph.cli.calibration_plan import grid_of, pilots_of, require_features, require_problems, with_pilots
 from its_graph.cli.calibration_tables import as_data, tables
 from its_graph.cli.evaluation_run import Notebook, described, run
 from its_graph.cli.failures import INTERRUPTED, exit_code, tell
-from its_graph.cli.further_options import further_options
-from its_graph.cli.grid_options import arms_of, chosen_strategies, possible_arms
+from its_graph.cli.grid_options import possible_arms
 from its_graph.cli.model_options import BaseUrl, Family, Model, Prm, PrmUrl
-from its_graph.cli.numbers import whole_numbers
 from its_graph.cli.output_files import require_apart, require_writable, writing
 from its_graph.cli.problem_options import PANEL, Data, Seed
 from its_graph.cli.sampling_options import MaxTokens, System, Temperature
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, ItsGraphError
-from its_graph.evaluation import Arm
 from its_graph.evaluation.calibrating import Calibrated, Plan, calibrated
 from its_graph.evaluation.datasets import EMBEDDED, problems_of
 from its_graph.evaluation.estimates import estimate_all
-from its_graph.evaluation.piloted import SINGLE, Pilots
-from its_graph.registry import strategy
 from its_graph.routing.fitting import BINS
 from its_graph.routing.ladders import GUARD
 from its_graph.routing.policy import BudgetHolds, Cost, Estimator
-from its_graph.setting import Setting
 
 __all__ = ["calibrate"]
 
@@ -126,13 +120,13 @@ def calibrate(
     judged = model_choice.has_verifier(model, prm, base_url, prm_url)
     shared = {"seed": seed, **model_choice.identity(model, prm, base_url, prm_url, family)}
     try:
-        grid = _grid(
+        grid = grid_of(
             strategies, n, setting or [], SearchContext(temperature=temperature, max_tokens=max_tokens, system=system)
         )
         chosen = _one_of("--estimator", estimator or ("verifier" if judged else "agreement"), Estimator)
         plan = Plan(
             chosen,
-            _pilots(chosen, pilots, grid, judged=judged),
+            pilots_of(chosen, pilots, grid, judged=judged),
             _one_of("--unit", unit, Cost),
             bins,
             _numbers(budgets),
@@ -141,14 +135,14 @@ def calibrate(
         )
         require_apart(("--data", data), ("--out", out), ("--work", work))
         require_writable(out)
-        arms, left_out = possible_arms(_with_pilots(grid, plan.pilots), judged=judged)
+        arms, left_out = possible_arms(with_pilots(grid, plan.pilots), judged=judged)
         for reason in left_out:
             typer.echo(reason, err=True)
         problems = problems_of(data, limit=limit, seed=seed)
-        _require_problems(plan, len(problems))
+        require_problems(plan, len(problems))
         notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, work)
         with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url, family) as (generator, verifier):
-            _require_features(plan, generator)
+            require_features(plan, generator)
             require_askable(generator, (one.problem for one in problems), system)
             stopped = run(
                 notebook,
@@ -176,38 +170,6 @@ def calibrate(
     typer.echo(policy.model_dump_json(indent=2)) if as_json else Console().print(tables(fitted, out))
 
 
-def _grid(strategies: str, n: str, settings: Sequence[str], context: SearchContext) -> list[Arm]:
-    """Return what was asked for: every strategy at every n, and the settings named one by one."""
-    grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n, "1,2,4,8,16"), {}, [None], context)
-    return list(dict.fromkeys([*grid, *(Arm(_setting(one), context) for one in settings)]))
-
-
-def _setting(text: str) -> Setting:
-    """Return a setting from how people read it: `beam_search n=16 width=4`."""
-    if not text.strip():
-        raise ConfigurationError(f'--setting {text!r} names no strategy. Expected for example "beam_search n=16".')
-    name, *options = text.split()
-    return Setting(strategy=name, options=further_options(options, [strategy(name)], flag="--setting"))
-
-
-def _pilots(estimator: Estimator, samples: int | None, grid: Sequence[Arm], *, judged: bool) -> Pilots:
-    """Return the pilots; the router verifies them where any of its settings goes by scores."""
-    usual = 0 if estimator in ("learned", "text") else 2
-    count = usual if samples is None else samples
-    if not count and usual:
-        raise ConfigurationError(f"Difficulty by {estimator} is read from pilots. Give --pilots of at least 1.")
-    if estimator == "verifier" and not judged:
-        raise ConfigurationError("Difficulty by verifier needs one. Give --prm, or another --estimator: agreement.")
-    scored = estimator == "verifier" or any(strategy(arm.setting.strategy).takes_verifier for arm in grid)
-    return Pilots(count, verified=count > 0 and judged and scored)
-
-
-def _with_pilots(grid: Sequence[Arm], pilots: Pilots) -> list[Arm]:
-    """Return the grid with the searches that the pilots are measured by."""
-    needed = (SINGLE, pilots.drawn, pilots.answered)
-    return list(dict.fromkeys([*grid, *(Arm(setting, grid[0].context) for setting in needed)]))
-
-
 def _fitted(notebook: Notebook, plan: Plan, generator: Generator, verifier: Verifier | None, seed: int) -> Calibrated:
     measured = {arm.setting: sorted(outcomes, key=lambda one: one.index) for arm, outcomes in notebook.measured.items()}
     estimates = estimate_all(
@@ -219,29 +181,6 @@ def _fitted(notebook: Notebook, plan: Plan, generator: Generator, verifier: Veri
         embed=getattr(generator, "embed", None),
     )
     return calibrated(measured, plan, estimates, seed=seed)
-
-
-def _require_problems(plan: Plan, problems: int) -> None:
-    """Refuse before anything is measured fewer problems than can be divided."""
-    least = 2
-    if plan.estimator == "learned":
-        from its_graph.routing.learned import FOLDS  # numpy: no other estimator needs it
-
-        least = FOLDS
-    if problems < least:
-        raise ConfigurationError(
-            f"A policy by {plan.estimator} difficulty is fitted and measured on at least {least} problems. "
-            f"Given: {problems}. Give more in --data, or a larger --limit."
-        )
-
-
-def _require_features(plan: Plan, generator: Generator) -> None:
-    """Refuse before anything is measured what could not be estimated after."""
-    if plan.estimator == "learned" and not hasattr(generator, "embed"):
-        raise ConfigurationError(
-            f"Learned difficulty reads features of the question, and {type(generator).__name__} has no method `embed`. "
-            "Use a local model, or another --estimator."
-        )
 
 
 def _one_of(flag: str, given: str, kind: Any) -> Any:
