@@ -1,31 +1,26 @@
-"""Names that a package offers without loading what stands behind them: heavy libraries, and extras that may be missing.
+"""Names that a package offers without loading what stands behind them: heavy libraries, extras that may be missing."""
 
-Which names, and where they come from, says the package's stub (`__init__.pyi`), which type checkers read as well.
-"""
-
-import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-__all__ = ["exports"]
+__all__ = ["lazily"]
 
 
-def exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Return the `__getattr__`, the `__dir__` and the `__all__` of a package.
+def lazily(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a package (PEP 562).
+
+    `dir` and `import *` do not know these names: to list them is one thing, to load them all another.
 
     Args:
         package: its `__name__`.
-        file: its `__file__`, beside which the stub lies.
+        names: what it offers, by the module of the package that defines it.
     """
-    stub = ast.parse(Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
-    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
-    origin = {alias.name: str(node.module) for node in imports for alias in node.names}
+    origin = {name: f"{package}.{module}" for module, offered in names.items() for name in offered}
 
     def get(name: str) -> Any:
         if name not in origin:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(origin[name]), name)
 
-    return get, lambda: sorted(origin), sorted(origin)
+    return get

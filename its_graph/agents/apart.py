@@ -16,8 +16,9 @@ from its_graph.generators.chat_model import HIDDEN
 
 __all__ = ["config_of", "context_of", "detached", "on_its_own"]
 
-_OF_THE_GRAPH = ("__pregel_", "checkpoint_", "langgraph_")
-"""What the names of settings begin with that say where in the surrounding graph a node stands."""
+_OF_THE_GRAPH = ("__pregel_", "checkpoint_", "langgraph_", "thread_id")
+"""What the names of settings begin with that say where in the surrounding graph a node stands. The thread is among
+them: attempts that shared one would read each other's messages wherever something inside them keeps checkpoints."""
 
 
 def on_its_own(agent: Runnable[Any, Any]) -> Runnable[Any, Any]:

@@ -14,7 +14,7 @@ from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
 from its_graph.agents.apart import config_of, context_of, detached, on_its_own
-from its_graph.agents.deeds import Attempt, Made, PutOff, attempting
+from its_graph.agents.deeds import Attempt, Made, PutOff, asked_in, attempting
 from its_graph.errors import ConfigurationError, InputError
 
 __all__ = [
@@ -47,6 +47,7 @@ class AttemptRecord(TypedDict):
     structured_response: Any
     summary: str
     put_off: list[PutOff]
+    """In the order of the model's calls."""
     made: list[Made]
     error: str | None
     fatal: bool
@@ -143,7 +144,7 @@ class _Outcome:
             rewritten=None if untouched else [one for one in messages if not str(one.id).startswith(_HINT)],
             structured_response=self.output.get("structured_response"),
             summary=summarise(turn),
-            put_off=self.deeds.put_off,
+            put_off=sorted(self.deeds.put_off, key=lambda one: asked_in(turn, one["call"]["id"])),
             made=self.deeds.made,
             error=None if self.error is None else f"{type(self.error).__name__}: {self.error}",
             fatal=isinstance(self.error, ConfigurationError),

@@ -26,6 +26,7 @@ from its_graph.agents.attempts import (
 )
 from its_graph.agents.choosing import Chooser, Picked, by_vote
 from its_graph.agents.committing import commit
+from its_graph.agents.deeds import current_attempt
 from its_graph.agents.moves import Move, Options
 from its_graph.agents.settling import answer, left, settle, undo
 from its_graph.errors import ConfigurationError
@@ -47,7 +48,8 @@ def create_agent_best_of_n(
     A commit that a crash interrupts is made again when the search is resumed: give such tools a key of their own. A
     call of a reversible tool is undone unless its attempt wins; one that was made in a wave that a crash or a cancel
     cuts off is not. Attempts cannot ask a person (several would, and lose): compile the search with
-    `interrupt_before=["commit"]`, or let the tool to commit call `interrupt`.
+    `interrupt_before=["commit"]`, or let the tool to commit call `interrupt`. With LangChain's cache of replies on,
+    give the agent a model with `cache=False`: attempts with the same replies teach nothing.
 
     Args:
         agent: a compiled agent (`create_agent(..., middleware=[ToolEffects()])`), or any graph over `messages`.
@@ -82,7 +84,16 @@ def create_agent_best_of_n(
 
 
 def _begin(state: AgentSearchState) -> dict[str, Any]:
-    """Forget what an earlier search on this thread left, however it ended."""
+    """Forget what an earlier search on this thread left, however it ended.
+
+    Raises:
+        ConfigurationError: this search is part of an attempt: if that lost, nobody would undo what this winner did.
+    """
+    if current_attempt() is not None:
+        raise ConfigurationError(
+            "A search over whole agents runs inside an attempt of another. Give the inner agent itself to the outer "
+            "search, with a larger n or more waves."
+        )
     return {"attempts": [], "picked": None, "scores": [], "wave": 0}
 
 

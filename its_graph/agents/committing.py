@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AnyMessage, ToolMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.prebuilt import ToolNode
 
 from its_graph.agents.attempts import AgentSearchState
-from its_graph.agents.deeds import PutOff, message_in
+from its_graph.agents.deeds import PutOff, asked_in, message_in
 from its_graph.agents.settling import put_off_of
 from its_graph.errors import CommitFailedError
 
@@ -21,8 +21,8 @@ __all__ = ["commit"]
 def commit(tools: dict[str, BaseTool]) -> Runnable[AgentSearchState, dict[str, Any]]:
     """Return the node that carries out the next call that the winner put off: a step of its own, so that none is twice.
 
-    It runs as any agent's call does: the tool is handed the runtime, the state and the store that it asks for. Behind
-    a call whose tool says that it failed the rest is left undone, for it was meant to follow a success.
+    It runs as any agent's call does: the tool is handed the runtime, the state and the store that it asks for. What the
+    model called after it was told of a success is left out where the tool said that it failed.
     """
     node = ToolNode(list(tools.values()))
 
@@ -45,11 +45,14 @@ def _next(state: AgentSearchState) -> PutOff:
     return put_off_of(state)[len(state["committed"])]
 
 
+def _turn(state: AgentSearchState) -> list[AnyMessage]:
+    return [] if state["picked"] is None else state["attempts"][state["picked"]]["turn"]
+
+
 def _input(state: AgentSearchState) -> dict[str, Any]:
     """Return the call with the state around it, in the form in which an agent sends it to its tools."""
     put_off = _next(state)
-    turn = state["attempts"][state["picked"] or 0]["turn"]
-    around = {**put_off["state"], "messages": [*state["messages"], *turn]}
+    around = {**put_off["state"], "messages": [*state["messages"], *_turn(state)]}
     return {"__type": "tool_call_with_context", "tool_call": {**put_off["call"], "type": "tool_call"}, "state": around}
 
 
@@ -60,11 +63,13 @@ def _with(state: AgentSearchState, told: Any) -> dict[str, Any]:
 
 
 def _left_out(state: AgentSearchState) -> ToolMessage | None:
-    failed = [one for one in state["committed"] if isinstance(one, ToolMessage) and one.status == "error"]
-    if not failed:
+    call, turn = _next(state)["call"], _turn(state)
+    here, _ = asked_in(turn, call["id"])
+    failures = [one for one in state["committed"] if isinstance(one, ToolMessage) and one.status == "error"]
+    failed = next((one for one in failures if asked_in(turn, one.tool_call_id)[0] < here), None)
+    if failed is None:
         return None
-    call = _next(state)["call"]
-    said = f"Not carried out, because {failed[0].name} failed before it."
+    said = f"Not carried out, because {failed.name} failed before it."
     return ToolMessage(said, name=call["name"], tool_call_id=call["id"], status="error")
 
 

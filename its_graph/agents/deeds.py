@@ -1,18 +1,20 @@
 """What an attempt of an agent did to the world, and what it would do if it won."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
 from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypedDict
 
-__all__ = ["Attempt", "Made", "PutOff", "attempting", "current_attempt", "message_in"]
+from its_graph.agents.tool_state import state_for
+
+__all__ = ["Attempt", "Made", "PutOff", "asked_in", "attempting", "current_attempt", "message_in"]
 
 _PUT_OFF = (
     "Noted. {name} will be carried out once, if this attempt is chosen; go on as if it had succeeded, and do not call "
@@ -26,7 +28,7 @@ class PutOff(TypedDict):
 
     call: ToolCall
     state: dict[str, Any]
-    """The agent's state at the call without its messages, for tools that read it."""
+    """What the tool reads of the agent's state at the call, but for the messages."""
 
 
 class Made(TypedDict):
@@ -39,7 +41,7 @@ class Made(TypedDict):
 
 @dataclass
 class Attempt:
-    """The deeds of one attempt, in order."""
+    """The deeds of one attempt, as they came: calls of one message run side by side."""
 
     put_off: list[PutOff] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
@@ -49,9 +51,7 @@ class Attempt:
         if (error := _wrong(tool, call)) is not None:
             said = _WRONG.format(args=call["args"], name=call["name"], error=error)
             return ToolMessage(said, name=call["name"], tool_call_id=call["id"], status="error")
-        around = dict(state) if isinstance(state, Mapping) else {}
-        around.pop("messages", None)
-        self.put_off.append(PutOff(call=call, state=around))
+        self.put_off.append(PutOff(call=call, state=state_for(tool, state)))
         return ToolMessage(_PUT_OFF.format(name=call["name"]), name=call["name"], tool_call_id=call["id"])
 
     def note(self, call: ToolCall, reply: Any) -> None:
@@ -77,6 +77,15 @@ def attempting(attempt: Attempt) -> Iterator[None]:
         yield
     finally:
         _attempt.reset(token)
+
+
+def asked_in(turn: Sequence[BaseMessage], call_id: str | None) -> tuple[int, int]:
+    """Return where a call stands: the place of its message, and its own in that one; behind all where it is in none."""
+    for place, message in enumerate(turn):
+        ids = [call["id"] for call in message.tool_calls] if isinstance(message, AIMessage) else []
+        if call_id in ids:
+            return place, ids.index(call_id)
+    return len(turn), 0
 
 
 def message_in(reply: Any, call: ToolCall) -> ToolMessage | None:

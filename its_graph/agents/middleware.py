@@ -58,7 +58,8 @@ class DeliberateMiddleware(AgentMiddleware[DeliberateState, Any, Any]):
     """Ask an agent's model several times for its next move, and let a rule choose.
 
     The model should be sampled with a temperature: equal replies teach nothing. One reply that fails loses only itself;
-    where all fail the first error is raised.
+    where all fail the first error is raised. It belongs behind (further in than) middleware that changes the agent's
+    state around a model call: what such a one inside it notes is noted for every reply.
 
     Args:
         n: replies to draw.

@@ -5,6 +5,36 @@ together, or samples). The question is a concave resource allocation (2408.03314
 concave, greedy is wrong and `exact` or `by_hull` is asked instead.
 """
 
-from its_graph.exports import exports
+from typing import TYPE_CHECKING
 
-__getattr__, __dir__, __all__ = exports(__name__, __file__)
+from its_graph.exports import lazily
+
+if TYPE_CHECKING:
+    from its_graph.allocation.adaptive import Adaptive as Adaptive
+    from its_graph.allocation.baselines import SEED_WEIGHTS as SEED_WEIGHTS
+    from its_graph.allocation.baselines import by_weight as by_weight
+    from its_graph.allocation.baselines import uniform as uniform
+    from its_graph.allocation.curves import Curves as Curves
+    from its_graph.allocation.curves import beta as beta
+    from its_graph.allocation.curves import known as known
+    from its_graph.allocation.curves import majority as majority
+    from its_graph.allocation.curves import marginals as marginals
+    from its_graph.allocation.menus import Option as Option
+    from its_graph.allocation.menus import by_menu_hull as by_menu_hull
+    from its_graph.allocation.menus import exact_menu as exact_menu
+    from its_graph.allocation.samples import by_hull as by_hull
+    from its_graph.allocation.samples import continuous as continuous
+    from its_graph.allocation.samples import exact as exact
+    from its_graph.allocation.samples import greedy as greedy
+    from its_graph.allocation.samples import total as total
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "adaptive": ("Adaptive",),
+            "baselines": ("SEED_WEIGHTS", "by_weight", "uniform"),
+            "curves": ("Curves", "beta", "known", "majority", "marginals"),
+            "menus": ("Option", "by_menu_hull", "exact_menu"),
+            "samples": ("by_hull", "continuous", "exact", "greedy", "total"),
+        },
+    )

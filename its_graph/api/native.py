@@ -40,7 +40,7 @@ def search_routes(menu: Menu, searches: Searches) -> APIRouter:
 
     @routes.delete("/search/{id}", status_code=204, summary="End a search and delete all that is kept of it")
     async def delete(id: str) -> Response:
-        await searches.delete(await searches.find(id))
+        await searches.delete(id)
         return Response(status_code=204)
 
     @routes.get("/search/{id}/events", summary="What a search told and tells, as server-sent events")

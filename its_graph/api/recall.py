@@ -7,14 +7,16 @@ from typing import Any
 from langchain_core.messages import convert_to_openai_messages
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.types import StateSnapshot
+from pydantic import ValidationError
 
+from its_graph.api.errors import ApiError
 from its_graph.api.log import Event
 from its_graph.api.search import Search
 from its_graph.api.wire import SearchRequest
 from its_graph.contracts import Message
 from its_graph.events import events_of
 
-__all__ = ["is_search", "recall", "request_of"]
+__all__ = ["is_search", "recall", "request_of", "stored_search"]
 
 
 async def recall(
@@ -24,15 +26,26 @@ async def recall(
 
     Its events are in the order of the logs. One that was under way when its server ended counts as cancelled; one that
     was cancelled while it waited for a person waits again.
+
+    Raises:
+        ApiError: this server cannot read, or not serve, what was asked for.
     """
-    stored = await checkpointer.aget_tuple({"configurable": {"thread_id": id}})
-    if stored is None or not is_search(stored):
+    if (stored := await stored_search(checkpointer, id)) is None:
         return None
     told: Mapping[str, Any] = stored.metadata
-    search = make(id, request_of(stored))
+    try:
+        search = make(id, request_of(stored))
+    except ValidationError as error:
+        raise ApiError(409, f"Search {id!r} was stored by another version. DELETE /search/{id} removes it.") from error
     state = await search.graph.aget_state(search.config, subgraphs=True)
     search.restore(told["its_created"], _events(_innermost(state)), state)
     return search
+
+
+async def stored_search(checkpointer: BaseCheckpointSaver[Any], id: str) -> CheckpointTuple | None:
+    """Return the newest checkpoint of the search whose thread is `id`."""
+    stored = await checkpointer.aget_tuple({"configurable": {"thread_id": id}})
+    return stored if stored is not None and is_search(stored) else None
 
 
 def is_search(stored: CheckpointTuple) -> bool:

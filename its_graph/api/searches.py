@@ -14,7 +14,7 @@ from its_graph.api.graphs import Graphs
 from its_graph.api.listing import Listing
 from its_graph.api.menu import Menu
 from its_graph.api.metrics import Metrics
-from its_graph.api.recall import recall
+from its_graph.api.recall import recall, stored_search
 from its_graph.api.search import Search
 from its_graph.api.slots import Slots, busy
 from its_graph.api.wire import SearchRequest, SearchStatus
@@ -100,7 +100,7 @@ class Searches:
             return self._known[id]
         search = await recall(self._store, id, lambda id, request: self._search(id, request, self._lasting))
         if search is None or id in self._deleted:
-            raise ApiError(404, f"There is no search {id!r}. GET /search lists those that are remembered.", param="id")
+            raise _unknown(id)
         return self._remember(search)
 
     def resume(self, search: Search) -> None:
@@ -123,12 +123,20 @@ class Searches:
         if told["type"] == "its.asked" and told["ask"].get("problem"):
             raise ApiError(422, told["ask"]["problem"], code="unusable_reply")
 
-    async def delete(self, search: Search) -> None:
-        """End a search, forget it, and take it out of the store."""
-        self._deleted.add(search.id)
-        self._known.pop(search.id, None)
-        await search.cancel()
-        await search.graph.checkpointer.adelete_thread(search.id)
+    async def delete(self, id: str) -> None:
+        """End a search, forget it, and take it out of the store, be it one that this server could not run.
+
+        Raises:
+            ApiError: there is none of that id.
+        """
+        search = self._known.get(id)
+        if search is None and await stored_search(self._store, id) is None:
+            raise _unknown(id)
+        self._deleted.add(id)
+        self._known.pop(id, None)
+        if search is not None:
+            await search.cancel()
+        await (self._store if search is None else search.graph.checkpointer).adelete_thread(id)
 
     async def close(self) -> None:
         """Take no more searches and end those that run."""
@@ -161,6 +169,10 @@ class Searches:
             return
         search.abandon()
         self._memory.delete_thread(search.id)
+
+
+def _unknown(id: str) -> ApiError:
+    return ApiError(404, f"There is no search {id!r}. GET /search lists those that are remembered.", param="id")
 
 
 def _newest_first(searches: list[SearchStatus]) -> list[SearchStatus]:

@@ -7,6 +7,25 @@ names a member; `record` and `replay` keep what one said.
 Each backend lives in a module of its own, loaded when it is asked for, so that this package stays light.
 """
 
-from its_graph.exports import exports
+from typing import TYPE_CHECKING
 
-__getattr__, __dir__, __all__ = exports(__name__, __file__)
+from its_graph.exports import lazily
+
+if TYPE_CHECKING:
+    from its_graph.generators.cassette import record as record
+    from its_graph.generators.cassette import replay as replay
+    from its_graph.generators.openai import OpenAIGenerator as OpenAIGenerator
+    from its_graph.generators.team import Team as Team
+    from its_graph.generators.transformers import TransformersGenerator as TransformersGenerator
+    from its_graph.generators.vllm import VLLMGenerator as VLLMGenerator
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "cassette": ("record", "replay"),
+            "openai": ("OpenAIGenerator",),
+            "team": ("Team",),
+            "transformers": ("TransformersGenerator",),
+            "vllm": ("VLLMGenerator",),
+        },
+    )

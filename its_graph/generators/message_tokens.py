@@ -16,9 +16,8 @@ __all__ = ["MARGIN", "most_tokens"]
 MARGIN = 16
 """Tokens that a chat template may add to a message, at most."""
 
-_FILES = ("image", "image_url", "input_image", "audio", "input_audio", "video", "file", "input_file", "document")
-_NOT_BESIDE = frozenset({"text", *_FILES})
-"""Blocks that are part of a message's text, and those whose tokens do not follow from their bytes."""
+_FILES = ("image", "audio", "video", "file", "document", "media")
+"""What stands in the name of whatever holds a file: its tokens do not follow from its bytes."""
 
 
 def most_tokens(message: BaseMessage) -> int:
@@ -30,14 +29,17 @@ def _parts(message: BaseMessage) -> Iterator[str]:
     yield message.text
     yield message.name or ""
     for block in message.content if isinstance(message.content, list) else ():
-        if isinstance(block, dict) and block.get("type") not in _NOT_BESIDE:
+        if isinstance(block, dict) and (kind := str(block.get("type"))) != "text" and not _is_file(kind):
             yield _written(block)
     if isinstance(message, ToolMessage):
         yield message.tool_call_id
     if isinstance(message, AIMessage):
         yield from map(_written, [*message.tool_calls, *message.invalid_tool_calls])
-    if message.additional_kwargs:
-        yield _written(message.additional_kwargs)
+    yield from (_written(value) for name, value in message.additional_kwargs.items() if not _is_file(name))
+
+
+def _is_file(name: str) -> bool:
+    return any(part in name for part in _FILES)
 
 
 def _written(data: Any) -> str:

@@ -4,7 +4,7 @@ from typing import Any, TypeVar, cast
 
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 
 __all__ = ["uncached"]
@@ -13,9 +13,12 @@ Model = TypeVar("Model", bound=Runnable[Any, Any])
 
 
 def uncached(model: Model) -> Model:
-    """Return the model, or where it would use a cache a copy that does not; a binding is looked through."""
+    """Return the model, or where it would use a cache a copy that does not; bindings and fallbacks are opened."""
     if isinstance(model, RunnableBindingBase):
         return cast(Model, model.model_copy(update={"bound": uncached(model.bound)}))
+    if isinstance(model, RunnableWithFallbacks):
+        inside = {"runnable": uncached(model.runnable), "fallbacks": [uncached(one) for one in model.fallbacks]}
+        return cast(Model, model.model_copy(update=inside))
     if isinstance(model, BaseChatModel) and _caches(model):
         return cast(Model, model.model_copy(update={"cache": False}))
     return model

@@ -11,6 +11,7 @@ from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddlewar
 from langchain.agents.structured_output import ToolStrategy
 from langchain.tools import ToolRuntime
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, RemoveMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import BaseTool, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
@@ -112,6 +113,28 @@ def test_an_agent_with_checkpoints_of_its_own_writes_none() -> None:
     assert list(kept.list(None)) == []
 
 
+def test_attempts_share_no_thread() -> None:
+    seen: list[Any] = []
+    inner = agent(says("Done."), checkpointer=InMemorySaver())
+
+    def run(state: Any, config: RunnableConfig) -> Any:
+        seen.append(config["configurable"].get("thread_id"))
+        return inner.invoke(state, {"configurable": {"thread_id": str(len(seen))}})
+
+    search = create_agent_best_of_n(RunnableLambda(run), n=2).compile(checkpointer=InMemorySaver())
+    search.invoke(TASK, THREAD)
+    assert seen == [None, None]
+    lost = create_agent_best_of_n(inner.with_retry(), n=2).compile(checkpointer=InMemorySaver())
+    with pytest.raises(SearchFailedError, match="thread_id"):
+        lost.invoke(TASK, THREAD)
+
+
+def test_a_search_in_an_attempt_of_another_is_refused() -> None:
+    inner = create_agent_best_of_n(agent(says("Done.")), n=2).compile()
+    with pytest.raises(ConfigurationError, match="inside an attempt of another"):
+        create_agent_best_of_n(inner, n=2).compile().invoke(TASK)
+
+
 def test_an_attempt_that_would_ask_a_person_says_where_to_ask_instead() -> None:
     @tool
     def send(text: str) -> str:
@@ -142,6 +165,8 @@ def test_the_winners_structured_response_is_handed_over() -> None:
     bills = agent(lambda messages, number: calling("Bill", amount=30), None, response_format=strategy)
     search = create_agent_best_of_n(bills, n=2).compile(checkpointer=InMemorySaver())
     assert search.invoke(TASK, THREAD)["structured_response"] == Bill(amount=30)
+    plain = create_agent_best_of_n(agent(says("Done."))).compile(checkpointer=search.checkpointer)
+    assert plain.invoke(TASK, THREAD)["structured_response"] is None
     assert "structured_response" not in create_agent_best_of_n(agent(says("Done."))).compile().invoke(TASK)
 
 

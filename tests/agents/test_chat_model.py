@@ -134,7 +134,7 @@ def cache() -> Iterator[None]:
 @pytest.mark.usefixtures("cache")
 async def test_every_reply_is_a_draw_of_its_own_although_replies_are_cached() -> None:
     inner = replies("The answer is 5.", "The answer is 4.", "The answer is 4.")
-    for model in (inner, inner.bind(stop=["x"])):
+    for model in (inner, inner.bind(stop=["x"]), inner.with_fallbacks([replies("The answer is 7.")])):
         asked = len(inner.calls)
         outer = DeliberateChatModel(model=model, n=3, cache=False)
         assert outer.invoke("2 + 2?").text == (await outer.ainvoke("2 + 2?")).text == "The answer is 4."

@@ -1,6 +1,7 @@
 """An agent that thinks twice: one winner in the conversation and in the stream, every call counted once."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -214,6 +215,28 @@ async def test_a_question_to_a_person_is_no_failure() -> None:
         again: Any = Command(resume=True)
         output = built.invoke(again, config) if call == "invoke" else await built.ainvoke(again, config)
         assert output["its_trace"][0]["n"] == 3
+
+
+class AskingSecond(AskingOnce):
+    """Asks a person about the second reply; the first is there then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.replies = count()
+
+    def ask(self) -> None:
+        if next(self.replies) == 1:
+            super().ask()
+
+
+async def test_a_question_to_a_person_about_a_later_reply_is_no_failure_either() -> None:
+    for call in ("invoke", "ainvoke"):
+        model = ScriptedChatModel(script=lambda messages, number: "The answer is 4.")
+        middleware: list[Any] = [DeliberateMiddleware(n=3), AskingSecond()]
+        built: Any = create_agent(model, middleware=middleware, checkpointer=InMemorySaver())
+        config: Any = {"configurable": {"thread_id": "1"}}
+        asked = built.invoke(TASK, config) if call == "invoke" else await built.ainvoke(TASK, config)
+        assert [one.value for one in asked["__interrupt__"]] == ["May I?"]
 
 
 def alternating() -> ScriptedChatModel:

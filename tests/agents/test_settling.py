@@ -1,6 +1,8 @@
 """What the losers did is taken back once, what the winner put off is carried out once, whatever goes wrong."""
 
 from itertools import count
+from threading import Lock
+from time import sleep
 from typing import Annotated, Any
 
 import pytest
@@ -10,7 +12,7 @@ pytest.importorskip("langchain")
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, AgentState
 from langchain.tools import InjectedState, ToolRuntime
-from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
@@ -226,6 +228,72 @@ def test_a_tool_may_ask_a_person_when_it_is_carried_out() -> None:
     assert [one.value for one in asked["__interrupt__"]] == ["Send a?"]
     assert search.invoke(Command(resume="yes"), THREAD)["result"]["committed"] == ["send"]
     assert world == ["yes: a"]
+
+
+def at_once(*calls: AIMessage) -> AIMessage:
+    """Return one message with several calls, each with an id of its own."""
+    many = [{**one.tool_calls[0], "id": f"call_{place}"} for place, one in enumerate(calls)]
+    return AIMessage("", tool_calls=many)
+
+
+class Slow(AgentMiddleware[Any, Any, Any]):
+    """Lets the first call of a message arrive last."""
+
+    def wrap_tool_call(self, request: Any, handler: Any) -> Any:
+        if request.tool_call["id"].startswith("call_0"):
+            sleep(0.05)
+        return handler(request)
+
+
+def test_calls_of_one_message_are_committed_in_its_order_whichever_thread_came_first() -> None:
+    world: list[str] = []
+    script = Plan(at_once(*(calling("send", text=text) for text in "abc")))
+    tools = [sender(world)]
+    agent = create_agent(ScriptedChatModel(script=script), tools, middleware=[Slow(), ToolEffects()])
+    output = create_agent_best_of_n(agent, tools, n=1).compile().invoke(TASK)
+    assert world == ["sent a", "sent b", "sent c"]
+    assert told(output) == [f"really {one}" for one in world]
+
+
+def test_a_failure_leaves_out_what_was_called_after_it_and_not_what_was_called_with_it() -> None:
+    world: list[str] = []
+
+    @tool
+    def pay() -> str:
+        """Pay."""
+        raise ToolException("The account is empty.")
+
+    pay.handle_tool_error = True
+    tools = [mark(pay, "commit"), sender(world)]
+    script = Plan(at_once(calling("pay"), calling("send", text="a")), None, calling("send", text="b"))
+    output = search_of(script, tools, n=1).compile().invoke(TASK)
+    assert world == ["sent a"]
+    assert told(output)[1:] == ["really sent a", "Not carried out, because pay failed before it."]
+
+
+@pytest.mark.parametrize("runtime", [True, False])
+def test_what_no_checkpoint_can_hold_does_not_hinder_a_commit(runtime: bool) -> None:
+    world: list[str] = []
+
+    class Held(AgentState[Any]):
+        lock: Any
+
+    class Holds(AgentMiddleware[Any, Any, Any]):
+        state_schema = Held
+
+        def before_agent(self, state: Any, runtime: Any) -> dict[str, Any]:
+            return {"lock": Lock()}
+
+    @tool
+    def send_with(text: str, runtime: ToolRuntime[Any, Any]) -> str:
+        """Send."""
+        world.append(f"sent {text}, {sorted(runtime.state)}")
+        return "sent"
+
+    one = mark(send_with, "commit") if runtime else sender(world)
+    search = search_of(Plan(calling(one.name, text="a")), [one], Holds(), n=2).compile(checkpointer=InMemorySaver())
+    search.invoke(TASK, THREAD)
+    assert world == ["sent a, ['messages']" if runtime else "sent a"]
 
 
 def test_a_person_may_be_asked_before_each_commit() -> None:

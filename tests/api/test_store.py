@@ -1,6 +1,8 @@
 """What a store holds: searches until they are deleted, listed by the next server, and nothing of chats."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +127,35 @@ async def test_nothing_of_a_chat_is_stored(stream: bool) -> None:
         [listed] = (await served.http.get("/search")).json()["searches"]
         assert (await served.http.get(f"/search/{listed['id']}")).json()["result"]["answer"] == "12"
         assert [one async for one in saver.alist(None)] == []
+
+
+async def test_what_this_server_cannot_run_is_listed_and_deleted_all_the_same(tmp_path: Path) -> None:
+    other = {"other": ServedModel(ToyGenerator(), ToyVerifier())}
+    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "searches.sqlite")) as saver:
+        async with serve(checkpointer=saver) as served:
+            await stood(served.http, gone := await begun(served.http), "done")
+        async with serve(other, checkpointer=saver) as served:
+            assert [one["id"] for one in (await served.http.get("/search")).json()["searches"]] == [gone]
+            assert (await served.http.get(f"/search/{gone}")).status_code == 422
+            assert (await served.http.delete(f"/search/{gone}")).status_code == 204
+            assert (await served.http.delete(f"/search/{gone}")).status_code == 404
+            assert (await served.http.get("/search")).json() == {"searches": []}
+            assert [one async for one in saver.alist(None)] == []
+
+
+async def test_a_request_that_this_version_cannot_read_says_so_and_can_be_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "searches.sqlite"
+    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver, serve(checkpointer=saver) as served:
+        await stood(served.http, old := await begun(served.http, options={"n": 2}), "done")
+    with closing(sqlite3.connect(path)) as store:
+        store.execute("UPDATE checkpoints SET metadata = replace(CAST(metadata AS TEXT), 'options', 'choices')")
+        store.commit()
+    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver, serve(checkpointer=saver) as served:
+        assert (await served.http.get("/search")).json() == {"searches": []}
+        told = await served.http.get(f"/search/{old}")
+        assert (told.status_code, told.json()["error"]["message"]) == (
+            409,
+            f"Search {old!r} was stored by another version. DELETE /search/{old} removes it.",
+        )
+        assert (await served.http.delete(f"/search/{old}")).status_code == 204
+        assert (await served.http.get(f"/search/{old}")).status_code == 404

@@ -35,6 +35,12 @@ def test_calls_that_failed_to_parse_are_counted_and_images_are_not() -> None:
     assert most_tokens(HumanMessage([{"type": "image_url", "image_url": {"url": "x" * 300}}])) == MARGIN
 
 
+@pytest.mark.parametrize("kind", ["video_url", "media", "image_file", "input_audio", "document"])
+def test_no_file_is_counted_by_its_bytes(kind: str) -> None:
+    assert most_tokens(HumanMessage([{"type": kind, "data": "x" * 9_000}])) == MARGIN
+    assert most_tokens(AIMessage("", additional_kwargs={"audio": {"data": "x" * 9_000}})) == MARGIN
+
+
 def test_a_text_counts_once_in_whatever_form() -> None:
     said = [AIMessage("넷x"), AIMessage(["넷", "x"]), AIMessage([{"type": "text", "text": "넷x"}])]
     assert {most_tokens(message) for message in said} == {4 + MARGIN}
