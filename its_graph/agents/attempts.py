@@ -138,7 +138,8 @@ class _Outcome:
         known = {message.id for message in asked}
         messages = self.output.get("messages", [])
         turn = [message for message in messages if message.id not in known]
-        untouched = messages[: len(asked)] == list(asked)
+        # A graph may hand over its turn alone: that is no conversation of which all but the turn was thrown away.
+        untouched = messages[: len(asked)] == list(asked) or len(turn) == len(messages)
         return AttemptRecord(
             turn=turn,
             rewritten=None if untouched else [one for one in messages if not str(one.id).startswith(_HINT)],

@@ -113,6 +113,11 @@ def test_an_agent_with_checkpoints_of_its_own_writes_none() -> None:
     assert list(kept.list(None)) == []
 
 
+def test_an_agent_may_hand_over_its_turn_alone() -> None:
+    search = create_agent_best_of_n(RunnableLambda(lambda state: {"messages": [AIMessage("Done.")]}), n=2).compile()
+    assert [message.text for message in search.invoke(TASK)["messages"]] == ["Do it.", "Done."]
+
+
 def test_attempts_share_no_thread() -> None:
     seen: list[Any] = []
     inner = agent(says("Done."), checkpointer=InMemorySaver())
