@@ -171,7 +171,7 @@ def calibrate(
 
 
 def _fitted(notebook: Notebook, plan: Plan, generator: Generator, verifier: Verifier | None, seed: int) -> Calibrated:
-    measured = {arm.setting: sorted(outcomes, key=lambda one: one.index) for arm, outcomes in notebook.measured.items()}
+    measured = {arm.setting: outcomes for arm, outcomes in notebook.measured.items()}
     estimates = estimate_all(
         plan.estimator,
         measured,

@@ -155,8 +155,7 @@ def _measured(
             tell("Stopped before all was measured. With --work the same command goes on here.")
             raise typer.Exit(INTERRUPTED)
         notebook.tell_failures()
-        ordered = {arm: sorted(found, key=lambda one: one.index) for arm, found in notebook.measured.items()}
-        return ordered, generator.parameters
+        return notebook.measured, generator.parameters
 
 
 def _ratios(text: str) -> list[float]:

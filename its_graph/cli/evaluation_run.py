@@ -66,15 +66,20 @@ class Notebook:
                 arm: {index: one for index, one in outcomes.items() if not (timed and one.reused)}
                 for arm, outcomes in held.items()
             }
-            self.measured = {arm: list(outcomes.values()) for arm, outcomes in self.known.items()}
-            for arm, outcomes in self.measured.items():
-                for outcome in outcomes:
+            self._found = {arm: dict(outcomes) for arm, outcomes in self.known.items()}
+            for arm, outcomes in self._found.items():
+                for outcome in outcomes.values():
                     self._keep_samples(arm, outcome)
             self.close = files.pop_all().close
 
+    @property
+    def measured(self) -> dict[Arm, list[Outcome]]:
+        """The outcomes of each arm in the order of the problems, whichever search ended first."""
+        return {arm: [outcomes[index] for index in sorted(outcomes)] for arm, outcomes in self._found.items()}
+
     def add(self, arm: Arm, outcome: Outcome) -> None:
         """Take down one outcome. Its samples come first: an outcome that is in its file is not searched again."""
-        self.measured[arm].append(outcome.without_texts())
+        self._found[arm][outcome.index] = outcome.without_texts()
         self._keep_samples(arm, outcome)
         if self._file:
             self._file.append(self._described[arm], outcome)
@@ -83,12 +88,13 @@ class Notebook:
         """Say how many searches failed, and why the first of them did; arms with the same reason are told together."""
         reasons: dict[Arm, str] = {}
         alike: dict[str, list[Arm]] = {}
-        for arm, outcomes in self.measured.items():
-            if errors := [one.error for one in sorted(outcomes, key=lambda one: one.index) if one.error is not None]:
+        measured = self.measured
+        for arm, outcomes in measured.items():
+            if errors := [one.error for one in outcomes if one.error is not None]:
                 reasons[arm] = errors[0]
                 alike.setdefault(_cause(errors[0]), []).append(arm)
         for arms in alike.values():
-            outcomes = [one for arm in arms for one in self.measured[arm]]
+            outcomes = [one for arm in arms for one in measured[arm]]
             failed = sum(one.error is not None for one in outcomes)
             others = f" and {counted(len(arms) - 1, 'setting')} more" if arms[1:] else ""
             yield one_line(
@@ -98,7 +104,7 @@ class Notebook:
     @property
     def lost(self) -> bool:
         """Whether there were searches, and every one of them failed."""
-        outcomes = [one for found in self.measured.values() for one in found]
+        outcomes = [one for found in self._found.values() for one in found.values()]
         return bool(outcomes) and all(one.error is not None for one in outcomes)
 
     def tell_failures(self) -> None:

@@ -83,12 +83,15 @@ def summarise(outcomes: Sequence[Outcome]) -> Row:
 
 
 def compare(one: Sequence[Outcome], other: Sequence[Outcome], *, seed: int = 0) -> Difference | None:
-    """Return how much more accurate `one` is than `other` on the problems that both have, or None without any."""
-    before = {outcome.index: float(outcome.right) for outcome in other}
-    pairs = [(float(outcome.right), before[outcome.index]) for outcome in one if outcome.index in before]
-    if not pairs:
+    """Return how much more accurate `one` is than `other` on the problems that both have, or None without any.
+
+    The order of the outcomes, which is often that in which searches ended, does not move the interval.
+    """
+    right, before = ({outcome.index: float(outcome.right) for outcome in outcomes} for outcomes in (one, other))
+    shared = sorted(right.keys() & before.keys())
+    if not shared:
         return None
-    return paired_difference([pair[0] for pair in pairs], [pair[1] for pair in pairs], seed=seed)
+    return paired_difference([right[index] for index in shared], [before[index] for index in shared], seed=seed)
 
 
 def _oracle(one: Outcome) -> float:

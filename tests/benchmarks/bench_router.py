@@ -153,7 +153,7 @@ def _measured(
     with closing(Notebook(arms, exam, work)) as notebook:
         if run(notebook, generator, verifier, exam, seed=seed, concurrency=8, reuse=True, hide_bar=False):
             raise KeyboardInterrupt
-    return {arm.setting: sorted(rows, key=lambda one: one.index) for arm, rows in notebook.measured.items()}
+    return {arm.setting: rows for arm, rows in notebook.measured.items()}
 
 
 def _alone(stream: Stream) -> dict[str, Routed]:

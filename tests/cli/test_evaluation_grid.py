@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
+from its_graph.budget import Spend
 from its_graph.cli import models
 from its_graph.cli.evaluation_run import Notebook, run
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import InputError
-from its_graph.evaluation import Arm, Problem
+from its_graph.evaluation import Arm, Outcome, Problem
 from its_graph.routing.policy import Policy
 from its_graph.routing.regressor import Regressor
 from its_graph.setting import Setting
@@ -47,6 +48,23 @@ def rows_of(out: str) -> list[dict[str, Any]]:
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def answered(index: int, problem: Problem) -> Outcome:
+    return Outcome(
+        index=index,
+        problem=problem.problem,
+        expected=problem.answer,
+        answer=problem.answer,
+        right=True,
+        candidates=1,
+        right_candidates=1,
+        finished=1,
+        right_finished=1,
+        spend=Spend(calls=1),
+        seconds=0.1,
+        seed=0,
+    )
 
 
 def test_every_strategy_is_measured_at_every_width(call: Call, sums: Path) -> None:
@@ -172,6 +190,18 @@ def test_a_notebook_forgets_the_texts_that_it_has_written(tmp_path: Path) -> Non
     (outcome,) = notebook.measured[arm]
     assert [(one.id, one.text) for one in outcome.samples] == [("0", ""), ("1", "")]
     assert all("boxed" in one["text"] for one in lines_of(samples))
+
+
+def test_a_notebook_is_in_the_order_of_the_problems_whichever_search_ended_first(tmp_path: Path) -> None:
+    arm, out = Arm(Setting(strategy="single")), tmp_path / "out.jsonl"
+    problems = [Problem(f"Add {number}, 2.", str(number + 2)) for number in range(4)]
+    with closing(Notebook({arm: {}}, problems, out)) as notebook:
+        for index in (2, 0, 3):
+            notebook.add(arm, answered(index, problems[index]))
+        assert [one.index for one in notebook.measured[arm]] == [0, 2, 3]
+    with closing(Notebook({arm: {}}, problems, out)) as notebook:
+        notebook.add(arm, answered(1, problems[1]))
+        assert [one.index for one in notebook.measured[arm]] == [0, 1, 2, 3]
 
 
 def test_samples_of_known_outcomes_are_written_without_their_texts(call: Call, sums: Path, tmp_path: Path) -> None:

@@ -234,6 +234,14 @@ def test_strategies_are_compared_on_the_problems_that_both_have() -> None:
     assert compare(one, other[2:]) is None
 
 
+def test_the_order_in_which_searches_ended_moves_no_interval() -> None:
+    one = [outcome(index, right=index % 3 > 0) for index in range(30)]
+    other = [outcome(index, right=index % 4 == 0) for index in range(30)]
+    chance = random.Random(0)
+    found = {compare(chance.sample(one, 30), chance.sample(other, 30)) for _ in range(20)}
+    assert found == {compare(one, other)}
+
+
 def test_outcomes_survive_json() -> None:
     one = outcome(error="none came")
     assert Outcome.model_validate_json(one.model_dump_json()) == one
