@@ -36,7 +36,7 @@ class Judge:
     """Compares answers and keeps count of what it could not compare.
 
     Args:
-        timeout_s: seconds one comparison by math-verify may take before its process is killed.
+        timeout_s: seconds of processor time one comparison by math-verify may take before its process is killed.
     """
 
     def __init__(self, *, timeout_s: float = 5.0) -> None:

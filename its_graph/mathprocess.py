@@ -20,14 +20,19 @@ __all__ = ["MathProcess"]
 _WORKER = Path(__file__).with_name("mathworker.py")
 _START_S = 60.0
 """Seconds the process may take to import math-verify: much more than it needs, for machines under load."""
+_PATIENCE = 4
+"""Seconds by the clock for one of processor time, for a process that waits instead of working."""
+_OUT_OF_PROCESSOR_TIME = 24
+"""SIGXCPU, which Windows does not know."""
 
 
 class MathProcess:
     """Asks math-verify; safe to use from several threads, one question at a time.
 
     Args:
-        timeout_s: seconds for one question, after which the process is killed and a new one is started for the
-            next question. Inside it an alarm of half that time ends most slow work without a restart.
+        timeout_s: seconds of processor time for one question, after which the process is killed and a new one is
+            started for the next question; half of that time ends most slow work without a restart. By the clock it may
+            take four times as long: what two answers are must not depend on how busy the machine is.
 
     Raises:
         ConfigurationError: if `timeout_s` is not positive.
@@ -54,7 +59,9 @@ class MathProcess:
             process = self._running()
             if process is None:
                 return {"error": f"the math-verify process did not start within {_START_S:.0f} s"}
-            reply, expired = _exchange(process, json.dumps(question) + "\n", self._timeout_s)
+            reply, expired = _exchange(process, json.dumps(question) + "\n", _PATIENCE * self._timeout_s)
+            if reply is None:
+                expired = expired or process.wait() == -_OUT_OF_PROCESSOR_TIME
             if expired or reply is None:
                 self._stop()
             if reply is not None:
@@ -87,7 +94,7 @@ def _start(timeout_s: float) -> subprocess.Popen[str]:
     # folder, whose names may equal those of other packages, off the path of the child.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     return subprocess.Popen(
-        [sys.executable, "-P", str(_WORKER), str(max(1, int(timeout_s / 2)))],
+        [sys.executable, "-P", str(_WORKER), str(timeout_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

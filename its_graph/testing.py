@@ -13,8 +13,9 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 
+from its_graph.batching.as_completed import AsCompleted
 from its_graph.confidence import Groups
 from its_graph.contracts import (
     Candidate,
@@ -40,19 +41,19 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-class Inline(Runnable[Request, Reply]):
+class Inline(AsCompleted[Request, Reply]):
     """Runs batches in a plain loop: right for anything that answers at once and needs no threads."""
 
-    def batch_as_completed(  # type: ignore[override]
+    def batch_as_completed(
         self, inputs: Sequence[Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
-    ) -> Iterator[tuple[int, Reply | Exception]]:
+    ) -> Iterator[tuple[int, Any]]:
         """Yield (index, reply) in order; with `return_exceptions` an error takes the place of its reply."""
         for index, request in enumerate(inputs):
             yield index, self._attempt(request, return_exceptions)
 
-    async def abatch_as_completed(  # type: ignore[override]
+    async def abatch_as_completed(
         self, inputs: Sequence[Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
-    ) -> AsyncIterator[tuple[int, Reply | Exception]]:
+    ) -> AsyncIterator[tuple[int, Any]]:
         """As `batch_as_completed`."""
         for index, request in enumerate(inputs):
             yield index, self._attempt(request, return_exceptions)

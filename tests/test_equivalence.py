@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -312,6 +313,41 @@ def test_a_process_that_hangs_is_killed_and_replaced() -> None:
         assert time.monotonic() - start < 10
         assert first.returncode is not None
         assert process.ask({"verify": ["x+1", "1+x"]}) == {"equal": True}
+    finally:
+        process.close()
+
+
+@needs_math_verify
+def test_a_busy_machine_refuses_no_answer() -> None:
+    """Time is the processor's: a process that got none of it for longer than its limit still answers."""
+    process = MathProcess(timeout_s=2.5)
+    try:
+        assert process.ask({"verify": ["x+1", "1+x"]}) == {"equal": True}
+        assert process._process is not None
+        process._process.send_signal(signal.SIGSTOP)
+        threading.Timer(3, process._process.send_signal, [signal.SIGCONT]).start()
+        assert process.ask({"verify": ["y+1", "1+y"]}) == {"equal": True}
+    finally:
+        process.close()
+
+
+@needs_math_verify
+def test_work_that_does_not_listen_ends_with_its_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        "import sys\n"
+        "from its_graph.mathworker import _at_most\n"
+        "print('{\"ready\": true}', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    with _at_most(float(sys.argv[1])):\n"
+        "        sum(range(10**14))\n"  # in C, where no handler of a signal runs
+    )
+    monkeypatch.setattr("its_graph.mathprocess._WORKER", worker)
+    process = MathProcess(timeout_s=1)
+    monkeypatch.setattr("its_graph.mathprocess._PATIENCE", 600)
+    try:
+        assert process.ask({"probe": "x"}) == {"timeout": True}
+        assert process._process is None
     finally:
         process.close()
 

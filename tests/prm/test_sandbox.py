@@ -4,10 +4,12 @@ import os
 import re
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -321,15 +323,18 @@ def test_programs_run_side_by_side() -> None:
     assert time.monotonic() - began > 0.5
 
 
-def test_no_folder_is_left(level: Isolation) -> None:
-    import tempfile
+def test_no_folder_is_left(level: Isolation, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
 
-    def folders() -> set[Path]:
-        return set(Path(tempfile.gettempdir()).glob("its-graph-*"))
+    def noted(*given: Any, **named: Any) -> str:
+        made.append(Path(make(*given, **named)))
+        return str(made[-1])
 
-    before = folders()
+    make = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", noted)
     run("import os; os.mkdir('d'); open('d/f', 'w').close(); os.chmod('d', 0)")
-    assert folders() <= before
+    assert [folder.name.startswith("its-graph-") for folder in made] == [True]
+    assert not made[0].exists()
 
 
 @pytest.mark.parametrize("limit", Limits._fields)
