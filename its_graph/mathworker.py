@@ -116,7 +116,7 @@ def _parse(text: str) -> list[Any]:
         parse(
             f"${text}$",
             extraction_config=[LatexExtractionConfig()],
-            parsing_timeout=None,  # type: ignore[arg-type]  # its own way to say: the caller takes care of time
+            parsing_timeout=None,
             raise_on_error=True,
         )
     )
