@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import ToolCall, ToolCallChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr
 
@@ -28,6 +29,7 @@ def calling(name: str, **args: Any) -> AIMessage:
 class ScriptedChatModel(BaseChatModel):
     """Says what `script` returns for the conversation and the number of the call, counted from 0.
 
+    The calls of one batch are numbered in its order; those of searches that run at the same time as they come.
     Every reply costs 10 prompt and 5 generated tokens. An error that the script raises is the call's error.
     """
 
@@ -53,6 +55,18 @@ class ScriptedChatModel(BaseChatModel):
         names = [str(getattr(tool, "name", getattr(tool, "__name__", tool))) for tool in tools]
         return self.model_copy(update={"tools": names})
 
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        """Answer one after another: threads would number the calls as they happen to run."""
+        in_turn = [RunnableConfig(**{**one, "max_concurrency": 1}) for one in get_config_list(config, len(inputs))]
+        return super().batch(inputs, in_turn, return_exceptions=return_exceptions, **kwargs)
+
     def _reply(self, messages: list[BaseMessage]) -> AIMessage:
         with self._lock:
             self._calls.append(messages)
@@ -72,6 +86,15 @@ class ScriptedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         return ChatResult(generations=[ChatGeneration(message=self._reply(messages))])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._generate(messages, stop, **kwargs)
 
     def _stream(
         self,
