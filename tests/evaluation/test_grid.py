@@ -156,8 +156,9 @@ async def test_problems_come_in_order_so_that_an_early_end_leaves_pairs(sums: Pa
     task = asyncio.create_task(measure(VOTES, ToyGenerator(), None, sums, concurrency=2, on_result=stop))
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert sorted(Counter(heard)) == list(range(len(Counter(heard))))
-    assert sum(count == 2 for count in Counter(heard).values()) >= 2
+    ended = Counter(heard)
+    assert sum(ended[index] < 2 for index in range(max(ended) + 1)) <= 2, "as many as are under way at once"
+    assert sum(count == 2 for count in ended.values()) >= 3
     assert len(asyncio.all_tasks()) == 1
 
 
