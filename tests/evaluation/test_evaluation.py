@@ -110,15 +110,19 @@ async def test_settings_reach_every_search() -> None:
 
 
 class Counting(ScriptedGenerator):
-    """Counts the calls under way."""
+    """Counts the calls under way; answers none before three were."""
 
     def __init__(self) -> None:
         super().__init__(lambda request: r"\boxed{1}")
         self.now = self.most = 0
+        self.reached = asyncio.Event()
 
     async def abatch_as_completed(self, inputs: Any, config: Any = None, **kwargs: Any) -> Any:
         self.now += 1
         self.most = max(self.most, self.now)
+        if self.now == 3:
+            self.reached.set()
+        await self.reached.wait()
         await asyncio.sleep(0.01)
         self.now -= 1
         for index, request in enumerate(inputs):
@@ -127,7 +131,8 @@ class Counting(ScriptedGenerator):
 
 async def test_concurrency_is_reached_and_never_exceeded() -> None:
     generator = Counting()
-    await evaluate(create("single", generator).compile(), [("one?", "1")] * 10, concurrency=3)
+    async with asyncio.timeout(60):  # too few at once never end
+        await evaluate(create("single", generator).compile(), [("one?", "1")] * 10, concurrency=3)
     assert generator.most == 3
 
 
