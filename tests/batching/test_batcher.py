@@ -60,7 +60,7 @@ def test_jobs_that_arrive_together_share_a_batch(batcher: MicroBatcher[int, int]
 
 
 def test_a_batch_waits_for_late_company_but_not_when_full(run: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batcher_module, "QUIET_S", 0.3)
+    monkeypatch.setattr(batcher_module, "QUIET_S", 1)
     batcher = MicroBatcher(all_at_once(run), max_batch=4)
     futures = []
     for job in (1, 2, 3):
