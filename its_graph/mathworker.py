@@ -11,7 +11,6 @@ for a probe that went well), `timeout` or `error`.
 
 import json
 import math
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,11 @@ from typing import Any, TextIO
 
 from math_verify import LatexExtractionConfig, parse, verify
 from math_verify.errors import TimeoutException
+
+try:
+    import resource
+except ImportError:  # Windows knows no limits of this kind
+    resource = None  # type: ignore[assignment]
 
 __all__ = ["main"]
 
@@ -45,10 +49,10 @@ def main() -> None:
     timeout_s = float(sys.argv[1])
     replies, sys.stdout = sys.stdout, sys.stderr  # a print in a library must not break the protocol
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner, who closes this process
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    if resource is not None:
+        _limit(resource.RLIMIT_CORE, 0)
+        if sys.platform == "linux":
+            _limit(resource.RLIMIT_AS, _MEMORY_BYTES)
     _send(replies, {"ready": True})
     for line in sys.stdin:
         _send(replies, _reply(json.loads(line), timeout_s))
@@ -72,24 +76,28 @@ def _reply(request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
 @contextmanager
 def _at_most(timeout_s: float) -> Iterator[None]:
     """Raise TimeoutException after half of the processor time; work that does not listen ends with the process."""
-    if os.name != "posix":
+    if resource is None:
         yield  # the owner's clock is the only limit
         return
-    import resource
 
     def expire(signum: int, frame: Any) -> None:
         raise TimeoutException("out of time")
 
     used = resource.getrusage(resource.RUSAGE_SELF)
-    last = math.ceil(used.ru_utime + used.ru_stime + timeout_s)
-    resource.setrlimit(resource.RLIMIT_CPU, (last, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + timeout_s))
     signal.signal(signal.SIGPROF, expire)
     signal.setitimer(signal.ITIMER_PROF, timeout_s / 2)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _limit(which: int, most: int) -> None:
+    """Allow `most` of a resource, or as much as this process may have at all."""
+    assert resource is not None, "checked by the callers"
+    hard = resource.getrlimit(which)[1]
+    resource.setrlimit(which, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _answer(request: dict[str, Any]) -> bool:

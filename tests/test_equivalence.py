@@ -353,6 +353,23 @@ def test_work_that_does_not_listen_ends_with_its_process(monkeypatch: pytest.Mon
 
 
 @needs_math_verify
+def test_limits_that_stand_already_are_kept() -> None:
+    """Only root may raise a hard limit; for all others every comparison would fail."""
+    program = (
+        "import resource\n"
+        "from its_graph.mathworker import _at_most\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (500, 700))\n"
+        "for seconds in (50, 5000):\n"
+        "    with _at_most(seconds): print(*resource.getrlimit(resource.RLIMIT_CPU))\n"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    (low, hard), high = map(int, printed.splitlines()[0].split()), printed.splitlines()[1]
+    assert 50 <= low <= 100
+    assert hard == 700
+    assert high == "700 700"
+
+
+@needs_math_verify
 def test_a_process_that_dies_is_reported_and_replaced() -> None:
     process = MathProcess(timeout_s=20)
     try:
