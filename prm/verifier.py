@@ -112,8 +112,9 @@ class PRM(AheadRunnable[Candidate, Verdict], Verifier):
     def start(self, inputs: Sequence[Candidate]) -> list[Future[Verdict]]:
         """Start judging, the short ones first."""
         futures: list[Future[Verdict]] = [Future() for _ in inputs]
-        for index in sorted(range(len(inputs)), key=lambda index: _length(inputs[index])):
-            self._batcher.submit([inputs[index]], _reply_to(futures[index]))
+        with self._batcher.together():
+            for index in sorted(range(len(inputs)), key=lambda index: _length(inputs[index])):
+                self._batcher.submit([inputs[index]], _reply_to(futures[index]))
         return futures
 
     def futures(self, inputs: Sequence[Candidate]) -> list[Future[Verdict]]:

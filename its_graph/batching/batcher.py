@@ -7,8 +7,9 @@ threads of one pool), takes as many jobs as one batch may hold, runs them, and h
 import atexit
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition, Thread, current_thread
 from typing import Any, Generic, TypeVar, cast
@@ -115,6 +116,12 @@ class MicroBatcher(Generic[Job, Result]):
                 self._worker = Thread(target=self._work, name=self._name, daemon=True)
                 self._worker.start()
             self._changed.notify()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Begin no batch inside: what is submitted here shares one, as far as it fits, however slowly it comes."""
+        with self._changed:  # re-entrant: `submit` takes it again
+            yield
 
     def close(self) -> None:
         """End the worker. Jobs that have not finished fail with RuntimeError. Closing twice is harmless."""

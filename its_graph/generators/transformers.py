@@ -120,8 +120,9 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
         return future
 
     def futures(self, inputs: Sequence[SampleRequest]) -> list[Future[list[Sample]]]:
-        """Start the requests."""
-        return [self.submit(request) for request in inputs]
+        """Start the requests, in one batch as far as it holds them."""
+        with self._batcher.together():
+            return [self.submit(request) for request in inputs]
 
     def close(self) -> None:
         """End the worker thread; requests that are still running fail with RuntimeError."""

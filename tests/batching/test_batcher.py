@@ -53,10 +53,25 @@ def batcher(run: Recorder) -> Iterator[MicroBatcher[int, int]]:
     batcher.close()
 
 
-def test_jobs_that_arrive_together_share_a_batch(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+def test_jobs_that_arrive_together_share_a_batch(
+    batcher: MicroBatcher[int, int], run: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batcher_module, "QUIET_S", 0.5)
     futures = [start(batcher, job) for job in range(3)]
     assert [future.result(5) for future in futures] == [[0], [2], [4]]
     assert run.batches == [[0, 1, 2]]
+
+
+def test_jobs_of_one_caller_share_a_batch_however_slowly_they_come(
+    batcher: MicroBatcher[int, int], run: Recorder
+) -> None:
+    with batcher.together():
+        futures = []
+        for job in range(6):
+            futures.append(start(batcher, job))
+            time.sleep(0.02)
+    assert [future.result(5) for future in futures] == [[2 * job] for job in range(6)]
+    assert run.batches == [[0, 1, 2, 3], [4, 5]]
 
 
 def test_a_batch_waits_for_late_company_but_not_when_full(run: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,11 +180,14 @@ def test_an_idle_worker_ends_and_lets_go_of_its_model(monkeypatch: pytest.Monkey
     monkeypatch.setattr(batcher_module, "IDLE_S", 0.01)
     run = Recorder()
     batcher = MicroBatcher(all_at_once(run), max_batch=4, name="idle-worker")
-    assert start(batcher, 1).result(5) == [2]
-    worker = next(thread for thread in threading.enumerate() if thread.name == "idle-worker")
-    worker.join(5)
-    assert start(batcher, 2).result(5) == [4]
-    next(thread for thread in threading.enumerate() if thread.name == "idle-worker").join(5)
+    for job in (1, 2):
+        run.may_go.clear()
+        doubled = start(batcher, job)
+        worker = next(thread for thread in threading.enumerate() if thread.name == "idle-worker")
+        run.may_go.set()
+        assert doubled.result(5) == [2 * job]
+        worker.join(5)
+        assert not worker.is_alive()
     alive = weakref.ref(run)
     del run, batcher
     gc.collect()
@@ -186,7 +204,8 @@ def test_a_result_is_handed_out_while_the_rest_of_its_batch_still_runs() -> None
 
     batcher = MicroBatcher(run, max_batch=2)
     group: Future[list[int]] = Future()
-    first, second = start(batcher, 1), start(batcher, 2)
+    with batcher.together():
+        first, second = start(batcher, 1), start(batcher, 2)
     assert second.result(10) == [-2]
     assert not first.done()
     batcher.submit([3, 4], group)
@@ -213,7 +232,8 @@ def test_out_of_memory_runs_only_what_has_no_result_again() -> None:
 
 def test_a_job_without_a_result_fails_and_the_others_have_theirs() -> None:
     batcher: MicroBatcher[int, int] = MicroBatcher(lambda jobs, done: done(0, 7), max_batch=2, name="forgetful")
-    first, second = start(batcher, 1), start(batcher, 2)
+    with batcher.together():
+        first, second = start(batcher, 1), start(batcher, 2)
     assert first.result(10) == [7]
     with pytest.raises(RuntimeError, match="forgetful gave no result"):
         second.result(10)

@@ -1,6 +1,7 @@
 """However requests are asked, those that wait together share forward batches."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,11 +10,18 @@ import pytest
 import torch
 from transformers import Qwen2ForCausalLM
 
+from its_graph.batching import batcher
 from its_graph.contracts import Sample, SampleRequest
 from its_graph.errors import TruncationError
 from its_graph.generators.transformers import TransformersGenerator
 
 SIXTEEN = range(16)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls of one moment may come slowly where other processes run."""
+    monkeypatch.setattr(batcher, "QUIET_S", 0.1)
 
 
 @pytest.fixture
@@ -48,6 +56,25 @@ def texts(samples: list[Sample]) -> Any:
 def test_one_batch(
     generator: TransformersGenerator, expected: list[Any], requests: list[SampleRequest], batches: list[int]
 ) -> None:
+    assert [*map(texts, generator.batch(requests))] == expected
+    assert batches == [16]
+
+
+def test_one_batch_that_is_read_slowly(
+    generator: TransformersGenerator,
+    expected: list[Any],
+    requests: list[SampleRequest],
+    batches: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = generator._rows
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(0.01)
+        return rows(*given)
+
+    monkeypatch.setattr(batcher, "QUIET_S", 0.001)
+    monkeypatch.setattr(generator, "_rows", slowly)
     assert [*map(texts, generator.batch(requests))] == expected
     assert batches == [16]
 

@@ -1,9 +1,11 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,6 +95,20 @@ def _in_order(pairs: list[tuple[int, Verdict]]) -> list[Verdict]:
 
 
 def test_a_batch_is_one_pass(prm: PRM, spy: Spy, candidates: list[Candidate]) -> None:
+    prm.batch(candidates)
+    assert spy.rows == [len(candidates)]
+
+
+def test_a_batch_that_is_queued_slowly_is_one_pass_too(
+    prm: PRM, spy: Spy, candidates: list[Candidate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = prm._batcher.submit
+
+    def slowly(*given: Any) -> None:
+        time.sleep(0.01)
+        submit(*given)
+
+    monkeypatch.setattr(prm._batcher, "submit", slowly)
     prm.batch(candidates)
     assert spy.rows == [len(candidates)]
 
