@@ -15,23 +15,33 @@ from typing import Any
 
 import pytest
 
-# A generator that never answers in time once `quick` samples are drawn, so that the signal finds it at work.
+# A generator that never answers in time once `quick` samples are drawn and seen, so that the signal finds it at work.
 SCRIPT = """
-import itertools, signal, sys, time
-from its_graph.cli import main, models
+import itertools, signal, sys, threading, time
+from its_graph.cli import live, main, models
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have it ignored
 drawn = itertools.count()
 quick = {quick}
+seen = threading.Semaphore(0)
+add = live.SearchView.add
+
+def noted(view, event):
+    add(view, event)
+    if event["type"] == "its.step_added":
+        seen.release()
 
 class Slow(ToyGenerator):
     def invoke(self, request, config=None, **more):
         if next(drawn) >= quick:
+            for _ in range(quick):
+                seen.acquire()
             print("at work", file=sys.stderr, flush=True)
             time.sleep(300)
         return super().invoke(request)
 
+live.SearchView.add = noted
 models.models = lambda model, prm, *urls: (Slow(), ToyVerifier())
 main.main()
 """
@@ -62,7 +72,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
     assert process.stderr is not None
     assert process.stderr.readline() == "at work\n"
-    time.sleep(0.3)  # the events of the samples before are on their way
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
