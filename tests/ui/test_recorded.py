@@ -82,7 +82,11 @@ def test_a_click_on_a_mark_selects_it(recorded: Open) -> None:
 def test_zoom_and_drag_change_the_view_and_fit_brings_it_back(recorded: Open) -> None:
     page = recorded(events_of("beam_search"))
     picture = "() => document.querySelector('.tree canvas').toDataURL()"
-    page.wait_for_timeout(400)  # the tree has settled
+    page.wait_for_timeout(400)  # the tree has settled, where frames are drawn in time
+    frames = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+    page.wait_for_function(
+        f"async () => {{ const before = ({picture})(); await {frames}; return ({picture})() === before; }}"
+    )
     whole = page.evaluate(picture)
     box = tree(page).bounding_box()
     page.mouse.move(box["x"] + 300, box["y"] + 200)
@@ -115,12 +119,13 @@ def test_the_slider_goes_back_to_any_moment(recorded: Open) -> None:
 
 
 def test_play_runs_from_the_start_to_the_end_and_pauses(recorded: Open) -> None:
-    events = events_of("best_of_n")
+    events = events_of("beam_search", n=16)
     page = recorded(events)
     page.get_by_role("button", name="Play").click()
-    page.get_by_role("button", name="Pause").click()
-    at = page.locator(".replay .figure").inner_text()
-    assert at != f"{len(events)} / {len(events)}"
+    page.get_by_role("button", name="Pause").click()  # of twelve seconds
+    at = int(page.locator(".replay .figure").inner_text().split(" / ")[0])
+    assert at < len(events)
+    page.get_by_role("slider", name="Moment of the search").fill(str(len(events) - 20))
     page.get_by_role("button", name="Play").click()
     expect(page.locator(".replay .figure")).to_have_text(f"{len(events)} / {len(events)}")
     expect(page.get_by_role("button", name="Play")).to_be_visible()
