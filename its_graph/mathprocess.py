@@ -60,13 +60,13 @@ class MathProcess:
             if process is None:
                 return {"error": f"the math-verify process did not start within {_START_S:.0f} s"}
             reply, expired = _exchange(process, json.dumps(question) + "\n", _PATIENCE * self._timeout_s)
-            if reply is None:
-                expired = expired or process.wait() == -_OUT_OF_PROCESSOR_TIME
             if expired or reply is None:
                 self._stop()
             if reply is not None:
                 return reply
-            return {"timeout": True} if expired else {"error": f"math-verify ended ({process.returncode})"}
+            if expired or process.returncode == -_OUT_OF_PROCESSOR_TIME:
+                return {"timeout": True}
+            return {"error": f"math-verify ended ({process.returncode})"}
 
     def close(self) -> None:
         """End the process. A later question starts a new one."""
