@@ -4,9 +4,9 @@ import random
 
 from its_graph import SearchContext
 from its_graph.graphs.step_search import step_search
-from its_graph.nodes.pruning import deal
+from its_graph.nodes.rules.frontier import deal
+from its_graph.search.tree import Tree
 from its_graph.testing import ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 
 def best_and_a_stray(tree: Tree) -> list[str]:

@@ -5,7 +5,7 @@ import asyncio
 from its_graph import Budget
 from its_graph.batch import adaptive, solve_batch, uniform
 from its_graph.embedded import load, problems
-from its_graph.equivalence import equivalent
+from its_graph.text.equivalence import equivalent
 
 generator, verifier = load()
 asked = list(problems(8, seed=3, split="test"))

@@ -8,8 +8,8 @@ from langgraph.types import Command
 
 from its_graph import SearchContext
 from its_graph.graphs import create_beam_search
-from its_graph.nodes.steering import Steering, every
-from its_graph.state import SearchInput
+from its_graph.nodes.rules.steering import Steering, every
+from its_graph.search.state import SearchInput
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 search = create_beam_search(ToyGenerator(0.5), ToyVerifier(), n=8, width=4, ask=every(2))

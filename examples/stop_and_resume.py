@@ -8,7 +8,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from its_graph import SearchContext
 from its_graph.graphs import create_dvts
-from its_graph.state import SearchInput
+from its_graph.search.state import SearchInput
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 search = create_dvts(ToyGenerator(0.3), ToyVerifier(), n=8, width=2)

@@ -5,9 +5,9 @@ from typing import Any
 
 from its_graph import Budget, SearchContext
 from its_graph.embedded import load
-from its_graph.events import rebuild
 from its_graph.graphs import create_beam_search
-from its_graph.tree import Tree
+from its_graph.search.events import rebuild
+from its_graph.search.tree import Tree
 
 generator, verifier = load()
 graph = create_beam_search(generator, verifier, n=8, width=2).compile(name="beam_search")

@@ -4,10 +4,10 @@ import warnings
 from zlib import crc32
 
 from its_graph import Candidate, SampleRequest
-from its_graph.answers import extract_answer
 from its_graph.embedded import load, problems
 from its_graph.prm import Ensemble, FunctionVerifier, VerifierWarning, calibrate, guarded
-from its_graph.steps import split_steps
+from its_graph.text.answers import extract_answer
+from its_graph.text.steps import split_steps
 
 generator, verifier = load()
 labelled = []

@@ -14,15 +14,15 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.part import going_on
+from its_graph.graphs.subsearch import going_on
 from its_graph.nodes.answer import answer
-from its_graph.nodes.branch import RefinementPrompt, branch, with_score
-from its_graph.nodes.choosing import ChoiceRule, argmax
-from its_graph.nodes.model_choice import ModelRule, thompson_model
-from its_graph.nodes.posteriors import Gaussian, Posterior
+from its_graph.nodes.rules.choice import ChoiceRule, argmax
+from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
 from its_graph.nodes.select import go_on, select
-from its_graph.nodes.stopping import all_sampled, out_of_steps
-from its_graph.nodes.thompson import thompson
+from its_graph.nodes.tree_search.model_choice import ModelRule, thompson_model
+from its_graph.nodes.tree_search.posteriors import Gaussian, Posterior
+from its_graph.nodes.tree_search.refine import RefinementPrompt, branch, with_score
+from its_graph.nodes.tree_search.thompson import thompson
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_ab_mcts"]
@@ -48,9 +48,9 @@ def create_ab_mcts(
         wave: answers per round. All of a round are placed by the same scores: more than about 5 skew the tree
             towards what looked best before it.
         prior: what is believed of an arm without rewards: `Gaussian` (default, the paper's) or `Beta` of
-            `its_graph.nodes.posteriors`.
+            `its_graph.nodes.tree_search.posteriors`.
         pick: which of several models writes an answer: `thompson_model` with this prior (default) or `ucb_model` of
-            `its_graph.nodes.model_choice`.
+            `its_graph.nodes.tree_search.model_choice`.
         prompt: how a refinement is asked for.
         choose: how the winner is found; the highest score by default. Refinements repeat what they were shown, so in a
             vote an answer that was refined often counts often.

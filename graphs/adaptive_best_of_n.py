@@ -14,14 +14,14 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.part import going_on
+from its_graph.graphs.subsearch import going_on
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, weighted
-from its_graph.nodes.expected_gain import not_worth_it
 from its_graph.nodes.generate import generate
-from its_graph.nodes.pruning import keep_none
+from its_graph.nodes.rules.choice import ChoiceRule, weighted
+from its_graph.nodes.rules.expected_gain import not_worth_it
+from its_graph.nodes.rules.frontier import keep_none
+from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
 from its_graph.nodes.select import go_on, select
-from its_graph.nodes.stopping import all_sampled, out_of_steps
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_adaptive_best_of_n"]

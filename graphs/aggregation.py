@@ -15,15 +15,15 @@ from langgraph.graph import END
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
-from its_graph.nodes.among import among, first_vote
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, majority
 from its_graph.nodes.generate import generate
-from its_graph.nodes.population import population, random_members
 from its_graph.nodes.prompts import Prompt
+from its_graph.nodes.revision.population import population, random_members
 from its_graph.nodes.rewrite import rewrite
+from its_graph.nodes.rules.choice import ChoiceRule, majority
+from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
+from its_graph.nodes.rules.subset_choice import among, first_vote
 from its_graph.nodes.select import go_on, select
-from its_graph.nodes.stopping import all_sampled, out_of_steps
 
 __all__ = ["create_aggregation"]
 
@@ -48,7 +48,7 @@ def create_aggregation(
         rounds: populations after the first.
         prompt: how to ask for a new member, given the texts of k others.
         choose: how the winner is found: the vote of the last population by default (of all, where nobody in it has an
-            answer); `any_member` of `its_graph.nodes.population` where answers cannot be counted.
+            answer); `any_member` of `its_graph.nodes.revision.population` where answers cannot be counted.
     """
     require(n >= 1, "aggregation needs a population of at least one.", n=n)
     require(k >= 1, "aggregation writes each member from at least one other.", k=k)

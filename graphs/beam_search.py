@@ -12,11 +12,11 @@ over-optimises, and at large budgets best_of_n or dvts does better.
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import require_shares, step_search
-from its_graph.nodes.choosing import ChoiceRule
-from its_graph.nodes.pruning import StepScore, top_k
-from its_graph.nodes.steering import AskRule
-from its_graph.nodes.stopping import enough_complete
-from its_graph.tree import Tree
+from its_graph.nodes.rules.choice import ChoiceRule
+from its_graph.nodes.rules.frontier import StepScore, top_k
+from its_graph.nodes.rules.stopping import enough_complete
+from its_graph.nodes.rules.steering import AskRule
+from its_graph.search.tree import Tree
 
 __all__ = ["create_beam_search"]
 
@@ -42,10 +42,10 @@ def create_beam_search(
         width: paths kept after a round; must divide n. `width = n` is n independent chains, `width = 1` is greedy.
         max_steps: the longest path.
         lookahead: steps rolled out greedily before a path is judged (section 5.3 of the paper: rarely worth it).
-        score: what open paths compete by: the verifier's score, or `advantage()` of `its_graph.nodes.advantage`. The
+        score: what open paths compete by: the verifier's score, or `advantage()` of `its_graph.nodes.rules.advantage`. The
             winner is chosen by the verifier's scores in any case.
         choose: how the winner is found among the finished; a weighted vote by default.
-        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.rules.steering`; None never.
     """
     require_shares("beam_search", n, width)
     return step_search(

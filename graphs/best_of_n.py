@@ -11,10 +11,10 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.part import going_on
+from its_graph.graphs.subsearch import going_on
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, weighted
 from its_graph.nodes.generate import generate
+from its_graph.nodes.rules.choice import ChoiceRule, weighted
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_best_of_n"]
@@ -30,7 +30,7 @@ def create_best_of_n(
         verifier: a process or outcome reward model.
         n: solutions to sample.
         choose: how the winner is found: `weighted` (default), `argmax`, `pessimistic` or `majority` of
-            `its_graph.nodes.choosing`, or your own.
+            `its_graph.nodes.rules.choice`, or your own.
     """
     require(n >= 1, "best_of_n needs at least one sample.", n=n)
     graph = search_graph("best_of_n", n=n, entry=going_on)

@@ -15,11 +15,11 @@ from langgraph.graph import END
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, majority
+from its_graph.nodes.rules.choice import ChoiceRule, majority
+from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.select import select
-from its_graph.nodes.stopping import out_of_steps
 from its_graph.nodes.think import Forcing, conclude, go_on_thinking, live_paths, think, while_thinking
-from its_graph.thinking import ThinkStyle, think_style
+from its_graph.text.thinking import ThinkStyle, think_style
 
 __all__ = ["create_budget_forcing"]
 

@@ -1,6 +1,6 @@
 """What every strategy begins with: an empty search graph whose first node takes the question in.
 
-As part of another search (`its_graph.graphs.part`) that node goes on with the search under way instead.
+As part of another search (`its_graph.graphs.subsearch`) that node goes on with the search under way instead.
 """
 
 import inspect
@@ -15,10 +15,10 @@ from langgraph.types import Overwrite
 from its_graph.context import SearchContext, search_context
 from its_graph.contracts import Generator, Message, Signal
 from its_graph.errors import ConfigurationError, DiminishingReturnsWarning, InputError
-from its_graph.events import emit
-from its_graph.graphs.part import EntryRule, beginning, builds_part, enter
-from its_graph.nodes.diverse import under_system
-from its_graph.state import LOGS, PureNode, SearchInput, SearchOutput, SearchState, Update
+from its_graph.graphs.subsearch import EntryRule, beginning, builds_part, enter
+from its_graph.nodes.prompt_variation import under_system
+from its_graph.search.events import emit
+from its_graph.search.state import LOGS, PureNode, SearchInput, SearchOutput, SearchState, Update
 
 __all__ = ["SearchGraph", "require", "require_signal", "search_graph"]
 

@@ -14,22 +14,22 @@ from pathlib import Path
 
 from langgraph.graph import END
 
+from its_graph.catalog.registry import strategy
+from its_graph.catalog.strategy_config import Setting
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.part import as_part, require_alone
+from its_graph.graphs.subsearch import as_part, require_alone
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import majority, weighted
-from its_graph.nodes.estimate import estimate_of
+from its_graph.nodes.difficulty import estimate_of
 from its_graph.nodes.generate import generate
 from its_graph.nodes.route import FROM_PILOTS, route, routed
+from its_graph.nodes.rules.choice import majority, weighted
 from its_graph.nodes.verify import verify
-from its_graph.registry import strategy
-from its_graph.routing.defaults import default_policy
+from its_graph.routing.default_policy import default_policy
 from its_graph.routing.difficulty import Difficulty
 from its_graph.routing.fallback import Usable, usable
 from its_graph.routing.policy import Policy
-from its_graph.setting import Setting
-from its_graph.state import SearchState
+from its_graph.search.state import SearchState
 
 __all__ = ["create_compute_optimal"]
 
@@ -51,7 +51,7 @@ def create_compute_optimal(
         generator: where solutions come from.
         verifier: a reward model. Without one, strategies that need it give way to `self_consistency`.
         policy: what each difficulty calls for, or the file of one that was fitted; None is `default_policy` of
-            `its_graph.routing.defaults`, a rule of thumb.
+            `its_graph.routing.default_policy`, a rule of thumb.
         budget: for a question, in the policy's unit, pilots included; None takes the run's own limit in that unit, and
             where there is none the largest budget of the policy. It chooses among settings; the run's limit is what
             holds.

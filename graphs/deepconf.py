@@ -13,10 +13,10 @@ from langgraph.graph import END
 from its_graph.confidence import TraceScore, bottom_groups
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, require_signal, search_graph
-from its_graph.graphs.part import require_alone
+from its_graph.graphs.subsearch import require_alone
 from its_graph.nodes.answer import answer
-from its_graph.nodes.confident import confident_vote, group_window, own_confidence, top_of_voters, watched
 from its_graph.nodes.generate import generate
+from its_graph.nodes.rules.confidence_vote import confident_vote, group_window, own_confidence, top_of_voters, watched
 
 __all__ = ["create_deepconf"]
 

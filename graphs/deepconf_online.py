@@ -14,9 +14,10 @@ from langgraph.graph import END
 from its_graph.confidence import lowest_group
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, require_signal, search_graph
-from its_graph.graphs.part import require_alone
+from its_graph.graphs.subsearch import require_alone
 from its_graph.nodes.answer import answer
-from its_graph.nodes.confident import (
+from its_graph.nodes.generate import generate
+from its_graph.nodes.rules.confidence_vote import (
     confident_vote,
     consensus,
     group_window,
@@ -24,10 +25,9 @@ from its_graph.nodes.confident import (
     top_of_first,
     watched,
 )
-from its_graph.nodes.generate import generate
-from its_graph.nodes.pruning import keep_none
+from its_graph.nodes.rules.frontier import keep_none
+from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
 from its_graph.nodes.select import go_on, select
-from its_graph.nodes.stopping import all_sampled, out_of_steps
 
 __all__ = ["create_deepconf_online"]
 

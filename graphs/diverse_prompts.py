@@ -15,11 +15,11 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.part import going_on
+from its_graph.graphs.subsearch import going_on
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, majority, weighted
-from its_graph.nodes.diverse import APPROACHES, varied
 from its_graph.nodes.generate import generate
+from its_graph.nodes.prompt_variation import APPROACHES, varied
+from its_graph.nodes.rules.choice import ChoiceRule, majority, weighted
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_diverse_prompts"]

@@ -10,10 +10,10 @@ When: as beam search, with budgets large enough for several trees: it keeps the 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import require_shares, step_search
-from its_graph.nodes.choosing import ChoiceRule
-from its_graph.nodes.pruning import StepScore, best_of_each_tree
-from its_graph.nodes.steering import AskRule
-from its_graph.tree import Tree
+from its_graph.nodes.rules.choice import ChoiceRule
+from its_graph.nodes.rules.frontier import StepScore, best_of_each_tree
+from its_graph.nodes.rules.steering import AskRule
+from its_graph.search.tree import Tree
 
 __all__ = ["create_dvts"]
 
@@ -40,9 +40,9 @@ def create_dvts(
         max_steps: the longest path.
         lookahead: steps rolled out greedily before a path is judged.
         score: what the paths of a tree compete by: the verifier's score, or `advantage()` of
-            `its_graph.nodes.advantage`.
+            `its_graph.nodes.rules.advantage`.
         choose: how the winner is found among the finished; a weighted vote by default.
-        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.rules.steering`; None never.
     """
     require_shares("dvts", n, width)
     return step_search(

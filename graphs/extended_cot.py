@@ -12,11 +12,11 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.part import going_on
+from its_graph.graphs.subsearch import going_on
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, majority
+from its_graph.nodes.rules.choice import ChoiceRule, majority
 from its_graph.nodes.think import long_thought
-from its_graph.thinking import ThinkStyle, think_style
+from its_graph.text.thinking import ThinkStyle, think_style
 
 __all__ = ["create_extended_cot"]
 

@@ -8,8 +8,8 @@ When: a reasoning model judges, and n solutions fit into its context. Its readin
 
 from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph
-from its_graph.graphs.contest import contest_search
-from its_graph.nodes.tournament import select_one
+from its_graph.graphs.comparison_search import contest_search
+from its_graph.nodes.rules.tournament import select_one
 
 __all__ = ["create_gen_select"]
 

@@ -7,8 +7,8 @@ When: as tournament, where comparisons are dear; one unlucky comparison can lose
 
 from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph
-from its_graph.graphs.contest import contest_search
-from its_graph.nodes import tournament
+from its_graph.graphs.comparison_search import contest_search
+from its_graph.nodes.rules import tournament
 
 __all__ = ["create_knockout"]
 

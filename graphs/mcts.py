@@ -16,18 +16,18 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.rounds import end_rounds
 from its_graph.nodes.answer import answer
-from its_graph.nodes.backup import backup, by_arms
-from its_graph.nodes.bandit import ArmRule, ucb1
-from its_graph.nodes.choosing import ChoiceRule, to_unit, weighted
-from its_graph.nodes.descent import best_leaves, descend, growth, losing, searched
 from its_graph.nodes.expand import expand
 from its_graph.nodes.generate import complete
+from its_graph.nodes.rules.choice import ChoiceRule, to_unit, weighted
+from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.select import select
 from its_graph.nodes.simulate import simulate, solutions
-from its_graph.nodes.steering import AskRule
-from its_graph.nodes.stopping import out_of_steps
+from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.tree_search.backup import backup, by_arms
+from its_graph.nodes.tree_search.bandit import ArmRule, ucb1
+from its_graph.nodes.tree_search.descent import best_leaves, descend, growth, losing, searched
+from its_graph.nodes.tree_search.token_budget import worth
 from its_graph.nodes.verify import fresh_paths, verify
-from its_graph.nodes.worth import worth
 
 __all__ = ["create_mcts"]
 
@@ -58,13 +58,13 @@ def create_mcts(
         branch: steps sampled below a leaf.
         leaves: leaves expanded in one round, in one batch; 1 is the textbook's search.
         exploration: weight of what is not known yet (c); with `puct` 1.25 is usual.
-        rule: `ucb1` or `puct` of `its_graph.nodes.bandit`, or your own.
+        rule: `ucb1` or `puct` of `its_graph.nodes.tree_search.bandit`, or your own.
         max_steps: the longest path, without its simulation.
         rollout_weight: how much a step's simulation counts against its own score: 0 draws none, 1 leaves beginnings
             unjudged.
         choose: how the winner is found among the finished: `weighted` (default), `argmax`, or `most_visited` of
-            `its_graph.nodes.backup`.
-        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
+            `its_graph.nodes.tree_search.backup`.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.rules.steering`; None never.
     """
     require(
         min(n, iterations, branch, leaves, max_steps) >= 1,

@@ -13,10 +13,10 @@ and a verifier that errs, choose by `particle_vote`: the single highest score is
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import step_search
-from its_graph.nodes import particles
-from its_graph.nodes.choosing import ChoiceRule
-from its_graph.nodes.resampling import Annealing, Resampler, multinomial
-from its_graph.nodes.steering import AskRule
+from its_graph.nodes.rules import particles
+from its_graph.nodes.rules.choice import ChoiceRule
+from its_graph.nodes.rules.resampling import Annealing, Resampler, multinomial
+from its_graph.nodes.rules.steering import AskRule
 
 __all__ = ["create_particle_filtering"]
 
@@ -38,13 +38,13 @@ def create_particle_filtering(
         generator: where steps come from; it must continue a prefix.
         verifier: a process reward model, which judges partial solutions.
         n: particles.
-        resample: how they are drawn: `multinomial` or `systematic` of `its_graph.nodes.resampling`.
-        anneal: flattens the weights of a round: `cooling` or `least_effective_size` of `its_graph.nodes.resampling`;
+        resample: how they are drawn: `multinomial` or `systematic` of `its_graph.nodes.rules.resampling`.
+        anneal: flattens the weights of a round: `cooling` or `least_effective_size` of `its_graph.nodes.rules.resampling`;
             None leaves them as they are.
         max_steps: the longest path.
         choose: how the winner is found: `best_particle` (default), `drawn_particle` or `particle_vote` of
-            `its_graph.nodes.particles`, or any rule of `its_graph.nodes.choosing`.
-        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
+            `its_graph.nodes.rules.particles`, or any rule of `its_graph.nodes.rules.choice`.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.rules.steering`; None never.
     """
     keep = particles.resample(n, resample, anneal, score_range=verifier.score_range)
     return step_search(

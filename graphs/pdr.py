@@ -16,15 +16,15 @@ from langgraph.graph import END
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
-from its_graph.nodes.among import among, first_vote
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, majority
-from its_graph.nodes.population import newest_generation
 from its_graph.nodes.prompts import Prompt
+from its_graph.nodes.revision.population import newest_generation
+from its_graph.nodes.revision.workspace import drafted, drafts_in_view, from_newest_workspace
 from its_graph.nodes.rewrite import rewrite
+from its_graph.nodes.rules.choice import ChoiceRule, majority
+from its_graph.nodes.rules.stopping import out_of_steps
+from its_graph.nodes.rules.subset_choice import among, first_vote
 from its_graph.nodes.select import go_on, select
-from its_graph.nodes.stopping import out_of_steps
-from its_graph.nodes.workspace import drafted, drafts_in_view, from_newest_workspace
 
 __all__ = ["create_pdr"]
 

@@ -12,9 +12,9 @@ that beam search prunes. With a poor verifier, or one whose scores hardly differ
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import step_search
-from its_graph.nodes.allocation import rebase
-from its_graph.nodes.choosing import ChoiceRule
-from its_graph.nodes.steering import AskRule
+from its_graph.nodes.rules.choice import ChoiceRule
+from its_graph.nodes.rules.rebase import rebase
+from its_graph.nodes.rules.steering import AskRule
 
 __all__ = ["create_rebase"]
 
@@ -40,7 +40,7 @@ def create_rebase(
         keep_share: share of the open paths that compete, best first and rounded up; 1 is all of them.
         max_steps: the longest path.
         choose: how the winner is found among the finished; a weighted vote by default.
-        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.rules.steering`; None never.
     """
     keep = rebase(n, temperature=temperature, keep_share=keep_share, score_range=verifier.score_range)
     return step_search("rebase", generator, verifier, keep, n=n, max_steps=max_steps, choose=choose, ask=ask)

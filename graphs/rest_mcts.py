@@ -18,17 +18,17 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.rounds import end_rounds
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, to_unit, weighted
-from its_graph.nodes.descent import best_leaves, descend, growth, losing, searched
 from its_graph.nodes.expand import expand
 from its_graph.nodes.generate import complete
-from its_graph.nodes.rest_values import by_rest_values, end_gate_reached, rest_values
+from its_graph.nodes.rules.choice import ChoiceRule, to_unit, weighted
+from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.select import select
 from its_graph.nodes.simulate import rollout, rollout_paths
-from its_graph.nodes.steering import AskRule
-from its_graph.nodes.stopping import out_of_steps
+from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.tree_search.descent import best_leaves, descend, growth, losing, searched
+from its_graph.nodes.tree_search.rest_values import by_rest_values, end_gate_reached, rest_values
+from its_graph.nodes.tree_search.token_budget import worth
 from its_graph.nodes.verify import verify
-from its_graph.nodes.worth import worth
 
 __all__ = ["create_rest_mcts"]
 
@@ -64,7 +64,7 @@ def create_rest_mcts(
         max_steps: the longest path, without its rollout.
         choose: how the winner is found among the finished: `weighted` (default) sums values per answer, `argmax` takes
             the best.
-        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.steering`; None never.
+        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.rules.steering`; None never.
     """
     require(
         min(n, iterations, branch, max_steps) >= 1,

@@ -8,8 +8,8 @@ from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph
 from its_graph.nodes.select import PathRule, go_on_or_finish
 from its_graph.nodes.steer import go_on_as_told, steer
-from its_graph.nodes.steering import AskRule
-from its_graph.tree import Tree
+from its_graph.nodes.rules.steering import AskRule
+from its_graph.search.tree import Tree
 
 __all__ = ["end_rounds"]
 

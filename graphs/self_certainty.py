@@ -11,14 +11,14 @@ self_consistency); a good verifier (best_of_n) sees more.
 
 from langgraph.graph import END
 
-from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest
 from its_graph.graphs.build import SearchGraph, require, require_signal, search_graph
-from its_graph.graphs.part import require_alone
+from its_graph.graphs.subsearch import require_alone
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import borda
 from its_graph.nodes.generate import generate
-from its_graph.tree import Tree
+from its_graph.nodes.rules.choice import borda
+from its_graph.search.calls import Planned
+from its_graph.search.tree import Tree
 
 __all__ = ["create_self_certainty"]
 

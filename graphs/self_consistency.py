@@ -10,13 +10,13 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.part import going_on
+from its_graph.graphs.subsearch import going_on
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, majority
 from its_graph.nodes.generate import generate
-from its_graph.nodes.pruning import keep_none
+from its_graph.nodes.rules.choice import ChoiceRule, majority
+from its_graph.nodes.rules.frontier import keep_none
+from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
 from its_graph.nodes.select import StopRule, go_on, select
-from its_graph.nodes.stopping import all_sampled, out_of_steps
 
 __all__ = ["create_self_consistency"]
 
@@ -36,7 +36,7 @@ def create_self_consistency(
         n: solutions to sample at most.
         wave: solutions per wave; by default all n at once, or 4 with a stop rule.
         stop: when to stop early: `adaptive_consistency`, `unanimous_window` (ESC; use it with `window_vote` and its
-            window as `wave`) or `e_value` of `its_graph.nodes.stopping`; each says what it guarantees.
+            window as `wave`) or `e_value` of `its_graph.nodes.rules.stopping`; each says what it guarantees.
         choose: how the winner is found.
     """
     size = wave or (n if stop is None else 4)

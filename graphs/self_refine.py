@@ -14,16 +14,16 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.nodes import critique as rules
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule
-from its_graph.nodes.critique import Contented
 from its_graph.nodes.generate import generate
 from its_graph.nodes.prompts import Prompt
+from its_graph.nodes.revision import critique as rules
+from its_graph.nodes.revision.critique import Contented
 from its_graph.nodes.rewrite import rewrite
+from its_graph.nodes.rules.choice import ChoiceRule
+from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.select import go_on, select
-from its_graph.nodes.stopping import out_of_steps
 
 __all__ = ["create_self_refine"]
 

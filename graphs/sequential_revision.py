@@ -17,13 +17,13 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
-from its_graph.nodes.chains import chain_ends, hierarchical, latest_of_each_chain
-from its_graph.nodes.choosing import ChoiceRule
 from its_graph.nodes.generate import generate
 from its_graph.nodes.prompts import Prompt
+from its_graph.nodes.revision.chains import chain_ends, hierarchical, latest_of_each_chain
 from its_graph.nodes.rewrite import rewrite
+from its_graph.nodes.rules.choice import ChoiceRule
+from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
 from its_graph.nodes.select import StopRule, go_on, select
-from its_graph.nodes.stopping import all_sampled, out_of_steps
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_sequential_revision"]
@@ -51,7 +51,7 @@ def create_sequential_revision(
         shown: latest attempts that a revision sees.
         prompt: how to ask for a revision, given those, oldest first; `bare` for a model trained to revise.
         stop: when to stop early.
-        choose: how the winner is found: `hierarchical` of `its_graph.nodes.chains` by default; `majority` pools the
+        choose: how the winner is found: `hierarchical` of `its_graph.nodes.revision.chains` by default; `majority` pools the
             answers of all attempts.
     """
     require(n >= 1, "sequential_revision needs at least one attempt.", n=n)

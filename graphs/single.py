@@ -9,10 +9,10 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, search_graph
-from its_graph.graphs.part import going_on
+from its_graph.graphs.subsearch import going_on
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import majority
 from its_graph.nodes.generate import generate
+from its_graph.nodes.rules.choice import majority
 
 __all__ = ["create_single"]
 

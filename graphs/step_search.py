@@ -7,12 +7,12 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.rounds import end_rounds
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import ChoiceRule, weighted
 from its_graph.nodes.expand import expand, lookahead
 from its_graph.nodes.generate import complete
+from its_graph.nodes.rules.choice import ChoiceRule, weighted
+from its_graph.nodes.rules.stopping import no_open_path, out_of_steps, too_deep
 from its_graph.nodes.select import PathRule, StopRule, select
-from its_graph.nodes.steering import AskRule
-from its_graph.nodes.stopping import no_open_path, out_of_steps, too_deep
+from its_graph.nodes.rules.steering import AskRule
 from its_graph.nodes.verify import verify
 
 __all__ = ["require_shares", "step_search"]
@@ -43,7 +43,7 @@ def step_search(
         lookahead_steps: steps rolled out greedily before a path is judged.
         stop: further reasons to stop, beside open paths running out and `max_steps`.
         choose: how the winner is found among the finished; a weighted vote by default.
-        ask: when a person is asked how to go on, behind a round (`its_graph.nodes.steering`); None never.
+        ask: when a person is asked how to go on, behind a round (`its_graph.nodes.rules.steering`); None never.
     """
     require(n >= 1, f"{strategy} needs at least one sample a round.", n=n)
     require(max_steps >= 1, f"{strategy} needs max_steps >= 1.", max_steps=max_steps)

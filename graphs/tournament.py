@@ -9,8 +9,8 @@ scores each solution alone it finds what best_of_n finds, for more.
 
 from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph, require
-from its_graph.graphs.contest import contest_search
-from its_graph.nodes.tournament import pivot_tournament
+from its_graph.graphs.comparison_search import contest_search
+from its_graph.nodes.rules.tournament import pivot_tournament
 
 __all__ = ["create_tournament"]
 

@@ -4,6 +4,8 @@ Every strategy is a LangGraph subgraph of generate, expand, verify and select no
 """
 
 from its_graph.budget import Budget, Spend
+from its_graph.catalog.recommend import recommend
+from its_graph.catalog.registry import create, strategies
 from its_graph.context import SearchContext
 from its_graph.contracts import (
     Candidate,
@@ -16,8 +18,6 @@ from its_graph.contracts import (
     Verdict,
     Verifier,
 )
-from its_graph.recommending import recommend
-from its_graph.registry import create, strategies
 
 __all__ = [
     "Budget",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from its_graph.batching.one_call_each import OneCallEach
-from its_graph.thinking import TURN, ThinkStyle
+from its_graph.text.thinking import TURN, ThinkStyle
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -90,7 +90,7 @@ class SampleRequest(_Record):
     timeout_s: float | None = None
     """Seconds the backend may take; it then returns what it has as `finish_reason="length"`."""
     live: str | None = None
-    """Name under which its text is told while it is written (`its_graph.generators.live`); None tells nothing."""
+    """Name under which its text is told while it is written (`its_graph.token_stream`); None tells nothing."""
 
 
 class Sample(_Record):
@@ -218,7 +218,7 @@ class Verifier(OneCallEach[Candidate, Verdict], ABC):
     def begin(self, candidate: Candidate, /) -> None:
         """Begin to judge `candidate`, which will be asked for soon; by default nothing happens before that.
 
-        A backend that works by itself overrides it (`its_graph.batching.ahead`): verdicts are then under way while the
+        A backend that works by itself overrides it (`its_graph.batching.prefetch`): verdicts are then under way while the
         other samples are still being drawn. The verdict, and its cost, belong to who asks for it.
         """
 

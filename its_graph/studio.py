@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
-from its_graph.registry import STRATEGIES, create
+from its_graph.catalog.registry import STRATEGIES, create
 
 __all__ = ["GRAPHS"]
 

@@ -28,7 +28,7 @@ from its_graph.contracts import (
     Verdict,
     Verifier,
 )
-from its_graph.generators.live import teller
+from its_graph.token_stream import teller
 
 __all__ = ["Inline", "ScriptedGenerator", "ScriptedVerifier", "ToyGenerator", "ToyVerifier", "words"]
 

@@ -6,12 +6,12 @@ from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
-from its_graph.body import model_node
 from its_graph.budget import Spend, flops
-from its_graph.calls import Absorbed, ModelNode, Planned
 from its_graph.contracts import Comparison, Judge, Opinion
-from its_graph.state import Judgement, SearchState, Update
-from its_graph.tree import Tree
+from its_graph.search.calls import Absorbed, ModelNode, Planned
+from its_graph.search.model_node import model_node
+from its_graph.search.state import Judgement, SearchState, Update
+from its_graph.search.tree import Tree
 
 __all__ = ["Rounds", "compare", "contestants"]
 

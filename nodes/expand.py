@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from langchain_core.runnables import Runnable
 
 from its_graph.budget import NOTHING, Spend, total
-from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import ContinuationError
-from its_graph.nodes.draw import ask, sampling_node
 from its_graph.nodes.pricing import sample_price, verdict_price
+from its_graph.nodes.sampling import ask, sampling_node
 from its_graph.nodes.verify import fresh_paths
-from its_graph.state import SearchState, Update
-from its_graph.tree import Tree
+from its_graph.search.calls import Planned
+from its_graph.search.state import SearchState, Update
+from its_graph.search.tree import Tree
 
 __all__ = ["expand", "lookahead", "way_out"]
 

@@ -5,11 +5,11 @@ from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
-from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest, Verifier
-from its_graph.nodes.draw import OwnScore, ask, sampling_node
-from its_graph.state import SearchState, Update
-from its_graph.tree import Tree
+from its_graph.nodes.sampling import OwnScore, ask, sampling_node
+from its_graph.search.calls import Planned
+from its_graph.search.state import SearchState, Update
+from its_graph.search.tree import Tree
 
 __all__ = ["Shape", "complete", "generate", "plain"]
 

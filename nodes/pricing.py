@@ -5,7 +5,7 @@ from collections.abc import Callable
 from its_graph.budget import NOTHING, Budget, Spend, flops
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.steps import split_steps
+from its_graph.text.steps import split_steps
 
 __all__ = ["owed", "require_counted", "sample_price", "sample_spend", "verdict_price"]
 

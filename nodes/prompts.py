@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from its_graph.contracts import Message
-from its_graph.thinking import split_thinking
+from its_graph.text.thinking import split_thinking
 
 __all__ = [
     "INSTRUCTIONS",

@@ -5,12 +5,12 @@ from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
-from its_graph.calls import Planned
 from its_graph.contracts import Generator, SampleRequest, Verifier
-from its_graph.nodes.draw import ask, sampling_node
 from its_graph.nodes.prompts import Prompt
-from its_graph.state import Aside, SearchState, Update
-from its_graph.tree import Tree
+from its_graph.nodes.sampling import ask, sampling_node
+from its_graph.search.calls import Planned
+from its_graph.search.state import Aside, SearchState, Update
+from its_graph.search.tree import Tree
 
 __all__ = ["Sources", "rewrite", "runs"]
 

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import cast
 
+from its_graph.catalog.strategy_config import Setting
 from its_graph.errors import ConfigurationError
-from its_graph.events import emit
 from its_graph.routing.difficulty import Difficulty
 from its_graph.routing.fallback import Usable
 from its_graph.routing.policy import Policy
-from its_graph.setting import Setting
-from its_graph.state import PureNode, Route, SearchState, Update
-from its_graph.tree import Tree
+from its_graph.search.events import emit
+from its_graph.search.state import PureNode, Route, SearchState, Update
+from its_graph.search.tree import Tree
 
 __all__ = ["FROM_PILOTS", "route", "routed"]
 

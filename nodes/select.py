@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from its_graph.events import emit
-from its_graph.state import PureNode, SearchState, Update
-from its_graph.tree import Tree
+from its_graph.search.events import emit
+from its_graph.search.state import PureNode, SearchState, Update
+from its_graph.search.tree import Tree
 
 __all__ = ["PathRule", "StopRule", "go_on", "go_on_or_finish", "select"]
 

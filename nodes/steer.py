@@ -10,14 +10,14 @@ from typing import Any, Literal
 from langgraph.config import get_config
 from langgraph.types import interrupt
 
-from its_graph.answers import has_final_answer
-from its_graph.asking import asking
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.events import emit
 from its_graph.nodes.select import PathRule, go_on_or_finish
-from its_graph.nodes.steering import AskRule, Steering, read, rounds
-from its_graph.state import PureNode, SearchState, Steer, Step, Update
-from its_graph.tree import Tree
+from its_graph.nodes.rules.steering import AskRule, Steering, read, rounds
+from its_graph.search.events import emit
+from its_graph.search.human_request import asking
+from its_graph.search.state import PureNode, SearchState, Steer, Step, Update
+from its_graph.search.tree import Tree
+from its_graph.text.answers import has_final_answer
 
 __all__ = ["go_on_as_told", "steer", "steered"]
 

@@ -11,15 +11,15 @@ from typing import Literal, NamedTuple
 from langchain_core.runnables import Runnable
 
 from its_graph.budget import NOTHING, Spend, flops, total
-from its_graph.calls import Planned
 from its_graph.contracts import FinishReason, Generator, Sample, SampleRequest
 from its_graph.errors import ContinuationError
-from its_graph.nodes.draw import MIN_TOKENS, Ending, ask, sampling_node
 from its_graph.nodes.pricing import sample_price
+from its_graph.nodes.sampling import MIN_TOKENS, Ending, ask, sampling_node
 from its_graph.nodes.select import StopRule
-from its_graph.state import SearchState, Update
-from its_graph.thinking import ThinkStyle
-from its_graph.tree import Tree
+from its_graph.search.calls import Planned
+from its_graph.search.state import SearchState, Update
+from its_graph.search.tree import Tree
+from its_graph.text.thinking import ThinkStyle
 
 __all__ = [
     "Forcing",

@@ -5,45 +5,45 @@ What stands here is loaded when it is asked for, so that this package stays ligh
 
 from typing import TYPE_CHECKING
 
-from its_graph.exports import lazily
+from its_graph._lazy import lazily
 
 if TYPE_CHECKING:
+    from its_graph.prm.backends.local import PRM as PRM
+    from its_graph.prm.backends.server import ServedPRM as ServedPRM
+    from its_graph.prm.backends.vllm import VLLMPRM as VLLMPRM
+    from its_graph.prm.calibration import VerifierWarning as VerifierWarning
+    from its_graph.prm.calibration import calibrate as calibrate
+    from its_graph.prm.calibration import check_generator as check_generator
+    from its_graph.prm.calibration import guarded as guarded
+    from its_graph.prm.code.unit_tests import InputOutput as InputOutput
+    from its_graph.prm.code.unit_tests import UnitTest as UnitTest
+    from its_graph.prm.code.unit_tests import UnitTestVerifier as UnitTestVerifier
     from its_graph.prm.consistency import ConsistencyVerifier as ConsistencyVerifier
     from its_graph.prm.ensemble import Ensemble as Ensemble
-    from its_graph.prm.execution import InputOutput as InputOutput
-    from its_graph.prm.execution import UnitTest as UnitTest
-    from its_graph.prm.execution import UnitTestVerifier as UnitTestVerifier
+    from its_graph.prm.families.mlp_head import MlpHeadScorer as MlpHeadScorer
+    from its_graph.prm.families.orm import ORM as ORM
     from its_graph.prm.function import FunctionVerifier as FunctionVerifier
-    from its_graph.prm.generative import GenerativePRM as GenerativePRM
-    from its_graph.prm.generative import GenRM as GenRM
-    from its_graph.prm.guards import VerifierWarning as VerifierWarning
-    from its_graph.prm.guards import calibrate as calibrate
-    from its_graph.prm.guards import check_generator as check_generator
-    from its_graph.prm.guards import guarded as guarded
-    from its_graph.prm.judge import GenSelectJudge as GenSelectJudge
-    from its_graph.prm.judge import PairwiseJudge as PairwiseJudge
-    from its_graph.prm.mlp_head import MlpHeadScorer as MlpHeadScorer
-    from its_graph.prm.orm import ORM as ORM
-    from its_graph.prm.pointwise import PointwiseJudge as PointwiseJudge
-    from its_graph.prm.served import ServedPRM as ServedPRM
-    from its_graph.prm.verifier import PRM as PRM
-    from its_graph.prm.vllm import VLLMPRM as VLLMPRM
+    from its_graph.prm.judges.generative import GenerativePRM as GenerativePRM
+    from its_graph.prm.judges.generative import GenRM as GenRM
+    from its_graph.prm.judges.pointwise import PointwiseJudge as PointwiseJudge
+    from its_graph.prm.judges.side_by_side import GenSelectJudge as GenSelectJudge
+    from its_graph.prm.judges.side_by_side import PairwiseJudge as PairwiseJudge
 else:
     __getattr__ = lazily(
         __name__,
         {
             "consistency": ("ConsistencyVerifier",),
             "ensemble": ("Ensemble",),
-            "execution": ("InputOutput", "UnitTest", "UnitTestVerifier"),
+            "code.unit_tests": ("InputOutput", "UnitTest", "UnitTestVerifier"),
             "function": ("FunctionVerifier",),
-            "generative": ("GenerativePRM", "GenRM"),
-            "guards": ("VerifierWarning", "calibrate", "check_generator", "guarded"),
-            "judge": ("GenSelectJudge", "PairwiseJudge"),
-            "mlp_head": ("MlpHeadScorer",),
-            "orm": ("ORM",),
-            "pointwise": ("PointwiseJudge",),
-            "served": ("ServedPRM",),
-            "verifier": ("PRM",),
-            "vllm": ("VLLMPRM",),
+            "judges.generative": ("GenerativePRM", "GenRM"),
+            "calibration": ("VerifierWarning", "calibrate", "check_generator", "guarded"),
+            "judges.side_by_side": ("GenSelectJudge", "PairwiseJudge"),
+            "families.mlp_head": ("MlpHeadScorer",),
+            "families.orm": ("ORM",),
+            "judges.pointwise": ("PointwiseJudge",),
+            "backends.server": ("ServedPRM",),
+            "backends.local": ("PRM",),
+            "backends.vllm": ("VLLMPRM",),
         },
     )

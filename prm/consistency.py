@@ -15,11 +15,11 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.answers import extract_answer
 from its_graph.batching.as_completed import AsCompleted
 from its_graph.contracts import Candidate, Verdict, Verifier
-from its_graph.equivalence import group
-from its_graph.prm.prompting import solution
+from its_graph.prm.judges.prompts import solution
+from its_graph.text.answers import extract_answer
+from its_graph.text.equivalence import group
 
 __all__ = ["ConsistencyVerifier"]
 

@@ -18,8 +18,8 @@ from its_graph.batching.as_completed import AsCompleted
 from its_graph.budget import flops
 from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.prm.aggregation import checked, mean
-from its_graph.prm.tally import Tally
+from its_graph.prm.families.aggregation import checked, mean
+from its_graph.prm.judges.counter import Tally
 
 __all__ = ["Ensemble"]
 
@@ -29,7 +29,7 @@ class Ensemble(AsCompleted[Candidate, Verdict], Verifier):
 
     Args:
         members: the verifiers. Their scores must have the same range.
-        rule: turns the opinions on one thing into one: `mean`, `minimum` or `product` of `its_graph.prm.aggregation`.
+        rule: turns the opinions on one thing into one: `mean`, `minimum` or `product` of `its_graph.prm.families.aggregation`.
 
     Raises:
         ConfigurationError: there are no members, or they score in different ranges.

@@ -13,7 +13,7 @@ from langchain_core.runnables.config import run_in_executor
 
 from its_graph.contracts import Aggregate, Candidate, ScoreRange, Verdict, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.prm.aggregation import checked, last
+from its_graph.prm.families.aggregation import checked, last
 
 __all__ = ["FunctionVerifier", "Judgement"]
 

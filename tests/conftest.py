@@ -12,7 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from its_graph.tree import Tree
+from its_graph.search.tree import Tree
 
 # data.md 2.1: a figure is only worth checking on the very file it was taken from.
 SHA256 = {
@@ -69,7 +69,7 @@ def data_rows(data_folder: Path) -> Callable[[str], Rows]:
 def no_pauses() -> Iterator[None]:
     """Repeat failed calls at once: no test waits. How long the pauses are is the matter of test_retries."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("its_graph.body.pause_s", lambda attempts, errors, seed: 0.0)
+        patch.setattr("its_graph.search.model_node.pause_s", lambda attempts, errors, seed: 0.0)
         yield
 
 

@@ -13,10 +13,10 @@ from setuptools import find_packages
 
 from its_graph import Budget, SearchContext, Spend, create, strategies
 from its_graph.budget import flops, total
+from its_graph.catalog.registry import STRATEGIES, register, strategy
 from its_graph.errors import ConfigurationError, MissingExtraError
-from its_graph.registry import STRATEGIES, register, strategy
+from its_graph.search.state import write_once
 from its_graph.seeds import derive_seed
-from its_graph.state import write_once
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 ROOT = Path(__file__).parents[1]
@@ -115,7 +115,7 @@ def test_a_wrong_wish_is_answered_with_what_there_is(call: Any, says: str) -> No
 
 
 def test_a_strategy_of_ones_own_can_be_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("its_graph.registry.STRATEGIES", dict(STRATEGIES))
+    monkeypatch.setattr("its_graph.catalog.registry.STRATEGIES", dict(STRATEGIES))
     register("mine", "its_graph.graphs.single:create_single")
     assert strategy("mine").summary == strategy("single").summary
 

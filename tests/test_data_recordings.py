@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from its_graph.answers import extract_answer
-from its_graph.equivalence import Judge, canonical
+from its_graph.text.answers import extract_answer
+from its_graph.text.equivalence import Judge, canonical
 
 Rows = list[dict[str, Any]]
 DataRows = Callable[[str], Rows]

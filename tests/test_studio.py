@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from its_graph.registry import STRATEGIES
+from its_graph.catalog.registry import STRATEGIES
 
 CONFIG = json.loads((Path(__file__).parents[1] / "langgraph.json").read_text())
 

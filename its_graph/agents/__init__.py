@@ -6,31 +6,31 @@ alone; the others need the extra `agents` (langchain).
 
 from typing import TYPE_CHECKING
 
-from its_graph.exports import lazily
+from its_graph._lazy import lazily
 
 if TYPE_CHECKING:
     from its_graph.agents.best_of_n import create_agent_best_of_n as create_agent_best_of_n
     from its_graph.agents.chat_model import DeliberateChatModel as DeliberateChatModel
-    from its_graph.agents.choosing import by_score as by_score
-    from its_graph.agents.choosing import by_tournament as by_tournament
-    from its_graph.agents.choosing import by_vote as by_vote
+    from its_graph.agents.conditions import always as always
+    from its_graph.agents.conditions import before_tools as before_tools
+    from its_graph.agents.conditions import first_turns as first_turns
+    from its_graph.agents.conditions import when_unsure as when_unsure
     from its_graph.agents.effects import ToolEffects as ToolEffects
     from its_graph.agents.effects import mark as mark
-    from its_graph.agents.gates import always as always
-    from its_graph.agents.gates import before_tools as before_tools
-    from its_graph.agents.gates import first_turns as first_turns
-    from its_graph.agents.gates import when_unsure as when_unsure
     from its_graph.agents.middleware import DeliberateMiddleware as DeliberateMiddleware
     from its_graph.agents.search_tool import create_search_tool as create_search_tool
+    from its_graph.agents.selection import by_score as by_score
+    from its_graph.agents.selection import by_tournament as by_tournament
+    from its_graph.agents.selection import by_vote as by_vote
 else:
     __getattr__ = lazily(
         __name__,
         {
             "best_of_n": ("create_agent_best_of_n",),
             "chat_model": ("DeliberateChatModel",),
-            "choosing": ("by_score", "by_tournament", "by_vote"),
+            "selection": ("by_score", "by_tournament", "by_vote"),
             "effects": ("ToolEffects", "mark"),
-            "gates": ("always", "before_tools", "first_turns", "when_unsure"),
+            "conditions": ("always", "before_tools", "first_turns", "when_unsure"),
             "middleware": ("DeliberateMiddleware",),
             "search_tool": ("create_search_tool",),
         },

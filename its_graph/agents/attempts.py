@@ -13,8 +13,8 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
-from its_graph.agents.apart import config_of, context_of, detached, on_its_own
-from its_graph.agents.deeds import Attempt, Made, PutOff, asked_in, attempting
+from its_graph.agents.isolation import config_of, context_of, detached, on_its_own
+from its_graph.agents.side_effects import Attempt, Made, PutOff, asked_in, attempting
 from its_graph.errors import ConfigurationError, InputError
 
 __all__ = [

@@ -16,6 +16,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
+from its_graph.agents.actions import Move, Options
 from its_graph.agents.attempts import (
     AgentSearchInput,
     AgentSearchOutput,
@@ -24,11 +25,10 @@ from its_graph.agents.attempts import (
     attempt,
     transcript,
 )
-from its_graph.agents.choosing import Chooser, Picked, by_vote
-from its_graph.agents.committing import commit
-from its_graph.agents.deeds import current_attempt
-from its_graph.agents.moves import Move, Options
-from its_graph.agents.settling import answer, left, settle, undo
+from its_graph.agents.commit import commit
+from its_graph.agents.selection import Chooser, Picked, by_vote
+from its_graph.agents.side_effects import current_attempt
+from its_graph.agents.undo import answer, left, settle, undo
 from its_graph.errors import ConfigurationError
 
 __all__ = ["create_agent_best_of_n"]

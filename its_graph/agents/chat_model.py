@@ -18,11 +18,11 @@ from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.tools import BaseTool
 from pydantic import Field
 
-from its_graph.agents.choosing import Chooser, Picked, by_vote
-from its_graph.agents.moves import options_of
+from its_graph.agents.actions import options_of
+from its_graph.agents.selection import Chooser, Picked, by_vote
 from its_graph.errors import ConfigurationError
 from its_graph.generators.chat_model import HIDDEN
-from its_graph.generators.uncached import uncached
+from its_graph.generators.disable_llm_cache import uncached
 
 __all__ = ["DeliberateChatModel"]
 
@@ -36,7 +36,7 @@ class DeliberateChatModel(BaseChatModel):
     Args:
         model: the chat model that is asked; sample it with a temperature.
         n: replies to draw.
-        choose: `by_vote()` (default), `by_score(verifier)` or `by_tournament(judge)` of `its_graph.agents.choosing`.
+        choose: `by_vote()` (default), `by_score(verifier)` or `by_tournament(judge)` of `its_graph.agents.selection`.
 
     Example:
         >>> model = DeliberateChatModel(model=ChatOpenAI(model="..."), n=5)

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tools import BaseTool
 
-from its_graph.agents.deeds import Attempt, current_attempt
+from its_graph.agents.side_effects import Attempt, current_attempt
 from its_graph.errors import ConfigurationError, MissingExtraError
 
 try:

@@ -13,12 +13,12 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 
-from its_graph.agents.choosing import Chooser, Picked, by_vote
-from its_graph.agents.gates import Gate, always
-from its_graph.agents.hiding import hidden
-from its_graph.agents.moves import Options, as_text, options_of
+from its_graph.agents.actions import Options, as_text, options_of
+from its_graph.agents.conditions import Gate, always
+from its_graph.agents.hidden_calls import hidden
+from its_graph.agents.selection import Chooser, Picked, by_vote
 from its_graph.errors import ConfigurationError, MissingExtraError
-from its_graph.generators.uncached import uncached
+from its_graph.generators.disable_llm_cache import uncached
 
 try:
     from langchain.agents.middleware import (
@@ -63,8 +63,8 @@ class DeliberateMiddleware(AgentMiddleware[DeliberateState, Any, Any]):
 
     Args:
         n: replies to draw.
-        choose: `by_vote()` (default), `by_score(verifier)` or `by_tournament(judge)` of `its_graph.agents.choosing`.
-        gate: after the first reply, whether to draw the others (`its_graph.agents.gates`).
+        choose: `by_vote()` (default), `by_score(verifier)` or `by_tournament(judge)` of `its_graph.agents.selection`.
+        gate: after the first reply, whether to draw the others (`its_graph.agents.conditions`).
 
     Example:
         >>> agent = create_agent(model, tools, middleware=[DeliberateMiddleware(n=5, gate=before_tools({"pay"}))])

@@ -7,7 +7,7 @@ concave, greedy is wrong and `exact` or `by_hull` is asked instead.
 
 from typing import TYPE_CHECKING
 
-from its_graph.exports import lazily
+from its_graph._lazy import lazily
 
 if TYPE_CHECKING:
     from its_graph.allocation.adaptive import Adaptive as Adaptive
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from its_graph.allocation.curves import known as known
     from its_graph.allocation.curves import majority as majority
     from its_graph.allocation.curves import marginals as marginals
-    from its_graph.allocation.menus import Option as Option
-    from its_graph.allocation.menus import by_menu_hull as by_menu_hull
-    from its_graph.allocation.menus import exact_menu as exact_menu
+    from its_graph.allocation.knapsack import Option as Option
+    from its_graph.allocation.knapsack import by_menu_hull as by_menu_hull
+    from its_graph.allocation.knapsack import exact_menu as exact_menu
     from its_graph.allocation.samples import by_hull as by_hull
     from its_graph.allocation.samples import continuous as continuous
     from its_graph.allocation.samples import exact as exact
@@ -34,7 +34,7 @@ else:
             "adaptive": ("Adaptive",),
             "baselines": ("SEED_WEIGHTS", "by_weight", "uniform"),
             "curves": ("Curves", "beta", "known", "majority", "marginals"),
-            "menus": ("Option", "by_menu_hull", "exact_menu"),
+            "knapsack": ("Option", "by_menu_hull", "exact_menu"),
             "samples": ("by_hull", "continuous", "exact", "greedy", "total"),
         },
     )

@@ -10,14 +10,14 @@ from fastapi.middleware.cors import CORSMiddleware
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from its_graph.api.chat import chat_routes
+from its_graph.api.concurrency_limit import Slots
 from its_graph.api.errors import answer_errors
-from its_graph.api.guards import BodyGuard, FailureGuard, HeaderGuard, HostGuard, KeyGuard
-from its_graph.api.menu import Menu, ServedModel
 from its_graph.api.metrics import Metrics
-from its_graph.api.native import search_routes
-from its_graph.api.pages import page_routes
+from its_graph.api.middleware import BodyGuard, FailureGuard, HeaderGuard, HostGuard, KeyGuard
+from its_graph.api.model_catalog import Menu, ServedModel
+from its_graph.api.search_routes import search_routes
 from its_graph.api.searches import Searches
-from its_graph.api.slots import Slots
+from its_graph.api.static_files import page_routes
 from its_graph.api.tools import Tools
 
 __all__ = ["create_app"]

@@ -7,16 +7,16 @@ from fastapi import APIRouter, Request, Response
 
 from its_graph.api.chat_reply import Completion, Reply
 from its_graph.api.chat_request import ChatRequest
+from its_graph.api.disconnect import unless_left
 from its_graph.api.errors import ApiError, api_error
-from its_graph.api.leaving import unless_left
-from its_graph.api.menu import Menu
-from its_graph.api.replies import IDLE_S, KEEP_ALIVE, EventStream, Json, sse
+from its_graph.api.model_catalog import Menu
+from its_graph.api.reasoning_stream import Thoughts
+from its_graph.api.responses import IDLE_S, KEEP_ALIVE, EventStream, Json, sse
 from its_graph.api.search import Search
 from its_graph.api.searches import Searches
-from its_graph.api.thoughts import Thoughts
 from its_graph.api.tools import Tools
 from its_graph.budget import Spend
-from its_graph.steps import split_steps
+from its_graph.text.steps import split_steps
 
 __all__ = ["chat_routes"]
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from its_graph.api.replies import sse
+from its_graph.api.responses import sse
 
 __all__ = ["DONE", "Completion", "Reply"]
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from its_graph.api.messages import Messages
-from its_graph.api.wire import Limits, Options, SearchRequest
+from its_graph.api.schemas import Limits, Options, SearchRequest
 from its_graph.budget import Int64
 
 __all__ = ["ChatRequest", "StreamOptions", "Tool"]

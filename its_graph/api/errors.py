@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from its_graph import errors as ours
-from its_graph.api.replies import Json
+from its_graph.api.responses import Json
 from its_graph.errors import ConfigurationError, InputError, ItsGraphError
 
 __all__ = ["ApiError", "answer_errors", "api_error", "note", "refusal", "stored_error"]

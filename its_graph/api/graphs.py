@@ -7,10 +7,10 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from its_graph.api.errors import ApiError
-from its_graph.api.menu import Choice, Menu
+from its_graph.api.model_catalog import Choice, Menu
 from its_graph.api.options import checked
+from its_graph.api.schemas import AskWhen, SearchRequest
 from its_graph.api.steering import ask_rule
-from its_graph.api.wire import AskWhen, SearchRequest
 from its_graph.errors import ConfigurationError
 
 __all__ = ["Graphs"]

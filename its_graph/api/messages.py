@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from langchain_core.messages import convert_to_messages, convert_to_openai_messages
 from pydantic import AfterValidator, Field, ValidationError
 
-from its_graph.api.writable import storable
+from its_graph.api.serializable import storable
 from its_graph.contracts import Message
 
 __all__ = ["Messages"]

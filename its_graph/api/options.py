@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from its_graph.api.errors import ApiError, refusal
-from its_graph.option_types import is_whole, plain_types
-from its_graph.registry import Strategy
+from its_graph.catalog.option_schema import is_whole, plain_types
+from its_graph.catalog.registry import Strategy
 
 __all__ = ["MOST", "checked", "settable"]
 

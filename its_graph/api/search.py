@@ -8,12 +8,12 @@ from typing import Any
 from langgraph.types import StateSnapshot
 
 from its_graph.api.errors import api_error, note, stored_error
-from its_graph.api.log import Event, EventLog
-from its_graph.api.menu import Choice
+from its_graph.api.event_log import Event, EventLog
 from its_graph.api.metrics import Metrics
-from its_graph.api.wire import SearchRequest, SearchStatus, Status, glance
+from its_graph.api.model_catalog import Choice
+from its_graph.api.schemas import SearchRequest, SearchStatus, Status, glance
 from its_graph.budget import Spend, total
-from its_graph.events import events_of
+from its_graph.search.events import events_of
 
 __all__ = ["Search"]
 

@@ -9,17 +9,17 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+from its_graph.api.concurrency_limit import Slots, busy
 from its_graph.api.errors import ApiError
 from its_graph.api.graphs import Graphs
-from its_graph.api.listing import Listing
-from its_graph.api.menu import Menu
+from its_graph.api.list_searches import Listing
 from its_graph.api.metrics import Metrics
-from its_graph.api.recall import recall, stored_search
+from its_graph.api.model_catalog import Menu
+from its_graph.api.restore import recall, stored_search
+from its_graph.api.schemas import SearchRequest, SearchStatus
 from its_graph.api.search import Search
-from its_graph.api.slots import Slots, busy
-from its_graph.api.wire import SearchRequest, SearchStatus
 from its_graph.contracts import SampleRequest
-from its_graph.nodes.steering import APPROVE
+from its_graph.nodes.rules.steering import APPROVE
 
 __all__ = ["Searches"]
 

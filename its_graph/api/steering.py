@@ -3,10 +3,10 @@
 from typing import Any
 
 from its_graph.api.errors import ApiError
-from its_graph.api.wire import AskWhen
+from its_graph.api.schemas import AskWhen
+from its_graph.catalog.registry import Strategy
 from its_graph.errors import ConfigurationError
-from its_graph.nodes.steering import AskRule, every, when_unsure
-from its_graph.registry import Strategy
+from its_graph.nodes.rules.steering import AskRule, every, when_unsure
 
 __all__ = ["ask_rule"]
 

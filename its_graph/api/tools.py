@@ -12,16 +12,16 @@ from langchain_core.messages import AIMessage, InvalidToolCall, convert_to_opena
 from langchain_core.runnables import Runnable
 
 from its_graph.agents.chat_model import DeliberateChatModel
-from its_graph.agents.choosing import by_score, by_vote
+from its_graph.agents.selection import by_score, by_vote
 from its_graph.api.chat_reply import Completion, Reply
 from its_graph.api.chat_request import ChatRequest
+from its_graph.api.concurrency_limit import Slots
+from its_graph.api.disconnect import unless_left
 from its_graph.api.errors import ApiError, api_error, note
-from its_graph.api.leaving import unless_left
-from its_graph.api.menu import Choice
 from its_graph.api.metrics import Metrics
+from its_graph.api.model_catalog import Choice
 from its_graph.api.options import checked
-from its_graph.api.replies import IDLE_S, KEEP_ALIVE, EventStream, Json, sse
-from its_graph.api.slots import Slots
+from its_graph.api.responses import IDLE_S, KEEP_ALIVE, EventStream, Json, sse
 from its_graph.budget import Spend
 from its_graph.generators.chat_model import FIELDS
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
-from its_graph.batch.searching import State
+from its_graph.batch.search import State
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.errors import InputError
-from its_graph.lines import Kind, Lines
-from its_graph.state import LOGS
+from its_graph.jsonl import Kind, Lines
+from its_graph.search.state import LOGS
 
 __all__ = ["Journal"]
 

@@ -11,7 +11,7 @@ from math import ceil
 from its_graph.allocation.adaptive import Adaptive
 from its_graph.allocation.baselines import SEED_WEIGHTS, by_weight
 from its_graph.allocation.curves import beta
-from its_graph.allocation.priced import priced
+from its_graph.allocation.unequal_prices import priced
 from its_graph.batch.records import Move, Plan, Standing, View
 from its_graph.errors import ConfigurationError, MissingExtraError
 

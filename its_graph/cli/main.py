@@ -10,18 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from its_graph.cli.api import api
-from its_graph.cli.calibrate import calibrate
-from its_graph.cli.catalog import draw, guide, list_strategies
-from its_graph.cli.evaluate import evaluate
-from its_graph.cli.evaluate_prm import evaluate_prm
-from its_graph.cli.evaluate_sizes import evaluate_sizes
-from its_graph.cli.failures import INTERRUPTED, MISUSED, exit_code, tell
-from its_graph.cli.problems import write_problems
-from its_graph.cli.serve import serve
-from its_graph.cli.solve import solve
-from its_graph.cli.solve_batch import solve_batch
-from its_graph.cli.wording import one_line
+from its_graph.cli.commands.api import api
+from its_graph.cli.commands.calibrate import calibrate
+from its_graph.cli.commands.eval import evaluate
+from its_graph.cli.commands.eval_prm import evaluate_prm
+from its_graph.cli.commands.eval_sizes import evaluate_sizes
+from its_graph.cli.commands.problems import write_problems
+from its_graph.cli.commands.serve import serve
+from its_graph.cli.commands.solve import solve
+from its_graph.cli.commands.solve_batch import solve_batch
+from its_graph.cli.commands.strategies import draw, guide, list_strategies
+from its_graph.cli.display.formatting import one_line
+from its_graph.cli.exit_codes import INTERRUPTED, MISUSED, exit_code, tell
 from its_graph.errors import ItsGraphError
 
 __all__ = ["app", "main", "run"]

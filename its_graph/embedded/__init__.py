@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from its_graph.embedded import world
+from its_graph.embedded import arithmetic as world
+from its_graph.embedded.arithmetic import Split
 from its_graph.embedded.phrasing import normalise
-from its_graph.embedded.world import Split
 from its_graph.errors import MissingExtraError
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from its_graph.answers import extract_answer
 from its_graph.contracts import Candidate, Generator, SampleRequest
-from its_graph.embedded.world import Problem, problems
-from its_graph.prm.labels import FirstError, RolloutPlan, Trajectory, first_errors, trusted_labels
-from its_graph.prm.train import LabelledSolution
+from its_graph.embedded.arithmetic import Problem, problems
+from its_graph.prm.training.labels import FirstError, RolloutPlan, Trajectory, first_errors, trusted_labels
+from its_graph.prm.training.train import LabelledSolution
 from its_graph.seeds import derive_seed
-from its_graph.steps import split_steps
+from its_graph.text.answers import extract_answer
+from its_graph.text.steps import split_steps
 
 __all__ = ["LabelPlan", "LabelReport", "is_right", "label_world", "read_labels", "user_message", "write_labels"]
 

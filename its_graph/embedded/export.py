@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from its_graph.prm.likelihood import LikelihoodScorer
+from its_graph.prm.families.likelihood import LikelihoodScorer
 
 __all__ = ["LONGEST_SOLUTION", "TRAINING_FILE", "export_generator", "export_verifier", "write_training_record"]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from its_graph.answers import extract_answer
 from its_graph.context import SearchContext
 from its_graph.contracts import Candidate, Generator, SampleRequest, Verifier
+from its_graph.embedded.arithmetic import Problem, problems
 from its_graph.embedded.dataset import user_message
 from its_graph.embedded.selection import (
     Pool,
@@ -21,11 +21,11 @@ from its_graph.embedded.selection import (
     single,
     weighted_vote,
 )
-from its_graph.embedded.world import Problem, problems
 from its_graph.graphs.beam_search import create_beam_search
 from its_graph.graphs.dvts import create_dvts
 from its_graph.seeds import derive_seed
-from its_graph.steps import split_steps
+from its_graph.text.answers import extract_answer
+from its_graph.text.steps import split_steps
 
 __all__ = ["GatePlan", "GateReport", "gate"]
 

@@ -8,9 +8,9 @@ from its_graph.contracts import Candidate, Sample, SampleRequest
 from its_graph.embedded.phrasing import known_conversation, known_steps, known_turns
 from its_graph.errors import EmbeddedScopeError
 from its_graph.generators.transformers import TransformersGenerator
-from its_graph.prm.base import StepLayout
-from its_graph.prm.verifier import PRM
-from its_graph.thinking import THINK
+from its_graph.prm.backends.local import PRM
+from its_graph.prm.families.base import StepLayout
+from its_graph.text.thinking import THINK
 
 __all__ = ["ArithmeticGenerator", "ArithmeticPRM", "ArithmeticThinker"]
 

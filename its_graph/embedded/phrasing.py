@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 
 from its_graph.contracts import Message
+from its_graph.embedded.arithmetic import LIMIT, MAX_OPERATIONS, problem_text
 from its_graph.embedded.expressions import Expression, ExpressionError, parse, solve_steps
-from its_graph.embedded.world import LIMIT, MAX_OPERATIONS, problem_text
 from its_graph.errors import EmbeddedScopeError
-from its_graph.hints import without_hints
 from its_graph.nodes.prompts import without_instruction
+from its_graph.search.hints import without_hints
 
 __all__ = ["known_conversation", "known_steps", "known_turns", "normalise"]
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from its_graph.embedded.world import Problem, problem, solution
-from its_graph.prm.training_state import restore_training, save_training
+from its_graph.embedded.arithmetic import Problem, problem, solution
+from its_graph.prm.training.training_state import restore_training, save_training
 
 __all__ = ["Phase", "PretrainPlan", "build_model", "fit", "padded", "pretrain", "training_batch"]
 

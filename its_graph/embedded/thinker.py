@@ -16,12 +16,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from torch import Tensor
 
-from its_graph.answers import extract_answer
 from its_graph.contracts import Generator, SampleRequest
+from its_graph.embedded.arithmetic import Problem, problems, solution
 from its_graph.embedded.dataset import user_message
 from its_graph.embedded.pretrain import padded
-from its_graph.embedded.world import Problem, problems, solution
 from its_graph.seeds import derive_seed
+from its_graph.text.answers import extract_answer
 
 __all__ = [
     "END_OF_THINKING",

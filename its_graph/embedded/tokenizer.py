@@ -7,7 +7,7 @@ class in charge of every checkpoint of this architecture, whatever its files say
 import json
 from typing import Any
 
-from its_graph.embedded.world import MAX_OPERATIONS
+from its_graph.embedded.arithmetic import MAX_OPERATIONS
 from its_graph.errors import MissingExtraError
 
 __all__ = ["CHAT_TEMPLATE", "STEP_TAG", "VOCABULARY_SIZE", "build_tokenizer"]

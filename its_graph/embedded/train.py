@@ -21,13 +21,13 @@ from its_graph.embedded.dataset import label_world, read_labels, write_labels
 from its_graph.embedded.export import export_generator, export_verifier, write_training_record
 from its_graph.embedded.gate import GatePlan, GateReport, gate
 from its_graph.embedded.models import ArithmeticPRM
-from its_graph.embedded.plans import FULL, QUICK, Plan
 from its_graph.embedded.pretrain import PretrainPlan, pretrain
 from its_graph.embedded.tokenizer import build_tokenizer
+from its_graph.embedded.train_plans import FULL, QUICK, Plan
 from its_graph.embedded.verifiers import head_scorer, implicit_scorer, likelihood_scorer, train_scorer
 from its_graph.generators.transformers import TransformersGenerator
-from its_graph.prm.likelihood import ImplicitScorer
-from its_graph.prm.qwen import QwenScorer
+from its_graph.prm.families.likelihood import ImplicitScorer
+from its_graph.prm.families.qwen import QwenScorer
 
 __all__ = ["Rejected", "main", "run"]
 

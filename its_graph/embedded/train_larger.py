@@ -14,9 +14,9 @@ from pathlib import Path
 
 from its_graph.embedded import WEIGHTS
 from its_graph.embedded.export import write_training_record
-from its_graph.embedded.plans import LARGER, QUICK_LARGER
 from its_graph.embedded.pretrain import PretrainPlan
 from its_graph.embedded.train import pretrain_to
+from its_graph.embedded.train_plans import LARGER, QUICK_LARGER
 
 __all__ = ["main", "run"]
 

@@ -18,11 +18,11 @@ import torch
 from transformers import AutoTokenizer, Qwen2ForCausalLM
 
 from its_graph.embedded import WEIGHTS
+from its_graph.embedded.arithmetic import problems
 from its_graph.embedded.export import export_generator, write_training_record
 from its_graph.embedded.models import ArithmeticGenerator
 from its_graph.embedded.pretrain import Phase, PretrainPlan, fit
 from its_graph.embedded.thinker import AttemptPlan, Attempts, sample_attempts, thinking_batch
-from its_graph.embedded.world import problems
 from its_graph.seeds import derive_seed
 
 __all__ = ["FULL", "QUICK", "ThinkerPlan", "main", "run"]

@@ -6,11 +6,11 @@ from typing import Any
 
 from transformers import AutoTokenizer, Qwen2ForCausalLM
 
-from its_graph.prm.base import StepScorer
-from its_graph.prm.likelihood import ImplicitScorer, LikelihoodScorer
-from its_graph.prm.metadata import ScorerMetadata
-from its_graph.prm.qwen import QwenScorer
-from its_graph.prm.train import LabelledSolution, Progress, TrainPlan, train
+from its_graph.prm.families.base import StepScorer
+from its_graph.prm.families.likelihood import ImplicitScorer, LikelihoodScorer
+from its_graph.prm.families.metadata import ScorerMetadata
+from its_graph.prm.families.qwen import QwenScorer
+from its_graph.prm.training.train import LabelledSolution, Progress, TrainPlan, train
 
 __all__ = ["TRAINED_ON", "head_scorer", "implicit_scorer", "likelihood_scorer", "train_scorer"]
 

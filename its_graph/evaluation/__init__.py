@@ -4,12 +4,12 @@ Each problem is searched with its own seed, derived from the seed of the evaluat
 does not depend on which other problems are run, on their order, or on how many run at the same time.
 """
 
-from its_graph.evaluation.evaluating import evaluate
-from its_graph.evaluation.grid import Arm, measure, measure_arms
+from its_graph.evaluation.data.problem import Problem
 from its_graph.evaluation.outcome import Drawn, Outcome
 from its_graph.evaluation.pools import Bins, Pool, oracle_bins, pass_curve, pools, widest_pools
-from its_graph.evaluation.problem import Problem
-from its_graph.evaluation.rows import Row, compare, summarise
+from its_graph.evaluation.runs.evaluate import evaluate
+from its_graph.evaluation.runs.grid import Arm, measure, measure_arms
+from its_graph.evaluation.summary import Row, compare, summarise
 
 __all__ = [
     "Arm",

@@ -9,7 +9,7 @@ Each backend lives in a module of its own, loaded when it is asked for, so that 
 
 from typing import TYPE_CHECKING
 
-from its_graph.exports import lazily
+from its_graph._lazy import lazily
 
 if TYPE_CHECKING:
     from its_graph.generators.cassette import record as record

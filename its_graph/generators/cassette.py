@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, overload
 
 from its_graph.contracts import Generator, Verifier
-from its_graph.generators.recording import RecordingGenerator, RecordingVerifier
-from its_graph.generators.replaying import ReplayedGenerator, ReplayedVerifier
-from its_graph.generators.tape import Tape, TapeWriter
-from its_graph.generators.taped_attributes import kept
+from its_graph.generators.cassette_attributes import kept
+from its_graph.generators.cassette_file import Tape, TapeWriter
+from its_graph.generators.cassette_recorder import RecordingGenerator, RecordingVerifier
+from its_graph.generators.cassette_replayer import ReplayedGenerator, ReplayedVerifier
 
 __all__ = ["record", "replay"]
 

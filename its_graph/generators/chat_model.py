@@ -22,11 +22,11 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ConfigurationError, ContinuationError
-from its_graph.generators.endings import ending
-from its_graph.generators.live import teller
+from its_graph.generators.disable_llm_cache import uncached
+from its_graph.generators.finish_reasons import ending
 from its_graph.generators.message_tokens import MARGIN, most_tokens
-from its_graph.generators.uncached import uncached
 from its_graph.seeds import derive_seed
+from its_graph.token_stream import teller
 
 __all__ = ["ChatModelGenerator"]
 

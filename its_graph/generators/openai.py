@@ -16,8 +16,7 @@ from its_graph.batching.coroutines import CoroutineRunnable
 from its_graph.batching.loop import PerLoop
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, ContinuationError
-from its_graph.generators.live import teller
-from its_graph.generators.openai_wire import (
+from its_graph.generators.openai_protocol import (
     DIALECTS,
     Dialect,
     Streamed,
@@ -25,8 +24,9 @@ from its_graph.generators.openai_wire import (
     conversation_key,
     samples_of,
 )
-from its_graph.serving.access import server_key, server_urls
 from its_graph.serving.replicas import Replicas, ServerReplyError
+from its_graph.serving.server_address import server_key, server_urls
+from its_graph.token_stream import teller
 
 __all__ = ["OpenAIGenerator"]
 

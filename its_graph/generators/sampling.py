@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from its_graph.confidence import Groups
 from its_graph.contracts import ConfidenceFloor, FinishReason
 from its_graph.errors import MissingExtraError
-from its_graph.generators.signals import self_certainties, token_confidences
+from its_graph.generators.token_signals import self_certainties, token_confidences
 
 try:
     import torch

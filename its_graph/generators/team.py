@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from its_graph.batching.as_completed import AsCompleted
 from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ConfigurationError
-from its_graph.generators.taped_requests import outcome
+from its_graph.generators.cassette_requests import outcome
 
 __all__ = ["Team"]
 

@@ -17,10 +17,10 @@ from its_graph.confidence import Groups
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import MissingExtraError
 from its_graph.generators.chat_tokens import ChatTokens
-from its_graph.generators.limits import check_floor, room_for_reply
-from its_graph.generators.live import teller
+from its_graph.generators.context_limits import check_floor, room_for_reply
 from its_graph.seeds import derive_seed
 from its_graph.serving.engine import Engine
+from its_graph.token_stream import teller
 
 try:
     import torch

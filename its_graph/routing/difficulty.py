@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeAlias
 
-from its_graph.tree import Tree
+from its_graph.search.tree import Tree
 
 __all__ = ["Difficulty", "by_agreement", "by_text", "by_verifier", "text_difficulty"]
 

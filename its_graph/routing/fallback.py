@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from its_graph.catalog.registry import strategy
+from its_graph.catalog.strategy_config import Setting
 from its_graph.contracts import Generator, Verifier
-from its_graph.registry import strategy
-from its_graph.setting import Setting
 
 __all__ = ["Usable", "usable"]
 

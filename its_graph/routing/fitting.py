@@ -9,13 +9,13 @@ a larger budget never gets a setting that measured worse.
 import math
 from collections.abc import Sequence
 
+from its_graph.catalog.strategy_config import Setting
 from its_graph.errors import ConfigurationError
-from its_graph.routing.ladders import GUARD, Ladder, climb
+from its_graph.routing.budget_constraint import SPREADS, Spread, held_cost
+from its_graph.routing.pareto_front import GUARD, Ladder, climb
 from its_graph.routing.policy import BudgetHolds, Cost, Estimator, Point, Policy, quantiles
 from its_graph.routing.regressor import Regressor
-from its_graph.routing.spreading import SPREADS, Spread, held_cost
 from its_graph.routing.trials import Trial, into_bins, measure_point, same_settings
-from its_graph.setting import Setting
 
 __all__ = ["BINS", "fit", "natural_budgets"]
 
@@ -46,8 +46,8 @@ def fit(
         pilots: samples behind each difficulty.
         unit: of budgets and costs.
         bins: of about equal size. Fewer come out where difficulties repeat: equal values stay in one bin.
-        budget_holds: where the mean cost is within the budget (`its_graph.routing.spreading`).
-        guard: how many standard errors better a dearer setting must be (`its_graph.routing.ladders`).
+        budget_holds: where the mean cost is within the budget (`its_graph.routing.budget_constraint`).
+        guard: how many standard errors better a dearer setting must be (`its_graph.routing.pareto_front`).
         regressor: what the estimator `learned` predicts with.
 
     Raises:

@@ -7,9 +7,9 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from its_graph.catalog.strategy_config import Setting
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.routing.regressor import Regressor
-from its_graph.setting import Setting
 
 __all__ = ["POLICY_VERSION", "BudgetHolds", "Choice", "Cost", "Estimator", "Point", "Policy", "quantiles"]
 

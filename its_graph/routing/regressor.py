@@ -15,7 +15,7 @@ Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 
 
 class Regressor(BaseModel):
-    """Predicts the difficulty of a question from its features; `its_graph.routing.learned.fit_regressor` makes one."""
+    """Predicts the difficulty of a question from its features; `its_graph.routing.learned_difficulty.fit_regressor` makes one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

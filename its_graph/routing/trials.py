@@ -5,9 +5,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from its_graph.catalog.strategy_config import Setting
 from its_graph.errors import ConfigurationError
 from its_graph.routing.policy import Point
-from its_graph.setting import Setting
 
 __all__ = ["Result", "Trial", "into_bins", "mean_result", "measure_point", "same_settings"]
 

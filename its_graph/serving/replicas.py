@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from its_graph.errors import ConfigurationError, ItsGraphError, MissingExtraError, TruncationError
-from its_graph.serving.access import KEY_VARIABLES
+from its_graph.serving.server_address import KEY_VARIABLES
 
 try:
     import aiohttp  # with 160 requests under way 16 times as fast as httpx, measured

@@ -38,7 +38,7 @@ class Recording(TypedDict):
 
     title: str
     events: Sequence[Mapping[str, Any]]
-    """Its events, as they were told; `its_graph.events` describes them."""
+    """Its events, as they were told; `its_graph.search.events` describes them."""
 
 
 @cache

@@ -1,4 +1,4 @@
-/** The fold of events into the state they describe: the twin of `rebuild` in its_graph/events.py. */
+/** The fold of events into the state they describe: the twin of `rebuild` in its_graph/search/events.py. */
 
 const LOG_OF = {
   "its.step_added": ["steps", "step"],

@@ -1,4 +1,4 @@
-/** A view of a search: everything the page shows that can be derived from its records. It mirrors its_graph/tree.py. */
+/** A view of a search: everything the page shows that can be derived from its records. It mirrors its_graph/search/tree.py. */
 
 /** Where first steps hang: the question. */
 export const ROOT = "question";

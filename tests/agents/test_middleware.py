@@ -20,9 +20,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
-from its_graph.agents.choosing import by_score
-from its_graph.agents.gates import before_tools
+from its_graph.agents.conditions import before_tools
 from its_graph.agents.middleware import DeliberateMiddleware
+from its_graph.agents.selection import by_score
 from its_graph.agents.testing import ScriptedChatModel, calling
 from its_graph.errors import ConfigurationError
 from its_graph.testing import ScriptedVerifier

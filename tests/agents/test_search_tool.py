@@ -10,10 +10,10 @@ from langchain_tests.unit_tests import ToolsUnitTests
 from its_graph import Budget, SearchContext
 from its_graph.agents.search_tool import create_search_tool
 from its_graph.agents.testing import ScriptedChatModel, calling
-from its_graph.events import rebuild
 from its_graph.graphs import create_best_of_n
+from its_graph.search.events import rebuild
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 QUESTION = "Add 3, 5, 4."
 

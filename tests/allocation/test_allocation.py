@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from its_graph.allocation.adaptive import Adaptive
 from its_graph.allocation.baselines import SEED_WEIGHTS, by_weight, uniform
 from its_graph.allocation.curves import beta, known, majority
-from its_graph.allocation.menus import Option, by_menu_hull, exact_menu
+from its_graph.allocation.knapsack import Option, by_menu_hull, exact_menu
 from its_graph.allocation.samples import by_hull, continuous, exact, greedy, total
 from its_graph.errors import ConfigurationError
 

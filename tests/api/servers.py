@@ -10,7 +10,7 @@ import httpx
 from openai import AsyncOpenAI
 
 from its_graph.api.app import create_app
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.api.server import serving
 from its_graph.contracts import SampleRequest
 from its_graph.testing import ToyGenerator, ToyVerifier

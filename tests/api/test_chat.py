@@ -9,7 +9,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.contracts import Sample, SampleRequest
 from its_graph.errors import InputError
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier

@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.testing import ToyGenerator, ToyVerifier
 from tests.api.servers import QUESTION, GatedGenerator, Served, begun, serve, stood
 

@@ -7,7 +7,7 @@ import pytest
 
 from its_graph.api.errors import ApiError
 from its_graph.api.options import MOST, checked, settable
-from its_graph.registry import STRATEGIES, strategy
+from its_graph.catalog.registry import STRATEGIES, strategy
 
 
 def test_rules_and_models_cannot_be_set_and_the_rest_can() -> None:

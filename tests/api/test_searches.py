@@ -8,7 +8,7 @@ import openai
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.contracts import SampleRequest
 from its_graph.testing import ToyGenerator, ToyVerifier
 from tests.api.servers import QUESTION, GatedGenerator, begun, heard, listening, serve, stood

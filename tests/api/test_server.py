@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from its_graph.api.app import create_app
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.api.server import listen, serving
 from its_graph.errors import ConfigurationError
 from its_graph.testing import ToyVerifier

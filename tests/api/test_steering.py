@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from its_graph.api.menu import ServedModel
-from its_graph.events import rebuild
+from its_graph.api.model_catalog import ServedModel
+from its_graph.search.events import rebuild
+from its_graph.search.tree import Tree
 from its_graph.testing import ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 from tests.api.servers import begun, heard, in_process, serve, stood
 
 STEERABLE = ("beam_search", "dvts", "rebase", "particle_filtering", "mcts", "rest_mcts")

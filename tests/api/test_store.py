@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.testing import ToyGenerator, ToyVerifier
 from tests.api.servers import QUESTION, GatedGenerator, begun, in_process, listening, serve, stood
 

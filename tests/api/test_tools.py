@@ -13,7 +13,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from its_graph.agents.testing import ScriptedChatModel, calling
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.contracts import Candidate
 from its_graph.testing import ScriptedVerifier, ToyGenerator, ToyVerifier
 from tests.api.servers import QUESTION, in_process, serve

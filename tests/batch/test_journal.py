@@ -10,7 +10,7 @@ from its_graph.batch import adaptive, solutions
 from its_graph.batch.journal import Journal
 from its_graph.budget import NOTHING, Budget, Spend
 from its_graph.errors import InputError
-from its_graph.lines import Lines
+from its_graph.jsonl import Lines
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 STEP = {"0": {"parent": None, "text": "a"}}

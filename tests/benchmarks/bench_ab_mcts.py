@@ -27,7 +27,7 @@ from langgraph.graph import END, START, StateGraph
 from its_graph import SearchContext
 from its_graph.contracts import Candidate, Sample, SampleRequest, Verdict
 from its_graph.graphs.ab_mcts import create_ab_mcts
-from its_graph.state import write_once
+from its_graph.search.state import write_once
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier
 
 STEPS, REPEATS = 600, 9

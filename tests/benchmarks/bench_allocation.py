@@ -38,9 +38,9 @@ from its_graph.batch import (
 from its_graph.budget import Budget
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
 from its_graph.embedded import load, problems
-from its_graph.equivalence import equivalent
 from its_graph.routing.policy import Policy
 from its_graph.statistics import paired_difference, wilson
+from its_graph.text.equivalence import equivalent
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from its_graph.api.app import create_app
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.api.server import serving
 from its_graph.contracts import SampleRequest
 from its_graph.testing import ToyGenerator, ToyVerifier

@@ -20,9 +20,9 @@ from its_graph import SearchContext
 from its_graph.contracts import Candidate, SampleRequest, Verdict
 from its_graph.errors import DiminishingReturnsWarning
 from its_graph.graphs.beam_search import create_beam_search
-from its_graph.prm.metadata import ScorerMetadata
-from its_graph.prm.qwen import STEP_MARK, Qwen2ForProcessRewardModel, QwenScorer
-from its_graph.prm.verifier import PRM
+from its_graph.prm.backends.local import PRM
+from its_graph.prm.families.metadata import ScorerMetadata
+from its_graph.prm.families.qwen import STEP_MARK, Qwen2ForProcessRewardModel, QwenScorer
 from its_graph.testing import ScriptedGenerator
 
 STEPS = 20

@@ -19,20 +19,20 @@ from typing import NamedTuple, get_args
 
 import torch
 
-from its_graph.cli.evaluation_run import Notebook, described, run
+from its_graph.catalog.strategy_config import Setting
+from its_graph.cli.runs.evaluation_run import Notebook, described, run
 from its_graph.contracts import Generator, Verifier
 from its_graph.embedded import load, problems
 from its_graph.embedded.models import ArithmeticGenerator
 from its_graph.evaluation import Arm, Problem
-from its_graph.evaluation.calibrating import Plan, fixed_rows, trials_of
-from its_graph.evaluation.estimates import Estimates, estimate_all
-from its_graph.evaluation.piloted import SINGLE, Measured, Pilots
+from its_graph.evaluation.router.difficulty_estimates import Estimates, estimate_all
+from its_graph.evaluation.router.pilot_accounting import SINGLE, Measured, Pilots
+from its_graph.evaluation.router.policy_calibration import Plan, fixed_rows, trials_of
 from its_graph.routing.crossfit import Routed, cheapest_reaching, cross_fit, lead, route
 from its_graph.routing.fitting import fit, natural_budgets
 from its_graph.routing.policy import Estimator
 from its_graph.routing.regressor import Regressor
 from its_graph.routing.trials import Trial
-from its_graph.setting import Setting
 
 _WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16)
 SETTINGS = [SINGLE] + [

@@ -18,10 +18,10 @@ from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from its_graph import Candidate, SearchContext
-from its_graph.answers import extract_answer
 from its_graph.generators.openai import OpenAIGenerator
 from its_graph.graphs import create_beam_search, create_best_of_n
 from its_graph.prm.function import FunctionVerifier
+from its_graph.text.answers import extract_answer
 
 _OPEN = build_opener(ProxyHandler({})).open
 

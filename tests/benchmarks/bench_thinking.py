@@ -14,7 +14,7 @@ import torch
 from its_graph.contracts import Generator
 from its_graph.embedded import load, load_thinker, problems
 from its_graph.evaluation import Row, evaluate, summarise
-from its_graph.forcing_metrics import ForcedRun, performance, scaling
+from its_graph.evaluation.budget_forcing import ForcedRun, performance, scaling
 from its_graph.graphs.best_of_n import create_best_of_n
 from its_graph.graphs.budget_forcing import create_budget_forcing
 from its_graph.graphs.build import SearchGraph

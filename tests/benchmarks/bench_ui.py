@@ -14,7 +14,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 HERE = Path(__file__).parent

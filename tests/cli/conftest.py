@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from its_graph.cli import main, models
+from its_graph.cli import main
+from its_graph.cli.runs import models
 from its_graph.contracts import Generator, Verifier
 from its_graph.testing import ToyGenerator, ToyVerifier
 

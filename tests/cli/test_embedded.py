@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from its_graph.catalog.registry import STRATEGIES
 from its_graph.cli import main
-from its_graph.registry import STRATEGIES
 
 PROBLEM = "Compute (3 + 5) * 4 - 6 + 2 * 9."
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli import main, models
+from its_graph.cli import main
+from its_graph.cli.runs import models
 from its_graph.errors import EmbeddedScopeError
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 

@@ -18,7 +18,9 @@ import pytest
 # A generator that never answers in time once `quick` samples are drawn and seen, so that the signal finds it at work.
 SCRIPT = """
 import itertools, signal, sys, threading, time
-from its_graph.cli import live, main, models
+from its_graph.cli import main
+from its_graph.cli.display import live
+from its_graph.cli.runs import models
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have it ignored

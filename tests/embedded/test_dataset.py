@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from its_graph.contracts import SampleRequest
+from its_graph.embedded.arithmetic import problems, solution
 from its_graph.embedded.dataset import LabelPlan, is_right, label_world, read_labels, write_labels
 from its_graph.embedded.expressions import parse
-from its_graph.embedded.world import problems, solution
 from its_graph.testing import ScriptedGenerator
 
 PLAN = LabelPlan(questions=6, samples=2, k=4, seed=1, chunk=4)

@@ -5,7 +5,7 @@ import pytest
 from its_graph.embedded import normalise
 from its_graph.embedded.phrasing import known_conversation
 from its_graph.errors import EmbeddedScopeError
-from its_graph.hints import hinted
+from its_graph.search.hints import hinted
 
 
 @pytest.mark.parametrize(

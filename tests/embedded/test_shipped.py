@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from its_graph.answers import extract_answer
 from its_graph.contracts import Candidate, SampleRequest
 from its_graph.embedded import WEIGHTS, load, load_larger, load_thinker, problems
+from its_graph.embedded.arithmetic import problems as world_problems
+from its_graph.embedded.arithmetic import solution
 from its_graph.embedded.expressions import parse
 from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
 from its_graph.embedded.tokenizer import build_tokenizer
-from its_graph.embedded.world import problems as world_problems
-from its_graph.embedded.world import solution
 from its_graph.errors import EmbeddedScopeError
 from its_graph.generators.transformers import TransformersGenerator
-from its_graph.steps import split_steps
+from its_graph.text.answers import extract_answer
+from its_graph.text.steps import split_steps
 
 Pair = tuple[ArithmeticGenerator, ArithmeticPRM]
 

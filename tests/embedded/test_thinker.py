@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+from its_graph.embedded.arithmetic import problem, solution
 from its_graph.embedded.phrasing import known_turns
 from its_graph.embedded.thinker import END_OF_THINKING, WAIT, Attempts, revision, thinking_batch, thought
 from its_graph.embedded.tokenizer import build_tokenizer
 from its_graph.embedded.train_thinker import QUICK, run
-from its_graph.embedded.world import problem, solution
 
 PROBLEM = problem(3, seed=5, split="train")
 RIGHT = solution(PROBLEM.expression)

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from its_graph.embedded import train_larger
+from its_graph.embedded.arithmetic import problem
 from its_graph.embedded.gate import GateReport
 from its_graph.embedded.models import ArithmeticPRM
-from its_graph.embedded.plans import FULL, QUICK, QUICK_LARGER
 from its_graph.embedded.pretrain import Phase, PretrainPlan, build_model, pretrain, training_batch
 from its_graph.embedded.tokenizer import build_tokenizer
 from its_graph.embedded.train import Rejected, main, run
-from its_graph.embedded.world import problem
+from its_graph.embedded.train_plans import FULL, QUICK, QUICK_LARGER
 
 STRICT_FAILURES = {"pass@4 >= 85", "single < majority"}
 

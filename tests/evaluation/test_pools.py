@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from its_graph.catalog.strategy_config import Setting
 from its_graph.contracts import SampleRequest
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import (
@@ -17,7 +18,6 @@ from its_graph.evaluation import (
     pools,
     widest_pools,
 )
-from its_graph.setting import Setting
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 Made = Callable[..., Outcome]

@@ -18,7 +18,7 @@ from its_graph.generators.cassette import record, replay
 from its_graph.generators.team import Team
 from its_graph.graphs.ab_mcts import create_ab_mcts
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.thinking import ThinkStyle
+from its_graph.text.thinking import ThinkStyle
 
 
 def ask(text: str = "q", **options: Any) -> SampleRequest:

@@ -13,7 +13,7 @@ import pytest
 from its_graph import Budget, SampleRequest, SearchContext, create
 from its_graph.errors import ConfigurationError, ContinuationError, SearchFailedError, TruncationError
 from its_graph.generators.openai import OpenAIGenerator
-from its_graph.generators.openai_wire import DIALECTS
+from its_graph.generators.openai_protocol import DIALECTS
 from its_graph.serving.replicas import ServerReplyError
 from its_graph.testing import ToyGenerator, ToyVerifier
 from tests.generators.chat_server import ChatServer, chat_server, text

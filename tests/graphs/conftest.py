@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from its_graph import Generator, Verifier
-from its_graph.registry import strategy
+from its_graph.catalog.registry import strategy
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 Build = Callable[..., Any]

@@ -11,12 +11,12 @@ from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
 from its_graph.generators.team import Team
 from its_graph.graphs.ab_mcts import create_ab_mcts
-from its_graph.nodes.choosing import majority
-from its_graph.nodes.model_choice import ucb_model
-from its_graph.nodes.posteriors import Beta
-from its_graph.nodes.thompson import arms, place_of
+from its_graph.nodes.rules.choice import majority
+from its_graph.nodes.tree_search.model_choice import ucb_model
+from its_graph.nodes.tree_search.posteriors import Beta
+from its_graph.nodes.tree_search.thompson import arms, place_of
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 QUESTION = {"problem": "Add 3, 5, 4, 7, 2."}

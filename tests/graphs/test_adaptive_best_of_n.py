@@ -10,9 +10,9 @@ from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.adaptive_best_of_n import create_adaptive_best_of_n
 from its_graph.graphs.best_of_n import create_best_of_n
-from its_graph.nodes.choosing import argmax
-from its_graph.nodes.expected_gain import expected_gain
-from its_graph.state import SearchInput
+from its_graph.nodes.rules.choice import argmax
+from its_graph.nodes.rules.expected_gain import expected_gain
+from its_graph.search.state import SearchInput
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
 
 PROBLEM: SearchInput = {"problem": "Add 3, 5, 4, 7, 2."}

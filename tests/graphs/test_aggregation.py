@@ -11,9 +11,9 @@ from its_graph import Budget, Sample, SampleRequest, SearchContext
 from its_graph.errors import ConfigurationError
 from its_graph.graphs import create_aggregation, create_self_consistency
 from its_graph.nodes import prompts
-from its_graph.nodes.population import any_member
+from its_graph.nodes.revision.population import any_member
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ToyGenerator
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 PROBLEM = "Add 3, 5, 4, 7, 2."

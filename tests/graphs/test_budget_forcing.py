@@ -13,9 +13,9 @@ from its_graph.contracts import Sample
 from its_graph.errors import ConfigurationError, ContinuationError
 from its_graph.graphs import create_budget_forcing
 from its_graph.nodes.think import thinking_tokens
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ToyGenerator
-from its_graph.thinking import S1, THINK, TURN
-from its_graph.tree import Tree
+from its_graph.text.thinking import S1, THINK, TURN
 
 END = "</think>"
 ANSWER = r"\boxed{4}"

@@ -9,10 +9,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
 from its_graph import SearchContext, create, strategies
+from its_graph.catalog.registry import strategy
 from its_graph.errors import DiminishingReturnsWarning, InputError
 from its_graph.graphs.best_of_n import create_best_of_n
 from its_graph.graphs.build import search_graph
-from its_graph.registry import strategy
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}

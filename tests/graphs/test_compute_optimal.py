@@ -15,18 +15,18 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from its_graph import Budget, SampleRequest, SearchContext, Spend, create
+from its_graph.catalog.registry import STRATEGIES, register, strategy
+from its_graph.catalog.strategy_config import Setting
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.event_schema import parse_event
-from its_graph.events import rebuild
-from its_graph.graphs.part import beginning
-from its_graph.registry import STRATEGIES, register, strategy
-from its_graph.routing.defaults import default_policy
+from its_graph.graphs.subsearch import beginning
+from its_graph.routing.default_policy import default_policy
 from its_graph.routing.policy import Estimator, Policy
 from its_graph.routing.regressor import Regressor
-from its_graph.setting import Setting
+from its_graph.search.event_schema import parse_event
+from its_graph.search.events import rebuild
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 PROBLEM = "Add 3, 5, 4, 7, 2."
 QUESTION = {"problem": PROBLEM}
@@ -198,7 +198,7 @@ def test_fewer_samples_than_pilots_draw_nothing_more() -> None:
 
 
 def test_a_strategy_of_ones_own_begins_beside_the_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("its_graph.registry.STRATEGIES", dict(STRATEGIES))
+    monkeypatch.setattr("its_graph.catalog.registry.STRATEGIES", dict(STRATEGIES))
     register("mine", "its_graph.graphs.single:create_single")
     result, _ = run(routed_to(Setting(strategy="mine")))
     assert result["route"]["setting"] == "mine"

@@ -17,12 +17,12 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from syrupy.assertion import SnapshotAssertion
 
 from its_graph import Budget, Sample, SampleRequest, SearchContext, Spend
+from its_graph.catalog.registry import STRATEGIES
 from its_graph.contracts import Candidate
 from its_graph.errors import InputError, SearchFailedError
-from its_graph.events import rebuild
-from its_graph.registry import STRATEGIES
+from its_graph.search.events import rebuild
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 pytestmark = pytest.mark.parametrize("name", STRATEGIES)
 
@@ -161,7 +161,7 @@ def test_events_come_while_their_batch_is_still_running(
 ) -> None:
     """A reply's event is sent before the next reply of the same batch is computed."""
     events: list[dict[str, Any]] = []
-    monkeypatch.setattr("its_graph.events.get_stream_writer", lambda: events.append)
+    monkeypatch.setattr("its_graph.search.events.get_stream_writer", lambda: events.append)
     seen_at_request: list[int] = []
     toy = ToyGenerator(0.3)
 

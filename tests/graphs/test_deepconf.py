@@ -10,8 +10,8 @@ from its_graph.confidence import mean_confidence, tail
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.deepconf import create_deepconf
 from its_graph.graphs.self_consistency import create_self_consistency
-from its_graph.nodes.confident import group_window
-from its_graph.state import SearchInput
+from its_graph.nodes.rules.confidence_vote import group_window
+from its_graph.search.state import SearchInput
 from its_graph.testing import ScriptedGenerator, ToyGenerator
 
 Told = tuple[str, Sequence[float] | None]

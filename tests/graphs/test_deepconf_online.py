@@ -8,7 +8,7 @@ from its_graph import Sample, SampleRequest, SearchContext
 from its_graph.contracts import ConfidenceFloor
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.deepconf_online import create_deepconf_online
-from its_graph.state import SearchInput
+from its_graph.search.state import SearchInput
 from its_graph.testing import ScriptedGenerator, ToyGenerator
 
 PROBLEM: SearchInput = {"problem": "Add 3, 5, 4, 7, 2."}

@@ -9,9 +9,9 @@ from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.diverse_prompts import create_diverse_prompts
 from its_graph.graphs.self_consistency import create_self_consistency
-from its_graph.nodes.choosing import argmax, majority
-from its_graph.nodes.diverse import APPROACHES
-from its_graph.state import SearchInput
+from its_graph.nodes.prompt_variation import APPROACHES
+from its_graph.nodes.rules.choice import argmax, majority
+from its_graph.search.state import SearchInput
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator
 
 PROBLEM: SearchInput = {"problem": "Add 3, 5, 4, 7, 2."}

@@ -8,7 +8,7 @@ from its_graph import SampleRequest, SearchContext
 from its_graph.contracts import Sample
 from its_graph.graphs import create_extended_cot
 from its_graph.testing import ScriptedGenerator
-from its_graph.thinking import THINK, thinking_share
+from its_graph.text.thinking import THINK, thinking_share
 
 
 def run(*texts: str | Sample, context: SearchContext | None = None, **options: Any) -> tuple[dict[str, Any], Any]:

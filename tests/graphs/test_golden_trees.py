@@ -11,9 +11,9 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from its_graph import SearchContext
-from its_graph.registry import STRATEGIES
+from its_graph.catalog.registry import STRATEGIES
+from its_graph.search.tree import Tree
 from its_graph.testing import ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 

@@ -13,11 +13,11 @@ from its_graph import Budget, Sample, SampleRequest, SearchContext
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.mcts import create_mcts
-from its_graph.nodes.backup import most_visited
-from its_graph.nodes.bandit import puct
-from its_graph.nodes.choosing import argmax
+from its_graph.nodes.rules.choice import argmax
+from its_graph.nodes.tree_search.backup import most_visited
+from its_graph.nodes.tree_search.bandit import puct
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 QUESTION = {"problem": "Add 3, 5, 4, 7, 2."}

@@ -10,11 +10,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 from its_graph import Budget, SampleRequest, SearchContext
 from its_graph.errors import ConfigurationError
 from its_graph.graphs import create_particle_filtering
-from its_graph.nodes.choosing import majority
-from its_graph.nodes.particles import particle_vote
-from its_graph.nodes.resampling import systematic
+from its_graph.nodes.rules.choice import majority
+from its_graph.nodes.rules.particles import particle_vote
+from its_graph.nodes.rules.resampling import systematic
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 QUESTION = {"problem": "Add 3, 5, 4, 7, 2."}

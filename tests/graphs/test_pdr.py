@@ -12,8 +12,8 @@ from its_graph import Budget, Sample, SampleRequest, SearchContext
 from its_graph.errors import ConfigurationError
 from its_graph.graphs import create_pdr
 from its_graph.nodes import prompts
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ToyGenerator
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 _NOTES_WANTED = prompts.summarise([{"role": "user", "content": "?"}], ["x"])[-1]["content"].split("\n\n")[0]

@@ -1,4 +1,4 @@
-"""REBASE against the vectors of algorithms.md section 2.4; for its widths alone see tests/nodes/test_allocation."""
+"""REBASE against the vectors of algorithms.md section 2.4; for its widths alone see tests/nodes/rules/test_rebase."""
 
 from collections import Counter
 from typing import Any
@@ -10,9 +10,9 @@ from its_graph import SampleRequest, SearchContext
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
 from its_graph.graphs import create_rebase
-from its_graph.nodes.choosing import argmax
+from its_graph.nodes.rules.choice import argmax
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 QUESTION = {"problem": "Add 3, 5, 4, 7, 2."}

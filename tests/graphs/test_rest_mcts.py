@@ -8,13 +8,13 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from its_graph import Budget, SampleRequest, SearchContext
+from its_graph.catalog.registry import strategy
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.rest_mcts import create_rest_mcts
-from its_graph.nodes.choosing import argmax
-from its_graph.registry import strategy
+from its_graph.nodes.rules.choice import argmax
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 QUESTION = {"problem": "Add 3, 5, 4, 7, 2."}

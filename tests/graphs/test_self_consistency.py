@@ -6,8 +6,8 @@ import pytest
 
 from its_graph import SampleRequest, SearchContext
 from its_graph.graphs import create_best_of_n, create_self_consistency
-from its_graph.nodes.choosing import argmax, window_vote
-from its_graph.nodes.stopping import adaptive_consistency, e_value, unanimous_window
+from its_graph.nodes.rules.choice import argmax, window_vote
+from its_graph.nodes.rules.stopping import adaptive_consistency, e_value, unanimous_window
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier
 
 LETTERS = {"A": "1", "B": "2"}

@@ -1,4 +1,4 @@
-"""Self-refinement with a critic, through the graph. For its rules alone see tests/nodes/test_critique."""
+"""Self-refinement with a critic, through the graph. For its rules alone see tests/nodes/revision/test_critique."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from its_graph import Budget, Sample, SampleRequest, SearchContext
 from its_graph.errors import ConfigurationError
 from its_graph.graphs import create_self_refine
 from its_graph.nodes import prompts
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ToyGenerator
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 Reply = str | Sample | Exception

@@ -1,4 +1,4 @@
-"""Sequential revision through the graph: algorithms.md section 4.3. For its rules alone see tests/nodes/test_chains."""
+"""Sequential revision through the graph: algorithms.md section 4.3. For its rules alone see tests/nodes/revision/test_chains."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,11 +11,11 @@ from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
 from its_graph.graphs import create_best_of_n, create_sequential_revision
 from its_graph.nodes import prompts
-from its_graph.nodes.chains import chains, ratio_grid
-from its_graph.nodes.choosing import majority
-from its_graph.nodes.stopping import adaptive_consistency
+from its_graph.nodes.revision.chains import chains, ratio_grid
+from its_graph.nodes.rules.choice import majority
+from its_graph.nodes.rules.stopping import adaptive_consistency
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 

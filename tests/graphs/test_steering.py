@@ -19,14 +19,14 @@ from langgraph.types import Command
 from pydantic import TypeAdapter
 
 from its_graph import Budget, SearchContext, Spend
-from its_graph.asking import Ask
 from its_graph.errors import ConfigurationError
-from its_graph.event_schema import parse_event
-from its_graph.events import rebuild
-from its_graph.nodes.descent import best_leaves, growth
-from its_graph.nodes.steering import APPROVE, AskRule, Steering, every, when_unsure
+from its_graph.nodes.rules.steering import APPROVE, AskRule, Steering, every, when_unsure
+from its_graph.nodes.tree_search.descent import best_leaves, growth
+from its_graph.search.event_schema import parse_event
+from its_graph.search.events import rebuild
+from its_graph.search.human_request import Ask
+from its_graph.search.tree import Tree
 from its_graph.testing import ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 NAMES = ("beam_search", "dvts", "rebase", "particle_filtering", "mcts", "rest_mcts")
 each = pytest.mark.parametrize("name", NAMES)

@@ -15,10 +15,10 @@ from its_graph import Budget, SampleRequest, SearchContext, Spend
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, ContinuationError, SearchFailedError
 from its_graph.graphs import create_beam_search, create_dvts, create_particle_filtering, create_rebase
-from its_graph.nodes.advantage import advantage
-from its_graph.nodes.pruning import StepScore
+from its_graph.nodes.rules.advantage import advantage
+from its_graph.nodes.rules.frontier import StepScore
+from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 QUESTION = {"problem": "Add 3, 5, 4, 7, 2."}

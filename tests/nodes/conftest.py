@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.tree import Tree
+from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
 

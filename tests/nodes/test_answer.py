@@ -4,7 +4,7 @@ from typing import Any
 
 from its_graph import Budget, SearchContext, create
 from its_graph.nodes.answer import answer
-from its_graph.nodes.choosing import majority
+from its_graph.nodes.rules.choice import majority
 from its_graph.testing import ScriptedVerifier, ToyGenerator, ToyVerifier
 
 QUESTION = {"problem": "Add 3, 5, 4."}

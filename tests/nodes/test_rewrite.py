@@ -11,9 +11,9 @@ from its_graph.graphs.build import search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rewrite import rewrite, runs
+from its_graph.search.tree import Tree
 from its_graph.seeds import derive_seed
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
-from its_graph.tree import Tree
 
 SEEDED = SearchContext(seed=7)
 

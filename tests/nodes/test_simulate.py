@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from its_graph.nodes.simulate import favourite, rollout_paths, solutions
-from its_graph.tree import Tree
+from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
 

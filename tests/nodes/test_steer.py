@@ -6,9 +6,9 @@ import pytest
 
 from its_graph.errors import InputError
 from its_graph.nodes.steer import go_on_as_told, steered
-from its_graph.nodes.steering import Steering
-from its_graph.state import Update
-from its_graph.tree import Tree
+from its_graph.nodes.rules.steering import Steering
+from its_graph.search.state import Update
+from its_graph.search.tree import Tree
 
 OPEN, END, CUT = "stop_string", "end", "length"
 

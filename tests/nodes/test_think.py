@@ -5,9 +5,9 @@ from typing import Any, cast
 import pytest
 
 from its_graph.nodes.think import go_on_thinking, live_paths, thinking_tokens, while_thinking
-from its_graph.state import SearchState
-from its_graph.thinking import S1, THINK, TURN, ThinkStyle
-from its_graph.tree import Tree
+from its_graph.search.state import SearchState
+from its_graph.search.tree import Tree
+from its_graph.text.thinking import S1, THINK, TURN, ThinkStyle
 
 CUT = "c\n</think>\n\nFinal Answer:"
 

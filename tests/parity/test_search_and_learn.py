@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from its_graph.equivalence import equivalent
-from its_graph.nodes.choosing import ChoiceRule, argmax, majority, weighted
-from its_graph.nodes.stopping import adaptive_consistency
-from its_graph.prm.aggregation import aggregation
-from its_graph.tree import Tree
+from its_graph.nodes.rules.choice import ChoiceRule, argmax, majority, weighted
+from its_graph.nodes.rules.stopping import adaptive_consistency
+from its_graph.prm.families.aggregation import aggregation
+from its_graph.search.tree import Tree
+from its_graph.text.equivalence import equivalent
 
 PUBLISHED: dict[str, Any] = json.loads(Path(__file__).with_name("published.json").read_text())
 RULES: dict[str, ChoiceRule] = {"naive": argmax, "weighted": weighted(), "maj": majority}

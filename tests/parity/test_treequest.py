@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from its_graph.nodes.model_choice import thompson_model, ucb_model
-from its_graph.nodes.posteriors import NO_REWARDS, Beta, Gaussian, Rewards
-from its_graph.nodes.thompson import arms, thompson
-from its_graph.tree import Tree
+from its_graph.nodes.tree_search.model_choice import thompson_model, ucb_model
+from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian, Rewards
+from its_graph.nodes.tree_search.thompson import arms, thompson
+from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
 HERE = Path(__file__).parent

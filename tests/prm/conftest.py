@@ -10,10 +10,10 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from its_graph.contracts import Candidate, Sample, SampleRequest, ScoreRange, Verdict, Verifier
-from its_graph.prm.base import StepScorer
-from its_graph.prm.likelihood import ImplicitScorer, LikelihoodScorer
-from its_graph.prm.metadata import ScorerMetadata
-from its_graph.prm.qwen import Qwen2ForProcessRewardModel, QwenScorer
+from its_graph.prm.families.base import StepScorer
+from its_graph.prm.families.likelihood import ImplicitScorer, LikelihoodScorer
+from its_graph.prm.families.metadata import ScorerMetadata
+from its_graph.prm.families.qwen import Qwen2ForProcessRewardModel, QwenScorer
 from its_graph.testing import Inline, words
 
 CHAT_TEMPLATE = (

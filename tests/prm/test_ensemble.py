@@ -9,8 +9,8 @@ from its_graph.context import SearchContext
 from its_graph.contracts import Candidate, Verdict
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.best_of_n import create_best_of_n
-from its_graph.prm.aggregation import mean, minimum, product
 from its_graph.prm.ensemble import Ensemble
+from its_graph.prm.families.aggregation import mean, minimum, product
 from its_graph.prm.function import FunctionVerifier
 from its_graph.testing import ToyGenerator, ToyVerifier
 

@@ -11,7 +11,7 @@ from langchain_core.tools import tool
 
 from its_graph.contracts import Candidate, Verdict
 from its_graph.errors import ConfigurationError
-from its_graph.prm.aggregation import minimum, product
+from its_graph.prm.families.aggregation import minimum, product
 from its_graph.prm.function import FunctionVerifier, Judgement
 
 CANDIDATE = Candidate(messages=({"role": "user", "content": "2 + 3?"},), steps=("a", "b", "c"))

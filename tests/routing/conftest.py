@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from its_graph.catalog.strategy_config import Setting
 from its_graph.routing.trials import Result, Trial
-from its_graph.setting import Setting
 
 Make = Callable[..., list[Trial]]
 

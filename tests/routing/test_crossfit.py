@@ -6,12 +6,12 @@ from functools import partial
 
 import pytest
 
+from its_graph.catalog.strategy_config import Setting
 from its_graph.errors import ConfigurationError
 from its_graph.routing.crossfit import Routed, cheapest_reaching, cross_fit, lead, route
 from its_graph.routing.fitting import fit
 from its_graph.routing.policy import Policy
 from its_graph.routing.trials import Result, Trial, mean_result
-from its_graph.setting import Setting
 
 Make = Callable[..., list[Trial]]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from its_graph.routing.difficulty import by_agreement, by_text, by_verifier, text_difficulty
-from its_graph.tree import Tree
+from its_graph.search.tree import Tree
 
 
 def tree_of(*pilots: tuple[str | None, float | None], finish: str = "end", question: Any = "?") -> Tree:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from its_graph.catalog.strategy_config import Setting
 from its_graph.routing.fallback import usable
-from its_graph.setting import Setting
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from its_graph.catalog.strategy_config import Setting
 from its_graph.errors import ConfigurationError
-from its_graph.evaluation.calibrating import least_cost
+from its_graph.evaluation.router.policy_calibration import least_cost
+from its_graph.routing.budget_constraint import each_bin, on_average
 from its_graph.routing.fitting import fit, natural_budgets
-from its_graph.routing.ladders import climb
+from its_graph.routing.pareto_front import climb
 from its_graph.routing.policy import BudgetHolds, Policy, quantiles
-from its_graph.routing.spreading import each_bin, on_average
 from its_graph.routing.trials import Result, Trial, into_bins
-from its_graph.setting import Setting
 
 Make = Callable[..., list[Trial]]
 

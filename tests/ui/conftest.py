@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 from its_graph.ui.page import standalone
 from tests.ui.searching import HOSTILE, Events, Gated, served

@@ -12,13 +12,13 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from its_graph.api.app import create_app
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.api.server import serving
+from its_graph.catalog.registry import strategy
 from its_graph.context import SearchContext
 from its_graph.contracts import SampleRequest
 from its_graph.graphs.beam_search import create_beam_search
-from its_graph.nodes.steering import every
-from its_graph.registry import strategy
+from its_graph.nodes.rules.steering import every
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 PROBLEM = "Add 3, 5, 4, 7, 2."

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli.tree_rows import TreeRows
-from its_graph.events import rebuild
-from its_graph.registry import STRATEGIES
-from its_graph.tree import Tree
+from its_graph.catalog.registry import STRATEGIES
+from its_graph.cli.display.tree_rows import TreeRows
+from its_graph.search.events import rebuild
+from its_graph.search.tree import Tree
 from tests.ui.conftest import Open
 from tests.ui.searching import Events, events_of, steered_events
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from its_graph.api.menu import ServedModel
+from its_graph.api.model_catalog import ServedModel
 from its_graph.testing import ToyGenerator, ToyVerifier
 from tests.ui.conftest import Open
 from tests.ui.searching import PROBLEM, Gated, served

@@ -48,7 +48,7 @@ def qwen_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import AutoConfig
 
     from its_graph.embedded.tokenizer import build_tokenizer
-    from its_graph.prm.qwen import PUBLISHED, Qwen2ForProcessRewardModel, QwenScorer
+    from its_graph.prm.families.qwen import PUBLISHED, Qwen2ForProcessRewardModel, QwenScorer
 
     folder = tmp_path_factory.mktemp("qwen-prm")
     torch.manual_seed(0)
@@ -84,7 +84,7 @@ def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import AutoModelForCausalLM
 
     from its_graph.embedded.tokenizer import build_tokenizer
-    from its_graph.prm.labelled import RLHFlowScorer
+    from its_graph.prm.families.label_token import RLHFlowScorer
 
     folder = tmp_path_factory.mktemp("labelled") / "Llama3.1-8B-PRM-Deepseek-Data"
     tokenizer: Any = build_tokenizer()

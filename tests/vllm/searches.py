@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from its_graph import Candidate, Generator, SampleRequest, SearchContext, Verifier
+from its_graph.catalog.registry import strategy
 from its_graph.embedded import WEIGHTS, problems
 from its_graph.generators.transformers import TransformersGenerator
-from its_graph.prm.verifier import PRM
-from its_graph.registry import strategy
-from its_graph.steps import split_steps
+from its_graph.prm.backends.local import PRM
+from its_graph.text.steps import split_steps
 
 QUESTION = {"problem": "Compute (34 + 57) * 2 - 8."}
 

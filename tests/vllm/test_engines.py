@@ -11,17 +11,17 @@ import pytest
 pytest.importorskip("vllm", reason="vLLM is not installed; `make test-vllm` has an environment with its CPU build")
 
 from its_graph import SearchContext, create
+from its_graph.catalog.registry import STRATEGIES
 from its_graph.contracts import ConfidenceFloor
 from its_graph.embedded import WEIGHTS
 from its_graph.embedded.models import ArithmeticPRM
 from its_graph.errors import ConfigurationError, TruncationError
-from its_graph.generators.live import listening
 from its_graph.generators.transformers import TransformersGenerator
 from its_graph.generators.vllm import VLLMGenerator
-from its_graph.prm.verifier import PRM
-from its_graph.prm.vllm import VLLMPRM
-from its_graph.registry import STRATEGIES
+from its_graph.prm.backends.local import PRM
+from its_graph.prm.backends.vllm import VLLMPRM
 from its_graph.serving.engine import Engine
+from its_graph.token_stream import listening
 from tests.vllm.searches import QUESTION, ask, check_scores, judged, run_strategy
 
 SMALL: dict[str, Any] = {"max_model_len": 512, "max_num_seqs": 32, "kv_cache_memory_bytes": 64 << 20}

@@ -9,13 +9,13 @@ import aiohttp
 import pytest
 
 from its_graph import Budget, SearchContext, create
+from its_graph.catalog.registry import STRATEGIES
 from its_graph.embedded import WEIGHTS
 from its_graph.embedded.models import ArithmeticPRM
 from its_graph.generators.openai import OpenAIGenerator
 from its_graph.generators.transformers import TransformersGenerator
-from its_graph.prm.served import ServedPRM
-from its_graph.prm.verifier import PRM
-from its_graph.registry import STRATEGIES
+from its_graph.prm.backends.local import PRM
+from its_graph.prm.backends.server import ServedPRM
 from its_graph.serving.commands import Address, generator_command
 from its_graph.serving.process import ServerProcess, free_port
 from its_graph.testing import ScriptedVerifier

@@ -1,0 +1,1 @@
+"""The strategies by name: registry, options as data, recommendations."""

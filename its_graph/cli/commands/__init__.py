@@ -1,0 +1,1 @@
+"""The subcommands of `its-graph`, one file each."""

@@ -1,0 +1,1 @@
+"""What commands run: models, streams, evaluations, batches, and the files they write."""

@@ -1,0 +1,39 @@
+"""What each setting gains over the one that it has to beat, problem by problem."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from its_graph.evaluation.reports.series import Measured
+from its_graph.evaluation.runs.grid import Arm
+from its_graph.evaluation.summary import compare
+from its_graph.statistics import Difference
+
+__all__ = ["Gain", "gains"]
+
+
+class Gain(NamedTuple):
+    """How much more accurate `arm` is than `over`."""
+
+    arm: Arm
+    over: Arm
+    difference: Difference
+
+
+def gains(measured: Measured, *, seed: int = 0) -> list[Gain]:
+    """Compare each arm with the strategy before it at the same width and budget, else with the arm before it.
+
+    Arms without outcomes, or without a problem in common, are left out.
+    """
+    begun = [arm for arm, outcomes in measured.items() if outcomes]
+    found = []
+    for place, arm in enumerate(begun[1:], start=1):
+        over = _rival(begun[:place], arm)
+        difference = compare(measured[arm], measured[over], seed=seed)
+        if difference:
+            found.append(Gain(arm, over, difference))
+    return found
+
+
+def _rival(before: Sequence[Arm], arm: Arm) -> Arm:
+    equal = (other for other in reversed(before) if other.n == arm.n and other.context == arm.context)
+    return next((other for other in equal if other.setting.strategy != arm.setting.strategy), before[-1])

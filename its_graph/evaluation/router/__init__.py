@@ -1,0 +1,1 @@
+"""Calibrating and measuring the compute-optimal router."""

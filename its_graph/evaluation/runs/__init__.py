@@ -1,0 +1,1 @@
+"""Running strategies over problems: workers, grids, shared samples."""

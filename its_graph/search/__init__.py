@@ -1,0 +1,1 @@
+"""The machinery of one search: state, tree view, node executor, events."""

@@ -1,0 +1,61 @@
+"""What a node says of the calls that it wants made: the calls themselves, their price, and what to do with replies."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from langchain_core.runnables import Runnable
+
+from its_graph.budget import NOTHING, Spend
+from its_graph.search.state import Update
+from its_graph.search.tree import Tree
+
+__all__ = ["Absorbed", "ModelNode", "Planned"]
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+
+
+class Planned(NamedTuple, Generic[Request]):
+    """A call that a node wants to make."""
+
+    id: str
+    """Id of the record that the reply will become."""
+    parent: str | None
+    request: Request
+    twins: tuple[str, ...] = ()
+    """Ids that share this call, because they would ask exactly the same."""
+    sources: tuple[str, ...] = ()
+    """Ids of the records that the request shows to the model."""
+
+
+class Absorbed(NamedTuple):
+    """What became of a reply: new records, and what it really cost."""
+
+    update: Update
+    spend: Spend
+    owed: Spend = NOTHING
+    """What it will cost later (its verification), kept reserved while this node goes on."""
+
+
+@dataclass(frozen=True)
+class ModelNode(Generic[Request, Reply]):
+    """What tells one model-calling node from another. All functions but `ahead` are pure."""
+
+    name: str
+    model: Runnable[Request, Reply]
+    plan: Callable[[Tree], Sequence[Planned[Request]]]
+    price: Callable[[Request], Spend]
+    """Worst case of a call."""
+    absorb: Callable[[Tree, Planned[Request], Reply], Absorbed]
+    fail: Callable[[Planned[Request], Exception], Update]
+    shrink: Callable[[Planned[Request], Callable[[Request], bool]], Planned[Request] | None]
+    """Make a call small enough to fit (given a test that tells), or None where that makes no sense."""
+    close: Callable[[Tree, list[str]], Update]
+    """The plain values to set once all is done, given the ids that were planned and absorbed."""
+    within: Callable[[Request, float], Request] = lambda request, seconds: request
+    """Give a request its deadline, in seconds from now."""
+    ahead: Callable[[Tree, Update], None] = lambda tree, update: None
+    """Begin what comes after this node for records that were just written. It may start work, and returns nothing."""
+    hold: Callable[[Tree], Spend] = lambda tree: NOTHING
+    """What must stay in the budget untouched, for work that comes after this node."""

@@ -1,0 +1,38 @@
+"""The events as a published, versioned JSON schema, for readers that are not Python."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from its_graph.errors import InputError
+from its_graph.search.events import Event
+
+__all__ = ["EVENT_VERSION", "event_schema", "parse_event"]
+
+EVENT_VERSION = 1
+"""Goes up when a field or an event goes or changes its meaning; what is only added leaves it as it is."""
+
+_EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+
+def event_schema() -> dict[str, Any]:
+    """Return the JSON schema of one event; `type` says which it is."""
+    return {"$id": f"its_graph/events/v{EVENT_VERSION}", "title": "its_graph event", **_EVENTS.json_schema()}
+
+
+def parse_event(data: Any) -> Event:
+    """Return `data` as an event.
+
+    Raises:
+        InputError: it is none, or lacks something; the message names the field.
+    """
+    try:
+        return _EVENTS.validate_python(data)
+    except ValidationError as error:
+        raise InputError(f"This is no event of its_graph: {error}") from error
+
+
+if __name__ == "__main__":
+    import json
+
+    print(json.dumps(event_schema(), indent=2))  # noqa: T201  the command's output

@@ -1,0 +1,61 @@
+"""What a search shows a person when it asks how to go on: plain data, the value of LangGraph's `interrupt`."""
+
+from collections import Counter
+from typing import Any, Literal
+
+from typing_extensions import TypedDict  # pydantic makes no schema of the one in typing before Python 3.12
+
+from its_graph.search.tree import Tree
+
+__all__ = ["Ask", "AskedPath", "asking"]
+
+
+class AskedPath(TypedDict):
+    """A path that the search would go on with."""
+
+    id: str
+    text: str
+    """The whole path."""
+    step: str
+    """Its last step alone."""
+    score: float | None
+    depth: int
+    continuations: int
+    """How many next steps it would get."""
+
+
+class Ask(TypedDict):
+    """The question how to go on. The reply is a `Steering` of `its_graph.nodes.rules.steering`, as plain data."""
+
+    type: Literal["its.ask"]
+    round: int
+    """Rounds that are over."""
+    frontier: list[AskedPath]
+    """The open paths of the frontier, each once."""
+    spend: dict[str, Any]
+    budget: dict[str, Any]
+    problem: str | None
+    """Why the last reply could not be used; None where there was none."""
+
+
+def asking(tree: Tree, number: int, problem: str | None = None) -> Ask:
+    """Return what to ask after round `number`, once more if `problem` says what was wrong with the reply."""
+    return Ask(
+        type="its.ask",
+        round=number,
+        frontier=[_path(tree, step, count) for step, count in Counter(filter(tree.open, tree.frontier)).items()],
+        spend=tree.spend._asdict(),
+        budget=tree.settings.budget.model_dump(),
+        problem=problem,
+    )
+
+
+def _path(tree: Tree, step: str, continuations: int) -> AskedPath:
+    return AskedPath(
+        id=step,
+        text=tree.text(step),
+        step=tree.steps[step]["text"],
+        score=tree.score(step),
+        depth=tree.depth(step),
+        continuations=continuations,
+    )

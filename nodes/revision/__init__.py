@@ -1,0 +1,1 @@
+"""The rules of strategies that rewrite solutions: chains, populations, workspaces, critiques."""

@@ -1,0 +1,76 @@
+"""Chains of attempts, each written with those before it in view: who follows whom, and which one is the answer."""
+
+from its_graph.contracts import ScoreRange
+from its_graph.nodes.rewrite import Sources
+from its_graph.nodes.rules.choice import Choice, ChoiceRule, weighted
+from its_graph.nodes.rules.subset_choice import Members, among
+from its_graph.search.tree import Tree
+
+__all__ = ["chain_ends", "chains", "hierarchical", "latest_of_each_chain", "ratio_grid"]
+
+
+def chains(tree: Tree) -> list[list[str]]:
+    """Return the chains, each as the ids of its attempts, oldest first.
+
+    An attempt that was shown none begins a chain; any other one belongs to the chain of the last one that it was shown.
+    """
+    chain_of: dict[str, list[str]] = {}
+    found: list[list[str]] = []
+    for key, record in tree.steps.items():
+        shown = record.get("sources")
+        chain = chain_of[key] = chain_of[shown[-1]] if shown else []
+        if "aside" in record:
+            continue
+        if not chain:
+            found.append(chain)
+        chain.append(key)
+    return found
+
+
+def chain_ends(tree: Tree) -> list[str]:
+    """Go on from the last attempt of each chain: the path rule of sequential revision."""
+    return [chain[-1] for chain in chains(tree)]
+
+
+def latest_of_each_chain(count: int, shown: int = 4) -> Sources:
+    """Write each chain's next attempt from its last `shown` ones, oldest first (Snell et al. 2408.03314: four).
+
+    Where fewer than `count` chains live, because the first attempts of others failed, those are begun again.
+    """
+
+    def sources(tree: Tree) -> list[list[str]]:
+        living = [chain[-shown:] for chain in chains(tree)]
+        return living + [[] for _ in range(count - len(living))]
+
+    return sources
+
+
+def hierarchical(score_range: ScoreRange = "prob") -> ChoiceRule:
+    """Choose inside each chain by weighted best-of-N, then in the same way among the chains' winners.
+
+    Snell et al. (2408.03314, section 6): over the whole chain, because the last attempt is often worse than an earlier
+    one. A solution stands for its chain with its own score, the best among those of its answer.
+    """
+    vote = weighted(score_range)
+
+    def rule(tree: Tree) -> Choice:
+        heats = [among(_only(chain), vote)(tree) for chain in chains(tree)]
+        winners = [tree.finalists[heat.winner].id for heat in heats if heat.winner is not None]
+        final = among(_only(winners), vote)(tree)
+        return final._replace(tie=final.tie or any(heat.tie for heat in heats if heat.winner == final.winner))
+
+    return rule
+
+
+def _only(solutions: list[str]) -> Members:
+    return lambda tree: solutions
+
+
+def ratio_grid(n: int) -> list[tuple[int, int]]:
+    """Return how `n` attempts can be split into chains: pairs (sequential, parallel) with sequential x parallel = n.
+
+    From all parallel to one chain. For powers of two up to 256 these are the ratios that Snell et al. (2408.03314,
+    section 6) compare; at 256 they take every second one.
+    """
+    pairs = [(length, n // length) for length in range(1, n + 1) if n % length == 0]
+    return pairs[::2] if n == 256 else pairs

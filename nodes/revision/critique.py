@@ -1,0 +1,89 @@
+"""Critiques: what is reviewed, what an attempt and its review are good for, and when a critic is content."""
+
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+from its_graph.nodes.rewrite import Sources, runs
+from its_graph.nodes.rules.choice import Choice, eligible
+from its_graph.nodes.select import StopRule
+from its_graph.search.tree import Tree
+
+__all__ = [
+    "Contented",
+    "attempt_and_critique",
+    "contented",
+    "critique_of",
+    "last_answer",
+    "last_attempt",
+    "refined",
+    "says_correct",
+    "unreviewed",
+]
+
+Contented: TypeAlias = Callable[[str], bool]
+"""Tells from the text of a critique whether it finds nothing wrong. Pure."""
+
+_VERDICT = re.compile(r"\bverdict\b[\s:*_`]*(correct|wrong|incorrect|right)\b", re.IGNORECASE)
+
+
+def says_correct(text: str) -> bool:
+    """Tell whether the last `Verdict: ...` of a critique is `correct`; without any, it found something."""
+    verdicts = _VERDICT.findall(text)
+    return bool(verdicts) and verdicts[-1].lower() in {"correct", "right"}
+
+
+def last_attempt(tree: Tree) -> list[str]:
+    """Go on from the newest attempt: the path rule of self-refinement."""
+    return [key for key, record in tree.steps.items() if "aside" not in record][-1:]
+
+
+def critique_of(tree: Tree, attempt: str) -> str | None:
+    """Return the id of the critique of `attempt`; None where there is none."""
+    critiques = (key for key, record in tree.steps.items() if record.get("aside") == "critique")
+    return next((key for key in critiques if tree.steps[key].get("sources") == [attempt]), None)
+
+
+def unreviewed(node: str, rounds: int) -> Sources:
+    """Review the attempt that was just written, unless `node` has written its last: nobody would read the review."""
+
+    def sources(tree: Tree) -> list[list[str]]:
+        return [] if runs(tree, node) >= rounds else [[attempt] for attempt in tree.fresh]
+
+    return sources
+
+
+def attempt_and_critique(tree: Tree) -> list[list[str]]:
+    """Write the next attempt from the last one and its critique, as far as there are any."""
+    attempt = tree.frontier[-1:]
+    critique = critique_of(tree, attempt[0]) if attempt else None
+    return [attempt if critique is None else [*attempt, critique]]
+
+
+def contented(accepts: Contented) -> StopRule:
+    """Stop when the critic finds nothing wrong with the last attempt."""
+
+    def rule(tree: Tree) -> str | None:
+        critique = critique_of(tree, tree.frontier[-1]) if tree.frontier else None
+        return "accepted" if critique is not None and accepts(tree.text(critique)) else None
+
+    return rule
+
+
+def refined(node: str, rounds: int) -> StopRule:
+    """Stop when `node` has written its last attempt."""
+
+    def rule(tree: Tree) -> str | None:
+        return "completed" if runs(tree, node) >= rounds else None
+
+    return rule
+
+
+def last_answer(tree: Tree) -> Choice:
+    """Take the newest attempt that has an answer; where none has, as in prose, the newest that was not cut off."""
+    for place in range(len(tree.labels) - 1, -1, -1):
+        if (label := tree.labels[place]) is not None:
+            return Choice(place, votes={label: 1.0})
+    if not tree.finalists:
+        return Choice(None, notes=("There is no candidate to choose from.",))
+    return Choice(eligible(tree)[-1], notes=("No candidate has a final answer: the last one was taken.",))

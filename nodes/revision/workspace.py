@@ -1,0 +1,44 @@
+"""The workspace of parallel-distill-refine: what is written from it, and what goes into the next one."""
+
+from its_graph.nodes.revision.population import living
+from its_graph.nodes.rewrite import Sources, runs
+from its_graph.nodes.select import StopRule
+from its_graph.search.tree import Tree
+
+__all__ = ["drafted", "drafts_in_view", "from_newest_workspace", "newest_workspace"]
+
+
+def newest_workspace(tree: Tree) -> str | None:
+    """Return the id of the newest workspace; None before the first."""
+    return next((key for key, record in reversed(tree.steps.items()) if record.get("aside") == "summary"), None)
+
+
+def from_newest_workspace(node: str, n: int, rounds: int) -> Sources:
+    """Write `n` drafts from the newest workspace, before the first one from the question; after `rounds` of them, one.
+
+    Args:
+        node: the node that writes them; its runs are the rounds.
+        n: drafts of a round.
+        rounds: rounds of drafts; the one solution that follows is the last.
+    """
+
+    def sources(tree: Tree) -> list[list[str]]:
+        workspace = newest_workspace(tree)
+        seen = [] if workspace is None else [workspace]
+        return [seen for _ in range(n if runs(tree, node) < rounds else 1)]
+
+    return sources
+
+
+def drafts_in_view(tree: Tree) -> list[list[str]]:
+    """Write one workspace from the drafts of the last round; none from no draft."""
+    return [living(tree, tree.fresh)] if tree.fresh else []
+
+
+def drafted(node: str, rounds: int) -> StopRule:
+    """Stop when the solution that follows the last workspace was written."""
+
+    def rule(tree: Tree) -> str | None:
+        return "completed" if runs(tree, node) > rounds else None
+
+    return rule

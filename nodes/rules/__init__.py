@@ -1,0 +1,1 @@
+"""Pure rules: functions of the tree that select, choose, stop."""

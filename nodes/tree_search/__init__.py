@@ -1,0 +1,1 @@
+"""The rules of MCTS and its relatives: descent, backup, bandits, posteriors."""

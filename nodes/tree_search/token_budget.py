@@ -1,0 +1,45 @@
+"""How much a tree search has spent, measured in whole solutions: what makes it comparable with best-of-n."""
+
+from dataclasses import dataclass, field
+
+from its_graph.nodes.select import StopRule
+from its_graph.search.folds import Fold
+from its_graph.search.state import Step
+from its_graph.search.tree import Tree
+
+__all__ = ["worth"]
+
+
+@dataclass
+class _Lengths:
+    """Generated tokens of all paths, and the sum over the complete ones."""
+
+    tokens: dict[str | None, int] = field(default_factory=lambda: {None: 0})
+    complete: int = 0
+    complete_tokens: int = 0
+
+
+def worth(n: int) -> StopRule:
+    """Stop when the search has generated the tokens of `n` whole solutions, by the mean of those that it completed.
+
+    It never stops a search that has not completed any, nor one whose generator counts no tokens.
+    """
+
+    def rule(tree: Tree) -> str | None:
+        known = _LENGTHS(tree.steps, None)
+        if not known.complete_tokens:
+            return None
+        return "completed" if tree.own_spend.generated_tokens * known.complete >= n * known.complete_tokens else None
+
+    return rule
+
+
+def _measure(lengths: _Lengths, key: str, step: Step, view: None) -> _Lengths:
+    lengths.tokens[key] = lengths.tokens[step["parent"]] + step["tokens"]
+    if step["finish"] == "end" and "aside" not in step:
+        lengths.complete += 1
+        lengths.complete_tokens += lengths.tokens[key]
+    return lengths
+
+
+_LENGTHS: Fold[_Lengths, None] = Fold(_Lengths, _measure)

@@ -1,0 +1,1 @@
+"""Verifying code: unit tests in a sandbox."""

@@ -1,0 +1,1 @@
+"""The public families of reward models: how steps are marked and where scores are read."""

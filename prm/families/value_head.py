@@ -1,0 +1,104 @@
+"""Reward models with a value head: Linear(h, 1) on the last hidden state at the end of each step.
+
+Skywork-o1-Open-PRM: score = sigmoid(head) on the line end that closes a step. PQM (arXiv 2410.11287) ranks by Q-values:
+score = head on its added token `[PRM]`, unbounded, so products and odds of such scores mean nothing and are refused.
+"""
+
+from typing import Any, ClassVar
+
+from its_graph.contracts import Candidate
+from its_graph.errors import MissingExtraError
+from its_graph.prm.families.base import StepLayout
+from its_graph.prm.families.head_on_backbone import HeadedModel, HeadedScorer
+from its_graph.prm.families.metadata import ScorerMetadata
+from its_graph.prm.families.segments import Tagging, chain, question_text, single_token, tagged_layout
+
+try:
+    from torch import Tensor, nn
+except ImportError as error:
+    raise MissingExtraError("torch", "local") from error
+
+__all__ = ["PQMScorer", "Qwen2ForPrmModel", "SkyworkScorer", "ValueHead", "ValueHeadModel"]
+
+
+class ValueHead(nn.Module):
+    """Dropout and one linear layer, weights called `summary.*` as published."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(0.1)
+        self.summary = nn.Linear(width, 1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return [..., 1] for [..., H]."""
+        number: Tensor = self.summary(self.dropout(hidden))
+        return number
+
+
+class ValueHeadModel(HeadedModel):
+    """A backbone with a value head in `v_head`.
+
+    Checkpoints saved from a wrapper, where all but the head is called `pretrained_model.*`, load as well.
+    """
+
+    renames: ClassVar[dict[str, str]] = {r"^pretrained_model\.": ""}
+
+    def add_head(self, config: Any) -> None:
+        """Set `v_head`."""
+        self.v_head = ValueHead(config.hidden_size)
+
+    def scores(self, hidden: Tensor) -> Tensor:
+        """Return the value of each hidden state."""
+        value: Tensor = self.v_head(hidden)
+        return value
+
+
+class Qwen2ForPrmModel(ValueHeadModel):
+    """Skywork's; named as the architecture in its `config.json`."""
+
+
+class SkyworkScorer(HeadedScorer):
+    """Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B and -7B.
+
+    Steps are tokenised one by one, each on one line and with a line end of its own: tokenised together the line end
+    would melt into the punctuation before it, and there would be nothing to read the score on.
+    """
+
+    model_class = Qwen2ForPrmModel
+    published = ScorerMetadata(family="skywork", aggregation="last")
+
+    def __init__(self, model: HeadedModel, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
+        super().__init__(model, tokenizer, metadata)
+        self.line_end = single_token(tokenizer, "\n", model.get_input_embeddings().num_embeddings)
+
+    def layout(self, candidate: Candidate) -> StepLayout:
+        """Return BOS, question and steps, a line each; each span is the line end of its step."""
+        question = question_text(candidate, self.metadata.system_prompt)
+        opening = self._ids((self.tokenizer.bos_token or "") + question + "\n")
+        lines = [step.replace("\n", " ").strip() for step in candidate.steps]
+        return chain(opening, [[*self._ids(line), self.line_end] if line else None for line in lines])
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+
+class PQMScorer(HeadedScorer):
+    """Windy0822/PQM: `{question}`, a line break, `{step} [PRM]`, a line break, `{step} [PRM]`, ...
+
+    The folder needs what the published weights come without: `config.json` of the backbone (deepseek-math-7b-base) with
+    `vocab_size` = rows of the embedding in the weights, and the backbone's tokenizer with `[PRM]` added.
+    """
+
+    model_class = ValueHeadModel
+    published = ScorerMetadata(family="pqm", aggregation="min", label_kind="mc", score_range="real")
+    tagging: ClassVar[Tagging] = Tagging(" [PRM]", lead="\n", between="\n", inside=r"\[PRM\]")
+
+    def __init__(self, model: HeadedModel, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
+        super().__init__(model, tokenizer, metadata)
+        self.tag_id = single_token(tokenizer, self.tagging.tag, model.get_input_embeddings().num_embeddings)
+
+    def layout(self, candidate: Candidate) -> StepLayout:
+        """Return question and steps as plain text, one tag after every step that is not empty; each span is its tag."""
+        question = question_text(candidate, self.metadata.system_prompt)
+        return tagged_layout(self.tokenizer, self.tagging, self.tag_id, question, candidate.steps)

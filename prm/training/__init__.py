@@ -1,0 +1,1 @@
+"""Step labels, training and evaluation of reward models."""

@@ -1,0 +1,35 @@
+"""How many searches of a store are listed, and which."""
+
+from langgraph.checkpoint.memory import InMemorySaver
+
+from its_graph.api.list_searches import Listing
+from its_graph.api.schemas import SearchStatus
+
+
+def stood(id: str, created: float) -> SearchStatus:
+    question = [{"role": "user", "content": "Add 3, 5."}]
+    return SearchStatus(
+        id=id,
+        status="done",
+        strategy="single",
+        model="toy",
+        question=question,
+        options={},
+        seed=0,
+        error=None,
+        events=0,
+        spend=None,
+        created=created,
+    )
+
+
+async def test_the_oldest_makes_room() -> None:
+    listing = Listing(InMemorySaver(), most=2)
+    assert await listing.newest() == []
+    for id, created in (("b", 2.0), ("a", 1.0), ("c", 3.0)):
+        listing.put(stood(id, created))
+    assert {one.id for one in await listing.newest()} == {"b", "c"}
+
+
+async def test_without_a_store_nothing_is_read() -> None:
+    assert await Listing(None, most=2).newest() == []

@@ -1,0 +1,41 @@
+"""What of a search is told as reasoning."""
+
+from typing import Any
+
+from its_graph.api.reasoning_stream import Thoughts
+
+
+def added(id: str, text: str, finish: str = "stop_string", parent: str | None = None, **more: Any) -> dict[str, Any]:
+    step = {"parent": parent, "text": text, "tokens": 1, "finish": finish, "confidence": None, **more}
+    return {"type": "its.step_added", "id": id, "step": step}
+
+
+def selected(*frontier: str) -> dict[str, Any]:
+    return {"type": "its.selected", "frontier": list(frontier)}
+
+
+def told(*events: dict[str, Any]) -> list[str]:
+    thoughts = Thoughts()
+    return [thought for event in events if (thought := thoughts.of(event))]
+
+
+def test_a_step_is_told_once_when_the_search_goes_on_with_it() -> None:
+    assert told(
+        added("0", "one\n\n"),
+        added("1", "two\n\n"),
+        selected("1", "1"),
+        added("2", "end", "end", "1"),
+        selected("1", "2"),
+    ) == ["two\n", "end\n"]
+
+
+def test_a_whole_solution_is_told_by_its_answer() -> None:
+    assert told(added("0", r"so \boxed{4}", "end"), added("1", "hm", "end"), selected("0", "1")) == [
+        "Solution 0: 4\n",
+        "Solution 1: no answer\n",
+    ]
+
+
+def test_what_was_cut_off_or_serves_the_search_alone_is_no_thought() -> None:
+    assert told(added("0", r"\boxed{4}", "length"), added("1", r"\boxed{4}", "end", aside="rollout")) == []
+    assert told({"type": "its.budget", "id": "0"}, selected("7")) == []

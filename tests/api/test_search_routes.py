@@ -1,0 +1,355 @@
+"""The search API over a real server: from the beginning of a search to its end, and back."""
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from langgraph.config import get_stream_writer
+
+from its_graph.api.model_catalog import ServedModel
+from its_graph.catalog.registry import STRATEGIES
+from its_graph.contracts import SampleRequest
+from its_graph.errors import CassetteMissError
+from its_graph.routing.default_policy import default_policy
+from its_graph.search.events import rebuild
+from its_graph.search.tree import Tree
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
+from tests.api.servers import QUESTION, GatedGenerator, begun, heard, in_process, listening, serve, stood
+
+
+async def test_a_search_is_begun_watched_and_read() -> None:
+    async with serve() as served:
+        reply = await served.http.post(
+            "/search", json={"problem": "Add 3, 5, 4.", "strategy": "beam_search", "options": {"n": 8}, "seed": 3}
+        )
+        assert reply.status_code == 201
+        status = reply.json()
+        assert reply.headers["location"] == f"/search/{status['id']}"
+        assert status["status"] == "running"
+        assert (status["strategy"], status["model"], status["seed"]) == ("beam_search", "toy", 3)
+        assert status["question"] == [{"role": "user", "content": "Add 3, 5, 4."}]
+        events = await heard(served.http, f"/search/{status['id']}/events")
+        log = str(events[0].id).removesuffix("-0")
+        assert [told.id for told in events] == [f"{log}-{number}" for number in range(len(events))]
+        assert all(told.kind == told.data["type"] for told in events)
+        assert events[0].kind == "its.search_started"
+        assert events[-1].data == {"type": "its.ended", "status": "done", "error": None}
+        done = (await served.http.get(f"/search/{status['id']}")).json()
+        assert done["status"] == "done"
+        assert done["result"]["answer"] == "12"
+        assert done["events"] == len(events)
+        assert done["spend"] == done["result"]["spend"]
+        tree = Tree.of(rebuild(told.data for told in events))
+        assert tree.spend._asdict() == done["spend"]
+
+
+async def test_the_same_seed_gives_the_same_search() -> None:
+    async with serve() as served:
+        texts = []
+        for _ in range(2):
+            id = await begun(served.http, strategy="beam_search", seed=5)
+            texts.append((await stood(served.http, id, "done"))["result"]["candidates"])
+        assert texts[0] == texts[1]
+
+
+async def test_a_stream_of_events_is_the_reply_where_it_is_asked_for(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        body = {"problem": "Add 3, 5, 4.", "strategy": "beam_search", "stream": True}
+        async with listening(served.http, "POST", "/search", json=body) as events:
+            kinds = [(await anext(events)).kind]
+            await gated.asked.acquire()
+            gated.let_through()
+            kinds.append((await anext(events)).kind)
+            await gated.asked.acquire()  # the second round waits, and the first round's steps are here
+            gated.let_through(100)
+            kinds += [told.kind async for told in events]
+        assert kinds[:2] == ["its.search_started", "its.step_added"]
+        assert kinds[-2:] == ["its.answer", "its.ended"]
+
+
+async def test_the_catalog_says_what_can_be_asked_for() -> None:
+    async with serve(
+        {"toy": ServedModel(ToyGenerator(), ToyVerifier()), "other": ServedModel(ToyGenerator())}
+    ) as served:
+        catalog = (await served.http.get("/catalog")).json()
+    assert catalog["models"] == ["toy", "other"]
+    assert [one["name"] for one in catalog["strategies"]] == list(STRATEGIES)
+    beam = next(one for one in catalog["strategies"] if one["name"] == "beam_search")
+    assert beam["options"] == {"n": 16, "width": 4, "max_steps": 40, "lookahead": 0}
+    assert beam["needs"] == ["verifier", "continuation"]
+    assert beam["steerable"]
+    assert catalog["defaults"] == {"model": "toy", "strategy": "best_of_n"}
+
+
+async def test_events_are_told_again_from_where_a_listener_was() -> None:
+    async with serve() as served:
+        id = await begun(served.http)
+        await stood(served.http, id, "done")
+        whole = await heard(served.http, f"/search/{id}/events")
+        rest = await heard(served.http, f"/search/{id}/events", headers={"Last-Event-ID": str(whole[4].id)})
+        assert rest == whole[5:]
+        log = str(whole[0].id).removesuffix("-0")
+        for unheard in ("4", "last", "", f"{log}-", f"{log}--1", f"{log}-{len(whole)}", f"{log}0-4"):
+            again = await heard(served.http, f"/search/{id}/events", headers={"Last-Event-ID": unheard})
+            assert again == whole, unheard
+
+
+async def test_two_listeners_hear_the_same(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        id = await begun(served.http, strategy="beam_search")
+        early = asyncio.create_task(heard(served.http, f"/search/{id}/events"))
+        await gated.asked.acquire()
+        gated.let_through()
+        await gated.asked.acquire()
+        late = asyncio.create_task(heard(served.http, f"/search/{id}/events"))
+        gated.let_through(100)
+        assert await early == await late
+
+
+async def test_a_listener_who_leaves_ends_nothing(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        body = {"problem": "Add 3, 5, 4.", "stream": True}
+        async with listening(served.http, "POST", "/search", json=body) as events:
+            await anext(events)
+        [left] = (await served.http.get("/search")).json()["searches"]
+        gated.let_through(100)
+        await stood(served.http, left["id"], "done")
+
+
+async def test_cancelling_ends_the_calls_and_resuming_goes_on(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        id = await begun(served.http, strategy="beam_search", seed=3)
+        await gated.asked.acquire()
+        gated.let_through()
+        await gated.asked.acquire()
+        cancelled = (await served.http.post(f"/search/{id}/cancel")).json()
+        assert gated.given_up.is_set()
+        assert cancelled["status"] == "cancelled"
+        assert cancelled["spend"]["calls"] > 0
+        first = await heard(served.http, f"/search/{id}/events")
+        assert first[-1].data["status"] == "cancelled"
+        gated.let_through(100)
+        assert (await served.http.post(f"/search/{id}/resume")).status_code == 200
+        resumed = await stood(served.http, id, "done")
+        events = await heard(served.http, f"/search/{id}/events")
+        assert [told.kind for told in events].count("its.ended") == 1
+        assert [told.kind for told in events].count("its.search_started") == 1
+        whole = await stood(served.http, await begun(served.http, strategy="beam_search", seed=3), "done")
+        assert resumed["result"]["candidates"] == whole["result"]["candidates"]
+
+
+async def test_one_that_was_cancelled_before_it_ran_can_be_resumed(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        id = await begun(served.http)
+        search = await served.app.state.searches.find(id)
+        await search.cancel()
+        search.graph.checkpointer.delete_thread(id)
+        gated.let_through(100)
+        await served.http.post(f"/search/{id}/resume")
+        await stood(served.http, id, "done")
+
+
+class BrokenOnce(ToyGenerator):
+    """Fails the whole search at its third batch, once."""
+
+    batches = 0
+
+    async def abatch_as_completed(self, inputs: Sequence[SampleRequest], *args: Any, **kwargs: Any) -> Any:
+        self.batches += 1
+        if self.batches == 3:
+            raise CassetteMissError("the tape is torn")
+        async for reply in super().abatch_as_completed(inputs, *args, **kwargs):
+            yield reply
+
+
+async def test_a_search_that_failed_goes_on_from_its_last_checkpoint() -> None:
+    broken = BrokenOnce()
+    async with serve({"toy": ServedModel(broken, ToyVerifier())}) as served:
+        id = await begun(served.http, strategy="beam_search", seed=3)
+        failed = await stood(served.http, id, "failed")
+        assert failed["error"] == "the tape is torn"
+        assert (await heard(served.http, f"/search/{id}/events"))[-1].data["error"] == "the tape is torn"
+        await served.http.post(f"/search/{id}/resume")
+        done = await stood(served.http, id, "done")
+        assert done["error"] is None
+        rounds, broken.batches = broken.batches, 100
+        whole = await stood(served.http, await begun(served.http, strategy="beam_search", seed=3), "done")
+        assert done["result"]["candidates"] == whole["result"]["candidates"]
+        assert rounds == broken.batches - 100 + 1  # the round that failed was made again, and no other
+
+
+def nested(depth: int) -> list[Any]:
+    return [nested(depth - 1)] if depth else []
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "says"),
+    [
+        ({}, None, "give either"),
+        ({"problem": "Add 1, 2.", "messages": [{"role": "user", "content": "x"}]}, None, "give either"),
+        ({"problem": "  "}, None, "is empty"),
+        ({"messages": []}, "messages", "at least 1"),
+        ({"messages": [{"content": "x"}]}, "messages", "no chat messages"),
+        ({"problem": "Add 1, 2.", "strategy": "beam"}, "strategy", "There is no strategy 'beam'"),
+        ({"problem": "Add 1, 2.", "model": "gpt"}, "model", "There is no model 'gpt'. Known: toy"),
+        ({"problem": "Add 1, 2.", "options": {"n": "4"}}, "options.n", "valid integer"),
+        ({"problem": "Add 1, 2.", "options": {"n": 1_000_000}}, "options.n", "1024"),
+        ({"problem": "Add 1, 2.", "options": {"n": 0}}, "options", "at least one sample"),
+        ({"problem": "Add 1, 2.", "options": {"m": 4}}, "options.m", "Its options: n"),
+        ({"problem": "Add 1, 2.", "budget": {"tokens": -1}}, "budget.tokens", "greater than"),
+        ({"problem": "Add 1, 2.", "budget": {"token": 1}}, "budget.token", "not permitted"),
+        ({"problem": "Add 1, 2.", "temperature": -1}, "temperature", "greater than"),
+        ({"problem": "Add 1, 2.", "steer": {"every": 2}}, "steer", "cannot be steered"),
+        ({"problem": "Add 1, 2.", "seed": 2**63}, "seed", "seed: Input should be less than"),
+        ({"problem": "Add 1, 2.", "seed": -(2**70)}, "seed", "seed: Input should be greater than"),
+        ({"problem": "Add 1, 2.", "max_tokens": 2**70}, "max_tokens", "less than"),
+        ({"problem": "Add 1, 2.", "budget": {"calls": 2**70}}, "budget.calls", "budget.calls: Input should be less"),
+        ({"messages": [{"role": "user", "content": "x", "name": 2**70}]}, "messages", "more than 64 bits"),
+        ({"problem": "Add 1, 2.", "optoins": {}}, "optoins", "not permitted"),
+        ({"problem": "Add 1, 2.", "temperature": math.inf}, "temperature", "finite"),
+        ({"problem": "Add 1, 2.", "budget": {"seconds": math.inf}}, "budget.seconds", "finite"),
+        ({"problem": "Add 1, \ud800."}, "problem", "half of a character"),
+        ({"problem": "Add 1, 2.", "system": "\ud800"}, "system", "half of a character"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages", "half of a character"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages", "no chat messages"),
+        ({"problem": "Add 1, 2.", "options": {"prompts": ["\ud800"]}}, "options", "half of a character"),
+        ({"problem": "Add 1, 2.", "options": {"n": nested(300)}}, "options", "nested too deeply"),
+        ({"problem": "Add 1, 2.", "options": {"n": nested(245)}}, "options", "nested too deeply"),
+    ],
+)
+async def test_a_bad_request_is_refused_by_the_field(body: dict[str, Any], param: str | None, says: str) -> None:
+    async with in_process() as http:
+        # As JSON of Python, which has words for numbers that are none, and escapes for half of a character.
+        reply = await http.post("/search", content=json.dumps(body), headers={"Content-Type": "application/json"})
+        assert reply.status_code == 422
+        error = reply.json()["error"]
+        assert error["param"] == param
+        assert says in error["message"]
+        assert (await http.get("/search")).json() == {"searches": []}
+
+
+async def test_what_is_not_json_is_refused() -> None:
+    async with in_process() as http:
+        reply = await http.post("/search", content=b"{", headers={"Content-Type": "application/json"})
+        assert reply.status_code == 422
+        assert "JSON" in reply.json()["error"]["message"]
+
+
+async def test_what_is_not_there_is_said_so() -> None:
+    async with serve() as served:
+        for method, path in [("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/resume")]:
+            reply = await served.http.request(method, f"/search/none{path}")
+            assert reply.status_code == 404
+            assert "There is no search 'none'" in reply.json()["error"]["message"]
+        assert (await served.http.get("/nothing")).json()["error"]["message"] == "GET /nothing: Not Found"
+        id = await begun(served.http)
+        await stood(served.http, id, "done")
+        assert (await served.http.post(f"/search/{id}/resume")).status_code == 409
+        assert (await served.http.post(f"/search/{id}/steer", json={})).status_code == 409
+        assert (await served.http.post(f"/search/{id}/cancel")).json()["status"] == "done"
+
+
+async def test_the_newest_search_comes_first() -> None:
+    async with serve() as served:
+        ids = [await begun(served.http) for _ in range(3)]
+        listed = (await served.http.get("/search")).json()["searches"]
+        assert [one["id"] for one in listed] == ids[::-1]
+        assert not {"result", "ask"} & set(listed[0])
+
+
+async def test_a_list_shows_the_beginning_of_a_question() -> None:
+    async with serve() as served:
+        question = "Add 3, 5, 4." + " " * 1000
+        id = await begun(served.http, problem=question)
+        [listed] = (await served.http.get("/search")).json()["searches"]
+        assert listed["question"] == [{"role": "user", "content": question[:200]}]
+        assert (await served.http.get(f"/search/{id}")).json()["question"] == [{"role": "user", "content": question}]
+
+
+async def test_null_is_no_budget_and_no_option() -> None:
+    async with serve() as served:
+        await stood(served.http, await begun(served.http, budget=None, options=None), "done")
+
+
+async def test_half_a_character_of_a_model_harms_nobody() -> None:
+    said = r"\ud800 \boxed{3}".replace(r"\ud800", "\ud800")
+    async with serve({"toy": ServedModel(ScriptedGenerator(lambda request: said))}) as served:
+        id = await begun(served.http, options={"n": 2})
+        assert (await stood(served.http, id, "done"))["result"]["text"] == said
+        events = await heard(served.http, f"/search/{id}/events")
+        assert events[1].data["step"]["text"] == said
+        assert (await served.http.get("/search")).status_code == 200
+        done = await served.openai.chat.completions.create(model="toy", messages=QUESTION)
+        assert done.choices[0].message.content == said
+
+
+async def test_half_a_character_of_a_person_is_refused() -> None:
+    async with serve() as served:
+        id = await begun(served.http, strategy="beam_search", steer={"every": 1})
+        await stood(served.http, id, "waiting")
+        content = json.dumps({"hint": "\ud800"})
+        refused = await served.http.post(
+            f"/search/{id}/steer", content=content, headers={"Content-Type": "application/json"}
+        )
+        assert refused.status_code == 422
+        assert (await served.http.get(f"/search/{id}")).json()["status"] == "waiting"
+
+
+@pytest.mark.parametrize("word", ["progress", {"type": "progress"}, {"type": 3}, None])
+async def test_what_a_model_tells_of_itself_is_no_event_of_the_search(word: Any) -> None:
+    class Chatty(ToyGenerator):
+        async def abatch_as_completed(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            get_stream_writer()(word)
+            async for reply in super().abatch_as_completed(*args, **kwargs):
+                yield reply
+
+    async with serve({"toy": ServedModel(Chatty(), ToyVerifier())}) as served:
+        id = await begun(served.http)
+        await stood(served.http, id, "done")
+        assert all(
+            told.kind and told.kind.startswith("its.") for told in await heard(served.http, f"/search/{id}/events")
+        )
+
+
+async def test_a_cancel_behind_the_answer_comes_too_late(gated: GatedGenerator) -> None:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
+        id = await begun(served.http)
+        await gated.asked.acquire()
+        search = await served.app.state.searches.find(id)
+        reading = asyncio.Event()
+
+        async def never(config: Any) -> None:
+            reading.set()
+            await asyncio.Event().wait()
+
+        search.graph.aget_state = never
+        gated.let_through()
+        await reading.wait()
+        ended = (await served.http.post(f"/search/{id}/cancel")).json()
+        assert (ended["status"], ended["result"]["answer"]) == ("done", "12")
+        assert (await served.http.post(f"/search/{id}/resume")).status_code == 409
+
+
+async def test_an_answer_that_nobody_was_told_is_not_paid_for_again() -> None:
+    generator = ToyGenerator()
+    async with serve({"toy": ServedModel(generator, ToyVerifier())}) as served:
+        id = await begun(served.http)
+        told = await stood(served.http, id, "done")
+        calls = len(generator.requests)
+        search = await served.app.state.searches.find(id)
+        search.status, search.result = "cancelled", None  # as if it had been cancelled just before it was told
+        await served.http.post(f"/search/{id}/resume")
+        assert (await stood(served.http, id, "done"))["result"] == told["result"]
+        assert len(generator.requests) == calls
+
+
+async def test_the_server_sets_what_requests_cannot() -> None:
+    policy = default_policy("agreement", pilots=2)
+    async with serve(options={"compute_optimal": {"policy": policy}}) as served:
+        done = await stood(served.http, await begun(served.http, strategy="compute_optimal"), "done")
+        assert done["result"]["route"]["estimator"] == "agreement"
+        plain = {"problem": "Add 1, 2.", "strategy": "compute_optimal", "options": {"policy": "/etc/hostname"}}
+        assert (await served.http.post("/search", json=plain)).status_code == 422

@@ -1,0 +1,101 @@
+"""A fitted policy as a menu: algorithms.md 8.4, D6."""
+
+import pytest
+
+from its_graph.batch import Move, Standing, View, solve_batch
+from its_graph.batch import policy_plan as menu
+from its_graph.budget import Budget
+from its_graph.catalog.strategy_config import Setting
+from its_graph.contracts import Verifier
+from its_graph.errors import ConfigurationError
+from its_graph.routing.policy import Point, Policy
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+SINGLE, BEAM = Setting(strategy="single"), Setting(strategy="beam_search", options={"n": 4})
+
+
+def best_of(n: int) -> Setting:
+    return Setting(strategy="best_of_n", options={"n": n})
+
+
+def votes_of(n: int) -> Setting:
+    return Setting(strategy="self_consistency", options={"n": n})
+
+
+def greedy_of(n: int) -> Setting:
+    return Setting(strategy="best_of_n", options={"n": n, "temperature": 0.0})
+
+
+def point(setting: Setting, accuracy: float) -> Point:
+    return Point(setting=setting, accuracy=accuracy, cost=1.0, problems=9)
+
+
+EASY = (point(SINGLE, 0.9), point(best_of(5), 0.95), point(BEAM, 1.0))
+HARD = (point(SINGLE, 0.2), point(best_of(5), 0.6), point(best_of(17), 0.7))
+
+
+def policy(*curves: tuple[Point, ...], estimator: str = "verifier", pilots: int = 1) -> Policy:
+    table = tuple((SINGLE,) for _ in range(2))
+    return Policy.model_validate(
+        {
+            "estimator": estimator,
+            "pilots": pilots,
+            "unit": "tokens",
+            "thresholds": (0.5,),
+            "budgets": (100.0,),
+            "table": table,
+            "curves": curves,
+        }
+    )
+
+
+@pytest.mark.parametrize(("left", "samples"), [(3, (1, 1)), (4, (1, 5)), (8, (5, 5)), (16, (5, 5)), (20, (5, 17))])
+def test_the_menu_goes_where_it_brings_most(left: int, samples: tuple[int, int]) -> None:
+    easy, hard = Standing(1, difficulty=0.1), Standing(1, difficulty=0.9)
+    moves = menu(policy(EASY, HARD), ToyVerifier())(View({3: easy, 4: hard}, {3: 1.0, 4: 1.0}, left))
+    assert tuple(move.samples for move in moves) == samples
+    assert [move.end for move in moves] == ["allocation" if n == 1 else None for n in samples]
+
+
+def test_prices_are_those_of_the_problem_and_pilots_come_first() -> None:
+    standings = {0: Standing(2, difficulty=0.95), 1: Standing(2, difficulty=0.95)}
+    moves = menu(policy(EASY, HARD), ToyVerifier())(View(standings, {0: 9.0, 1: 2.0}, 10.0))
+    assert moves == [Move(0, 2, "allocation"), Move(1, 5)]
+    pilots = menu(policy(EASY, HARD, pilots=3), ToyVerifier())(View(standings, {0: 1.0, 1: 1.0}, 10.0))
+    assert pilots == [Move(0, 3), Move(1, 3)]
+
+
+@pytest.mark.parametrize(("verifier", "estimator", "samples"), [(ToyVerifier(), "verifier", 5), (None, "agreement", 9)])
+def test_on_the_menu_is_what_the_batch_does(verifier: Verifier | None, estimator: str, samples: int) -> None:
+    """Each strategy's best looks poor beside the other's: in one curve neither would be chosen for what it brings."""
+    mixed = (point(SINGLE, 0.2), point(best_of(5), 0.9), point(votes_of(9), 0.6), point(greedy_of(3), 1.0))
+    plan = menu(policy(mixed, mixed, estimator=estimator), verifier)
+    (move,) = plan(View({0: Standing(1)}, {0: 1.0}, 30.0))
+    assert move.samples == samples
+
+
+@pytest.mark.parametrize(
+    ("given", "verifier", "why"),
+    [
+        (policy(), ToyVerifier(), "measured curves of best_of_n"),
+        (policy(EASY, (point(BEAM, 0.5),)), ToyVerifier(), "measured curves of best_of_n"),
+        (policy(EASY, (point(SINGLE, 0.5), point(votes_of(5), 0.6))), ToyVerifier(), "measured curves of best_of_n"),
+        (policy(EASY, HARD, estimator="agreement"), None, "measured curves of self_consistency"),
+        (policy(EASY, HARD, estimator="text"), ToyVerifier(), "by text; .* by verifier"),
+        (policy(EASY, HARD, estimator="agreement"), ToyVerifier(), "by agreement; .* by verifier"),
+        (policy(EASY, HARD), None, "by verifier; .* by agreement"),
+    ],
+)
+def test_policies_that_are_no_menu(given: Policy, verifier: Verifier | None, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        menu(given, verifier)
+
+
+async def test_a_batch_by_menu() -> None:
+    problems = [f"Add {n}, 5, 4, 2." for n in range(1, 20)]
+    verifier = ToyVerifier()
+    plan = menu(policy(EASY, HARD), verifier)
+    report = await solve_batch(problems, ToyGenerator(0.4), verifier, budget=Budget(tokens=2_500), plan=plan)
+    assert report.unanswered == 0
+    assert {1, 5} <= {one.samples for one in report.solved} <= {1, 2, 3, 4, 5, 17}
+    assert 2_200 < report.spend.tokens <= 2_500

@@ -1,0 +1,50 @@
+"""What a batch reads from the samples of one problem."""
+
+import pytest
+
+from its_graph.batch.search import Searches, State
+from its_graph.context import SearchContext
+from its_graph.contracts import Verifier
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+
+def searches(verifier: Verifier | None) -> Searches:
+    return Searches(ToyGenerator(), verifier, SearchContext(), seed=0)
+
+
+def drawn(*samples: tuple[str, str, float | None]) -> State:
+    """Return the logs of samples with these answers, ends and scores."""
+    rows = {str(key): row for key, row in enumerate(samples)}
+    record = {"parent": None, "tokens": 1, "confidence": None}
+    return {
+        "steps": {
+            key: record | {"text": rf"\boxed{{{answer}}}", "finish": finish}
+            for key, (answer, finish, _) in rows.items()
+        },
+        "scores": {key: {"step": key, "value": score, "steps": [], "tokens": 0} for key, (*_, score) in rows.items()},
+    }
+
+
+def test_difficulty_by_scores_leaves_out_what_was_cut_off_or_has_no_score() -> None:
+    state = drawn(("1", "end", 0.75), ("2", "end", None), ("1", "length", 0.5), ("3", "end", 0.25))
+    standing = searches(ToyVerifier()).standing(state)
+    assert standing.difficulty == 0.5
+    assert (standing.right, standing.wrong) == (1.5, 2.5)
+    assert searches(ToyVerifier()).standing(drawn(("1", "length", 0.5))).difficulty == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "difficulty"),
+    [("1", 0.0), ("112", 1 - 2 / 3), ("123", 1 - 1 / 3)],  # 2 / 3 is another number than 1 - 1 / 3, and another bin
+)
+def test_difficulty_by_votes_is_to_the_last_digit_that_of_policies(answers: str, difficulty: float) -> None:
+    state = drawn(*((answer, "end", None) for answer in answers))
+    assert searches(None).standing(state).difficulty == difficulty
+
+
+@pytest.mark.parametrize("verifier", [ToyVerifier(), None], ids=["judged", "voted"])
+def test_a_sample_that_failed_counts_against_its_problem(verifier: Verifier | None) -> None:
+    state = drawn(("1", "end", 0.75)) | {"failures": {"1": {"parent": None, "reason": "out of order"}}}
+    whole, part = searches(verifier).standing(state), searches(verifier).standing(drawn(("1", "end", 0.75)))
+    assert (whole.samples, whole.failed, part.failed) == (2, 1, 0)
+    assert (whole.right, whole.wrong) == (part.right, part.wrong + 1)

@@ -1,0 +1,66 @@
+"""The practical guide: seed_inventory.md A26, case by case."""
+
+from typing import Any
+
+import pytest
+
+from its_graph.catalog.recommend import Difficulty, Latency, Task, recommend
+from its_graph.errors import ConfigurationError
+from its_graph.testing import ToyGenerator, ToyVerifier
+
+ONE_SHORT_THOUGHT = {"n": 1, "ignores": 0, "max_thinking_tokens": 1024}
+
+
+@pytest.mark.parametrize(
+    ("task", "difficulty", "latency", "strategy", "options", "others"),
+    [
+        ("verifiable", "easy", "relaxed", "self_consistency", {"n": 16}, []),
+        ("verifiable", "hard", "relaxed", "beam_search", {"n": 16, "width": 4}, ["mcts"]),
+        ("free_form", "easy", "relaxed", "best_of_n", {"n": 16}, ["extended_cot"]),
+        ("free_form", "hard", "relaxed", "best_of_n", {"n": 16}, ["extended_cot"]),
+        ("verifiable", "hard", "real_time", "budget_forcing", ONE_SHORT_THOUGHT, ["best_of_n"]),
+        ("free_form", "easy", "real_time", "budget_forcing", ONE_SHORT_THOUGHT, ["best_of_n"]),
+    ],
+)
+def test_the_guide(
+    task: Task, difficulty: Difficulty, latency: Latency, strategy: str, options: dict[str, Any], others: list[str]
+) -> None:
+    found = recommend(task, difficulty, latency)
+    assert (found.strategy, dict(found.options)) == (strategy, options)
+    assert [one.strategy for one in found.alternatives] == others
+    assert found.reason
+
+
+def test_real_time_with_a_light_reward_model_is_best_of_four() -> None:
+    (other,) = recommend("verifiable", latency="real_time").alternatives
+    assert dict(other.options) == {"n": 4}
+
+
+def test_without_a_verifier_nothing_that_needs_one_is_named() -> None:
+    assert recommend("verifiable", "hard", verifier=False).strategy == "self_consistency"
+    assert recommend("free_form", verifier=False).strategy == "extended_cot"
+    assert recommend("verifiable", latency="real_time", verifier=False).alternatives == ()
+
+
+def test_texts_that_cannot_vote_are_not_made_to() -> None:
+    assert dict(recommend("free_form", verifier=False).options) == {"n": 1}
+
+
+def test_the_ceiling_of_a_thought_is_the_one_that_the_reason_names() -> None:
+    found = recommend("verifiable", latency="real_time")
+    assert f"at most {found.options['max_thinking_tokens']} tokens" in found.reason
+
+
+@pytest.mark.parametrize("task", ["verifiable", "free_form"])
+@pytest.mark.parametrize("difficulty", ["easy", "hard"])
+@pytest.mark.parametrize("latency", ["relaxed", "real_time"])
+def test_what_is_recommended_runs(task: Task, difficulty: Difficulty, latency: Latency) -> None:
+    found = recommend(task, difficulty, latency)
+    for one in (found, *found.alternatives):
+        graph = one.create(ToyGenerator(0.1), ToyVerifier()).compile()
+        assert graph.invoke({"problem": "Add 3, 5, 4."})["answer"] is not None
+
+
+def test_an_unknown_value_is_named_with_those_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"task is 'poetry'; expected one of: verifiable, free_form\."):
+        recommend("poetry")  # type: ignore[arg-type]

@@ -1,0 +1,204 @@
+"""`its-graph solve` from the flags to what is printed, for every strategy."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph import create
+from its_graph.catalog.registry import STRATEGIES, strategies
+from its_graph.cli.runs import models
+from its_graph.context import SearchContext
+from its_graph.contracts import Generator, Verifier
+from its_graph.routing.default_policy import default_policy
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
+
+PROBLEM = "Add 3, 5, 4, 7."
+SPEND = {"calls", "prompt_tokens", "cached_tokens", "generated_tokens", "verifier_tokens", "seconds", "flops"}
+
+
+def solved(called: Any) -> dict[str, Any]:
+    assert (called.code, called.err) == (0, ""), called
+    found: dict[str, Any] = json.loads(called.out)
+    return found
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_prints_one_object(call: Any, name: str) -> None:
+    found = solved(call("solve", PROBLEM, "--strategy", name, "--n", 16, "--seed", 7, "--json"))
+    assert {"answer", "strategy", "seed", "stop_reason", "candidates", "spend"} <= set(found)
+    assert (found["problem"], found["strategy"], found["seed"]) == (PROBLEM, name, 7)
+    assert set(found["spend"]) == SPEND
+    assert found["spend"]["generated_tokens"] > 0
+    assert found["candidates"]
+    for candidate in found["candidates"]:
+        assert {"text", "answer", "score", "finished"} <= set(candidate)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_same_seed_prints_the_same_object_but_for_the_seconds(call: Any, name: str) -> None:
+    def once(seed: int) -> dict[str, Any]:
+        found = solved(call("solve", PROBLEM, "-s", name, "--n", 16, "--seed", seed, "--json"))
+        del found["spend"]["seconds"]
+        return found
+
+    assert json.dumps(once(7)) == json.dumps(once(7))
+    others = [json.dumps(once(seed) | {"seed": 7}) for seed in range(6)]
+    assert any(other != json.dumps(once(7)) for other in others)
+
+
+def test_the_object_is_that_of_the_library(call: Any) -> None:
+    graph = create("beam_search", ToyGenerator(parameters=1_000), ToyVerifier(parameters=2_000), n=8, width=2)
+    direct = graph.compile().invoke({"problem": PROBLEM}, context=SearchContext(seed=7))["result"]
+    found = solved(call("solve", PROBLEM, "-s", "beam_search", "--n", 8, "--width", 2, "--seed", 7, "--json"))
+    for result in (direct, found):
+        del result["spend"]["seconds"]
+    assert found == {"problem": PROBLEM, **direct}
+
+
+def test_the_report_says_answer_votes_spend_and_why_it_stopped(call: Any) -> None:
+    called = call("solve", PROBLEM, "--n", 16, "--seed", 7)
+    assert called.code == 0
+    assert called.err == ""
+    lines = dict(line.split(maxsplit=1) for line in called.out.splitlines()[-5:])
+    assert lines["answer"] == "19"
+    assert lines["votes"].startswith("19 \N{MULTIPLICATION SIGN}7 (weight 6.3), ")
+    assert lines["search"] == "best_of_n, seed 7, 16 candidates"
+    assert lines["stopped"] == "it was complete"
+    assert lines["spent"].startswith("25 calls · 80 prompt + 256 generated + 189 verifier tokens · 1.43 MFLOP · ")
+
+
+def test_no_control_codes_off_a_terminal(call: Any) -> None:
+    assert "\x1b" not in call("solve", PROBLEM, "-s", "beam_search").out
+
+
+def test_model_output_is_text_and_nothing_else(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "[bold red]x[/nope] \x1b[2J\x07 \\boxed{[link=a]7}"
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(lambda ask: said), None))
+    out = call("solve", "What is [/i]?", "-s", "self_consistency").out
+    assert "[bold red]x[/nope] [2J \\boxed{[link=a]7}" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+
+
+def test_a_dash_reads_standard_input(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PROBLEM + "\n"))
+    found = solved(call("solve", "-", "--json"))
+    assert (found["problem"], found["answer"]) == (PROBLEM, "19")
+
+
+def test_without_a_seed_the_run_repeats(call: Any) -> None:
+    assert solved(call("solve", PROBLEM, "--json"))["seed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "limit", "measure"),
+    [
+        (
+            "--budget-tokens",
+            100,
+            lambda spend: sum(spend[f"{kind}_tokens"] for kind in ("prompt", "generated", "verifier")),
+        ),
+        ("--budget-generated-tokens", 100, lambda spend: spend["generated_tokens"]),
+        ("--budget-calls", 5, lambda spend: spend["calls"]),
+        ("--budget-flops", 100_000.0, lambda spend: spend["flops"]),
+    ],
+)
+def test_a_budget_holds(call: Any, flag: str, limit: float, measure: Any) -> None:
+    found = solved(call("solve", PROBLEM, flag, limit, "--json"))
+    assert found["stop_reason"] == "budget"
+    assert 0 < measure(found["spend"]) <= limit
+
+
+def test_a_budget_of_no_time_answers_nothing(call: Any) -> None:
+    found = solved(call("solve", PROBLEM, "--budget-seconds", 0, "--json"))
+    assert (found["answer"], found["candidates"], found["stop_reason"]) == (None, [], "budget")
+    assert "answer    none" in call("solve", PROBLEM, "--budget-seconds", 0).out
+
+
+def test_flags_reach_the_search(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = ToyGenerator()
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (toy, ToyVerifier()))
+    call("solve", PROBLEM, "-s", "beam_search", "--n", 6, "--width", 3, "--max-steps", 2, "--temperature", 0.5)
+    assert len([ask for ask in toy.requests if not ask.prefix]) == 6
+    assert {ask.temperature for ask in toy.requests} == {0.5}
+    assert max(ask.prefix.count("\n\n") for ask in toy.requests) == 2  # and the way out is one more call
+    toy.requests.clear()
+    call("solve", PROBLEM, "-s", "dvts", "--n", 4, "--width", 2, "--lookahead", 1)
+    assert any(ask.temperature == 0 for ask in toy.requests)
+    toy.requests.clear()
+    call("solve", PROBLEM, "-s", "single", "--max-tokens", 5)
+    assert [ask.max_tokens for ask in toy.requests] == [5]
+
+
+@pytest.mark.parametrize(("rule", "samples"), [("asc", 4), ("esc", 5), ("e_value", 8)])
+def test_sampling_stops_early(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, samples: int) -> None:
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(lambda ask: r"\boxed{1}"), None))
+    found = solved(call("solve", PROBLEM, "-s", "self_consistency", "--stop", rule, "--json"))
+    assert (found["stop_reason"], len(found["candidates"])) == ("agreement", samples)
+
+
+@pytest.mark.parametrize(("rule", "answer"), [("weighted", "1"), ("max", "2"), ("pessimistic", "2"), ("majority", "1")])
+def test_the_winner_is_found_as_asked(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, answer: str) -> None:
+    # Answer 1 comes three times with score 0.5 each, answer 2 twice with 0.7.
+    said = iter(["1", "1", "2", "1", "2"])
+    generator = ScriptedGenerator(lambda ask: rf"\boxed{{{next(said)}}}")
+    verifier = ToyVerifier()
+    verifier.script = lambda candidate: [0.7 if "2" in candidate.steps[-1] else 0.5]
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (generator, verifier))
+    assert solved(call("solve", "?", "--n", 5, "--choose", rule, "--json"))["answer"] == answer
+
+
+def test_quiet_says_the_same_as_no_live(call: Any) -> None:
+    assert (
+        call("solve", PROBLEM, "--quiet").out.split("·")[:2] == call("solve", PROBLEM, "--no-live").out.split("·")[:2]
+    )
+
+
+def test_a_policy_is_given_as_a_file(call: Any, tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    default_policy("agreement", pilots=2).save(path)
+    found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}", "--json"))
+    assert found["route"]["estimator"] == "agreement"
+    assert (
+        f"route     {found['route']['setting']}, for a difficulty of"
+        in call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}").out
+    )
+
+
+def test_a_router_does_without_a_verifier(call: Any) -> None:
+    found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--json"))
+    assert found["route"]["estimator"] == "agreement"
+    found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--prm", "p", "--json"))
+    assert found["route"]["estimator"] == "verifier"
+
+
+def test_a_strategy_without_verifier_never_loads_one(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path | None, Path | None]] = []
+
+    def chosen(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[Generator, Verifier | None]:
+        asked.append((model, prm))
+        return ToyGenerator(), None
+
+    monkeypatch.setattr(models, "models", chosen)
+    for one in strategies():
+        if not one.takes_verifier:
+            assert call("solve", PROBLEM, "-s", one.name, "--model", "m", "--prm", "p").code == 0
+    assert set(asked) == {(Path("m"), None)}
+
+
+def test_the_answer_is_told_even_where_the_page_cannot_be_written(call: Any, tmp_path: Path) -> None:
+    called = call("solve", PROBLEM, "--seed", 7, "--json", "--html", tmp_path / ("x" * 300))
+    assert (called.code, json.loads(called.out)["answer"]) == (2, "19")
+    assert "cannot be written there: File name too long" in called.err
+
+
+def test_half_a_character_of_a_model_is_written_too(call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "\ud800 \\boxed{7}"
+    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(lambda ask: said), None))
+    file = tmp_path / "search.html"
+    found = solved(call("solve", PROBLEM, "-s", "single", "--json", "--html", file))
+    assert found["candidates"][0]["text"] == said
+    assert r"\ud800 " in file.read_text(encoding="utf-8")

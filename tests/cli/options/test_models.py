@@ -1,0 +1,42 @@
+"""`--family` reaches the reward model of every command that searches, and belongs to its run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph.cli.runs import models
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "solve": ("Add 1, 2.",),
+    "solve-batch": ("sums.jsonl", "--budget-calls", "30", "--out", "out.jsonl"),
+    "eval": ("--data", "sums.jsonl"),
+    "calibrate": ("--data", "sums.jsonl", "--bins", "1", "--out", "policy.json"),
+    "eval-sizes": ("--data", "sums.jsonl", "--larger", "."),
+    "api": ("--port", "0"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_it(call: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str) -> None:
+    class Seen(Exception):
+        """The models were asked for."""
+
+    def chosen(model: Path | None, prm: Path | None, *more: Any) -> Any:
+        if prm is not None:
+            raise Seen(*more)
+        return whole(model, prm, *more)
+
+    whole = models.models
+    monkeypatch.setattr(models, "models", chosen)
+    monkeypatch.chdir(tmp_path)
+    Path("sums.jsonl").write_text('{"problem": "Add 1, 2.", "answer": 3}\n{"problem": "Add 1, 3.", "answer": 4}\n')
+    with pytest.raises(Seen) as seen:
+        call(command, *COMMANDS[command], "--prm", "folder", "--family", "likelihood")
+    assert seen.value.args == (None, None, "likelihood")
+
+
+def test_it_belongs_to_the_run() -> None:
+    prm = Path("folder")
+    assert "family" not in models.identity(None, prm)
+    assert models.identity(None, prm, family="likelihood")["family"] == "likelihood"

@@ -1,0 +1,79 @@
+"""`--set name=value` and `--setting`: what a strategy takes is read, everything else is one line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph.catalog.registry import strategy
+from its_graph.cli.options.set_option import further_options
+from its_graph.cli.runs import models
+from its_graph.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("tournament", "pivots=3", 3),
+        ("sequential_revision", "chains=null", None),
+        ("rebase", "keep-share=1", 1),
+        ("budget_forcing", "wait=5", "5"),
+        ("budget_forcing", 'wait="Hm, no"', "Hm, no"),
+        ("diverse_prompts", 'prompts=["", "Think."]', ["", "Think."]),
+        ("compute_optimal", "policy=policy.json", "policy.json"),
+    ],
+)
+def test_a_value_is_what_the_option_takes(name: str, given: str, value: Any) -> None:
+    (read,) = further_options([given], [strategy(name)]).values()
+    assert (read, type(read)) == (value, type(value))
+
+
+def test_every_strategy_that_has_the_option_must_take_it() -> None:
+    chosen = [strategy(name) for name in ("single", "tournament", "pdr")]
+    assert further_options(["n=4"], chosen) == {"n": 4}
+    with pytest.raises(ConfigurationError, match="rounds=many does not suit pdr"):
+        further_options(["rounds=many"], chosen)
+    with pytest.raises(ConfigurationError, match="No strategy asked for has the option 'depth'"):
+        further_options(["depth=2"], chosen)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("tournament", "pivots=abc", "--set pivots=abc does not suit tournament: Input should be a valid integer."),
+        ("best_of_n", "n=4.5", "--set n=4.5 does not suit"),
+        ("best_of_n", "choose=majority", "--choose (weighted, max, pessimistic, majority)"),
+        ("self_consistency", "stop=esc", "--stop (asc, esc, e_value)"),
+        ("deepconf", "score=foo", "--set score of deepconf is a Python object"),
+        ("aggregation", "rounds=abc", "rounds=abc"),
+        ("beam_search", "ask=foo", "--set ask of beam_search is a Python object"),
+        ("single", "temperature=-1", "greater than or equal to 0"),
+        ("best_of_n", "n=9223372036854775808", "less than 9223372036854775808"),
+        ("best_of_n", "depth=2", "'depth'"),
+    ],
+)
+def test_solve_refuses_the_rest_before_models_load(
+    call: Any, monkeypatch: pytest.MonkeyPatch, name: str, given: str, says: str
+) -> None:
+    monkeypatch.setattr(models, "models", lambda *given: pytest.fail("a model was loaded"))
+    called = call("solve", "Add 1, 2.", "-s", name, "--set", given)
+    assert (called.code, called.err.count("\n")) == (2, 1)
+    assert says in called.err
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("eval", "--strategies", "tournament", "--n", "2", "--set", "pivots=abc"), "--set pivots=abc"),
+        (("eval", "--strategies", "beam_search", "--set", "choose=max"), "Build the strategy in Python"),
+        (("calibrate", "--out", "policy.json", "--setting", "beam_search n=q"), "--setting n=q"),
+    ],
+)
+def test_and_so_do_eval_and_calibrate(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(models, "models", lambda *given: pytest.fail("a model was loaded"))
+    called = call(*command)
+    assert (called.code, called.err.count("\n")) == (2, 1)
+    assert says in called.err

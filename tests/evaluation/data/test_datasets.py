@@ -1,0 +1,144 @@
+"""Data sets by name and by file, in the shapes in which benchmarks come."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph.errors import ConfigurationError, InputError
+from its_graph.evaluation import Problem
+from its_graph.evaluation.data.datasets import problems_of
+from its_graph.evaluation.data.problem_file import as_lines, read_problems
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def lines(*records: dict[str, Any]) -> Path:
+        path = tmp_path / "data.jsonl"
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        return path
+
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("record", "answer", "fields"),
+    [
+        ({"problem": "One?", "answer": "1"}, "1", {}),
+        ({"question": "One?", "answer": "First a.\nThen b.\n#### 1,042"}, "1,042", {}),
+        ({"problem": "One?", "answer": r"\frac{1}{2}", "level": 3, "subject": "Algebra"}, r"\frac{1}{2}", {"level": 3}),
+        ({"problem": "One?", "solution": r"So it is $\boxed{7}$."}, "7", {}),
+        ({"ID": "2030-I-4", "Problem": "One?", "Solution": "Long.", "Answer": 104}, "104", {"id": "2030-I-4"}),
+        ({"problem": "One?", "answer": -0.5}, "-0.5", {}),
+    ],
+)
+def test_the_shapes_of_benchmarks_are_read(
+    write: Write, record: dict[str, Any], answer: str, fields: dict[str, Any]
+) -> None:
+    (one,) = read_problems(write(record))
+    assert (one.problem, one.answer) == ("One?", answer)
+    assert fields.items() <= one.fields.items()
+    assert not {"problem", "question", "answer"} & set(one.fields)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"problem": "One?"},
+        {"problem": "One?", "answer": True},
+        {"problem": "One?", "answer": "worked out ####  "},
+        {"problem": "One?", "answer": None, "solution": "no box"},
+        {"problem": 1, "answer": "1"},
+        {"answer": "1"},
+    ],
+)
+def test_a_line_that_is_no_problem_is_named(write: Write, record: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="line 2 needs"):
+        read_problems(write({"problem": "One?", "answer": "1"}, record))
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    problems = [Problem("One?", "1", {"level": 2}), Problem("Zwei Äpfel?", r"\frac{1}{2}")]
+    path = tmp_path / "again.jsonl"
+    path.write_text("\n".join(as_lines(problems)), encoding="utf-8")
+    assert [(one.problem, one.answer, dict(one.fields)) for one in read_problems(path)] == [
+        ("One?", "1", {"level": 2}),
+        ("Zwei Äpfel?", r"\frac{1}{2}", {}),
+    ]
+
+
+def test_embedded_problems_hang_on_the_seed() -> None:
+    assert len(problems_of("embedded", limit=7)) == 7
+    assert problems_of("embedded", limit=5, seed=1) == problems_of("embedded", limit=9, seed=1)[:5]
+    assert problems_of("embedded", limit=5, seed=1) != problems_of("embedded", limit=5, seed=2)
+
+
+def test_an_absent_file_is_told() -> None:
+    with pytest.raises(ConfigurationError, match=r"no file absent\.jsonl"):
+        problems_of("absent.jsonl")
+
+
+@pytest.mark.parametrize(("name", "rows"), [("gsm8k_test.jsonl", 1319), ("math500.jsonl", 500)])
+def test_published_files_are_read(data_folder: Path, data_rows: Callable[..., Any], name: str, rows: int) -> None:
+    expected = data_rows(name)
+    found = problems_of(str(data_folder / name))
+    assert len(found) == rows
+    assert [(one.problem, one.answer) for one in found] == [(row["problem"], row["answer"]) for row in expected]
+    if name == "math500.jsonl":
+        assert sum(one.fields["level"] == 5 for one in found) == 134
+
+
+def test_an_answer_is_right_if_it_is_equivalent() -> None:
+    one = Problem("A half?", r"\frac{1}{2}")
+    assert one.is_right("0.5")
+    assert not one.is_right("2")
+    assert not one.is_right(None)
+
+
+# --- reasoning-gym -----------------------------------------------------------------------------------------------
+
+CHAIN = "reasoning-gym:chain_sum?size=6&seed=42&max_terms=3"
+
+
+@pytest.fixture
+def gym() -> None:
+    pytest.importorskip("reasoning_gym", reason="the extra reasoning-gym is not installed")
+
+
+@pytest.mark.usefixtures("gym")
+def test_only_a_whole_answer_is_right() -> None:
+    """Its scorer pays .067 for `The answer is 7`, and more for an answer that contains the right one."""
+    for one in problems_of(CHAIN):
+        assert one.is_right(one.answer)
+        assert not one.is_right(f"The answer is {one.answer}")
+        assert not one.is_right(f"{one.answer}0")
+        assert not one.is_right("")
+        assert not one.is_right(None)
+
+
+@pytest.mark.usefixtures("gym")
+def test_the_name_says_which_problems() -> None:
+    same = [(one.problem, one.answer) for one in problems_of(CHAIN)]
+    assert len(same) == 6
+    assert [(one.problem, one.answer) for one in problems_of(CHAIN, limit=2)] == same[:2]
+    assert [(one.problem, one.answer) for one in problems_of(CHAIN.replace("42", "43"))] != same
+    assert all(one.fields["num_terms"] <= 3 for one in problems_of(CHAIN))
+    assert all(json.loads(line)["source_dataset"] == "chain_sum" for line in as_lines(problems_of(CHAIN)))
+
+
+@pytest.mark.usefixtures("gym")
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("chain_sums", "Near it: chain_sum"),
+        ("chain_sum?colour=red", "colour"),
+        ("chain_sum?min_terms=9&max_terms=2", "max_terms"),
+    ],
+)
+def test_impossible_tasks_are_told(name: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        problems_of(f"reasoning-gym:{name}")

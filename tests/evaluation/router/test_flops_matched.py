@@ -1,0 +1,103 @@
+"""A small model that searches and a larger one, at equal FLOPs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from its_graph.budget import Spend
+from its_graph.catalog.strategy_config import Setting
+from its_graph.errors import ConfigurationError
+from its_graph.evaluation import Outcome
+from its_graph.evaluation.router.flops_matched import RATIOS, Match, inference_multiplier, matched, unseen_difficulty
+from its_graph.evaluation.router.pilot_accounting import SINGLE
+
+Made = Callable[..., Outcome]
+
+FOUR = Setting(strategy="best_of_n", options={"n": 4})
+PROBLEMS, EASY = 40, 10  # so few are easy that the median is hard in both halves
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio", "multiplier"),
+    [(14, 0.08, 257.75), (14, 0.4, 62.75), (14, 11, 15.772727), (1, 0.08, 1), (1, 11, 1)],
+)
+def test_the_papers_multipliers_with_a_verifier_of_the_same_size(size: float, ratio: float, multiplier: float) -> None:
+    assert inference_multiplier(size, ratio, flops_per_parameter=4) == pytest.approx(multiplier)
+
+
+@pytest.mark.parametrize(("ratio", "multiplier"), [(0.16, 257.75), (0.79, 63.37), (22, 15.77)])
+def test_the_papers_multipliers_without(ratio: float, multiplier: float) -> None:
+    assert inference_multiplier(14, ratio) == pytest.approx(multiplier, abs=0.005)
+
+
+def test_both_ways_cost_the_same_in_all() -> None:
+    """Training and inference, added up: parameters N and 5 N, 1,000 tokens of training for 30 of inference."""
+    training, inference, small, large = 1_000, 30, 7.0, 35.0
+    whole = 6 * large * training + 2 * large * inference
+    k = inference_multiplier(large / small, inference / training)
+    assert 6 * small * training + k * 2 * small * inference == pytest.approx(whole)
+
+
+def test_difficulty_is_read_from_samples_that_no_search_reads(made: Made) -> None:
+    outcome = made(0, True, True, False, True, False, False)
+    assert unseen_difficulty(outcome, 2) == pytest.approx(0.75)
+    assert unseen_difficulty(outcome, 6) == 1.0
+
+
+@pytest.mark.parametrize(("size", "ratio"), [(0.5, 1.0), (4.0, 0.0), (4.0, -1.0), (4.0, float("nan"))])
+def test_impossible_sizes_and_ratios_are_refused(size: float, ratio: float) -> None:
+    with pytest.raises(ConfigurationError, match="above 0"):
+        inference_multiplier(size, ratio)
+
+
+def _spend(flops: float) -> Spend:
+    return Spend(calls=1, flops=flops)
+
+
+@pytest.fixture
+def world(made: Made) -> dict[str, Any]:
+    """Easy problems are always solved, hard ones by four samples alone; the larger model solves every second one."""
+    hard = [index >= EASY for index in range(PROBLEMS)]
+    single = [made(at, not one, spend=_spend(100.0)) for at, one in enumerate(hard)]
+    four = [made(at, *(True,) * 4, spend=_spend(400.0)) for at in range(PROBLEMS)]
+    larger = [made(at, not is_hard or at % 4 < 2, spend=_spend(160.0)) for at, is_hard in enumerate(hard)]
+    difficulties = [0.75 if one else 0.0 for one in hard]
+    return {"measured": {SINGLE: single, FOUR: four}, "larger": larger, "difficulties": difficulties}
+
+
+def _rows(matches: list[Match], ratio: float) -> list[Match]:
+    return [one for one in matches if one.ratio == ratio]
+
+
+def test_search_wins_where_its_budget_allows_it(world: dict[str, Any]) -> None:
+    matches = matched(size=1.5, bins=2, **world)
+    rich, poor = _rows(matches, RATIOS[0]), _rows(matches, RATIOS[2])
+    assert [one.multiplier for one in (rich[0], poor[0])] == pytest.approx([1.6 + 1.5 / 0.16, 1.6 + 1.5 / 22])
+    assert [one.bin for one in rich] == [None, 0, 1]
+    assert [one.problems for one in rich] == [PROBLEMS, EASY, PROBLEMS - EASY]
+    everything, easy, hard = rich
+    assert (easy.searching, easy.larger, easy.used) == (1.0, 1.0, 1.0)  # one answer is enough, and no more is spent
+    assert (hard.single, hard.searching, hard.larger, hard.used) == (0.0, 1.0, 14 / 30, 4.0)
+    assert everything.lead.mean == pytest.approx(16 / PROBLEMS)
+    assert everything.lead.ci95.low > 0
+    assert (poor[2].searching, poor[2].used) == (0.0, 1.0)  # four samples cost more than 1.7 answers
+    assert poor[2].lead.mean == pytest.approx(-14 / 30)
+
+
+def test_the_larger_answers_cost_is_what_it_was_measured_to_be(world: dict[str, Any]) -> None:
+    dear = [one.model_copy(update={"spend": _spend(500.0)}) for one in world["larger"]]
+    poor = _rows(matched(size=1.5, bins=2, **world | {"larger": dear}), RATIOS[2])
+    assert poor[0].multiplier == pytest.approx(5 + 1.5 / 22)
+    assert poor[2].searching == 1.0  # now four samples fit
+
+
+def test_what_is_missing_is_named(world: dict[str, Any]) -> None:
+    measured, larger = world["measured"], world["larger"]
+    with pytest.raises(ConfigurationError, match="measure `single`"):
+        matched(size=2.0, **world | {"measured": {FOUR: measured[FOUR]}})
+    with pytest.raises(ConfigurationError, match="same problems"):
+        matched(size=2.0, **world | {"larger": larger[1:]})
+    free = [one.model_copy(update={"spend": Spend()}) for one in measured[SINGLE]]
+    with pytest.raises(ConfigurationError, match="parameters"):
+        matched(size=2.0, **world | {"measured": {SINGLE: free, FOUR: measured[FOUR]}})

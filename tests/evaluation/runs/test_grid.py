@@ -1,0 +1,171 @@
+"""measure: many settings over the same problems; what is reused is exactly what would have been drawn."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from its_graph import Budget, SearchContext
+from its_graph.catalog.strategy_config import Setting
+from its_graph.contracts import Generator, SampleRequest, Verifier
+from its_graph.embedded import load, problems
+from its_graph.errors import ConfigurationError
+from its_graph.evaluation import Arm, Outcome, evaluate, measure, measure_arms
+from its_graph.generators.cassette_requests import request_key
+from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
+
+Pairs = list[tuple[str, str]]
+
+SINGLE = Setting(strategy="single")
+WIDTHS = [Setting(strategy="best_of_n", options={"n": n}) for n in (1, 3, 8)]
+VOTES = [Setting(strategy="self_consistency", options={"n": n}) for n in (2, 8)]
+OTHERS = [
+    Setting(strategy=name, options={"n": 4})
+    for name in ("adaptive_best_of_n", "beam_search", "ab_mcts", "tournament", "self_certainty", "deepconf_online")
+]
+
+
+def told(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    """Everything but times, and how the replies came."""
+    timeless = [one.model_copy(update={"spend": one.spend._replace(seconds=0.0)}) for one in outcomes]
+    return [one.model_dump(exclude={"seconds", "reused"}) for one in timeless]
+
+
+async def alone(setting: Setting, generator: Generator, verifier: Verifier, pairs: Pairs, seed: int) -> list[Outcome]:
+    return await evaluate(setting.create(generator, verifier).compile(), pairs, seed=seed)
+
+
+async def test_a_setting_finds_and_pays_what_it_would_alone(sums: Pairs) -> None:
+    generator, verifier = ToyGenerator(0.4, parameters=10), ToyVerifier(parameters=3)
+    measured = await measure([SINGLE, *WIDTHS, *VOTES, *OTHERS], generator, verifier, sums, seed=5, concurrency=3)
+    for setting, outcomes in measured.items():
+        assert told(outcomes) == told(await alone(setting, generator, verifier, sums, 5)), setting.label
+
+
+async def test_so_it_is_with_real_models() -> None:
+    generator, verifier = load()
+    pairs = list(problems(2, seed=3))
+    settings = [*WIDTHS[:2], VOTES[0], Setting(strategy="beam_search", options={"n": 2, "width": 1})]
+    measured = await measure(settings, generator, verifier, pairs, seed=5)
+    assert any(one.reused for one in measured[WIDTHS[0]])
+    for setting in settings:
+        expected = told(await alone(setting, generator, verifier, pairs, 5))
+        for ours, theirs in zip(told(measured[setting]), expected, strict=True):
+            # Batched arithmetic differs in the last bits, and so do scores.
+            for one in (*ours["samples"], *theirs["samples"]):
+                one["score"] = None if one["score"] is None else round(one["score"], 4)
+            assert ours == theirs
+
+
+async def test_every_sample_is_drawn_once(sums: Pairs) -> None:
+    generator, verifier = ToyGenerator(0.4), ToyVerifier()
+    measured = await measure([SINGLE, *WIDTHS, *VOTES], generator, verifier, sums)
+    assert len(generator.requests) == 8 * len(sums)
+    assert max(Counter(map(request_key, generator.requests)).values()) == 1
+    assert max(Counter(map(request_key, verifier.candidates)).values()) == 1
+    calls = sum(one.spend.calls for outcomes in measured.values() for one in outcomes)
+    reused = sum(one.reused for outcomes in measured.values() for one in outcomes)
+    assert calls - reused == len(generator.requests) + len(verifier.candidates)
+
+
+async def test_the_widest_search_is_its_own_and_has_a_true_time(sums: Pairs) -> None:
+    measured = await measure(WIDTHS, ToyGenerator(0.4), ToyVerifier(), sums)
+    assert [sum(one.reused for one in measured[setting]) > 0 for setting in WIDTHS] == [True, True, False]
+
+
+async def test_without_reuse_everything_is_asked_again(sums: Pairs) -> None:
+    generator = ToyGenerator(0.4)
+    measured = await measure(VOTES, generator, None, sums, reuse=False)
+    assert len(generator.requests) == (2 + 8) * len(sums)
+    assert not any(one.reused for outcomes in measured.values() for one in outcomes)
+    assert told(measured[VOTES[0]]) == told((await measure(VOTES, generator, None, sums))[VOTES[0]])
+
+
+async def test_budgets_are_arms_of_one_run_and_hold(sums: Pairs) -> None:
+    generator, verifier = ToyGenerator(0.4), ToyVerifier()
+    arms = [Arm(WIDTHS[2], SearchContext(budget=Budget(tokens=tokens))) for tokens in (60, 200, 2000)]
+    measured = await measure_arms(arms, generator, verifier, sums, seed=2)
+    for arm in arms:
+        assert all(one.spend.tokens <= (arm.context.budget.tokens or 0) for one in measured[arm])
+        graph = arm.setting.create(ToyGenerator(0.4), ToyVerifier()).compile()
+        assert told(measured[arm]) == told(await evaluate(graph, sums, seed=2, context=arm.context))
+    assert sum(one.reused for one in measured[arms[1]]) > 0
+
+
+async def test_only_who_is_told_of_an_outcome_sees_its_texts(sums: Pairs) -> None:
+    heard: list[Outcome] = []
+    measured = await measure(VOTES, ToyGenerator(0.4), None, sums, on_result=lambda _, outcome: heard.append(outcome))
+    assert all("boxed" in one.text for outcome in heard for one in outcome.samples)
+    assert not any(one.text for outcomes in measured.values() for outcome in outcomes for one in outcome.samples)
+    assert told(sorted(heard, key=lambda one: (len(one.samples), one.index))) == told(
+        [*measured[VOTES[0]], *measured[VOTES[1]]]
+    )
+
+
+async def test_a_deadline_is_never_answered_from_memory(sums: Pairs) -> None:
+    generator = ToyGenerator(0.4)
+    await measure(VOTES, generator, None, sums, context=SearchContext(budget=Budget(seconds=60)))
+    assert len(generator.requests) == (2 + 8) * len(sums)
+
+
+async def test_a_failed_sample_is_tried_by_each_search(sums: Pairs) -> None:
+    def script(request: SampleRequest) -> str:
+        if (request.seed or 0) % 3 == 0:
+            raise ValueError("no luck")
+        return r"\boxed{1}"
+
+    measured = await measure(VOTES, ScriptedGenerator(script), None, sums)
+    for setting in VOTES:
+        graph = setting.create(ScriptedGenerator(script), None).compile()
+        assert told(measured[setting]) == told(await evaluate(graph, sums))
+
+
+async def test_one_bad_problem_costs_itself_alone(sums: Pairs) -> None:
+    measured = await measure([SINGLE, *VOTES], ToyGenerator(0.0), None, [*sums[:2], (" ", "1"), *sums[2:]])
+    for outcomes in measured.values():
+        assert [one.index for one in outcomes if one.error] == [2]
+        assert sum(one.right for one in outcomes) == len(sums)
+        assert "empty" in str(outcomes[2].error)
+
+
+async def test_known_outcomes_are_taken_over(sums: Pairs, made: Any) -> None:
+    generator, before, heard = ToyGenerator(0.4), made(1, True), list[tuple[str, int]]()
+    measured = await measure(
+        VOTES,
+        generator,
+        None,
+        sums[:3],
+        known={VOTES[0]: {1: before}},
+        on_result=lambda setting, outcome: heard.append((setting.label, outcome.index)),
+    )
+    assert measured[VOTES[0]][1] is before
+    assert len(heard) == 5
+    assert (VOTES[0].label, 1) not in heard
+    assert [one.index for one in measured[VOTES[1]]] == [0, 1, 2]
+
+
+async def test_problems_come_in_order_so_that_an_early_end_leaves_pairs(sums: Pairs) -> None:
+    heard: list[int] = []
+
+    def stop(setting: Setting, outcome: Outcome) -> None:
+        heard.append(outcome.index)
+        if len(heard) == 7:
+            task.cancel()
+
+    task = asyncio.create_task(measure(VOTES, ToyGenerator(), None, sums, concurrency=2, on_result=stop))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    ended = Counter(heard)
+    assert sum(ended[index] < 2 for index in range(max(ended) + 1)) <= 2, "as many as are under way at once"
+    assert sum(count == 2 for count in ended.values()) >= 3
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_impossible_settings_are_refused_before_a_search(sums: Pairs) -> None:
+    generator = ToyGenerator()
+    with pytest.raises(ConfigurationError, match="verifier"):
+        await measure([SINGLE, WIDTHS[0]], generator, None, sums)
+    with pytest.raises(ConfigurationError, match="Given: 0"):
+        await measure([SINGLE], generator, None, sums, concurrency=0)
+    assert generator.requests == []

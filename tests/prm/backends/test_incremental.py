@@ -1,0 +1,392 @@
+"""Reading only what is new gives the scores of a full reading, for less."""
+
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import (
+    BertConfig,
+    BertModel,
+    GemmaConfig,
+    GemmaForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen2Model,
+)
+
+from its_graph.contracts import Candidate
+from its_graph.errors import ConfigurationError
+from its_graph.prm.backends.incremental import IncrementalReader
+from its_graph.prm.backends.local import PRM
+from its_graph.prm.backends.prefix_cache_batch import PrefixedBatch, is_exact
+from its_graph.prm.families.base import StepBatch, StepScorer
+from its_graph.prm.families.likelihood import ImplicitScorer, LikelihoodScorer
+from its_graph.prm.families.qwen import QwenScorer
+
+Solve = Callable[..., Candidate]
+STEPS = (
+    "34 + 57 = 91\n\n",
+    "so 9\n\n",
+    "Step 2: 91 - 1 = 90\n\n",
+    "답은 90이다.\n\n",
+    "\n\n",
+    "Let x = 1.\n",
+    " ",
+    "7",
+)
+
+
+def full(scorer: StepScorer, candidate: Candidate) -> list[float | None]:
+    """The scores of one candidate, read alone and in full."""
+    batch = scorer.encode([candidate])
+    with torch.inference_mode():
+        row = scorer.step_logits(batch)[0].sigmoid().tolist()
+    return [score if there else None for score, there in zip(row, batch.step_mask[0].tolist(), strict=True)]
+
+
+def check(prm: PRM, candidates: list[Candidate]) -> int:
+    """Judge `candidates`; return the tokens that did not have to be read."""
+    verdicts = prm.batch(candidates)
+    for verdict, candidate in zip(verdicts, candidates, strict=True):
+        expected = full(prm.scorer, candidate)
+        assert [score is None for score in verdict.scores] == [score is None for score in expected]
+        assert [score for score in verdict.scores if score is not None] == pytest.approx(
+            [score for score in expected if score is not None], abs=1e-4
+        )
+        assert 0 <= verdict.cached_tokens <= verdict.tokens <= prm.tokens(candidate)
+    return sum(verdict.cached_tokens for verdict in verdicts)
+
+
+def extended(candidate: Candidate, *steps: str) -> Candidate:
+    return candidate.model_copy(update={"steps": (*candidate.steps, *steps)})
+
+
+class Passes:
+    """Watches the tokens that reach a scorer, pass by pass; `fail` may refuse one."""
+
+    def __init__(self, scorer: StepScorer) -> None:
+        self.batches: list[StepBatch] = []
+        self.fail: Callable[[StepBatch], bool] = lambda batch: False
+        self._step_logits = scorer.step_logits
+        scorer.step_logits = self  # type: ignore[method-assign]  # the spy takes the method's place
+
+    def __call__(self, batch: StepBatch) -> Tensor:
+        self.batches.append(batch)
+        if self.fail(batch):
+            raise torch.OutOfMemoryError("too large")
+        return self._step_logits(batch)
+
+    @property
+    def tokens(self) -> int:
+        return sum(int(batch.attention_mask[:, -batch.input_ids.shape[1] :].sum()) for batch in self.batches)
+
+
+@pytest.fixture
+def build() -> Iterator[Callable[..., PRM]]:
+    made: list[PRM] = []
+
+    def prm(scorer: StepScorer, **options: Any) -> PRM:
+        made.append(PRM(scorer, **options))
+        return made[-1]
+
+    yield prm
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize("cache_tokens", [20, 150, 400, 10_000])
+def test_any_tree_is_scored_as_in_full(
+    scorer: StepScorer, solve: Solve, build: Callable[..., PRM], cache_tokens: int
+) -> None:
+    """Siblings, cousins, revisited parents, blank steps, shuffled and mixed batches, with and without forgetting."""
+    draw = random.Random(cache_tokens)
+    prm = build(scorer, cache_tokens=cache_tokens)
+    tree = [solve(), solve(question="What is 2 + 3?"), solve(question="34 + 57 - 1은 얼마인가?")]
+    for _ in range(12):
+        picked = [draw.choice(tree) for _ in range(draw.randint(1, 3))]
+        grown = [extended(parent, *draw.choices(STEPS, k=draw.randint(1, 2))) for parent in picked for _ in range(3)]
+        batch = [one for one in [*grown, *picked] if len(one.steps) < 9]
+        draw.shuffle(batch)
+        check(prm, batch)
+        assert prm.cache.tokens <= cache_tokens
+        tree += batch
+    assert (prm.cache.reused > 0) == (cache_tokens > 20)
+    assert prm.cache.enabled
+
+
+def test_only_the_new_step_is_read(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    prm = build(qwen)
+    parent = solve("34 + 57 = 91\n\n")
+    first = prm.invoke(parent)
+    assert (first.cached_tokens, prm.cache.reused) == (0, 0)
+    passes = Passes(qwen)
+    child = extended(parent, "91 - 1 = 90\n\n")
+    verdict = prm.invoke(child)
+    new = len(qwen.tokenizer.encode("91 - 1 = 90<extra_0>"))
+    assert passes.tokens == prm.cache.read - passes_before(qwen, parent) == new
+    assert verdict.tokens == prm.tokens(child), "charged in full"
+    assert verdict.tokens - verdict.cached_tokens == new + len(qwen.tokenizer.encode("<|im_end|>\n"))
+
+
+def passes_before(scorer: StepScorer, parent: Candidate) -> int:
+    """The tokens of `parent` that matter: those up to its last mark."""
+    layout = scorer.layout(parent)
+    assert layout.spans[-1] is not None
+    return layout.spans[-1][1]
+
+
+def test_likelihood_reads_one_token_again(
+    likelihood: LikelihoodScorer, solve: Solve, build: Callable[..., PRM]
+) -> None:
+    """The first new token is predicted by the last old one."""
+    prm = build(likelihood)
+    parent = solve("34 + 57 = 91\n\n")
+    prm.invoke(parent)
+    passes = Passes(likelihood)
+    assert check(prm, [extended(parent, "so 90")]) == passes_before(likelihood, parent) - 1
+    assert passes.tokens == 1 + len(likelihood.tokenizer.encode("so 90")) + prm.tokens(extended(parent, "so 90"))
+
+
+def test_what_was_judged_is_not_read_again(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    """The same text, and one that is shorter than what is kept."""
+    prm = build(scorer)
+    long = solve("34 + 57 = 91\n\n", "\n\n", "91 - 1 = 90\n\n", "The answer is 90.")
+    said = prm.invoke(long)
+    read = prm.cache.read
+    again, shorter = prm.batch([long, long.model_copy(update={"steps": long.steps[:3]})])
+    assert prm.cache.read == read
+    assert again.scores == said.scores
+    assert shorter.scores == said.scores[:3]
+    check(prm, [solve("34 + 57 = 91\n\n", "\n\n", "91 - 1 = 90\n\n")])
+
+
+def test_tokens_are_read_or_reused(scorer: StepScorer, candidates: list[Candidate], build: Callable[..., PRM]) -> None:
+    prm = build(scorer)
+    passes = Passes(scorer)
+    for batch in (candidates, [extended(one, "so 90\n\n") for one in candidates]):
+        before = passes.tokens
+        verdicts = prm.batch(batch)
+        unread = sum(verdict.tokens - verdict.cached_tokens for verdict in verdicts)
+        tails = sum(len(scorer.layout(one).token_ids) - passes_before(scorer, one) for one in batch)
+        assert passes.tokens - before == unread - tails
+    assert prm.cache.read == passes.tokens
+    assert prm.cache.reused > 0
+
+
+def test_a_common_beginning_is_read_once(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    prm = build(scorer)
+    question = "What is 34 + 57 - 1? " * 6
+    siblings = [solve(f"{number} + 1 = {number + 1}\n\n", question=question) for number in range(8)]
+    passes = Passes(scorer)
+    verdicts = prm.batch(siblings)
+    assert [len(batch.input_ids) for batch in passes.batches] == [1, 8]
+    prompt = len(scorer.layout(solve("x", question=question)).token_ids)
+    assert passes.tokens < prompt + 8 * 30 < 8 * prompt
+    assert sorted(verdict.cached_tokens > 0 for verdict in verdicts) == [False] + [True] * 7, "one pays for all"
+    check(prm, siblings)
+
+
+def test_a_few_common_tokens_are_not_worth_a_pass(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    prm, passes = build(qwen), Passes(qwen)
+    prm.batch([solve("so 9\n\n"), solve("so 8\n\n")])
+    assert [len(batch.input_ids) for batch in passes.batches] == [2]
+
+
+def test_a_step_is_not_padded_to_a_whole_solution(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    prm = build(qwen)
+    known = solve(*["34 + 57 = 91\n\n"] * 8)
+    prm.invoke(known)
+    passes = Passes(qwen)
+    prm.batch([extended(known, "so 9"), solve(*["1 + 1 = 2\n\n"] * 12, question="2?")])
+    assert [len(batch.input_ids) for batch in passes.batches] == [1, 1]
+
+
+def test_rows_with_unlike_pasts_share_a_pass(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    prm = build(scorer)
+    short, long = solve("so 9\n\n", question="9?"), solve(*["34 + 57 = 91\n\n"] * 6)
+    prm.batch([short, long])
+    passes = Passes(scorer)
+    assert check(prm, [extended(short, "7"), extended(long, "7", "8"), solve("7", question="7?")]) > 0
+    assert len(passes.batches[0].input_ids) == 3
+
+
+def test_with_0_tokens_everything_is_read_in_full(
+    scorer: StepScorer, candidates: list[Candidate], build: Callable[..., PRM]
+) -> None:
+    prm = build(scorer, cache_tokens=0)
+    passes = Passes(scorer)
+    for _ in range(2):
+        assert [verdict.cached_tokens for verdict in prm.batch(candidates)] == [0] * len(candidates)
+    assert prm.cache.read == passes.tokens == 2 * sum(map(prm.tokens, candidates))
+    assert not any(isinstance(batch, PrefixedBatch) for batch in passes.batches)
+    with pytest.raises(ConfigurationError, match="given -1"):
+        PRM(scorer, cache_tokens=-1)
+
+
+def test_new_weights_forget_what_the_old_ones_read(
+    scorer: StepScorer, candidates: list[Candidate], build: Callable[..., PRM]
+) -> None:
+    prm = build(scorer)
+    check(prm, candidates)
+    assert check(prm, candidates) > 0
+    model = scorer.backbones[0]
+    with torch.no_grad():
+        next(model.parameters()).mul_(1.5)
+    assert check(prm, candidates) == 0
+    scorer.load_state_dict({name: tensor * 0.9 for name, tensor in scorer.state_dict().items()})
+    assert check(prm, candidates) == 0
+    scorer.train()
+    next(model.parameters()).data.mul_(1.5)  # no version tells of this one
+    assert check(prm, candidates) == 0
+    assert check(prm, candidates) > 0
+
+
+def test_another_read_out_forgets(implicit: ImplicitScorer, candidates: list[Candidate], build: Any) -> None:
+    prm = build(implicit)
+    check(prm, candidates)
+    implicit.beta *= 2
+    assert check(prm, candidates) == 0
+    implicit.metadata = implicit.metadata.model_copy(update={"token_reduction": "sum"})
+    assert check(prm, candidates) == 0
+
+
+def test_memory_that_runs_out_takes_the_cache_first(
+    qwen: QwenScorer, candidates: list[Candidate], build: Callable[..., PRM]
+) -> None:
+    prm, passes = build(qwen), Passes(qwen)
+    check(prm, candidates[:2])
+    grown = extended(candidates[0], "so 90")
+    passes.fail = lambda batch: prm.cache.tokens > 0
+    assert check_without_spy(prm, passes, [grown]) == 0
+    passes.fail = lambda batch: len(batch.input_ids) > 2
+    check_without_spy(prm, passes, [extended(one, "7") for one in candidates])
+    assert max(len(batch.input_ids) for batch in passes.batches) > 2
+
+
+def check_without_spy(prm: PRM, passes: Passes, candidates: list[Candidate]) -> int:
+    """As `check`, with a full reading that cannot fail."""
+    fail, verdicts = passes.fail, prm.batch(candidates)
+    passes.fail = lambda batch: False
+    for verdict, candidate in zip(verdicts, candidates, strict=True):
+        assert verdict.scores == pytest.approx(full(prm.scorer, candidate), abs=1e-4)
+    passes.fail = fail
+    return sum(verdict.cached_tokens for verdict in verdicts)
+
+
+def test_not_a_number_is_read_again(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    prm = build(qwen)
+    sound, qwen_logits = qwen.step_logits, []
+
+    def broken(batch: StepBatch) -> Tensor:
+        qwen_logits.append(sound(batch))
+        return torch.full_like(qwen_logits[0], torch.nan)
+
+    qwen.step_logits = broken  # type: ignore[method-assign]
+    assert prm.invoke(solve("so 9")).value is None
+    qwen.step_logits = sound  # type: ignore[method-assign]
+    assert check(prm, [solve("so 9")]) == 0
+
+
+def test_a_scorer_that_reads_in_its_own_way_is_read_in_full(
+    qwen: QwenScorer, candidates: list[Candidate], build: Callable[..., PRM]
+) -> None:
+    class Stubborn(QwenScorer):
+        def step_logits(self, batch: StepBatch) -> Tensor:
+            positions = batch.ends - 1
+            labels: Tensor = self.model(positions, input_ids=batch.input_ids, attention_mask=batch.attention_mask)
+            return (labels[..., 1] - labels[..., 0]).masked_fill(~batch.step_mask, 0.0)
+
+    prm = build(Stubborn(qwen.model, qwen.tokenizer, qwen.metadata).eval())
+    for _ in range(3):
+        assert check(prm, candidates) == 0
+    assert not prm.cache.enabled
+
+
+def test_callers_of_many_threads(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    prm = build(scorer, cache_tokens=300)
+    paths = [[solve(*STEPS[:length], question=f"{number}?") for length in range(1, 6)] for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        verdicts = list(pool.map(lambda path: [prm.invoke(one) for one in path], paths))
+    for path, said in zip(paths, verdicts, strict=True):
+        for candidate, verdict in zip(path, said, strict=True):
+            expected = full(scorer, candidate)
+            assert [score for score in verdict.scores if score is not None] == pytest.approx(
+                [score for score in expected if score is not None], abs=1e-4
+            )
+    assert prm.cache.reused > 0
+
+
+def test_a_closed_verifier_keeps_nothing(qwen: QwenScorer, candidates: list[Candidate]) -> None:
+    prm = PRM(qwen)
+    prm.batch(candidates)
+    assert prm.cache.tokens > 0
+    prm.close()
+    assert prm.cache.tokens == 0
+
+
+def test_a_twin_reads_nothing_and_saves_nothing(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    prm = build(qwen)
+    prm.invoke(solve("so 9\n\n"))
+    first, twin = prm.batch([solve("so 9\n\n", "7"), solve("so 9\n\n", "7")])
+    assert first.cached_tokens > 0
+    assert (twin.tokens, twin.cached_tokens) == (0, 0)
+
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 1,
+    "num_key_value_heads": 1,
+    "vocab_size": 50,
+}
+SLIDING: dict[str, Any] = {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 0}
+
+
+def rotary(kind: str, **more: float) -> LlamaForCausalLM:
+    rope = {"rope_type": kind, "rope_theta": 10_000.0, "factor": 2.0, **more}
+    return LlamaForCausalLM(LlamaConfig(**SMALL, rope_parameters=rope))
+
+
+@pytest.mark.parametrize(
+    ("exact", "model"),
+    [
+        (True, lambda: Qwen2Model(Qwen2Config(**SMALL))),
+        (True, lambda: Qwen2ForCausalLM(Qwen2Config(**SMALL, use_sliding_window=False, sliding_window=16))),
+        (False, lambda: Qwen2Model(Qwen2Config(**SMALL, **SLIDING))),
+        (True, lambda: MistralForCausalLM(MistralConfig(**SMALL, sliding_window=None))),
+        (False, lambda: MistralForCausalLM(MistralConfig(**SMALL, sliding_window=16))),
+        (True, lambda: GemmaForCausalLM(GemmaConfig(**SMALL, head_dim=64))),
+        (True, lambda: rotary("linear")),
+        (True, lambda: rotary("yarn", original_max_position_embeddings=64)),
+        (False, lambda: rotary("dynamic")),
+        (False, lambda: BertModel(BertConfig(**{**SMALL, "num_key_value_heads": None}))),
+        (False, lambda: torch.nn.Linear(2, 2)),
+    ],
+)  # fmt: skip
+def test_which_models_are_exact(exact: bool, model: Callable[[], Any]) -> None:
+    assert is_exact(model()) is exact
+
+
+def test_a_model_with_windows_is_read_in_full(
+    tokenizer: PreTrainedTokenizerFast, candidates: list[Candidate], build: Callable[..., PRM]
+) -> None:
+    config = MistralConfig(**{**SMALL, "vocab_size": len(tokenizer)}, sliding_window=8, max_position_embeddings=256)
+    prm = build(LikelihoodScorer(MistralForCausalLM(config), tokenizer).eval())
+    for _ in range(2):
+        assert check(prm, candidates) == 0
+
+
+def test_one_model_of_two_that_is_not_exact_is_enough(implicit: ImplicitScorer) -> None:
+    assert IncrementalReader(implicit, 100).enabled
+    implicit.reference.config.rope_parameters["rope_type"] = "dynamic"
+    assert not IncrementalReader(implicit, 100).enabled

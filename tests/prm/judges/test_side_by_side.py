@@ -1,0 +1,128 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from its_graph.contracts import Comparison, Sample, SampleRequest
+from its_graph.errors import ConfigurationError
+from its_graph.prm.judges.side_by_side import GenSelectJudge, PairwiseJudge
+from its_graph.testing import ScriptedGenerator
+
+COMPARISON = Comparison(
+    messages=({"role": "user", "content": "What is 2 + 3?"},), texts=("It is {5}.", "It is 6."), seed=4
+)
+Likely = Callable[..., Sample]
+
+
+def judge(said: str, kind: Any = PairwiseJudge, **options: Any) -> Any:
+    return kind(ScriptedGenerator(lambda request: said), **options)
+
+
+def test_the_expectation_of_each_letter(likely: Likely) -> None:
+    """algorithms.md 5.5: E = 17.2 -> .852632 for the first, all mass on T -> 0 for the second."""
+
+    def script(request: SampleRequest) -> Sample:
+        first = ({"<score_1>": 1.0}, {"A": 0.6, "D": 0.3, "T": 0.1}, {"</score_1>": 1.0})
+        return likely(request, {"Hm. ": 1.0}, *first, {"<score_2>": 1.0}, {"T": 1.0}, {"</score_2>": 1.0})
+
+    generator = ScriptedGenerator(script, parameters=5)
+    opinion = PairwiseJudge(generator).invoke(COMPARISON)
+    assert opinion.scores == pytest.approx((0.852632, 0.0), abs=1e-6)
+    assert opinion.tokens == generator.prompt_tokens(generator.requests[0]) + 7
+    assert PairwiseJudge(generator).parameters == 5
+
+
+def test_letters_alone_where_there_is_no_distribution() -> None:
+    assert judge("<score_1>B</score_1><score_2>T</score_2>").invoke(COMPARISON).scores == pytest.approx((18 / 19, 0))
+    assert judge('{"score_1": "A", "score_2": "T"}').invoke(COMPARISON).scores == (1.0, 0.0)
+
+
+def test_a_letter_that_is_not_there_is_missing_and_counted() -> None:
+    one = judge("<score_2>A</score_2>")
+    assert one.invoke(COMPARISON).scores == (None, 1.0)
+    assert one.unread.count == 1
+    none = judge("I cannot tell.")
+    assert none.invoke(COMPARISON).scores == (None, None)
+    assert none.unread.count == 2
+
+
+def test_solutions_are_shown_in_the_order_given() -> None:
+    generator = ScriptedGenerator(lambda request: "")
+    PairwiseJudge(generator).invoke(COMPARISON)
+    (message,) = generator.requests[0].messages
+    text = message["content"]
+    assert text.startswith("What is 2 + 3?\n\n")
+    assert text.index("<solution_1>\nIt is {5}.") < text.index("<solution_2>\nIt is 6.")
+
+
+def test_more_than_two_solutions() -> None:
+    three = COMPARISON.model_copy(update={"texts": ("a", "b", "c")})
+    said = "<score_1>T</score_1><score_2>A</score_2><score_3>T</score_3>"
+    assert judge(said).invoke(three).scores == (0.0, 1.0, 0.0)
+
+
+def test_ten_solutions_do_not_share_their_letters() -> None:
+    """<score_1> is no part of <score_10>."""
+    ten = COMPARISON.model_copy(update={"texts": tuple("abcdefghij")})
+    scores = judge("<score_10>A</score_10>").invoke(ten).scores
+    assert scores == (None,) * 9 + (1.0,)
+
+
+def test_the_mean_over_repeats_leaves_out_what_is_missing() -> None:
+    said = iter(["<score_1>A</score_1><score_2>T</score_2>", "<score_1>T</score_1>"])
+    generator = ScriptedGenerator(lambda request: next(said))
+    assert PairwiseJudge(generator, repeats=2).invoke(COMPARISON).scores == (0.5, 0.0)
+    first, second = generator.requests
+    assert first.seed != second.seed
+    assert first.temperature == generator.temperature
+
+
+@pytest.mark.parametrize(
+    ("said", "scores"),
+    [
+        ("Both fine. BEST CANDIDATE: 2", (0.0, 1.0)),
+        ("**Best candidate:** 1", (1.0, 0.0)),
+        ("BEST CANDIDATE: 1? No.\nBEST CANDIDATE: 2", (0.0, 1.0)),
+        ("BEST CANDIDATE: 3", (None, None)),
+        ("BEST CANDIDATE: 0", (None, None)),
+        ("BEST CANDIDATE: -1", (None, None)),
+        ("The second.", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_gen_select(said: str, scores: tuple[float | None, ...]) -> None:
+    """algorithms.md 5.6: a number outside 1..N names nobody."""
+    one = judge(said, GenSelectJudge)
+    assert one.invoke(COMPARISON).scores == scores
+    assert one.unread.count == scores.count(None)
+
+
+def test_gen_select_needs_no_distribution() -> None:
+    generator = ScriptedGenerator(lambda request: "")
+    assert GenSelectJudge(generator).requests(COMPARISON)[0].alternatives == 0
+    assert PairwiseJudge(generator).requests(COMPARISON)[0].alternatives == 20
+
+
+@pytest.mark.parametrize("kind", [PairwiseJudge, GenSelectJudge])
+def test_tokens_bound_what_is_read_and_written(kind: Any) -> None:
+    one = kind(ScriptedGenerator(lambda request: "word " * 99), repeats=3, max_tokens=20)
+    assert one.invoke(COMPARISON).tokens == one.tokens(COMPARISON)
+
+
+def test_seeds() -> None:
+    one = judge("")
+    assert one.requests(COMPARISON) == one.requests(COMPARISON)
+    assert one.requests(COMPARISON.model_copy(update={"seed": None}))[0].seed is None
+    assert one.requests(COMPARISON.model_copy(update={"seed": 5})) != one.requests(COMPARISON)
+
+
+async def test_batches_both_ways() -> None:
+    one = judge("<score_1>A</score_1><score_2>T</score_2>")
+    assert [opinion.scores for opinion in one.batch([COMPARISON] * 2)] == [(1.0, 0.0)] * 2
+    assert [opinion.scores for opinion in await one.abatch([COMPARISON] * 2)] == [(1.0, 0.0)] * 2
+
+
+@pytest.mark.parametrize("options", [{"criteria": ()}, {"repeats": 0}])
+def test_impossible_options(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="at least one"):
+        judge("", **options)

@@ -1,0 +1,161 @@
+"""algorithms.md 5.7."""
+
+import random
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from its_graph.context import SearchContext
+from its_graph.contracts import Candidate, Verdict
+from its_graph.errors import ConfigurationError
+from its_graph.graphs.best_of_n import create_best_of_n
+from its_graph.prm.calibration import (
+    Calibration,
+    NoOpinion,
+    VerifierWarning,
+    calibrate,
+    calibration_of,
+    check_generator,
+    expected_calibration_error,
+    guarded,
+    roc_auc,
+)
+from its_graph.prm.families.metadata import ScorerMetadata
+from its_graph.prm.function import FunctionVerifier
+from its_graph.prm.training.train import auc
+from its_graph.testing import ToyGenerator
+
+Fixed = Callable[..., Any]
+
+
+def solved(text: str) -> Candidate:
+    return Candidate(messages=({"role": "user", "content": "?"},), steps=(text,), finished=True)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "expected"),
+    [
+        ([0.9, 0.1], [True, False], 1.0),
+        ([0.1, 0.9], [True, False], 0.0),
+        ([0.5, 0.5], [True, False], 0.5),
+        ([0.9, 0.8, 0.3, 0.8], [True, True, False, False], 0.875),
+        ([0.5, 0.4], [True, True], None),
+        ([], [], None),
+    ],
+)
+def test_auc(scores: list[float], labels: list[bool], expected: float | None) -> None:
+    assert roc_auc(scores, labels) == expected
+
+
+def test_auc_is_that_of_training() -> None:
+    chance = random.Random(0)
+    scores = [round(chance.random(), 1) for _ in range(200)]
+    labels = [chance.random() < score for score in scores]
+    assert roc_auc(scores, labels) == pytest.approx(auc(scores, labels))
+
+
+def test_expected_calibration_error() -> None:
+    """One bin holds .9 and .9 (one right), the other .2 (wrong): (2 |.9 - .5| + |.2 - 0|) / 3."""
+    assert expected_calibration_error([0.9, 0.9, 0.2], [True, False, False]) == pytest.approx(1 / 3)
+    assert expected_calibration_error([1.0, 0.0], [True, False]) == 0.0
+    assert expected_calibration_error([1.0, 0.95], [False, True]) == pytest.approx(0.475)
+
+
+def test_missing_values_count_in_nothing_else() -> None:
+    nan = float("nan")
+    assert calibration_of([0.9, None, 0.1, nan], [True, True, False, False]) == Calibration(
+        right=1,
+        wrong=1,
+        missing=2,
+        auc=1.0,
+        ece=pytest.approx(0.1),  # type: ignore[arg-type]
+    )
+    assert calibration_of([None], [True]) == Calibration(right=0, wrong=0, missing=1, auc=None, ece=None)
+    assert calibration_of([7.0, -3.0], [True, False], bounded=False).ece is None
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "area", "better"),
+    [
+        (3, 3, 1.0, True),
+        (2, 2, 1.0, False),
+        (1, 1, 1.0, False),
+        (100, 100, 0.5, False),
+        (100, 100, 0.55, False),
+        (100, 100, 0.6, True),
+        (100, 100, 0.2, False),
+        (5, 0, None, False),
+    ],
+)
+def test_better_than_chance(right: int, wrong: int, area: float | None, better: bool) -> None:
+    assert Calibration(right, wrong, 0, area, None).better_than_chance is better
+
+
+def test_calibrate_asks_the_verifier() -> None:
+    def judge(candidate: Candidate) -> float:
+        if candidate.steps == ("fails",):
+            raise ValueError("no")
+        return 0.9 if candidate.steps == ("good",) else 0.1
+
+    labelled = [(solved("good"), True)] * 3 + [(solved("bad"), False)] * 3 + [(solved("fails"), True)]
+    found = calibrate(FunctionVerifier(judge), labelled)
+    assert found == Calibration(right=3, wrong=3, missing=1, auc=1.0, ece=pytest.approx(0.1))  # type: ignore[arg-type]
+    assert calibrate(FunctionVerifier(judge, score_range="real"), labelled).ece is None
+    with pytest.raises(ConfigurationError, match="tried on nothing"):
+        calibrate(FunctionVerifier(judge), [])
+
+
+def test_a_good_verifier_is_kept(fixed: Fixed) -> None:
+    verifier = fixed(Verdict(scores=(None,), value=0.5))
+    assert guarded(verifier, Calibration(50, 50, 0, 0.9, 0.1)) is verifier
+
+
+@pytest.mark.parametrize("area", [0.5, 0.4, None])
+def test_a_bad_verifier_is_replaced_and_that_is_said(area: float | None, fixed: Fixed) -> None:
+    verifier = fixed(Verdict(scores=(None,), value=0.5))
+    with pytest.warns(VerifierWarning, match="not better than chance.*the vote decides"):
+        safe = guarded(verifier, Calibration(50, 50, 0, area, None))
+    assert isinstance(safe, NoOpinion)
+    assert safe.invoke(solved("x")) == Verdict(scores=(None,), value=None)
+    assert (safe.tokens(solved("x")), safe.parameters) == (0, 0)
+
+
+def test_a_search_without_opinions_is_the_vote() -> None:
+    """A verifier that prefers wrong solutions picks one; guarded, the majority is right."""
+    inverted = FunctionVerifier(lambda candidate: 0.01 if "{18}" in candidate.steps[-1] else 0.99)
+
+    def answer(verifier: Any) -> dict[str, Any]:
+        graph: Any = create_best_of_n(ToyGenerator(0.2), verifier, n=16).compile()
+        return dict(graph.invoke({"problem": "Add 3, 5, 4, 6."}, context=SearchContext(seed=3))["result"])
+
+    assert answer(inverted)["answer"] != "18"
+    with pytest.warns(VerifierWarning):
+        safe = guarded(inverted, Calibration(50, 50, 0, 0.1, None))
+    result = answer(safe)
+    assert result["answer"] == "18"
+    assert result["spend"]["verifier_tokens"] == 0
+    assert any("vote" in note for note in result["notes"])
+
+
+@pytest.mark.parametrize(
+    ("generator", "fits"),
+    [
+        ("Qwen2.5-Math-Instruct", True),
+        ("Qwen/Qwen2.5-Math-7B-Instruct", True),
+        ("qwen2-math-1.5b-instruct", True),
+        ("Qwen/Qwen2.5-Math-7B", False),
+        ("meta-llama/Llama-3.1-8B-Instruct", False),
+    ],
+)
+def test_another_generator_than_the_one_trained_on(generator: str, fits: bool) -> None:
+    metadata = ScorerMetadata(family="qwen", trained_on="Qwen2-Math-Instruct and Qwen2.5-Math-Instruct")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert check_generator(metadata, generator) is fits
+    assert [one.category for one in caught] == [VerifierWarning] * (not fits)
+
+
+def test_an_unknown_training_set_says_nothing() -> None:
+    assert check_generator(ScorerMetadata(family="qwen"), "anything")

@@ -1,0 +1,85 @@
+"""The learned estimate finds what there is to find, and nothing where there is nothing."""
+
+import json
+import random
+
+import pytest
+
+from its_graph.errors import ConfigurationError, InputError
+from its_graph.routing.learned_difficulty import by_learned, fit_regressor, held_out
+from its_graph.routing.regressor import Regressor
+from its_graph.search.tree import Tree
+
+CHANCE = random.Random(5)
+FEATURES = [[CHANCE.gauss(0, 1), CHANCE.gauss(3, 10), 7.0] for _ in range(200)]
+HARD = [0.9 if row[0] > 0 else 0.1 for row in FEATURES]
+
+
+def spread(values: list[float]) -> float:
+    return sum(value for value, hard in zip(values, HARD, strict=True) if hard > 0.5) / sum(
+        hard > 0.5 for hard in HARD
+    ) - sum(value for value, hard in zip(values, HARD, strict=True) if hard < 0.5) / sum(hard < 0.5 for hard in HARD)
+
+
+def test_it_learns_what_the_features_tell() -> None:
+    regressor = fit_regressor(FEATURES, HARD)
+    assert regressor.difficulty([2.0, 3.0, 7.0]) > 0.75
+    assert regressor.difficulty([-2.0, 3.0, 7.0]) < 0.25
+    assert regressor.scales[2] == 1.0
+    assert abs(regressor.weights[2]) < 1e-9
+    assert all(0 <= regressor.difficulty([factor, -factor, 0.0]) <= 1 for factor in (-1e6, 1e6))
+
+
+def test_a_large_penalty_predicts_the_mean() -> None:
+    regressor = fit_regressor(FEATURES, HARD, penalty=1e9)
+    assert regressor.difficulty([5.0, 3.0, 7.0]) == pytest.approx(sum(HARD) / len(HARD), abs=1e-3)
+
+
+def test_questions_are_estimated_by_what_was_fitted_without_them() -> None:
+    assert spread(held_out(FEATURES, HARD)) > 0.4
+    noise = [[CHANCE.random() for _ in range(60)] for _ in HARD]
+    itself = fit_regressor(noise, HARD, penalty=0.1)
+    flattered = spread([itself.difficulty(row) for row in noise])
+    assert flattered > 0.15
+    assert spread(held_out(noise, HARD, penalty=0.1)) < flattered / 2
+
+
+def test_it_goes_through_a_file() -> None:
+    regressor = fit_regressor(FEATURES, HARD)
+    again = Regressor.model_validate(json.loads(regressor.model_dump_json()))
+    assert again == regressor
+
+
+def test_the_estimate_reads_the_last_turn() -> None:
+    asked: list[str] = []
+
+    def embed(texts: list[str]) -> list[list[float]]:
+        asked.extend(texts)
+        return [[2.0, 3.0, 7.0] for _ in texts]
+
+    pieces = [
+        {"type": "text", "text": "What is"},
+        {"type": "image_url", "image_url": {}},
+        {"type": "text", "text": "it?"},
+    ]
+    estimate = by_learned(fit_regressor(FEATURES, HARD), embed)  # type: ignore[arg-type]
+    for content in ("Add 1, 2.", pieces):
+        question = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": content}]
+        assert estimate(Tree.of({"question": question})) > 0.75
+    assert asked == ["Add 1, 2.", "What is\nit?"]
+
+
+def test_other_features_than_those_of_the_fit() -> None:
+    with pytest.raises(InputError, match="fitted on 3 features"):
+        fit_regressor(FEATURES, HARD).difficulty([1.0])
+
+
+@pytest.mark.parametrize(
+    ("features", "difficulties"),
+    [([[1.0]], [0.5, 0.5]), ([[float("nan")]], [0.5]), ([], []), ([[1.0], [2.0]], [0.5, 1.5])],
+)
+def test_what_cannot_be_learned_from(features: list[list[float]], difficulties: list[float]) -> None:
+    with pytest.raises(ConfigurationError, match=r"A regressor needs|Difficulties must be"):
+        fit_regressor(features, difficulties)
+    with pytest.raises(ConfigurationError, match="two folds"):
+        held_out([[1.0]], [0.5])

@@ -1,0 +1,67 @@
+"""Hints stand at the end of the last user message, and the question itself is not changed."""
+
+from typing import Any
+
+import pytest
+
+from its_graph.search.hints import hinted, without_hints
+from its_graph.search.tree import Tree
+
+USER = {"role": "user", "content": "Why?"}
+SYSTEM = {"role": "system", "content": "Be brief."}
+REPLY = {"role": "assistant", "content": "Because."}
+TOLD = "Why?\n\nHint: Think.\n\nHint: Twice."
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ([USER], [{"role": "user", "content": TOLD}]),
+        ([SYSTEM, USER, REPLY], [SYSTEM, {"role": "user", "content": TOLD}, REPLY]),
+        ([USER, REPLY, USER], [USER, REPLY, {"role": "user", "content": TOLD}]),
+        ([SYSTEM], [SYSTEM, {"role": "user", "content": "Hint: Think.\n\nHint: Twice."}]),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}],
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image_url", "image_url": {"url": "x"}},
+                        {"type": "text", "text": "\n\nHint: Think.\n\nHint: Twice."},
+                    ],
+                }
+            ],
+        ),
+    ],
+)
+def test_they_follow_what_the_user_asked_last(question: list[dict[str, Any]], told: list[dict[str, Any]]) -> None:
+    before = [dict(message) for message in question]
+    assert hinted(question, ["Think.", "Twice."]) == told
+    assert question == before
+    assert hinted(question, []) is question
+
+
+def test_the_tree_tells_them_to_whoever_asks_it_for_the_question() -> None:
+    steers: dict[str, Any] = {
+        str(key): {"prune": [], "boost": [], "edits": {}, "hint": hint, "stop": False}
+        for key, hint in enumerate(("Think.", None, "Twice."))
+    }
+    steps = {"0": {"parent": None, "text": "a", "tokens": 1, "finish": "end", "confidence": None}}
+    tree = Tree.of({"question": [USER], "steers": steers, "steps": steps})
+    assert tree.question == list(tree.candidate("0").messages) == [{"role": "user", "content": TOLD}]
+
+
+def test_a_model_that_knows_no_hints_is_spared_them() -> None:
+    assert without_hints(TOLD) == without_hints("Why?") == "Why?"
+
+
+def test_a_hint_is_one_paragraph_so_that_all_of_it_is_spared_them() -> None:
+    (told,) = hinted([USER], ["Think.\n \n\nThen think.", "Twice."])
+    assert told["content"] == "Why?\n\nHint: Think.\nThen think.\n\nHint: Twice."
+    assert without_hints(told["content"]) == "Why?"
+
+
+def test_what_the_question_itself_says_behind_a_hint_is_kept() -> None:
+    asked = "Add 1, 2.\n\nHint: slowly.\n\nThen double it."
+    (told,) = hinted([USER | {"content": asked}], ["Think."])
+    assert without_hints(asked) == without_hints(told["content"]) == asked

@@ -1,0 +1,73 @@
+"""Which failures pass by themselves, and how long to wait for it."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import pytest
+
+from its_graph.search.retries import FIRST_PAUSE_S, LONGEST_PAUSE_S, is_passing, pause_s
+
+
+class Status(Exception):
+    """An error as HTTP clients raise it."""
+
+    def __init__(self, status_code: int) -> None:
+        self.status_code = status_code
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (ConnectionResetError(), True),
+        (TimeoutError(), True),
+        (Status(429), True),
+        (Status(503), True),
+        (Status(400), False),
+        (Status(404), False),
+        (ValueError(), False),
+        (OSError(28, "No space left on device"), False),
+        (type("APIConnectionError", (Exception,), {})(), True),
+    ],
+)
+def test_what_passes_by_itself(error: Exception, passing: bool) -> None:
+    assert is_passing(error) is passing
+
+
+class Busy(Exception):
+    """An error as HTTP clients raise it, with the response and its headers."""
+
+    def __init__(self, **headers: object) -> None:
+        self.response = SimpleNamespace(headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def bounds(attempts: int, errors: Sequence[Exception] = ()) -> tuple[float, float]:
+    pauses = [pause_s(attempts, errors, seed) for seed in range(500)]
+    return min(pauses), max(pauses)
+
+
+@pytest.mark.parametrize(("attempts", "longest"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (5000, 8)])
+def test_pauses_double_up_to_a_cap_and_chance_shortens_them_by_a_quarter_at_most(attempts: int, longest: float) -> None:
+    low, high = bounds(attempts)
+    assert 0.75 * longest <= low < 0.78 * longest
+    assert 0.97 * longest < high <= longest
+    assert FIRST_PAUSE_S == 0.5
+    assert LONGEST_PAUSE_S == 8
+
+
+def test_a_seed_repeats_its_pause() -> None:
+    assert pause_s(3, [], seed=5) == pause_s(3, [], seed=5) != pause_s(3, [], seed=6)
+
+
+@pytest.mark.parametrize("asked", [{"Retry_After": "3"}, {"retry_after": "3.0"}, {"Retry_After": 3}])
+def test_a_server_gets_the_pause_it_asks_for(asked: dict[str, object]) -> None:
+    assert bounds(1, [ConnectionError(), Busy(**asked), Busy(Retry_After="2")]) == (3, 3)
+
+
+@pytest.mark.parametrize("asked", ["0", "-3", "60", "8.5", "nan", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", None, [3]])
+def test_what_a_server_asks_in_vain_changes_nothing(asked: object) -> None:
+    assert pause_s(1, [Busy(Retry_After=asked)], seed=1) == pause_s(1, [], seed=1)
+
+
+def test_a_pause_is_never_shorter_than_without_the_servers_wish() -> None:
+    assert pause_s(4, [Busy(Retry_After="1")], seed=1) == pause_s(4, [], seed=1)
+    assert pause_s(4, [Busy(), Busy(Retry_After="8")], seed=1) == 8

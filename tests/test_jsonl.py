@@ -1,0 +1,115 @@
+"""A file that only grows: what it takes for its own, what it leaves alone, and who may write it."""
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from its_graph.errors import InputError, StorageError
+from its_graph.jsonl import Kind, Lines
+
+FRUIT = Kind("fruit", ('{"fruit": ', '{"seeds": '))
+
+
+def read(path: Path) -> list[Any]:
+    """Return the fruits of a file."""
+    with closing(Lines.of(path)) as lines:
+        return fruits(lines)
+
+
+def fruits(lines: Lines) -> list[Any]:
+    found: list[Any] = []
+    lines.read(lambda place, value: found.append(value["fruit"]), FRUIT)
+    return found
+
+
+def test_lines_are_added_and_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "fruits"
+    with closing(Lines.of(path)) as lines:
+        assert fruits(lines) == []
+        places = [lines.append({"fruit": name}) for name in ("apple", "pear")]
+        assert [lines.at(place)["fruit"] for place in places] == ["apple", "pear"]
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert read(path) == ["apple", "pear"]
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"fr', b'{"fruit": "pe', b'{"see', b"anything", b'{"fruit": "pear"}'])
+def test_behind_a_line_of_ours_a_torn_end_is_cut_off(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "fruits"
+    path.write_bytes(b'{"fruit": "apple"}\n' + torn)
+    assert read(path) == ["apple"]
+    assert path.read_bytes() == b'{"fruit": "apple"}\n'
+
+
+@pytest.mark.parametrize("torn", [b"{", b'{"fruit": "app', b'{"seeds": 3'])
+def test_a_first_line_that_was_torn_is_begun_again(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "fruits"
+    path.write_bytes(torn)
+    assert read(path) == []
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"my notes",
+        b'{"name": "app',
+        b'{"fruit": "apple", "mine": true}',  # whole, and therefore never torn
+        b"my notes\nin two lines",
+        b'{"name": "apple"}\n{"name": "pe',
+        b'{"fruit": "apple"}\n{"name": "pear"}\n{"fruit',
+        b'"fruit"\n',
+        b"\xff\n",
+    ],
+)
+def test_what_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"notes\.txt.*Give another file"):
+        read(path)
+    assert path.read_bytes() == content
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no regular file"):
+        Lines.of(tmp_path)
+
+
+needs_locks = pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
+
+
+@needs_locks
+def test_one_run_writes_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "fruits"
+    with closing(Lines.of(path)), pytest.raises(StorageError, match="Another run is writing"):
+        Lines.of(path)
+    assert read(path) == []
+
+
+@needs_locks
+@pytest.mark.parametrize("end", [subprocess.Popen.kill, subprocess.Popen.terminate])
+def test_a_killed_run_leaves_no_lock(tmp_path: Path, end: Callable[[subprocess.Popen[str]], None]) -> None:
+    path = tmp_path / "fruits"
+    program = """
+        import sys
+        from pathlib import Path
+        from its_graph.jsonl import Lines
+
+        lines = Lines.of(Path(sys.argv[1]))
+        lines.append({"fruit": "apple"})
+        print("open", flush=True)
+        sys.stdin.read()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(StorageError, match="Another run is writing"):
+            Lines.of(path)
+        end(other)
+    assert read(path) == ["apple"]
