@@ -287,7 +287,7 @@ def test_a_killed_run_goes_on_without_repeating_a_finished_problem(sums: Path, t
     files = ("--data", str(sums), "--out", str(out), "--samples", str(tmp_path / "samples.jsonl"))
     grid = ("--strategies", "self_consistency,best_of_n", "--n", "1,4", "--concurrency", "2", "--json")
     command = [sys.executable, "-c", PROGRAM, str(asked), "eval", *grid, *files]
-    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[3])
     deadline = time.monotonic() + 120
     while (not out.exists() or out.read_text().count("\n") < 30) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -297,7 +297,7 @@ def test_a_killed_run_goes_on_without_repeating_a_finished_problem(sums: Path, t
     finished = {index for index, settings in done.items() if settings == 4}
     assert 5 <= len(finished) < 30
     before = asked.read_text().count("\n")
-    again = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    again = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
     assert [row["problems"] for row in rows_of(again.stdout)] == [30] * 4
     problems = [row["problem"] for row in lines_of(sums)]
     repeated = Counter(problems.index(text) for text in asked.read_text().splitlines()[before:])

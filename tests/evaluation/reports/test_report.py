@@ -210,5 +210,5 @@ def test_the_evaluation_is_light_to_import() -> None:
     heavy = "{'matplotlib', 'numpy', 'torch', 'reasoning_gym'} & set(sys.modules)"
     program = f"import sys, its_graph.evaluation, its_graph.evaluation.reports.report; print(*{heavy})"
     command = [sys.executable, "-c", program]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     assert subprocess.run(command, check=True, cwd=root, capture_output=True, text=True).stdout.split() == []
