@@ -11,7 +11,7 @@ from its_graph.testing import ToyGenerator, ToyVerifier
 
 def best_and_a_stray(tree: Tree) -> list[str]:
     """Go on with the best open path and a random other one. A rule is pure: its chance comes from the search's seed."""
-    paths = tree.distinct(sorted(filter(tree.open, tree.fresh), key=tree.rank))
+    paths = tree.distinct(sorted(filter(tree.open, tree.new_steps), key=tree.sort_key))
     stray = random.Random(tree.seed(f"stray {tree.next_id}"))
     return deal(paths[:1] + stray.sample(paths[1:], k=min(1, len(paths) - 1)), 8) if paths else []
 

@@ -18,10 +18,10 @@ from its_graph.graphs.subsearch import going_on
 from its_graph.nodes.answer import answer
 from its_graph.nodes.rules.choice import ChoiceRule, argmax
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
-from its_graph.nodes.select import go_on, select
+from its_graph.nodes.select import next_or_stop, select
 from its_graph.nodes.tree_search.model_choice import ModelRule, thompson_model
 from its_graph.nodes.tree_search.posteriors import Gaussian, Posterior
-from its_graph.nodes.tree_search.refine import RefinementPrompt, branch, with_score
+from its_graph.nodes.tree_search.refine import RefinementPrompt, sample_or_refine, with_score
 from its_graph.nodes.tree_search.thompson import thompson
 from its_graph.nodes.verify import verify
 
@@ -62,11 +62,11 @@ def create_ab_mcts(
     graph = search_graph("ab_mcts", n=n, entry=going_on)
     # Behind its decision: generate, verify, the next decision, answer.
     graph.add_node("select", select(descent, all_sampled(n), out_of_steps(4)))
-    graph.add_node("generate", branch(generator, n=n, wave=wave, judged_by=verifier, pick=pick, prompt=prompt))
+    graph.add_node("generate", sample_or_refine(generator, n=n, wave=wave, verifier=verifier, pick=pick, prompt=prompt))
     graph.add_node("verify", verify(verifier))
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "select")
-    graph.add_conditional_edges("select", go_on, {"more": "generate", "enough": "answer"})
+    graph.add_conditional_edges("select", next_or_stop, {"more": "generate", "enough": "answer"})
     graph.add_edge("generate", "verify")
     graph.add_edge("verify", "select")
     graph.add_edge("answer", END)

@@ -21,7 +21,7 @@ from its_graph.nodes.rules.choice import ChoiceRule, weighted
 from its_graph.nodes.rules.expected_gain import not_worth_it
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
-from its_graph.nodes.select import go_on, select
+from its_graph.nodes.select import next_or_stop, select
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_adaptive_best_of_n"]
@@ -56,13 +56,13 @@ def create_adaptive_best_of_n(
     require(price >= 0, "adaptive_best_of_n needs price >= 0: nobody is paid for sampling.", price=price)
     enough = not_worth_it(price, verifier.score_range)
     graph = search_graph("adaptive_best_of_n", n=n, entry=going_on)
-    graph.add_node("generate", generate(generator, n=n, wave=wave, judged_by=verifier, ahead=verifier))
+    graph.add_node("generate", generate(generator, n=n, wave=wave, verifier=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(keep_none, all_sampled(n), enough, out_of_steps(4)))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "verify")
     graph.add_edge("verify", "select")
-    graph.add_conditional_edges("select", go_on, {"more": "generate", "enough": "answer"})
+    graph.add_conditional_edges("select", next_or_stop, {"more": "generate", "enough": "answer"})
     graph.add_edge("answer", END)
     return graph

@@ -17,17 +17,17 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.prompts import Prompt
+from its_graph.nodes.prompts import RewritePrompt
 from its_graph.nodes.revision.population import population, random_members
 from its_graph.nodes.rewrite import rewrite
 from its_graph.nodes.rules.choice import ChoiceRule, majority
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
-from its_graph.nodes.rules.subset_choice import among, first_vote
-from its_graph.nodes.select import go_on, select
+from its_graph.nodes.rules.subset_choice import first_vote, subset_choice
+from its_graph.nodes.select import next_or_stop, select
 
 __all__ = ["create_aggregation"]
 
-_VOTE_OF_THE_LAST = first_vote(among(lambda tree: tree.frontier, majority), majority)
+_VOTE_OF_THE_LAST = first_vote(subset_choice(lambda tree: tree.frontier, majority), majority)
 
 
 def create_aggregation(
@@ -36,7 +36,7 @@ def create_aggregation(
     n: int = 16,
     k: int = 4,
     rounds: int = 3,
-    prompt: Prompt = prompts.aggregate,
+    prompt: RewritePrompt = prompts.aggregate,
     choose: ChoiceRule = _VOTE_OF_THE_LAST,
 ) -> SearchGraph:
     """Write populations of solutions anew from random groups of the last one, then vote (RSA).
@@ -60,7 +60,7 @@ def create_aggregation(
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "select")
-    graph.add_conditional_edges("select", go_on, {"more": "aggregate", "enough": "answer"})
+    graph.add_conditional_edges("select", next_or_stop, {"more": "aggregate", "enough": "answer"})
     graph.add_edge("aggregate", "select")
     graph.add_edge("answer", END)
     return graph

@@ -14,8 +14,8 @@ from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import require_shares, step_search
 from its_graph.nodes.rules.choice import ChoiceRule
 from its_graph.nodes.rules.frontier import StepScore, top_k
-from its_graph.nodes.rules.stopping import enough_complete
 from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.rules.stopping import enough_complete
 from its_graph.search.tree import Tree
 
 __all__ = ["create_beam_search"]

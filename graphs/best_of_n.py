@@ -34,7 +34,7 @@ def create_best_of_n(
     """
     require(n >= 1, "best_of_n needs at least one sample.", n=n)
     graph = search_graph("best_of_n", n=n, entry=going_on)
-    graph.add_node("generate", generate(generator, n=n, judged_by=verifier, ahead=verifier))
+    graph.add_node("generate", generate(generator, n=n, verifier=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
     graph.add_edge("question", "generate")

@@ -90,7 +90,7 @@ def _question(strategy: str) -> PureNode:
             "question": under_system(settings.system, asked) if settings.system else asked,
             "answer": None,
             "result": {},
-            "fresh": [],
+            "new_steps": [],
             "frontier": [],
             "stop_reason": None,
             "entry": None,

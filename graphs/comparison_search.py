@@ -8,7 +8,7 @@ from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.subsearch import going_on
 from its_graph.nodes.answer import answer
-from its_graph.nodes.compare import compare, contestants
+from its_graph.nodes.compare import compare_candidates, contestants
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.rules.tournament import Contest
@@ -44,7 +44,7 @@ def contest_search(
 
     graph = search_graph(strategy, n=n, entry=going_on)
     graph.add_node("generate", generate(generator, n=n))
-    graph.add_node("compare", compare(as_judge(judge), contest.rounds))
+    graph.add_node("compare", compare_candidates(as_judge(judge), contest.rounds))
     graph.add_node("answer", answer(contest.choose))
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "compare")

@@ -15,18 +15,18 @@ from pathlib import Path
 from langgraph.graph import END
 
 from its_graph.catalog.registry import strategy
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.subsearch import as_part, require_alone
 from its_graph.nodes.answer import answer
-from its_graph.nodes.difficulty import estimate_of
+from its_graph.nodes.difficulty import difficulty_estimator
 from its_graph.nodes.generate import generate
-from its_graph.nodes.route import FROM_PILOTS, route, routed
+from its_graph.nodes.route import FROM_PILOTS, route_question, routed
 from its_graph.nodes.rules.choice import majority, weighted
 from its_graph.nodes.verify import verify
 from its_graph.routing.default_policy import default_policy
-from its_graph.routing.difficulty import Difficulty
+from its_graph.routing.difficulty import DifficultyEstimator
 from its_graph.routing.fallback import Usable, usable
 from its_graph.routing.policy import Policy
 from its_graph.search.state import SearchState
@@ -43,7 +43,7 @@ def create_compute_optimal(
     *,
     policy: Policy | Path | str | None = None,
     budget: float | None = None,
-    estimate: Difficulty | None = None,
+    estimate: DifficultyEstimator | None = None,
 ) -> SearchGraph:
     """Estimate a question's difficulty from a few samples and search it with the strategy that pays there.
 
@@ -65,7 +65,10 @@ def create_compute_optimal(
     from_pilots = [one for one in settings if plan.pilots and one.strategy == FROM_PILOTS]
     graph = search_graph("compute_optimal", n=max(plan.pilots, 1))
     last = _add_pilots(graph, generator, judge, plan.pilots) if plan.pilots else "question"
-    graph.add_node("route", route(plan, estimate or estimate_of(plan, generator, verifier), taken, budget=budget))
+    graph.add_node(
+        "route",
+        route_question(plan, estimate or difficulty_estimator(plan, generator, verifier), taken, budget=budget),
+    )
     graph.add_edge(last, "route")
     exits = _add_parts(graph, [one for one in settings if one not in from_pilots], generator, verifier)
     if plan.pilots:
@@ -76,7 +79,7 @@ def create_compute_optimal(
 
 def _add_pilots(graph: SearchGraph, generator: Generator, judge: Verifier | None, n: int) -> str:
     """Add what draws the pilots, and what answers from them; return the node behind which they can be read."""
-    graph.add_node("pilots", generate(generator, n=n, judged_by=judge, ahead=judge))
+    graph.add_node("pilots", generate(generator, n=n, verifier=judge, ahead=judge))
     graph.add_node("answer", answer(majority if judge is None else weighted(judge.score_range)))
     graph.add_edge("question", "pilots")
     graph.add_edge("answer", END)
@@ -88,7 +91,7 @@ def _add_pilots(graph: SearchGraph, generator: Generator, judge: Verifier | None
 
 
 def _add_parts(
-    graph: SearchGraph, settings: Sequence[Setting], generator: Generator, verifier: Verifier | None
+    graph: SearchGraph, settings: Sequence[StrategyConfig], generator: Generator, verifier: Verifier | None
 ) -> dict[Hashable, str]:
     """Add each setting as a subgraph that goes on with the search; return the exits that lead there."""
     exits: dict[Hashable, str] = {}

@@ -27,7 +27,7 @@ from its_graph.nodes.rules.confidence_vote import (
 )
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
-from its_graph.nodes.select import go_on, select
+from its_graph.nodes.select import next_or_stop, select
 
 __all__ = ["create_deepconf_online"]
 
@@ -78,7 +78,7 @@ def create_deepconf_online(
     graph.add_node("answer", answer(vote))
     graph.add_edge("question", "warm_up")
     graph.add_edge("warm_up", "select")
-    graph.add_conditional_edges("select", go_on, {"more": "generate", "enough": "answer"})
+    graph.add_conditional_edges("select", next_or_stop, {"more": "generate", "enough": "answer"})
     graph.add_edge("generate", "select")
     graph.add_edge("answer", END)
     return graph

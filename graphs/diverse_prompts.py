@@ -30,7 +30,7 @@ def create_diverse_prompts(
     *,
     n: int = 16,
     prompts: Sequence[str] = APPROACHES,
-    judged_by: Verifier | None = None,
+    verifier: Verifier | None = None,
     choose: ChoiceRule | None = None,
 ) -> SearchGraph:
     """Sample n solutions under several instructions and take the answer that most of them agree on.
@@ -39,7 +39,7 @@ def create_diverse_prompts(
         generator: where solutions come from.
         n: solutions to sample, under all instructions together.
         prompts: the instructions, or personas; an empty one is the question as it was asked.
-        judged_by: a process or outcome reward model that weighs the votes; without one every vote counts the same.
+        verifier: a process or outcome reward model that weighs the votes; without one every vote counts the same.
         choose: how the winner is found: by default `weighted` with a verifier, `majority` without.
     """
     require(n >= 1, "diverse_prompts needs at least one sample.", n=n)
@@ -48,15 +48,15 @@ def create_diverse_prompts(
         'diverse_prompts needs a sequence of instructions; [""] is the question as it was asked.',
         prompts=prompts,
     )
-    by_default = majority if judged_by is None else weighted(judged_by.score_range)
+    by_default = majority if verifier is None else weighted(verifier.score_range)
     graph = search_graph("diverse_prompts", n=n, entry=going_on)
-    graph.add_node("generate", generate(generator, n=n, judged_by=judged_by, ahead=judged_by, shape=varied(prompts)))
+    graph.add_node("generate", generate(generator, n=n, verifier=verifier, ahead=verifier, shape=varied(prompts)))
     graph.add_node("answer", answer(choose or by_default))
     graph.add_edge("question", "generate")
-    if judged_by is None:
+    if verifier is None:
         graph.add_edge("generate", "answer")
     else:
-        graph.add_node("verify", verify(judged_by))
+        graph.add_node("verify", verify(verifier))
         graph.add_edge("generate", "verify")
         graph.add_edge("verify", "answer")
     graph.add_edge("answer", END)

@@ -17,18 +17,18 @@ from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
-from its_graph.nodes.prompts import Prompt
+from its_graph.nodes.prompts import RewritePrompt
 from its_graph.nodes.revision.population import newest_generation
 from its_graph.nodes.revision.workspace import drafted, drafts_in_view, from_newest_workspace
 from its_graph.nodes.rewrite import rewrite
 from its_graph.nodes.rules.choice import ChoiceRule, majority
 from its_graph.nodes.rules.stopping import out_of_steps
-from its_graph.nodes.rules.subset_choice import among, first_vote
-from its_graph.nodes.select import go_on, select
+from its_graph.nodes.rules.subset_choice import first_vote, subset_choice
+from its_graph.nodes.select import next_or_stop, select
 
 __all__ = ["create_pdr"]
 
-_NEWEST = first_vote(among(newest_generation, majority), majority)
+_NEWEST = first_vote(subset_choice(newest_generation, majority), majority)
 
 
 def create_pdr(
@@ -37,8 +37,8 @@ def create_pdr(
     n: int = 8,
     rounds: int = 2,
     workspace_tokens: int = 512,
-    summarise: Prompt = prompts.summarise,
-    prompt: Prompt = prompts.from_workspace,
+    summarise: RewritePrompt = prompts.summarize,
+    prompt: RewritePrompt = prompts.from_workspace,
     choose: ChoiceRule = _NEWEST,
 ) -> SearchGraph:
     """Draft in parallel, distill the drafts into a bounded workspace, write on from that alone.
@@ -57,7 +57,9 @@ def create_pdr(
     require(rounds >= 1, "pdr needs at least one round of drafts.", rounds=rounds)
     require(workspace_tokens >= 1, "pdr needs a workspace of at least one token.", workspace_tokens=workspace_tokens)
     draft = rewrite("draft", generator, from_newest_workspace("draft", n, rounds), prompt)
-    distill = rewrite("summarise", generator, drafts_in_view, summarise, aside="summary", max_tokens=workspace_tokens)
+    distill = rewrite(
+        "summarise", generator, drafts_in_view, summarise, auxiliary="summary", max_tokens=workspace_tokens
+    )
     graph = search_graph("pdr", n=n)
     graph.add_node("draft", draft)
     graph.add_node("select", select(newest_generation, drafted("draft", rounds), out_of_steps(4)))
@@ -65,7 +67,7 @@ def create_pdr(
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "draft")
     graph.add_edge("draft", "select")
-    graph.add_conditional_edges("select", go_on, {"more": "summarise", "enough": "answer"})
-    graph.add_conditional_edges("summarise", go_on, {"more": "draft", "enough": "answer"})
+    graph.add_conditional_edges("select", next_or_stop, {"more": "summarise", "enough": "answer"})
+    graph.add_conditional_edges("summarise", next_or_stop, {"more": "draft", "enough": "answer"})
     graph.add_edge("answer", END)
     return graph

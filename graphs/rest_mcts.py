@@ -21,13 +21,13 @@ from its_graph.nodes.answer import answer
 from its_graph.nodes.expand import expand
 from its_graph.nodes.generate import complete
 from its_graph.nodes.rules.choice import ChoiceRule, to_unit, weighted
+from its_graph.nodes.rules.steering import AskRule
 from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.select import select
 from its_graph.nodes.simulate import rollout, rollout_paths
-from its_graph.nodes.rules.steering import AskRule
-from its_graph.nodes.tree_search.descent import best_leaves, descend, growth, losing, searched
+from its_graph.nodes.tree_search.descent import best_leaves, descend, exhausted, search_stats, stop_on_failures
 from its_graph.nodes.tree_search.rest_values import by_rest_values, end_gate_reached, rest_values
-from its_graph.nodes.tree_search.token_budget import worth
+from its_graph.nodes.tree_search.token_budget import stop_after_tokens_of
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_rest_mcts"]
@@ -78,15 +78,19 @@ def create_rest_mcts(
     require(0 <= alpha <= 1, "rest_mcts mixes by an alpha in [0, 1].", alpha=alpha)
     require(rollout_steps >= 0, "rest_mcts needs rollout_steps >= 0.", rollout_steps=rollout_steps)
     scale = to_unit(verifier.score_range)
-    grown = growth(max_steps)
+    grown = search_stats(max_steps)
     priority = by_rest_values(exploration, rest_values(scale, alpha), grown)
     descent = descend(grown, priority, leaves=1, branch=branch, iterations=iterations, spare=1)
     # Behind its decision: steer, expand, verify, rollouts, judge, the next decision, finish, answer.
-    limits = (worth(n), losing(max(8, branch)), out_of_steps(6 + rollout_steps + (ask is not None)))
+    limits = (
+        stop_after_tokens_of(n),
+        stop_on_failures(max(8, branch)),
+        out_of_steps(6 + rollout_steps + (ask is not None)),
+    )
     ripe = best_leaves(grown, leaves=1)
-    ends = (end_gate_reached(scale, end_gate), searched(grown), *limits)
+    ends = (end_gate_reached(scale, end_gate), exhausted(grown), *limits)
     graph = search_graph("rest_mcts", n=n, iterations=iterations)
-    graph.add_node("expand", expand(generator, n=branch, judged_by=verifier, ahead=verifier))
+    graph.add_node("expand", expand(generator, n=branch, verifier=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("judge", verify(verifier, rollout_paths))
     graph.add_node("select", select(descent, *ends, at_end=ripe))

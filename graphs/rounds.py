@@ -6,9 +6,9 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph
-from its_graph.nodes.select import PathRule, go_on_or_finish
-from its_graph.nodes.steer import go_on_as_told, steer
 from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.select import PathRule, next_stop_or_finish
+from its_graph.nodes.steer import exit_after_steering, steer
 from its_graph.search.tree import Tree
 
 __all__ = ["end_rounds"]
@@ -34,10 +34,10 @@ def end_rounds(
     """
     exits: dict[Hashable, str] = {"more": "expand", "enough": "answer", "unfinished": "finish"}
     if ask is None:
-        graph.add_conditional_edges("select", go_on_or_finish, exits)
+        graph.add_conditional_edges("select", next_stop_or_finish, exits)
     else:
         graph.add_node("steer", steer(ask, separator=generator.step_separator, max_steps=max_steps, at_end=at_end))
-        graph.add_conditional_edges("select", go_on_or_finish, exits | {"more": "steer"})
-        graph.add_conditional_edges("steer", go_on_as_told, exits | {"judge": "verify"})
+        graph.add_conditional_edges("select", next_stop_or_finish, exits | {"more": "steer"})
+        graph.add_conditional_edges("steer", exit_after_steering, exits | {"judge": "verify"})
     graph.add_edge("finish", "answer")
     graph.add_edge("answer", END)

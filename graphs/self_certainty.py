@@ -17,7 +17,7 @@ from its_graph.graphs.subsearch import require_alone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.choice import borda
-from its_graph.search.calls import Planned
+from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 
 __all__ = ["create_self_certainty"]
@@ -45,5 +45,5 @@ def create_self_certainty(generator: Generator, *, n: int = 16, power: float = 0
     return graph
 
 
-def _certain(tree: Tree, planned: Planned[SampleRequest]) -> SampleRequest:
+def _certain(tree: Tree, planned: PlannedCall[SampleRequest]) -> SampleRequest:
     return planned.request.model_copy(update={"self_certainty": True})

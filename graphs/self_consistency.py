@@ -16,7 +16,7 @@ from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.choice import ChoiceRule, majority
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
-from its_graph.nodes.select import StopRule, go_on, select
+from its_graph.nodes.select import StopRule, next_or_stop, select
 
 __all__ = ["create_self_consistency"]
 
@@ -49,6 +49,6 @@ def create_self_consistency(
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "select")
-    graph.add_conditional_edges("select", go_on, {"more": "generate", "enough": "answer"})
+    graph.add_conditional_edges("select", next_or_stop, {"more": "generate", "enough": "answer"})
     graph.add_edge("answer", END)
     return graph

@@ -17,13 +17,13 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.prompts import Prompt
+from its_graph.nodes.prompts import RewritePrompt
 from its_graph.nodes.revision import critique as rules
 from its_graph.nodes.revision.critique import Contented
 from its_graph.nodes.rewrite import rewrite
 from its_graph.nodes.rules.choice import ChoiceRule
 from its_graph.nodes.rules.stopping import out_of_steps
-from its_graph.nodes.select import go_on, select
+from its_graph.nodes.select import next_or_stop, select
 
 __all__ = ["create_self_refine"]
 
@@ -34,8 +34,8 @@ def create_self_refine(
     rounds: int = 3,
     critic: Generator | None = None,
     accepts: Contented = rules.says_correct,
-    critique: Prompt = prompts.critique,
-    prompt: Prompt = prompts.refine,
+    critique: RewritePrompt = prompts.critique,
+    prompt: RewritePrompt = prompts.refine,
     choose: ChoiceRule = rules.last_answer,
 ) -> SearchGraph:
     """Criticise an attempt and write a better one, until the critic is content.
@@ -51,7 +51,9 @@ def create_self_refine(
         choose: how the winner is found: the last attempt with an answer by default.
     """
     require(rounds >= 0, "self_refine needs rounds >= 0.", rounds=rounds)
-    review = rewrite("critique", critic or generator, rules.unreviewed("refine", rounds), critique, aside="critique")
+    review = rewrite(
+        "critique", critic or generator, rules.unreviewed("refine", rounds), critique, auxiliary="critique"
+    )
     enough = (rules.contented(accepts), rules.refined("refine", rounds), out_of_steps(4))
     graph = search_graph("self_refine")
     graph.add_node("generate", generate(generator, n=1))
@@ -62,7 +64,7 @@ def create_self_refine(
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "critique")
     graph.add_edge("critique", "select")
-    graph.add_conditional_edges("select", go_on, {"more": "refine", "enough": "answer"})
+    graph.add_conditional_edges("select", next_or_stop, {"more": "refine", "enough": "answer"})
     graph.add_edge("refine", "critique")
     graph.add_edge("answer", END)
     return graph

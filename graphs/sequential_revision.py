@@ -18,12 +18,12 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.prompts import Prompt
+from its_graph.nodes.prompts import RewritePrompt
 from its_graph.nodes.revision.chains import chain_ends, hierarchical, latest_of_each_chain
 from its_graph.nodes.rewrite import rewrite
 from its_graph.nodes.rules.choice import ChoiceRule
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
-from its_graph.nodes.select import StopRule, go_on, select
+from its_graph.nodes.select import StopRule, next_or_stop, select
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_sequential_revision"]
@@ -36,7 +36,7 @@ def create_sequential_revision(
     n: int = 16,
     chains: int | None = None,
     shown: int = 4,
-    prompt: Prompt = prompts.revise,
+    prompt: RewritePrompt = prompts.revise,
     stop: StopRule | None = None,
     choose: ChoiceRule | None = None,
 ) -> SearchGraph:
@@ -58,9 +58,9 @@ def create_sequential_revision(
     count = _even(n) if chains is None else chains
     require(count >= 1 and n % count == 0, "sequential_revision needs chains that divide n.", n=n, chains=chains)
     require(shown >= 1, "A revision needs an attempt to see.", shown=shown)
-    revise = rewrite("revise", generator, latest_of_each_chain(count, shown), prompt, judged_by=verifier)
+    revise = rewrite("revise", generator, latest_of_each_chain(count, shown), prompt, verifier=verifier)
     graph = search_graph("sequential_revision", n=n)
-    graph.add_node("generate", generate(generator, n=count, judged_by=verifier, ahead=verifier))
+    graph.add_node("generate", generate(generator, n=count, verifier=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(chain_ends, *filter(None, [stop]), all_sampled(n), out_of_steps(4)))
     graph.add_node("revise", revise)
@@ -68,7 +68,7 @@ def create_sequential_revision(
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "verify")
     graph.add_edge("verify", "select")
-    graph.add_conditional_edges("select", go_on, {"more": "revise", "enough": "answer"})
+    graph.add_conditional_edges("select", next_or_stop, {"more": "revise", "enough": "answer"})
     graph.add_edge("revise", "verify")
     graph.add_edge("answer", END)
     return graph

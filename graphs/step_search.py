@@ -10,9 +10,9 @@ from its_graph.nodes.answer import answer
 from its_graph.nodes.expand import expand, lookahead
 from its_graph.nodes.generate import complete
 from its_graph.nodes.rules.choice import ChoiceRule, weighted
+from its_graph.nodes.rules.steering import AskRule
 from its_graph.nodes.rules.stopping import no_open_path, out_of_steps, too_deep
 from its_graph.nodes.select import PathRule, StopRule, select
-from its_graph.nodes.rules.steering import AskRule
 from its_graph.nodes.verify import verify
 
 __all__ = ["require_shares", "step_search"]
@@ -50,7 +50,7 @@ def step_search(
     require(lookahead_steps >= 0, f"{strategy} needs lookahead >= 0.", lookahead=lookahead_steps)
     graph = search_graph(strategy, n=n)
     ahead = None if lookahead_steps else verifier  # with a lookahead, its end is what the verifier reads
-    graph.add_node("expand", expand(generator, n=n, judged_by=verifier, ahead=ahead))
+    graph.add_node("expand", expand(generator, n=n, verifier=verifier, ahead=ahead))
     graph.add_node("verify", verify(verifier))
     ends = (*stop, no_open_path, too_deep(max_steps), out_of_steps(lookahead_steps + 5 + (ask is not None)))
     graph.add_node("select", select(keep, *ends))

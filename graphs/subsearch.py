@@ -51,7 +51,7 @@ def enter(entry: EntryRule) -> PureNode:
     """Return the node with which a part goes on: it takes no question in and empties no log."""
 
     def node(state: SearchState) -> Update:
-        return {"entry": entry(Tree.of(state)), "fresh": [], "frontier": []}
+        return {"entry": entry(Tree.of(state)), "new_steps": [], "frontier": []}
 
     return node
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-__all__ = ["lazily"]
+__all__ = ["lazy_exports"]
 
 
-def lazily(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+def lazy_exports(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
     """Return the `__getattr__` of a package (PEP 562).
 
     `dir` and `import *` do not know these names: to list them is one thing, to load them all another.

@@ -42,7 +42,7 @@ class SearchContext(BaseModel):
     retries: Int64 = Field(default=2, ge=0)
     """How often a call that failed for a passing reason (connection, time-out, overload) is repeated."""
     stream_tokens: bool = False
-    """Whether the text of each sample is told while it is written, as `its.token` events of the `custom` stream."""
+    """Whether the text of each sample is told while it is written, as `its.token_added` events of the `custom` stream."""
     dispatch: bool = False
     """Whether events are LangChain's custom events too, for `astream_events` and AG-UI; it costs a thread an event."""
     system: str | None = None

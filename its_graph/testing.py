@@ -28,12 +28,12 @@ from its_graph.contracts import (
     Verdict,
     Verifier,
 )
-from its_graph.token_stream import teller
+from its_graph.token_stream import token_callback
 
 __all__ = ["Inline", "ScriptedGenerator", "ScriptedVerifier", "ToyGenerator", "ToyVerifier", "words"]
 
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
 def words(text: str) -> int:
@@ -41,24 +41,24 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-class Inline(AsCompleted[Request, Reply]):
+class Inline(AsCompleted[_Request, _Reply]):
     """Runs batches in a plain loop: right for anything that answers at once and needs no threads."""
 
     def batch_as_completed(
-        self, inputs: Sequence[Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+        self, inputs: Sequence[_Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
     ) -> Iterator[tuple[int, Any]]:
         """Yield (index, reply) in order; with `return_exceptions` an error takes the place of its reply."""
         for index, request in enumerate(inputs):
             yield index, self._attempt(request, return_exceptions)
 
     async def abatch_as_completed(
-        self, inputs: Sequence[Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+        self, inputs: Sequence[_Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
     ) -> AsyncIterator[tuple[int, Any]]:
         """As `batch_as_completed`."""
         for index, request in enumerate(inputs):
             yield index, self._attempt(request, return_exceptions)
 
-    def _attempt(self, request: Request, return_exceptions: bool) -> Reply | Exception:
+    def _attempt(self, request: _Request, return_exceptions: bool) -> _Reply | Exception:
         if not return_exceptions:
             return self.invoke(request)
         try:
@@ -86,7 +86,7 @@ class ScriptedGenerator(Inline[SampleRequest, list[Sample]], Generator):
         self.requests.append(input)
         prompt = self.prompt_tokens(input)
         samples = [self._sample(input, prompt, self.script(input)) for _ in range(input.n)]
-        if (tell := teller(input)) is not None:
+        if (tell := token_callback(input)) is not None:
             for word in re.findall(r"\s*\S+\s*", samples[0].text):
                 tell(word)
         return samples

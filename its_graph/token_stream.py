@@ -11,16 +11,16 @@ from typing import TypeAlias
 
 from its_graph.contracts import SampleRequest
 
-__all__ = ["Listener", "listening", "teller"]
+__all__ = ["TokenListener", "subscribe", "token_callback"]
 
-Listener: TypeAlias = Callable[[str, str], None]
+TokenListener: TypeAlias = Callable[[str, str], None]
 """Takes the name of a request and its new text. It may be called from any thread."""
 
-_listener: ContextVar[Listener | None] = ContextVar("its_graph_listener", default=None)
+_listener: ContextVar[TokenListener | None] = ContextVar("its_graph_listener", default=None)
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
+def subscribe(listener: TokenListener) -> Iterator[None]:
     """Let `listener` hear the requests that are asked in this context."""
     token = _listener.set(listener)
     try:
@@ -29,7 +29,7 @@ def listening(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
-def teller(request: SampleRequest) -> Callable[[str], None] | None:
+def token_callback(request: SampleRequest) -> Callable[[str], None] | None:
     """Return where the new text of `request` goes, to be called in the context of who asks; None where nobody hears.
 
     Of several samples the first one's text is told.

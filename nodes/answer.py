@@ -57,10 +57,10 @@ def _result(tree: Tree, choice: Choice, winner: Finalist | None) -> dict[str, An
         "strategy": tree.strategy,
         "seed": tree.settings.seed,
         "stop_reason": tree.stop_reason or "completed",
-        "candidates": [_candidate(one) for one in sorted(tree.finalists, key=lambda one: tree.rank(one.id))],
+        "candidates": [_candidate(one) for one in sorted(tree.finalists, key=lambda one: tree.sort_key(one.id))],
         "votes": _votes(tree, choice),
         "tie": choice.tie,
-        "abstained": sum(label is None for label in tree.labels),
+        "abstained": sum(label is None for label in tree.answer_classes),
         "truncated": sum(one.truncated for one in tree.finalists),
         # Without a single verdict nothing was meant to be judged; with one, whatever lacks a score missed it.
         "unscored": sum(one.score is None for one in tree.finalists) if tree.scores else 0,
@@ -93,6 +93,6 @@ def _votes(tree: Tree, choice: Choice) -> list[dict[str, Any]]:
     """Give each answer class in plain words: its first spelling, how often it came, and its weight."""
     votes = []
     for label, weight in sorted(choice.votes.items(), key=lambda item: (-item[1], item[0])):
-        members = [index for index, other in enumerate(tree.labels) if other == label]
+        members = [index for index, other in enumerate(tree.answer_classes) if other == label]
         votes.append({"answer": tree.finalists[members[0]].answer, "count": len(members), "weight": weight})
     return votes

@@ -8,14 +8,14 @@ from langchain_core.runnables import Runnable
 
 from its_graph.budget import Spend, flops
 from its_graph.contracts import Comparison, Judge, Opinion
-from its_graph.search.calls import Absorbed, ModelNode, Planned
+from its_graph.search.calls import Absorbed, ModelNode, PlannedCall
 from its_graph.search.model_node import model_node
-from its_graph.search.state import Judgement, SearchState, Update
+from its_graph.search.state import Judgment, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["Rounds", "compare", "contestants"]
+__all__ = ["ComparisonRounds", "compare_candidates", "contestants"]
 
-Rounds: TypeAlias = Callable[[Tree], list[tuple[str, ...]]]
+ComparisonRounds: TypeAlias = Callable[[Tree], list[tuple[str, ...]]]
 """Names the groups of solutions to compare next, each in the order in which it is shown; none when all is decided."""
 
 
@@ -24,19 +24,19 @@ def contestants(tree: Tree) -> list[str]:
     return tree.distinct(tree.complete)
 
 
-def compare(judge: Judge, rounds: Rounds) -> Runnable[SearchState, Update]:
+def compare_candidates(judge: Judge, rounds: ComparisonRounds) -> Runnable[SearchState, Update]:
     """Compare the groups that `rounds` names. A comparison that fails, or does not fit the budget, decides nothing."""
 
-    def plan(tree: Tree) -> list[Planned[Comparison]]:
+    def plan(tree: Tree) -> list[PlannedCall[Comparison]]:
         groups = rounds(tree)
         if len(contestants(tree)) < 2:
             return []
-        first = len(tree.judgements)
+        first = len(tree.judgments)
         return [_planned(tree, str(first + offset), group) for offset, group in enumerate(groups)]
 
-    def absorb(tree: Tree, planned: Planned[Comparison], opinion: Opinion) -> Absorbed:
+    def absorb(tree: Tree, planned: PlannedCall[Comparison], opinion: Opinion) -> Absorbed:
         spend = Spend(calls=1, verifier_tokens=opinion.tokens, flops=flops(judge.parameters, opinion.tokens))
-        return Absorbed({"judgements": {planned.id: _judgement(planned, opinion)}}, spend)
+        return Absorbed({"judgments": {planned.id: _judgment(planned, opinion)}}, spend)
 
     return model_node(
         ModelNode(
@@ -46,7 +46,7 @@ def compare(judge: Judge, rounds: Rounds) -> Runnable[SearchState, Update]:
             price=lambda comparison: _price(judge, comparison),
             absorb=absorb,
             fail=lambda planned, error: {
-                "judgements": {planned.id: _undecided(planned, f"{type(error).__name__}: {error}")}
+                "judgments": {planned.id: _undecided(planned, f"{type(error).__name__}: {error}")}
             },
             shrink=lambda planned, fits: None,
             close=lambda tree, planned: {},
@@ -54,11 +54,11 @@ def compare(judge: Judge, rounds: Rounds) -> Runnable[SearchState, Update]:
     )
 
 
-def _planned(tree: Tree, key: str, group: Sequence[str]) -> Planned[Comparison]:
+def _planned(tree: Tree, key: str, group: Sequence[str]) -> PlannedCall[Comparison]:
     shown = Comparison(
-        messages=tuple(tree.question), texts=tuple(map(tree.text, group)), seed=tree.seed(f"judgement {key}")
+        messages=tuple(tree.question), texts=tuple(map(tree.text, group)), seed=tree.seed(f"judgment {key}")
     )
-    return Planned(key, None, shown, sources=tuple(group))
+    return PlannedCall(key, None, shown, sources=tuple(group))
 
 
 def _price(judge: Judge, comparison: Comparison) -> Spend:
@@ -66,13 +66,13 @@ def _price(judge: Judge, comparison: Comparison) -> Spend:
     return Spend(calls=1, verifier_tokens=tokens, flops=flops(judge.parameters, tokens))
 
 
-def _judgement(planned: Planned[Comparison], opinion: Opinion) -> Judgement:
+def _judgment(planned: PlannedCall[Comparison], opinion: Opinion) -> Judgment:
     if len(opinion.scores) != len(planned.sources):
         problem = f"The judge gave {len(opinion.scores)} scores for {len(planned.sources)} solutions."
         return _undecided(planned, problem, opinion.tokens)
     scores = [score if score is not None and math.isfinite(score) else None for score in opinion.scores]
-    return Judgement(among=list(planned.sources), scores=scores, tokens=opinion.tokens)
+    return Judgment(candidates=list(planned.sources), scores=scores, tokens=opinion.tokens)
 
 
-def _undecided(planned: Planned[Comparison], error: str, tokens: int = 0) -> Judgement:
-    return Judgement(among=list(planned.sources), scores=[None] * len(planned.sources), tokens=tokens, error=error)
+def _undecided(planned: PlannedCall[Comparison], error: str, tokens: int = 0) -> Judgment:
+    return Judgment(candidates=list(planned.sources), scores=[None] * len(planned.sources), tokens=tokens, error=error)

@@ -5,14 +5,14 @@ from functools import partial
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError
 from its_graph.nodes.rules.choice import to_unit
-from its_graph.routing.difficulty import Difficulty, by_agreement, by_text, by_verifier
+from its_graph.routing.difficulty import DifficultyEstimator, by_agreement, by_text, by_verifier
 from its_graph.routing.policy import Policy
 from its_graph.routing.regressor import Regressor
 
-__all__ = ["estimate_of"]
+__all__ = ["difficulty_estimator"]
 
 
-def estimate_of(policy: Policy, generator: Generator, verifier: Verifier | None) -> Difficulty:
+def difficulty_estimator(policy: Policy, generator: Generator, verifier: Verifier | None) -> DifficultyEstimator:
     """Return the estimate of difficulty that the policy's thresholds were made for.
 
     Raises:
@@ -38,7 +38,7 @@ def estimate_of(policy: Policy, generator: Generator, verifier: Verifier | None)
     return partial(by_verifier, scale=to_unit(verifier.score_range))
 
 
-def _learned(regressor: Regressor, generator: Generator) -> Difficulty:
+def _learned(regressor: Regressor, generator: Generator) -> DifficultyEstimator:
     embed = getattr(generator, "embed", None)
     if embed is None:
         raise ConfigurationError(

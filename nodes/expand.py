@@ -8,17 +8,17 @@ from its_graph.budget import NOTHING, Spend, total
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import ContinuationError
 from its_graph.nodes.pricing import sample_price, verdict_price
-from its_graph.nodes.sampling import ask, sampling_node
+from its_graph.nodes.sampling import build_request, sampling_node
 from its_graph.nodes.verify import fresh_paths
-from its_graph.search.calls import Planned
+from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["expand", "lookahead", "way_out"]
+__all__ = ["expand", "lookahead", "reserve_completion"]
 
 
 def expand(
-    generator: Generator, *, n: int, judged_by: Verifier | None = None, ahead: Verifier | None = None
+    generator: Generator, *, n: int, verifier: Verifier | None = None, ahead: Verifier | None = None
 ) -> Runnable[SearchState, Update]:
     """Sample `n` first steps of the question, later one next step for every open entry of the frontier.
 
@@ -28,61 +28,63 @@ def expand(
     Args:
         generator: where steps come from; it must be able to continue a prefix.
         n: steps in the first round.
-        judged_by: the verifier that will score them; its price is reserved together with theirs.
+        verifier: the verifier that will score them; its price is reserved together with theirs.
         ahead: the same, where the steps themselves are what it reads next: it begins with each as it arrives.
     """
 
-    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        if not tree.drawn:
+    def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
+        if not tree.samples_drawn:
             return _steps(generator, tree, [None] * n)
         return _steps(generator, tree, [step for step in tree.frontier if tree.open(step)])
 
     def hold(tree: Tree) -> Spend:
-        judging = [verdict_price(judged_by, tree.candidate(step)) for step in tree.unjudged] if judged_by else []
-        return total([way_out(generator)(tree), *judging])
+        judging = [verdict_price(verifier, tree.candidate(step)) for step in tree.unjudged] if verifier else []
+        return total([reserve_completion(generator)(tree), *judging])
 
     _require_continuation(generator)
-    return sampling_node("expand", generator, plan, judged_by=judged_by, ahead=ahead, hold=hold)
+    return sampling_node("expand", generator, plan, verifier=verifier, ahead=ahead, hold=hold)
 
 
-def lookahead(generator: Generator, judged_by: Verifier) -> Runnable[SearchState, Update]:
+def lookahead(generator: Generator, verifier: Verifier) -> Runnable[SearchState, Update]:
     """Roll every fresh open path one greedy step further, as text that is judged but not kept.
 
     k of these in a row are the lookahead of k steps of Snell et al. (2408.03314, section 5.3: temperature 0).
     """
 
-    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        tips = [tip for step in tree.fresh if tree.open(tip := tree.rollout_tip(step))]
+    def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
+        tips = [tip for step in tree.new_steps if tree.open(tip := tree.rollout_tip(step))]
         return _steps(generator, tree, tips, temperature=0.0)
 
     def hold(tree: Tree) -> Spend:
-        judging = (verdict_price(judged_by, tree.candidate(tip)) for _, tip in fresh_paths(tree))
-        return total([way_out(generator)(tree), *judging])
+        judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in fresh_paths(tree))
+        return total([reserve_completion(generator)(tree), *judging])
 
     _require_continuation(generator)
-    return sampling_node("lookahead", generator, plan, judged_by=judged_by, aside="rollout", hold=hold)
+    return sampling_node("lookahead", generator, plan, verifier=verifier, auxiliary="rollout", hold=hold)
 
 
-def way_out(generator: Generator) -> Callable[[Tree], Spend]:
+def reserve_completion(generator: Generator) -> Callable[[Tree], Spend]:
     """Price what completes one path, whichever it will be; nothing once a solution is complete."""
     price = sample_price(generator)
 
     def hold(tree: Tree) -> Spend:
         if tree.completed:
             return NOTHING
-        open_paths = list(filter(tree.open, tree.fresh or tree.frontier)) or list(filter(tree.open, tree.frontier))
+        open_paths = list(filter(tree.open, tree.new_steps or tree.frontier)) or list(filter(tree.open, tree.frontier))
         shortest = min(open_paths, key=tree.tokens, default=None)
-        return price(ask(generator, tree, key="", parent=shortest).request)
+        return price(build_request(generator, tree, key="", parent=shortest).request)
 
     return hold
 
 
 def _steps(
     generator: Generator, tree: Tree, parents: Sequence[str | None], temperature: float | None = None
-) -> list[Planned[SampleRequest]]:
+) -> list[PlannedCall[SampleRequest]]:
     stop = (generator.step_separator,)
     return [
-        ask(generator, tree, key=str(tree.next_id + offset), parent=parent, stop=stop, temperature=temperature)
+        build_request(
+            generator, tree, key=str(tree.next_id + offset), parent=parent, stop=stop, temperature=temperature
+        )
         for offset, parent in enumerate(parents)
     ]
 

@@ -7,7 +7,7 @@ from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Ver
 from its_graph.errors import ConfigurationError
 from its_graph.text.steps import split_steps
 
-__all__ = ["owed", "require_counted", "sample_price", "sample_spend", "verdict_price"]
+__all__ = ["require_counted", "sample_price", "sample_spend", "verdict_price", "verification_price"]
 
 
 def require_counted(budget: Budget, parameters: int, generator: Generator) -> None:
@@ -25,8 +25,8 @@ def require_counted(budget: Budget, parameters: int, generator: Generator) -> No
         )
 
 
-def sample_price(generator: Generator, judged_by: Verifier | None = None) -> Callable[[SampleRequest], Spend]:
-    """Return the worst case of a sample, with the price of having it judged where `judged_by` will do so.
+def sample_price(generator: Generator, verifier: Verifier | None = None) -> Callable[[SampleRequest], Spend]:
+    """Return the worst case of a sample, with the price of having it judged where `verifier` will do so.
 
     A sample that could not be judged afterwards would be spent in vain. How many steps a solution will have is not
     known before, so a verifier that reads marks between steps is priced without those of the new text.
@@ -40,10 +40,10 @@ def sample_price(generator: Generator, judged_by: Verifier | None = None) -> Cal
             generated_tokens=new,
             flops=flops(generator.parameters_of(request), prompt + new),
         )
-        if judged_by is None:
+        if verifier is None:
             return spend
-        read = judged_by.tokens(_path_of(request, ""))
-        return spend.plus(_reading(judged_by, read * request.n + new if read else 0, calls=request.n))
+        read = verifier.tokens(_path_of(request, ""))
+        return spend.plus(_reading(verifier, read * request.n + new if read else 0, calls=request.n))
 
     return price
 
@@ -53,7 +53,7 @@ def verdict_price(verifier: Verifier, candidate: Candidate) -> Spend:
     return _reading(verifier, verifier.tokens(candidate))
 
 
-def owed(verifier: Verifier, request: SampleRequest, text: str) -> Spend:
+def verification_price(verifier: Verifier, request: SampleRequest, text: str) -> Spend:
     """Return what judging a drawn sample will cost; nothing where no price is known: it will not be judged then."""
     try:
         return verdict_price(verifier, _path_of(request, text))

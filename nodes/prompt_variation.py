@@ -7,8 +7,8 @@ question itself stays as it was asked, for the verifier and for the vote.
 from collections.abc import Sequence
 
 from its_graph.contracts import Message, SampleRequest
-from its_graph.nodes.generate import Shape
-from its_graph.search.calls import Planned
+from its_graph.nodes.generate import RequestTransform
+from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 
 __all__ = ["APPROACHES", "under_system", "varied"]
@@ -24,14 +24,14 @@ APPROACHES = (
 """Ways to go at a question, none of them tied to a subject. The empty one is the question as it was asked."""
 
 
-def varied(prompts: Sequence[str]) -> Shape:
+def varied(prompts: Sequence[str]) -> RequestTransform:
     """Ask for sample i under `prompts[i % len(prompts)]`; an empty one leaves the conversation as it is.
 
     Which instruction a sample got follows from its id, so a search that is resumed goes on with the right one, and
     every wave whose size is a multiple of their number is drawn under all of them alike.
     """
 
-    def shape(tree: Tree, planned: Planned[SampleRequest]) -> SampleRequest:
+    def shape(tree: Tree, planned: PlannedCall[SampleRequest]) -> SampleRequest:
         prompt = prompts[int(planned.id) % len(prompts)]
         if not prompt:
             return planned.request

@@ -10,7 +10,7 @@ All of these prompts are one conversation, the user's and the model's turns by t
 
 The last message ends with the question itself, so a model that knows nothing of revising answers afresh instead of
 going astray; no instruction holds a number. Thinking inside the older texts is not shown. A model that was trained to
-revise wants the format of its training: `bare`, or any other function of this kind (`Prompt`).
+revise wants the format of its training: `bare`, or any other function of this kind (`RewritePrompt`).
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from its_graph.text.thinking import split_thinking
 __all__ = [
     "INSTRUCTIONS",
     "NEXT",
-    "Prompt",
+    "RewritePrompt",
     "aggregate",
     "bare",
     "conversation",
@@ -31,11 +31,11 @@ __all__ = [
     "refine",
     "revise",
     "shown",
-    "summarise",
+    "summarize",
     "without_instruction",
 ]
 
-Prompt: TypeAlias = Callable[[Sequence[Message], Sequence[str]], Sequence[Message]]
+RewritePrompt: TypeAlias = Callable[[Sequence[Message], Sequence[str]], Sequence[Message]]
 """From the question, as a conversation, and at least one older text: the messages to ask with. Pure."""
 
 NEXT = "Another attempt."
@@ -90,7 +90,7 @@ def aggregate(question: Sequence[Message], texts: Sequence[str]) -> list[Message
     return conversation(question, texts, _AGGREGATE if len(texts) > 1 else _REVISE)
 
 
-def summarise(question: Sequence[Message], texts: Sequence[str]) -> list[Message]:
+def summarize(question: Sequence[Message], texts: Sequence[str]) -> list[Message]:
     """Ask for notes on drafts: the workspace of PDR (2510.01123)."""
     return conversation(question, texts, _SUMMARISE)
 

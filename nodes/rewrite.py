@@ -6,15 +6,15 @@ from typing import TypeAlias
 from langchain_core.runnables import Runnable
 
 from its_graph.contracts import Generator, SampleRequest, Verifier
-from its_graph.nodes.prompts import Prompt
-from its_graph.nodes.sampling import ask, sampling_node
-from its_graph.search.calls import Planned
-from its_graph.search.state import Aside, SearchState, Update
+from its_graph.nodes.prompts import RewritePrompt
+from its_graph.nodes.sampling import build_request, sampling_node
+from its_graph.search.calls import PlannedCall
+from its_graph.search.state import AuxiliaryText, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["Sources", "rewrite", "runs"]
+__all__ = ["SourceRule", "rewrite", "runs"]
 
-Sources: TypeAlias = Callable[[Tree], list[list[str]]]
+SourceRule: TypeAlias = Callable[[Tree], list[list[str]]]
 """Names for each new text the older ones it is written from, in the order in which they are shown; none at all is a
 fresh answer to the question. Pure: chance only from the search's seed."""
 
@@ -22,11 +22,11 @@ fresh answer to the question. Pure: chance only from the search's seed."""
 def rewrite(
     name: str,
     generator: Generator,
-    sources: Sources,
-    prompt: Prompt,
+    sources: SourceRule,
+    prompt: RewritePrompt,
     *,
-    judged_by: Verifier | None = None,
-    aside: Aside | None = None,
+    verifier: Verifier | None = None,
+    auxiliary: AuxiliaryText | None = None,
     max_tokens: int | None = None,
 ) -> Runnable[SearchState, Update]:
     """Write one new text for each group of `sources`, all of them together.
@@ -38,23 +38,23 @@ def rewrite(
         generator: who writes.
         sources: from what.
         prompt: how to ask, given the question and the sources' texts (see `its_graph.nodes.prompts`).
-        judged_by: the verifier that will score the texts; its price is reserved together with theirs, as if it read the
+        verifier: the verifier that will score the texts; its price is reserved together with theirs, as if it read the
             whole prompt.
-        aside: what the texts are, if they are no solutions.
+        auxiliary: what the texts are, if they are no solutions.
         max_tokens: the longest text, in tokens, where a solution may be longer.
     """
 
-    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
+    def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         first = tree.next_id
         return [_call(tree, str(first + offset), group) for offset, group in enumerate(sources(tree))]
 
-    def _call(tree: Tree, key: str, group: list[str]) -> Planned[SampleRequest]:
+    def _call(tree: Tree, key: str, group: list[str]) -> PlannedCall[SampleRequest]:
         messages = prompt(tree.question, [tree.text(one) for one in group]) if group else None
-        planned = ask(generator, tree, key=key, parent=None, messages=messages, sources=group)
+        planned = build_request(generator, tree, key=key, parent=None, messages=messages, sources=group)
         longest = planned.request.max_tokens if max_tokens is None else min(max_tokens, planned.request.max_tokens)
         return planned._replace(request=planned.request.model_copy(update={"max_tokens": longest}))
 
-    return sampling_node(name, generator, plan, judged_by=judged_by, ahead=judged_by, aside=aside)
+    return sampling_node(name, generator, plan, verifier=verifier, ahead=verifier, auxiliary=auxiliary)
 
 
 def runs(tree: Tree, name: str) -> int:

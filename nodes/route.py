@@ -3,23 +3,27 @@
 from collections.abc import Mapping
 from typing import cast
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
-from its_graph.routing.difficulty import Difficulty
+from its_graph.routing.difficulty import DifficultyEstimator
 from its_graph.routing.fallback import Usable
 from its_graph.routing.policy import Policy
 from its_graph.search.events import emit
 from its_graph.search.state import PureNode, Route, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["FROM_PILOTS", "route", "routed"]
+__all__ = ["FROM_PILOTS", "route_question", "routed"]
 
 FROM_PILOTS = "single"
 """The setting of which nothing is left to do once there are pilots: the answer is theirs."""
 
 
-def route(
-    policy: Policy, estimate: Difficulty, taken: Mapping[Setting, Usable], *, budget: float | None = None
+def route_question(
+    policy: Policy,
+    estimate: DifficultyEstimator,
+    taken: Mapping[StrategyConfig, Usable],
+    *,
+    budget: float | None = None,
 ) -> PureNode:
     """Return the node that writes down which setting takes the question.
 
@@ -57,5 +61,5 @@ def route(
 
 
 def routed(state: SearchState) -> str:
-    """Name the exit behind `route`: the label of the setting that takes the question."""
+    """Name the exit behind `route_question`: the label of the setting that takes the question."""
     return cast(Route, state["route"])["setting"]

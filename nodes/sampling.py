@@ -11,19 +11,19 @@ from langchain_core.runnables import Runnable
 
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.contracts import FinishReason, Generator, Message, Sample, SampleRequest, Verifier
-from its_graph.nodes.pricing import owed, require_counted, sample_price, sample_spend
-from its_graph.search.calls import Absorbed, ModelNode, Planned
+from its_graph.nodes.pricing import require_counted, sample_price, sample_spend, verification_price
+from its_graph.search.calls import Absorbed, ModelNode, PlannedCall
 from its_graph.search.model_node import model_node
-from its_graph.search.state import Aside, Failure, Score, SearchState, Step, Update
+from its_graph.search.state import AuxiliaryText, Failure, Score, SearchState, Step, Update
 from its_graph.search.tree import Tree
 from its_graph.text.answers import has_final_answer
 
-__all__ = ["MIN_TOKENS", "Ending", "OwnScore", "ask", "sampling_node"]
+__all__ = ["MIN_TOKENS", "EndingRule", "OwnScore", "build_request", "sampling_node"]
 
 MIN_TOKENS = 8
 """A sample that may not even be this long is not worth its prompt."""
 
-Ending: TypeAlias = Callable[[Tree, Planned[SampleRequest], Sample], tuple[str, FinishReason]]
+EndingRule: TypeAlias = Callable[[Tree, PlannedCall[SampleRequest], Sample], tuple[str, FinishReason]]
 """Says which text of a sample goes into its record, and how the path stands after it."""
 
 OwnScore: TypeAlias = Callable[[Sample], float | None]
@@ -33,12 +33,12 @@ OwnScore: TypeAlias = Callable[[Sample], float | None]
 def sampling_node(
     name: str,
     generator: Generator,
-    plan: Callable[[Tree], list[Planned[SampleRequest]]],
+    plan: Callable[[Tree], list[PlannedCall[SampleRequest]]],
     *,
-    judged_by: Verifier | None = None,
+    verifier: Verifier | None = None,
     ahead: Verifier | None = None,
-    aside: Aside | None = None,
-    ending: Ending | None = None,
+    auxiliary: AuxiliaryText | None = None,
+    ending: EndingRule | None = None,
     own_score: OwnScore | None = None,
     hold: Callable[[Tree], Spend] = lambda tree: NOTHING,
     close: Callable[[Tree, list[str]], Update] | None = None,
@@ -51,16 +51,16 @@ def sampling_node(
         name: of the node in the ledger.
         generator: where samples come from.
         plan: which samples.
-        judged_by: the verifier that will score them; its price is reserved together with theirs.
+        verifier: the verifier that will score them; its price is reserved together with theirs.
         ahead: the verifier that begins to judge each path as it arrives, where the next node asks it for just that.
-        aside: what the samples are, if they are no part of an answer.
+        auxiliary: what the samples are, if they are no part of an answer.
         ending: what of a sample is recorded, and how its path stands; `solution_ending` of the generator by default.
         own_score: how a sample scores itself; None leaves that to a verifier.
         hold: what must stay in the budget untouched.
         close: the plain values to set at the end, given the ids added; the fresh steps by default.
     """
 
-    def counted(tree: Tree) -> list[Planned[SampleRequest]]:
+    def counted(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         planned, budget = plan(tree), tree.settings.budget
         for one in planned if budget.flops is not None else ():
             require_counted(budget, generator.parameters_of(one.request), generator)
@@ -71,19 +71,19 @@ def sampling_node(
             name=name,
             model=generator,
             plan=counted,
-            price=sample_price(generator, judged_by),
-            absorb=_absorb(generator, judged_by, aside, ending or _solution_ending(generator), own_score),
+            price=sample_price(generator, verifier),
+            absorb=_absorb(generator, verifier, auxiliary, ending or _solution_ending(generator), own_score),
             fail=_fail,
             shrink=_shrink,
             within=lambda request, seconds: request.model_copy(update={"timeout_s": seconds}),
-            close=close or (lambda tree, added: {} if aside else {"fresh": added}),
+            close=close or (lambda tree, added: {} if auxiliary else {"new_steps": added}),
             ahead=_begin(ahead),
             hold=hold,
         )
     )
 
 
-def ask(
+def build_request(
     generator: Generator,
     tree: Tree,
     *,
@@ -95,7 +95,7 @@ def ask(
     sources: Sequence[str] = (),
     lead: str = "",
     model: str | None = None,
-) -> Planned[SampleRequest]:
+) -> PlannedCall[SampleRequest]:
     """Plan the sample that continues the path `parent` and will be recorded as `key`.
 
     A step (with `stop`) may be as long as the settings' `step_tokens`, a solution as long as its `max_tokens`, the
@@ -132,31 +132,31 @@ def ask(
         timeout_s=None,
         live=key if settings.stream_tokens else None,
     )
-    return Planned(key, parent, request, sources=tuple(sources))
+    return PlannedCall(key, parent, request, sources=tuple(sources))
 
 
 def _absorb(
     generator: Generator,
-    judged_by: Verifier | None,
-    aside: Aside | None,
-    ending: Ending,
+    verifier: Verifier | None,
+    auxiliary: AuxiliaryText | None,
+    ending: EndingRule,
     own_score: OwnScore | None,
-) -> Callable[[Tree, Planned[SampleRequest], list[Sample]], Absorbed]:
-    def absorb(tree: Tree, planned: Planned[SampleRequest], reply: list[Sample]) -> Absorbed:
+) -> Callable[[Tree, PlannedCall[SampleRequest], list[Sample]], Absorbed]:
+    def absorb(tree: Tree, planned: PlannedCall[SampleRequest], reply: list[Sample]) -> Absorbed:
         spend = total(sample_spend(generator, planned.request, sample) for sample in reply)
         if (problem := _unusable(planned, reply)) is not None:
             return Absorbed(_failure(planned, problem), spend)
         sample = reply[0]
         text, finish = ending(tree, planned, sample)
         step = _step(tree, planned, sample, text, finish)
-        if aside is not None:
-            step["aside"] = aside
+        if auxiliary is not None:
+            step["auxiliary"] = auxiliary
         update: Update = {"steps": {planned.id: step}}
         if own_score is not None:
             update["scores"] = {planned.id: Score(step=planned.id, value=own_score(sample), steps=[], tokens=0)}
         debt = NOTHING
-        if judged_by is not None and tree.settings.budget.limited:
-            debt = owed(judged_by, planned.request, sample.text)
+        if verifier is not None and tree.settings.budget.limited:
+            debt = verification_price(verifier, planned.request, sample.text)
         return Absorbed(update, spend, debt)
 
     return absorb
@@ -173,7 +173,7 @@ def _begin(verifier: Verifier | None) -> Callable[[Tree, Update], None]:
     return begin
 
 
-def _unusable(planned: Planned[SampleRequest], reply: list[Sample]) -> str | None:
+def _unusable(planned: PlannedCall[SampleRequest], reply: list[Sample]) -> str | None:
     """Say what makes a reply unusable, or None.
 
     Nothing more to say ends a path that has said something; nothing at all is no solution.
@@ -186,10 +186,10 @@ def _unusable(planned: Planned[SampleRequest], reply: list[Sample]) -> str | Non
     return None
 
 
-def _solution_ending(generator: Generator) -> Ending:
+def _solution_ending(generator: Generator) -> EndingRule:
     """How solutions and their steps end: by the model, by a complete boxed answer, or by their limit."""
 
-    def ending(tree: Tree, planned: Planned[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
+    def ending(tree: Tree, planned: PlannedCall[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
         if sample.finish_reason != "stop_string":
             return sample.text, sample.finish_reason
         # A complete boxed answer ends a solution even where the model would go on.
@@ -202,7 +202,7 @@ def _solution_ending(generator: Generator) -> Ending:
     return ending
 
 
-def _step(tree: Tree, planned: Planned[SampleRequest], sample: Sample, text: str, finish: FinishReason) -> Step:
+def _step(tree: Tree, planned: PlannedCall[SampleRequest], sample: Sample, text: str, finish: FinishReason) -> Step:
     lead = planned.request.prefix[len(tree.text(planned.parent)) :]
     step = Step(
         parent=planned.parent,
@@ -218,15 +218,17 @@ def _step(tree: Tree, planned: Planned[SampleRequest], sample: Sample, text: str
     return step
 
 
-def _fail(planned: Planned[SampleRequest], error: Exception) -> Update:
+def _fail(planned: PlannedCall[SampleRequest], error: Exception) -> Update:
     return _failure(planned, f"{type(error).__name__}: {error}")
 
 
-def _failure(planned: Planned[SampleRequest], reason: str) -> Update:
+def _failure(planned: PlannedCall[SampleRequest], reason: str) -> Update:
     return {"failures": {planned.id: Failure(parent=planned.parent, reason=reason)}}
 
 
-def _shrink(planned: Planned[SampleRequest], fits: Callable[[SampleRequest], bool]) -> Planned[SampleRequest] | None:
+def _shrink(
+    planned: PlannedCall[SampleRequest], fits: Callable[[SampleRequest], bool]
+) -> PlannedCall[SampleRequest] | None:
     """Return the call with the largest `max_tokens` that fits, or None if that would be too short to be of use."""
     low, high = 0, planned.request.max_tokens
     while high - low > 1:

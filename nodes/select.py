@@ -7,7 +7,7 @@ from its_graph.search.events import emit
 from its_graph.search.state import PureNode, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["PathRule", "StopRule", "go_on", "go_on_or_finish", "select"]
+__all__ = ["PathRule", "StopRule", "next_or_stop", "next_stop_or_finish", "select"]
 
 PathRule: TypeAlias = Callable[[Tree], list[str]]
 """Names the paths to go on with, an open one once for each continuation it shall get. Pure: no clock, and chance only
@@ -29,9 +29,9 @@ def select(keep: PathRule, *stop: StopRule, at_end: PathRule | None = None) -> P
     """
 
     def node(state: SearchState) -> Update:
-        tree = Tree.at_work(state)
+        tree = Tree.for_strategy(state)
         kept = keep(tree)
-        lost = any(map(tree.open, tree.frontier)) and not tree.fresh and not kept and tree.stop_reason is None
+        lost = any(map(tree.open, tree.frontier)) and not tree.new_steps and not kept and tree.stop_reason is None
         if tree.stop_reason is not None or lost:  # the paths that could not be continued are still the best there is
             kept = kept or tree.frontier
         tree.frontier = kept
@@ -48,15 +48,15 @@ def select(keep: PathRule, *stop: StopRule, at_end: PathRule | None = None) -> P
     return node
 
 
-def go_on(state: SearchState) -> Literal["more", "enough"]:
+def next_or_stop(state: SearchState) -> Literal["more", "enough"]:
     """Name the exit: `more` while nothing stops the search."""
     return "more" if state["stop_reason"] is None else "enough"
 
 
-def go_on_or_finish(state: SearchState) -> Literal["more", "enough", "unfinished"]:
+def next_stop_or_finish(state: SearchState) -> Literal["more", "enough", "unfinished"]:
     """Name the exit of a step search: `unfinished` where it stops with open paths, or none yet, but no solution."""
     if state["stop_reason"] is None:
         return "more"
-    tree = Tree.at_work(state)
-    can_finish = any(map(tree.open, tree.frontier)) or not tree.drawn
+    tree = Tree.for_strategy(state)
+    can_finish = any(map(tree.open, tree.frontier)) or not tree.samples_drawn
     return "unfinished" if can_finish and not tree.completed else "enough"

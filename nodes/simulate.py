@@ -6,74 +6,77 @@ from langchain_core.runnables import Runnable
 
 from its_graph.budget import Spend, total
 from its_graph.contracts import Generator, SampleRequest, Verifier
-from its_graph.nodes.expand import way_out
+from its_graph.nodes.expand import reserve_completion
 from its_graph.nodes.pricing import verdict_price
-from its_graph.nodes.sampling import ask, sampling_node
-from its_graph.nodes.verify import Reading
-from its_graph.search.calls import Planned
+from its_graph.nodes.sampling import build_request, sampling_node
+from its_graph.nodes.verify import ReadingRule
+from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["favourite", "rollout", "rollout_paths", "simulate", "solutions"]
+__all__ = ["best_child", "rollout", "rollout_paths", "simulate", "simulated_paths"]
 
 
-def simulate(generator: Generator, judged_by: Verifier, reading: Reading) -> Runnable[SearchState, Update]:
+def simulate(generator: Generator, verifier: Verifier, reading: ReadingRule) -> Runnable[SearchState, Update]:
     """Take every fresh open step to the end of a solution in one go: its simulation, and a candidate for the answer.
 
     Steps with the same text share one. Simulations join the fresh steps, to be judged with them.
 
     Args:
         generator: where solutions come from.
-        judged_by: the verifier that will score them; its price is reserved together with theirs.
+        verifier: the verifier that will score them; its price is reserved together with theirs.
         reading: what of the fresh steps will be judged; its price is held back.
     """
 
-    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        steps = tree.distinct(filter(tree.open, tree.fresh))
-        return [ask(generator, tree, key=str(tree.next_id + offset), parent=step) for offset, step in enumerate(steps)]
+    def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
+        steps = tree.distinct(filter(tree.open, tree.new_steps))
+        return [
+            build_request(generator, tree, key=str(tree.next_id + offset), parent=step)
+            for offset, step in enumerate(steps)
+        ]
 
     def hold(tree: Tree) -> Spend:
-        judging = (verdict_price(judged_by, tree.candidate(tip)) for _, tip in reading(tree))
-        return total([way_out(generator)(tree), *judging])
+        judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in reading(tree))
+        return total([reserve_completion(generator)(tree), *judging])
 
     def close(tree: Tree, added: list[str]) -> Update:
-        return {"fresh": [*tree.fresh, *added]}
+        return {"new_steps": [*tree.new_steps, *added]}
 
-    return sampling_node("simulate", generator, plan, judged_by=judged_by, hold=hold, close=close)
+    return sampling_node("simulate", generator, plan, verifier=verifier, hold=hold, close=close)
 
 
-def solutions(tree: Tree) -> Iterable[tuple[str, str]]:
+def simulated_paths(tree: Tree) -> Iterable[tuple[str, str]]:
     """Judge only the fresh paths that go no further: the value of a step is that of its simulation."""
-    return ((step, step) for step in (*tree.unjudged, *tree.fresh) if not tree.open(step))
+    return ((step, step) for step in (*tree.unjudged, *tree.new_steps) if not tree.open(step))
 
 
-def favourite(tree: Tree) -> str | None:
+def best_child(tree: Tree) -> str | None:
     """Return the best of the fresh steps, the one that is rolled out; None without any."""
-    return min(tree.fresh, key=tree.rank, default=None)
+    return min(tree.new_steps, key=tree.sort_key, default=None)
 
 
-def rollout(generator: Generator, judged_by: Verifier, step: int) -> Runnable[SearchState, Update]:
+def rollout(generator: Generator, verifier: Verifier, step: int) -> Runnable[SearchState, Update]:
     """Roll the favourite its `step`-th greedy step further, as text that is judged but not kept.
 
     Args:
         generator: where steps come from.
-        judged_by: the verifier that will score them; its price is reserved together with theirs.
+        verifier: the verifier that will score them; its price is reserved together with theirs.
         step: 1 for the first; a rollout that ended or failed before is not continued.
     """
 
-    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
+    def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         rolled = _rolled(tree)
-        tip = rolled[-1] if rolled else favourite(tree)
+        tip = rolled[-1] if rolled else best_child(tree)
         if tip is None or not tree.open(tip) or len(rolled) != step - 1:
             return []
         stop = (generator.step_separator,)
-        return [ask(generator, tree, key=str(tree.next_id), parent=tip, stop=stop, temperature=0.0)]
+        return [build_request(generator, tree, key=str(tree.next_id), parent=tip, stop=stop, temperature=0.0)]
 
     def hold(tree: Tree) -> Spend:
-        judging = (verdict_price(judged_by, tree.candidate(tip)) for _, tip in rollout_paths(tree))
-        return total([way_out(generator)(tree), *judging])
+        judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in rollout_paths(tree))
+        return total([reserve_completion(generator)(tree), *judging])
 
-    return sampling_node("rollout", generator, plan, judged_by=judged_by, aside="rollout", hold=hold)
+    return sampling_node("rollout", generator, plan, verifier=verifier, auxiliary="rollout", hold=hold)
 
 
 def rollout_paths(tree: Tree) -> Iterable[tuple[str, str]]:
@@ -83,7 +86,7 @@ def rollout_paths(tree: Tree) -> Iterable[tuple[str, str]]:
 
 def _rolled(tree: Tree) -> list[str]:
     """Return the steps of the rollout drawn from the favourite, in order."""
-    first = favourite(tree)
+    first = best_child(tree)
     if first is None:
         return []
     path = tree.path(tree.rollout_tip(first))

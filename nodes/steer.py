@@ -11,15 +11,15 @@ from langgraph.config import get_config
 from langgraph.types import interrupt
 
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.nodes.select import PathRule, go_on_or_finish
-from its_graph.nodes.rules.steering import AskRule, Steering, read, rounds
+from its_graph.nodes.rules.steering import AskRule, Steering, completed_rounds, parse_steering
+from its_graph.nodes.select import PathRule, next_stop_or_finish
 from its_graph.search.events import emit
-from its_graph.search.human_request import asking
-from its_graph.search.state import PureNode, SearchState, Steer, Step, Update
+from its_graph.search.human_request import human_request
+from its_graph.search.state import HumanEdit, PureNode, SearchState, Step, Update
 from its_graph.search.tree import Tree
 from its_graph.text.answers import has_final_answer
 
-__all__ = ["go_on_as_told", "steer", "steered"]
+__all__ = ["exit_after_steering", "steer", "steered"]
 
 Edits = Mapping[str, str]
 
@@ -36,14 +36,14 @@ def steer(ask: AskRule, *, separator: str, max_steps: int, at_end: PathRule) -> 
 
     def node(state: SearchState) -> Update:
         _require_saving()
-        tree = Tree.at_work(state)
+        tree = Tree.for_strategy(state)
         if not ask(tree):
             return {}
         problem: str | None = None
         while True:
-            reply = interrupt(asking(tree, rounds(tree), problem))
+            reply = interrupt(human_request(tree, completed_rounds(tree), problem))
             try:
-                update = steered(state, read(reply), separator=separator, max_steps=max_steps, at_end=at_end)
+                update = steered(state, parse_steering(reply), separator=separator, max_steps=max_steps, at_end=at_end)
             except InputError as error:
                 problem = str(error)
             else:
@@ -53,12 +53,12 @@ def steer(ask: AskRule, *, separator: str, max_steps: int, at_end: PathRule) -> 
     return node
 
 
-def go_on_as_told(state: SearchState) -> Literal["more", "judge", "enough", "unfinished"]:
+def exit_after_steering(state: SearchState) -> Literal["more", "judge", "enough", "unfinished"]:
     """Name the exit: as of a step search, but a solution that a person wrote is judged before the search answers."""
-    tree = Tree.at_work(state)
+    tree = Tree.for_strategy(state)
     if tree.stop_reason is not None and any(map(tree.finished, tree.unjudged)):
         return "judge"
-    return go_on_or_finish(state)
+    return next_stop_or_finish(state)
 
 
 def steered(state: Mapping[str, Any], said: Steering, *, separator: str, max_steps: int, at_end: PathRule) -> Update:
@@ -67,11 +67,11 @@ def steered(state: Mapping[str, Any], said: Steering, *, separator: str, max_ste
     Raises:
         InputError: it names what cannot be steered, or would leave nothing to go on with and nothing to answer with.
     """
-    tree = Tree.at_work(state)
+    tree = Tree.for_strategy(state)
     if (problem := next(_problems(tree, said, max_steps), None)) is not None:
         raise InputError(problem)
     edits = {old: str(tree.next_id + place) for place, old in enumerate(said.edits)}
-    update: Update = {"steers": {str(len(tree.steers)): _record(said, edits)}}
+    update: Update = {"human_edits": {str(len(tree.human_edits)): _record(said, edits)}}
     if edits:
         update["steps"] = {new: _written(tree, old, said.edits[old], separator) for old, new in edits.items()}
     after = _after(state, update, _frontier(tree, said, edits))
@@ -80,7 +80,7 @@ def steered(state: Mapping[str, Any], said: Steering, *, separator: str, max_ste
         raise InputError("That leaves no path to go on with, and no solution is complete. Keep, boost or edit a path.")
     frontier = ends if said.stop else after.frontier
     if frontier != tree.frontier:
-        update |= {"frontier": frontier, "fresh": []}  # decided: no rule shall choose among the round's steps again
+        update |= {"frontier": frontier, "new_steps": []}  # decided: no rule shall choose among the round's steps again
     if said.stop:
         update["stop_reason"] = "steered"
     return update
@@ -114,7 +114,7 @@ def _problems(tree: Tree, said: Steering, max_steps: int) -> Iterator[str]:
 
 def _closed(tree: Tree, step: str) -> str | None:
     """Say why a path cannot be steered, or None."""
-    if step not in tree.steps or "aside" in tree.steps[step]:
+    if step not in tree.steps or "auxiliary" in tree.steps[step]:
         return "is the id of no path. The open paths of the frontier and all steps before them can be steered."
     if tree.finished(step):
         return "is a finished solution: it stays a candidate as it is."
@@ -134,8 +134,8 @@ def _elder_twin(tree: Tree, step: str) -> str | None:
     return None if eldest == step else eldest
 
 
-def _record(said: Steering, edits: Edits) -> Steer:
-    return Steer(prune=list(said.prune), boost=list(said.boost), edits=dict(edits), hint=said.hint, stop=said.stop)
+def _record(said: Steering, edits: Edits) -> HumanEdit:
+    return HumanEdit(prune=list(said.prune), boost=list(said.boost), edits=dict(edits), hint=said.hint, stop=said.stop)
 
 
 def _written(tree: Tree, old: str, text: str, separator: str) -> Step:
@@ -150,7 +150,7 @@ def _written(tree: Tree, old: str, text: str, separator: str) -> Step:
 def _after(state: Mapping[str, Any], update: Update, frontier: list[str]) -> Tree:
     """Return the search as it will be."""
     logs = {log: {**(state.get(log) or {}), **records} for log, records in update.items()}
-    return Tree.at_work({**state, **logs, "frontier": frontier})
+    return Tree.for_strategy({**state, **logs, "frontier": frontier})
 
 
 def _frontier(tree: Tree, said: Steering, edits: Edits) -> list[str]:

@@ -14,9 +14,9 @@ from its_graph.budget import NOTHING, Spend, flops, total
 from its_graph.contracts import FinishReason, Generator, Sample, SampleRequest
 from its_graph.errors import ContinuationError
 from its_graph.nodes.pricing import sample_price
-from its_graph.nodes.sampling import MIN_TOKENS, Ending, ask, sampling_node
+from its_graph.nodes.sampling import MIN_TOKENS, EndingRule, build_request, sampling_node
 from its_graph.nodes.select import StopRule
-from its_graph.search.calls import Planned
+from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 from its_graph.text.thinking import ThinkStyle
@@ -32,7 +32,7 @@ __all__ = [
     "while_thinking",
 ]
 
-Plan = Callable[[Tree], list[Planned[SampleRequest]]]
+ThinkingPlan = Callable[[Tree], list[PlannedCall[SampleRequest]]]
 
 
 class Forcing(NamedTuple):
@@ -54,10 +54,12 @@ def long_thought(generator: Generator, style: ThinkStyle, *, n: int) -> Runnable
     wrote it: whoever reads it can tell that there is no answer in it.
     """
 
-    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        return [ask(generator, tree, key=str(key), parent=None) for key in range(tree.next_id, tree.entry + n)]
+    def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
+        return [
+            build_request(generator, tree, key=str(key), parent=None) for key in range(tree.next_id, tree.entry + n)
+        ]
 
-    def ending(tree: Tree, planned: Planned[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
+    def ending(tree: Tree, planned: PlannedCall[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
         shown = style.stop in sample.text or sample.text.lstrip().startswith(style.open.strip())
         return sample.text if shown else style.open + sample.text, sample.finish_reason
 
@@ -79,13 +81,13 @@ def think(generator: Generator, forcing: Forcing, *, n: int) -> Runnable[SearchS
 def conclude(generator: Generator, forcing: Forcing) -> Runnable[SearchState, Update]:
     """Draw the answers of all open paths, the shortest thinking first; a path without one stays at the frontier."""
 
-    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
+    def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         paths = sorted(_thought_out(tree, forcing.style), key=tree.tokens)
         return [_answer(generator, forcing, tree, str(tree.next_id + place), path) for place, path in enumerate(paths)]
 
     def close(tree: Tree, added: list[str]) -> Update:
         concluded = {call.parent for call in plan(tree) if call.id in set(added)}
-        return {"fresh": added, "frontier": [path for path in tree.frontier if path not in concluded]}
+        return {"new_steps": added, "frontier": [path for path in tree.frontier if path not in concluded]}
 
     _require_continuation(generator)
     return sampling_node("conclude", generator, plan, close=close)
@@ -93,8 +95,8 @@ def conclude(generator: Generator, forcing: Forcing) -> Runnable[SearchState, Up
 
 def live_paths(tree: Tree) -> list[str]:
     """Keep every open path: the fresh ones, and those that were not continued."""
-    continued = {tree.steps[step]["parent"] for step in tree.fresh}
-    return [step for step in (*tree.frontier, *tree.fresh) if tree.open(step) and step not in continued]
+    continued = {tree.steps[step]["parent"] for step in tree.new_steps}
+    return [step for step in (*tree.frontier, *tree.new_steps) if tree.open(step) and step not in continued]
 
 
 def while_thinking(style: ThinkStyle, stop: StopRule) -> StopRule:
@@ -110,7 +112,7 @@ def go_on_thinking(style: ThinkStyle) -> Callable[[SearchState], Literal["more",
     """Name the exit: `more` while an end is to be ignored, `unfinished` where thinking waits for its answer."""
 
     def exit_of(state: SearchState) -> Literal["more", "enough", "unfinished"]:
-        tree = Tree.at_work(state)
+        tree = Tree.for_strategy(state)
         if tree.stop_reason is None and _thinking(tree, style):
             return "more"
         return "unfinished" if _thought_out(tree, style) else "enough"
@@ -146,16 +148,16 @@ def _open(tree: Tree) -> list[str]:
     return list(filter(tree.open, tree.frontier))
 
 
-def _thoughts(generator: Generator, forcing: Forcing, n: int) -> Plan:
+def _thoughts(generator: Generator, forcing: Forcing, n: int) -> ThinkingPlan:
     style = forcing.style
     stop = (style.stop,) if style.stop else ()
 
-    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
-        paths = _thinking(tree, style) if tree.drawn else [None] * n
+    def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
+        paths = _thinking(tree, style) if tree.samples_drawn else [None] * n
         calls = []
         for place, path in enumerate(sorted(paths, key=tree.tokens)):
             lead = style.begin if path is None else style.joint + style.wait
-            call = ask(generator, tree, key=str(tree.next_id + place), parent=path, lead=lead)
+            call = build_request(generator, tree, key=str(tree.next_id + place), parent=path, lead=lead)
             left = _longest_thinking(generator, forcing, tree) - tree.tokens(path)
             calls.append(_limited(call, left, stop))
         return calls
@@ -163,10 +165,10 @@ def _thoughts(generator: Generator, forcing: Forcing, n: int) -> Plan:
     return plan
 
 
-def _thought_ending(generator: Generator, forcing: Forcing) -> Ending:
+def _thought_ending(generator: Generator, forcing: Forcing) -> EndingRule:
     style = forcing.style
 
-    def ending(tree: Tree, planned: Planned[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
+    def ending(tree: Tree, planned: PlannedCall[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
         thought, delimiter, _ = sample.text.partition(style.stop) if style.stop else (sample.text, "", "")
         if sample.finish_reason == "length" and not delimiter:
             return style.cut(thought), "stop_string"
@@ -179,14 +181,16 @@ def _thought_ending(generator: Generator, forcing: Forcing) -> Ending:
     return ending
 
 
-def _answer(generator: Generator, forcing: Forcing, tree: Tree, key: str, path: str | None) -> Planned[SampleRequest]:
+def _answer(
+    generator: Generator, forcing: Forcing, tree: Tree, key: str, path: str | None
+) -> PlannedCall[SampleRequest]:
     """Plan the answer of a path; a thinking whose end was still to be ignored ends there after all."""
     is_closed = path is not None and forcing.style.is_closed(tree.steps[path]["text"])
-    call = ask(generator, tree, key=key, parent=path, lead="" if is_closed else forcing.style.close)
+    call = build_request(generator, tree, key=key, parent=path, lead="" if is_closed else forcing.style.close)
     return _limited(call, forcing.answer_tokens or tree.settings.max_tokens or generator.max_tokens)
 
 
-def _way_out(generator: Generator, forcing: Forcing, plan: Plan) -> Callable[[Tree], Spend]:
+def _way_out(generator: Generator, forcing: Forcing, plan: ThinkingPlan) -> Callable[[Tree], Spend]:
     """Price the answer of one path; nothing once there is a solution.
 
     It will read the thinking that is now to be drawn, so both are paid together: the longest pair that the budget can
@@ -227,7 +231,7 @@ def _longest_thinking(generator: Generator, forcing: Forcing, tree: Tree) -> int
     return forcing.max_thinking_tokens or tree.settings.max_tokens or generator.max_tokens
 
 
-def _limited(call: Planned[SampleRequest], tokens: int, stop: tuple[str, ...] = ()) -> Planned[SampleRequest]:
+def _limited(call: PlannedCall[SampleRequest], tokens: int, stop: tuple[str, ...] = ()) -> PlannedCall[SampleRequest]:
     return call._replace(request=call.request.model_copy(update={"max_tokens": max(tokens, 1), "stop": stop}))
 
 

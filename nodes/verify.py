@@ -9,14 +9,14 @@ from langchain_core.runnables import Runnable
 from its_graph.budget import Spend, flops
 from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.nodes.pricing import verdict_price
-from its_graph.search.calls import Absorbed, ModelNode, Planned
+from its_graph.search.calls import Absorbed, ModelNode, PlannedCall
 from its_graph.search.model_node import model_node
 from its_graph.search.state import Score, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["Reading", "fresh_paths", "verify"]
+__all__ = ["ReadingRule", "fresh_paths", "verify"]
 
-Reading: TypeAlias = Callable[[Tree], Iterable[tuple[str, str]]]
+ReadingRule: TypeAlias = Callable[[Tree], Iterable[tuple[str, str]]]
 """Names what to judge: pairs of the record that gets the score, and the last record of the path that is read for it."""
 
 
@@ -25,21 +25,21 @@ def fresh_paths(tree: Tree) -> Iterable[tuple[str, str]]:
 
     What a person wrote since the last round comes first: a step is judged before those that continue it.
     """
-    return ((step, tree.rollout_tip(step)) for step in (*tree.unjudged, *tree.fresh))
+    return ((step, tree.rollout_tip(step)) for step in (*tree.unjudged, *tree.new_steps))
 
 
-def verify(verifier: Verifier, reading: Reading = fresh_paths) -> Runnable[SearchState, Update]:
+def verify(verifier: Verifier, reading: ReadingRule = fresh_paths) -> Runnable[SearchState, Update]:
     """Score every path of `reading` that has no score yet; one pass of the verifier scores all steps of a path.
 
     A path whose verdict fails, is not finite, or does not fit into the budget stays in the search without a score.
     """
 
-    def absorb(tree: Tree, planned: Planned[Candidate], verdict: Verdict) -> Absorbed:
+    def absorb(tree: Tree, planned: PlannedCall[Candidate], verdict: Verdict) -> Absorbed:
         used = flops(verifier.parameters, verdict.tokens) if verdict.flops is None else verdict.flops
         spend = Spend(calls=1, verifier_tokens=verdict.tokens, flops=used)
         if (problem := _problem(verifier, planned.request, verdict)) is not None:
             return Absorbed(_unscored(planned, problem, verdict.tokens), spend)
-        scores = {key: _score(tree, key, verdict) for key in (planned.id, *planned.twins)}
+        scores = {key: _score(tree, key, verdict) for key in (planned.id, *planned.duplicates)}
         scores[planned.id]["tokens"] = verdict.tokens
         return Absorbed({"scores": scores}, spend)
 
@@ -57,15 +57,15 @@ def verify(verifier: Verifier, reading: Reading = fresh_paths) -> Runnable[Searc
     )
 
 
-def _plan(tree: Tree, wanted: Iterable[tuple[str, str]]) -> list[Planned[Candidate]]:
+def _plan(tree: Tree, wanted: Iterable[tuple[str, str]]) -> list[PlannedCall[Candidate]]:
     """Group the wanted paths without a score by what the verifier would read."""
     groups: dict[tuple[str, bool], list[tuple[str, str]]] = {}
     for step, tip in wanted:
         if step not in tree.scores:
             groups.setdefault((tree.text(tip), tree.finished(tip)), []).append((step, tip))
     return [
-        Planned(step, tree.steps[step]["parent"], tree.candidate(tip), tuple(twin for twin, _ in twins))
-        for (step, tip), *twins in groups.values()
+        PlannedCall(step, tree.steps[step]["parent"], tree.candidate(tip), tuple(twin for twin, _ in duplicates))
+        for (step, tip), *duplicates in groups.values()
     ]
 
 
@@ -97,8 +97,8 @@ def _problem(verifier: Verifier, candidate: Candidate, verdict: Verdict) -> str 
     return None
 
 
-def _unscored(planned: Planned[Candidate], error: str, tokens: int = 0) -> Update:
-    keys = (planned.id, *planned.twins)
+def _unscored(planned: PlannedCall[Candidate], error: str, tokens: int = 0) -> Update:
+    keys = (planned.id, *planned.duplicates)
     scores = {key: Score(step=key, value=None, steps=[], tokens=0, error=error) for key in keys}
     scores[planned.id]["tokens"] = tokens
     return {"scores": scores}

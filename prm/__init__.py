@@ -5,7 +5,7 @@ What stands here is loaded when it is asked for, so that this package stays ligh
 
 from typing import TYPE_CHECKING
 
-from its_graph._lazy import lazily
+from its_graph._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from its_graph.prm.backends.local import PRM as PRM
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from its_graph.prm.judges.side_by_side import GenSelectJudge as GenSelectJudge
     from its_graph.prm.judges.side_by_side import PairwiseJudge as PairwiseJudge
 else:
-    __getattr__ = lazily(
+    __getattr__ = lazy_exports(
         __name__,
         {
             "consistency": ("ConsistencyVerifier",),

@@ -20,8 +20,8 @@ from its_graph.errors import ConfigurationError
 from its_graph.prm.families.metadata import ScorerMetadata
 
 __all__ = [
-    "Calibration",
     "NoOpinion",
+    "VerifierCalibration",
     "VerifierWarning",
     "calibrate",
     "calibration_of",
@@ -41,7 +41,7 @@ class VerifierWarning(UserWarning):
     """A verifier should not be trusted as it is used."""
 
 
-class Calibration(NamedTuple):
+class VerifierCalibration(NamedTuple):
     """How well a verifier's values agree with the truth on a labelled set."""
 
     right: int
@@ -67,7 +67,7 @@ class Calibration(NamedTuple):
         return self.auc - 0.5 > _Z95 * deviation
 
 
-def calibrate(verifier: Verifier, labelled: Labelled) -> Calibration:
+def calibrate(verifier: Verifier, labelled: Labelled) -> VerifierCalibration:
     """Let `verifier` judge solutions whose truth is known; one that fails on some has no opinion on them."""
     if not labelled:
         raise ConfigurationError(
@@ -78,13 +78,15 @@ def calibrate(verifier: Verifier, labelled: Labelled) -> Calibration:
     return calibration_of(values, [right for _, right in labelled], bounded=verifier.score_range == "prob")
 
 
-def calibration_of(values: Sequence[float | None], right: Sequence[bool], *, bounded: bool = True) -> Calibration:
+def calibration_of(
+    values: Sequence[float | None], right: Sequence[bool], *, bounded: bool = True
+) -> VerifierCalibration:
     """Return the calibration of values that are already there; `bounded` says that they are probabilities."""
     known = [
         (value, truth) for value, truth in zip(values, right, strict=True) if value is not None and math.isfinite(value)
     ]
     scores, truths = [value for value, _ in known], [truth for _, truth in known]
-    return Calibration(
+    return VerifierCalibration(
         right=sum(truths),
         wrong=len(truths) - sum(truths),
         missing=len(values) - len(known),
@@ -116,7 +118,7 @@ def expected_calibration_error(scores: Sequence[float], labels: Sequence[bool], 
     return math.fsum(gaps) / len(scores)
 
 
-def guarded(verifier: Verifier, calibration: Calibration) -> Verifier:
+def guarded(verifier: Verifier, calibration: VerifierCalibration) -> Verifier:
     """Return `verifier` if it is better than chance; else warn, and return one that has no opinions."""
     if calibration.better_than_chance:
         return verifier

@@ -17,7 +17,7 @@ from langchain_core.runnables import RunnableConfig
 
 from its_graph.batching.as_completed import AsCompleted
 from its_graph.contracts import Candidate, Verdict, Verifier
-from its_graph.prm.judges.prompts import solution
+from its_graph.prm.judges.prompts import solution_text
 from its_graph.text.answers import extract_answer
 from its_graph.text.equivalence import group
 
@@ -83,7 +83,7 @@ class ConsistencyVerifier(AsCompleted[Candidate, Verdict], Verifier):
 
     def _shares(self, candidates: Sequence[Candidate]) -> list[float | None]:
         """Return the share of votes for each candidate's answer; None for one that does not vote."""
-        answers = [self._extract(solution(one)) if one.finished else None for one in candidates]
+        answers = [self._extract(solution_text(one)) if one.finished else None for one in candidates]
         labels = self._classes(answers)
         votes = Counter(label for label in labels if label is not None)
         return [None if label is None else votes[label] / votes.total() for label in labels]

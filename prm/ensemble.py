@@ -18,8 +18,8 @@ from its_graph.batching.as_completed import AsCompleted
 from its_graph.budget import flops
 from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.prm.families.aggregation import checked, mean
-from its_graph.prm.judges.counter import Tally
+from its_graph.prm.families.aggregation import check_aggregation, mean
+from its_graph.prm.judges.counter import Counter
 
 __all__ = ["Ensemble"]
 
@@ -46,9 +46,9 @@ class Ensemble(AsCompleted[Candidate, Verdict], Verifier):
         self.score_range = members[0].score_range
         # An upper bound for reservations; each verdict says what it really took.
         self.parameters = max(member.parameters for member in members)
-        self.missing = tuple(Tally() for _ in members)
+        self.missing = tuple(Counter() for _ in members)
         """For each member the verdicts in which its opinion was missing."""
-        self._rule = checked(rule, self.score_range)
+        self._rule = check_aggregation(rule, self.score_range)
 
     def batch_as_completed(
         self,

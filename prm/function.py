@@ -13,11 +13,11 @@ from langchain_core.runnables.config import run_in_executor
 
 from its_graph.contracts import Aggregate, Candidate, ScoreRange, Verdict, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.prm.families.aggregation import checked, last
+from its_graph.prm.families.aggregation import check_aggregation, last
 
-__all__ = ["FunctionVerifier", "Judgement"]
+__all__ = ["FunctionResult", "FunctionVerifier"]
 
-Judgement: TypeAlias = float | Sequence[float | None] | Verdict | None
+FunctionResult: TypeAlias = float | Sequence[float | None] | Verdict | None
 """What a function may return: the score of the whole, one score per step, or everything; None or NaN is missing."""
 
 
@@ -28,14 +28,14 @@ class FunctionVerifier(Verifier):
     what it is asked, and one after it that reads its result: `FunctionVerifier(RunnableLambda(ask) | tool | read)`.
 
     Args:
-        func: takes a candidate; see `Judgement` for what it may return.
+        func: takes a candidate; see `FunctionResult` for what it may return.
         score_range: range of what it returns; a score outside is an error, not clipped.
         aggregate: turns step scores into the score of the whole.
     """
 
     def __init__(
         self,
-        func: Callable[[Candidate], Judgement | Awaitable[Judgement]] | Runnable[Candidate, Any],
+        func: Callable[[Candidate], FunctionResult | Awaitable[FunctionResult]] | Runnable[Candidate, Any],
         *,
         score_range: ScoreRange = "prob",
         aggregate: Aggregate = last,
@@ -43,7 +43,7 @@ class FunctionVerifier(Verifier):
         self.score_range = score_range
         self._func = func.invoke if isinstance(func, Runnable) else func
         self._afunc = func.ainvoke if isinstance(func, Runnable) else None
-        self._aggregate = checked(aggregate, score_range)
+        self._aggregate = check_aggregation(aggregate, score_range)
         self._on_loop = inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
             getattr(func, "__call__", None)  # noqa: B004 - an object with `async def __call__`
         )
@@ -61,31 +61,31 @@ class FunctionVerifier(Verifier):
         return 0
 
     def _judge(self, candidate: Candidate) -> Verdict:
-        judgement: Any = self._func(candidate)
-        if inspect.isawaitable(judgement):
+        judgment: Any = self._func(candidate)
+        if inspect.isawaitable(judgment):
             # A loop may be running in this thread, and a loop cannot be entered twice: wait in another thread.
             with ThreadPoolExecutor(1, thread_name_prefix="function-verifier") as worker:
-                judgement = worker.submit(copy_context().run, asyncio.run, _awaited(judgement)).result()
-        return self._verdict(candidate, judgement)
+                judgment = worker.submit(copy_context().run, asyncio.run, _awaited(judgment)).result()
+        return self._verdict(candidate, judgment)
 
     async def _ajudge(self, candidate: Candidate) -> Verdict:
-        judgement: Any
+        judgment: Any
         if self._afunc is not None:
-            judgement = await self._afunc(candidate)
+            judgment = await self._afunc(candidate)
         elif self._on_loop:
-            judgement = self._func(candidate)
+            judgment = self._func(candidate)
         else:
-            judgement = await run_in_executor(None, self._func, candidate)
-        if inspect.isawaitable(judgement):
-            judgement = await judgement
-        return self._verdict(candidate, judgement)
+            judgment = await run_in_executor(None, self._func, candidate)
+        if inspect.isawaitable(judgment):
+            judgment = await judgment
+        return self._verdict(candidate, judgment)
 
-    def _verdict(self, candidate: Candidate, judgement: Judgement) -> Verdict:
-        if isinstance(judgement, Verdict):
-            return judgement
-        if judgement is None or isinstance(judgement, (int, float)):
-            return Verdict(scores=(None,) * len(candidate.steps), value=self._score(judgement))
-        scores = tuple(self._score(score) for score in judgement)
+    def _verdict(self, candidate: Candidate, judgment: FunctionResult) -> Verdict:
+        if isinstance(judgment, Verdict):
+            return judgment
+        if judgment is None or isinstance(judgment, (int, float)):
+            return Verdict(scores=(None,) * len(candidate.steps), value=self._score(judgment))
+        scores = tuple(self._score(score) for score in judgment)
         if len(scores) != len(candidate.steps):
             raise ConfigurationError(
                 f"The function returned {len(scores)} scores for {len(candidate.steps)} steps; return one per step, "
@@ -104,5 +104,5 @@ class FunctionVerifier(Verifier):
         return float(score)
 
 
-async def _awaited(judgement: Awaitable[Judgement]) -> Judgement:
-    return await judgement
+async def _awaited(judgment: Awaitable[FunctionResult]) -> FunctionResult:
+    return await judgment

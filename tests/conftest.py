@@ -14,7 +14,7 @@ import pytest
 
 from its_graph.search.tree import Tree
 
-# data.md 2.1: a figure is only worth checking on the very file it was taken from.
+# Reference 11.1: a figure is only worth checking on the very file it was taken from.
 SHA256 = {
     "gsm8k_test.jsonl": "6b88cca129a3b235893f071ddbfb53b51e9b4b4c950938dcb6e57fd0ae7dfafb",
     "math500.jsonl": "8e7a781f1d65ca24d6afaaf3852481287fb7c7a267e7c75e1c5d7c7fcd5e9b6c",
@@ -69,7 +69,7 @@ def data_rows(data_folder: Path) -> Callable[[str], Rows]:
 def no_pauses() -> Iterator[None]:
     """Repeat failed calls at once: no test waits. How long the pauses are is the matter of test_retries."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("its_graph.search.model_node.pause_s", lambda attempts, errors, seed: 0.0)
+        patch.setattr("its_graph.search.model_node.backoff_s", lambda attempts, errors, seed: 0.0)
         yield
 
 

@@ -66,7 +66,7 @@ def test_a_negative_limit_is_refused() -> None:
 
 
 def test_flops_of_a_forward_pass() -> None:
-    """algorithms.md 0.4: P=7e9, T=1000 -> 1.4e13."""
+    """Reference 0.4: P=7e9, T=1000 -> 1.4e13."""
     assert flops(7_000_000_000, 1000) == 1.4e13
 
 

@@ -1,4 +1,4 @@
-"""Figures that extraction and equivalence must reproduce on real texts: data.md 3.1 and 3.3.
+"""Figures that extraction and equivalence must reproduce on real texts: docs/reference/algorithms.md 11.2 and 11.4.
 
 A figure of a recording tests our code, not a method.
 """
@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from its_graph.text.answers import extract_answer
-from its_graph.text.equivalence import Judge, canonical
+from its_graph.text.equivalence import AnswerComparer, canonical
 
 Rows = list[dict[str, Any]]
 DataRows = Callable[[str], Rows]
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    return Judge()
+def judge() -> AnswerComparer:
+    return AnswerComparer()
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def recorded(data_rows: DataRows) -> list[tuple[str, list[str | None], list[dict
     return [(gold[row["id"]], [extract_answer(s["text"]) for s in row["samples"]], row["samples"]) for row in rows]
 
 
-def test_each_recorded_model(recorded: Any, judge: Judge) -> None:
-    """data.md 3.1: our verdict agrees with every flag of the file."""
+def test_each_recorded_model(recorded: Any, judge: AnswerComparer) -> None:
+    """Reference 11.2: our verdict agrees with every flag of the file."""
     right: Counter[str] = Counter()
     for gold, answers, samples in recorded:
         for answer, sample in zip(answers, samples, strict=True):
@@ -41,20 +41,20 @@ def test_each_recorded_model(recorded: Any, judge: Judge) -> None:
 
 
 def test_texts_without_an_answer(recorded: Any) -> None:
-    """data.md 3.1: 11 of 5,276 texts have no answer line."""
+    """Reference 11.2: 11 of 5,276 texts have no answer line."""
     missing = [
         s["model"] for _, answers, samples in recorded for a, s in zip(answers, samples, strict=True) if a is None
     ]
     assert Counter(missing) == {"175b_finetuning": 5, "6b_finetuning": 4, "6b_verification": 1, "175b_verification": 1}
 
 
-def test_any_of_the_four(recorded: Any, judge: Judge) -> None:
-    """data.md 3.1: 887."""
+def test_any_of_the_four(recorded: Any, judge: AnswerComparer) -> None:
+    """Reference 11.2: 887."""
     assert sum(any(judge.equivalent(gold, answer) for answer in answers) for gold, answers, _ in recorded) == 887
 
 
-def test_majority_of_the_four(recorded: Any, judge: Judge) -> None:
-    """data.md 3.1: 584, ties to the lowest index, no answer does not vote."""
+def test_majority_of_the_four(recorded: Any, judge: AnswerComparer) -> None:
+    """Reference 11.2: 584, ties to the lowest index, no answer does not vote."""
     right = 0
     for gold, answers, _ in recorded:
         classes = judge.group(answers)
@@ -65,14 +65,14 @@ def test_majority_of_the_four(recorded: Any, judge: Judge) -> None:
     assert right == 584
 
 
-def test_gsm8k_solutions_give_their_own_answers(data_rows: DataRows, judge: Judge) -> None:
-    """data.md 2: each solution ends with `#### answer`."""
+def test_gsm8k_solutions_give_their_own_answers(data_rows: DataRows, judge: AnswerComparer) -> None:
+    """Reference 11.1: each solution ends with `#### answer`."""
     rows = data_rows("gsm8k_test.jsonl")
     assert all(judge.equivalent(row["answer"], extract_answer(row["solution"])) for row in rows)
 
 
-def test_math500_solutions_give_their_own_answers(data_rows: DataRows, judge: Judge) -> None:
-    """data.md 3.3: 500 of 500, without exception and without math-verify."""
+def test_math500_solutions_give_their_own_answers(data_rows: DataRows, judge: AnswerComparer) -> None:
+    """Reference 11.4: 500 of 500, without exception and without math-verify."""
     rows = data_rows("math500.jsonl")
     assert [row["id"] for row in rows if not judge.equivalent(row["answer"], extract_answer(row["solution"]))] == []
 

@@ -13,7 +13,7 @@ from its_graph.statistics import paired_difference, pass_at_k, wilson
     ("n", "c", "k", "expected"), [(4, 1, 1, 0.25), (4, 1, 2, 0.5), (4, 2, 2, 0.833333), (10, 3, 5, 0.916667)]
 )
 def test_pass_at_k_gives_the_vectors(n: int, c: int, k: int, expected: float) -> None:
-    """algorithms.md 0.5."""
+    """Reference 0.5."""
     assert pass_at_k(n, c, k) == pytest.approx(expected, abs=1e-6)
 
 

@@ -15,7 +15,7 @@ from its_graph.generators.openai import OpenAIGenerator
 from its_graph.generators.transformers import TransformersGenerator
 from its_graph.search.events import rebuild
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
-from its_graph.token_stream import listening
+from its_graph.token_stream import subscribe
 from tests.generators.chat_server import chat_server
 
 QUESTION = {"problem": "Add 3, 5, 4."}
@@ -24,7 +24,7 @@ Ask = Callable[..., SampleRequest]
 
 def told(generator: Generator, *requests: SampleRequest) -> tuple[dict[str, list[str]], list[list[Sample]]]:
     heard: dict[str, list[str]] = defaultdict(list)
-    with listening(lambda name, text: heard[name].append(text)):
+    with subscribe(lambda name, text: heard[name].append(text)):
         replies = generator.batch(list(requests))
     return heard, replies
 
@@ -76,7 +76,7 @@ def test_a_chat_model_streams(ask: Ask) -> None:
 async def test_a_chat_model_streams_to_async_callers(ask: Ask) -> None:
     heard: list[str] = []
     model = GenericFakeChatModel(messages=iter([AIMessage("the answer is 4")]))
-    with listening(lambda name, text: heard.append(text)):
+    with subscribe(lambda name, text: heard.append(text)):
         [sample] = await ChatModelGenerator(model).ainvoke(ask(live="a"))
     assert len(heard) > 3
     assert "".join(heard) == sample.text == "the answer is 4"
@@ -91,7 +91,7 @@ def texts(events: Sequence[Any]) -> dict[str, str]:
     """Put the told texts together by their places."""
     written: dict[str, str] = {}
     for event in events:
-        if event["type"] == "its.token":
+        if event["type"] == "its.token_added":
             written[event["id"]] = written.get(event["id"], "")[: event["at"]] + event["text"]
     return written
 
@@ -103,7 +103,7 @@ async def test_a_search_tells_what_its_steps_will_be() -> None:
     steps = rebuild(events)["steps"]
     assert texts(events) == {key: step["text"] for key, step in steps.items()} == texts(sync)
     places = {event["id"]: index for index, event in enumerate(events) if event["type"] == "its.step_added"}
-    assert all(index < places[event["id"]] for index, event in enumerate(events) if event["type"] == "its.token")
+    assert all(index < places[event["id"]] for index, event in enumerate(events) if event["type"] == "its.token_added")
 
 
 def test_nothing_is_told_unless_asked_for_and_the_search_is_the_same() -> None:
@@ -130,6 +130,6 @@ def test_a_call_that_is_repeated_begins_anew() -> None:
     graph = create("self_consistency", Shaky(toy.script), n=2).compile()
     context = SearchContext(seed=7, stream_tokens=True)
     events = list(graph.stream(QUESTION, context=context, stream_mode="custom"))
-    begun = [event["id"] for event in events if event["type"] == "its.token" and event["at"] == 0]
+    begun = [event["id"] for event in events if event["type"] == "its.token_added" and event["at"] == 0]
     assert sorted(begun) == ["0", "0", "1", "1"]
     assert texts(events) == {key: step["text"] for key, step in rebuild(events)["steps"].items()}

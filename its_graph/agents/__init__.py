@@ -6,7 +6,7 @@ alone; the others need the extra `agents` (langchain).
 
 from typing import TYPE_CHECKING
 
-from its_graph._lazy import lazily
+from its_graph._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from its_graph.agents.best_of_n import create_agent_best_of_n as create_agent_best_of_n
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from its_graph.agents.selection import by_tournament as by_tournament
     from its_graph.agents.selection import by_vote as by_vote
 else:
-    __getattr__ = lazily(
+    __getattr__ = lazy_exports(
         __name__,
         {
             "best_of_n": ("create_agent_best_of_n",),

@@ -14,7 +14,7 @@ from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
 from its_graph.agents.isolation import config_of, context_of, detached, on_its_own
-from its_graph.agents.side_effects import Attempt, Made, PutOff, asked_in, attempting
+from its_graph.agents.side_effects import Attempt, DeferredCall, DoneCall, asked_in, attempting
 from its_graph.errors import ConfigurationError, InputError
 
 __all__ = [
@@ -46,9 +46,9 @@ class AttemptRecord(TypedDict):
     """The whole conversation, where the agent changed what came before its turn (a summary of it, say)."""
     structured_response: Any
     summary: str
-    put_off: list[PutOff]
+    put_off: list[DeferredCall]
     """In the order of the model's calls."""
-    made: list[Made]
+    made: list[DoneCall]
     error: str | None
     fatal: bool
     """Whether the error lies in the set-up, so that every attempt would meet it."""

@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
-from its_graph.agents.actions import Move, Options
+from its_graph.agents.actions import Action, ActionSet
 from its_graph.agents.attempts import (
     AgentSearchInput,
     AgentSearchOutput,
@@ -28,7 +28,7 @@ from its_graph.agents.attempts import (
 from its_graph.agents.commit import commit
 from its_graph.agents.selection import Chooser, Picked, by_vote
 from its_graph.agents.side_effects import current_attempt
-from its_graph.agents.undo import answer, left, settle, undo
+from its_graph.agents.undo import left, settle, undo, winner_turn
 from its_graph.errors import ConfigurationError
 
 __all__ = ["create_agent_best_of_n"]
@@ -72,7 +72,7 @@ def create_agent_best_of_n(
     graph.add_node("settle", lambda state: settle(state, known))
     graph.add_node("undo", undo(known))
     graph.add_node("commit", commit(known))
-    graph.add_node("answer", answer)
+    graph.add_node("answer", winner_turn)
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "attempt")
     graph.add_edge("attempt", "compare")
@@ -103,12 +103,12 @@ def _more(state: AgentSearchState, waves: int) -> Literal["more", "enough"]:
 
 
 def _compare(choose: Chooser) -> Runnable[AgentSearchState, dict[str, Any]]:
-    def options(state: AgentSearchState) -> tuple[list[int], Options]:
+    def options(state: AgentSearchState) -> tuple[list[int], ActionSet]:
         alive = [place for place, one in enumerate(state["attempts"]) if one["error"] is None and one["turn"]]
         attempts = [state["attempts"][place] for place in alive]
         said = tuple(convert_to_openai_messages(state["messages"]))
-        moves = tuple(Move((), one["turn"][-1].text) for one in attempts)
-        return alive, Options(said, tuple(one["summary"] or "(silent)" for one in attempts), moves)
+        moves = tuple(Action((), one["turn"][-1].text) for one in attempts)
+        return alive, ActionSet(said, tuple(one["summary"] or "(silent)" for one in attempts), moves)
 
     def update(state: AgentSearchState, alive: list[int], picked: Picked) -> dict[str, Any]:
         scores: list[float | None] = [None] * len(state["attempts"])

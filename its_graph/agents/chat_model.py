@@ -18,7 +18,7 @@ from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.tools import BaseTool
 from pydantic import Field
 
-from its_graph.agents.actions import options_of
+from its_graph.agents.actions import action_set_of
 from its_graph.agents.selection import Chooser, Picked, by_vote
 from its_graph.errors import ConfigurationError
 from its_graph.generators.chat_model import HIDDEN
@@ -88,7 +88,7 @@ class DeliberateChatModel(BaseChatModel):
             [messages] * self.n, _config(run_manager), return_exceptions=True, **options
         )
         said, failed = _sorted(replies)
-        picked = self.choose.invoke(options_of(messages, said)) if len(said) > 1 else Picked(0)
+        picked = self.choose.invoke(action_set_of(messages, said)) if len(said) > 1 else Picked(0)
         return _result(said, failed, picked)
 
     async def _agenerate(
@@ -103,7 +103,7 @@ class DeliberateChatModel(BaseChatModel):
             [messages] * self.n, _config(run_manager), return_exceptions=True, **options
         )
         said, failed = _sorted(replies)
-        picked = await self.choose.ainvoke(options_of(messages, said)) if len(said) > 1 else Picked(0)
+        picked = await self.choose.ainvoke(action_set_of(messages, said)) if len(said) > 1 else Picked(0)
         return _result(said, failed, picked)
 
 

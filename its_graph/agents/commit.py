@@ -11,8 +11,8 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.prebuilt import ToolNode
 
 from its_graph.agents.attempts import AgentSearchState
-from its_graph.agents.side_effects import PutOff, asked_in, message_in
-from its_graph.agents.undo import put_off_of
+from its_graph.agents.side_effects import DeferredCall, asked_in, message_in
+from its_graph.agents.undo import deferred_calls_of
 from its_graph.errors import CommitFailedError
 
 __all__ = ["commit"]
@@ -41,8 +41,8 @@ def commit(tools: dict[str, BaseTool]) -> Runnable[AgentSearchState, dict[str, A
     return RunnableLambda(call, acall, name="commit")
 
 
-def _next(state: AgentSearchState) -> PutOff:
-    return put_off_of(state)[len(state["committed"])]
+def _next(state: AgentSearchState) -> DeferredCall:
+    return deferred_calls_of(state)[len(state["committed"])]
 
 
 def _turn(state: AgentSearchState) -> list[AnyMessage]:
@@ -81,7 +81,7 @@ def _named(state: AgentSearchState) -> Iterator[None]:
     except GraphBubbleUp:
         raise
     except Exception as error:
-        names, at = [put_off["call"]["name"] for put_off in put_off_of(state)], len(state["committed"])
+        names, at = [put_off["call"]["name"] for put_off in deferred_calls_of(state)], len(state["committed"])
         raise CommitFailedError(
             f"{names[at]!r} failed when it was carried out for the winner: {type(error).__name__}: {error}. "
             f"Carried out before it: {', '.join(names[:at]) or 'nothing'}; not yet: "

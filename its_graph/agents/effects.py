@@ -26,12 +26,12 @@ Effect = Literal["read_only", "reversible", "commit"]
 Undo: TypeAlias = Callable[[dict[str, Any], Any], Awaitable[None] | None]
 """Takes the arguments of a call and the content that it returned, and takes the call back; may be async."""
 
-Tool = TypeVar("Tool", bound=BaseTool)
+_ToolT = TypeVar("_ToolT", bound=BaseTool)
 
 _EFFECT, _UNDO = "its_effect", "its_undo"
 
 
-def mark(tool: Tool, effect: Effect, *, undo: Undo | None = None) -> Tool:
+def mark(tool: _ToolT, effect: Effect, *, undo: Undo | None = None) -> _ToolT:
     """Return a copy of `tool` that says what its calls do to the world.
 
     Args:

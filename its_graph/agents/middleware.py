@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 
-from its_graph.agents.actions import Options, as_text, options_of
+from its_graph.agents.actions import ActionSet, action_set_of, as_text
 from its_graph.agents.conditions import Gate, always
 from its_graph.agents.hidden_calls import hidden
 from its_graph.agents.selection import Chooser, Picked, by_vote
@@ -148,9 +148,9 @@ def _said(response: ModelResponse[Any]) -> AIMessage:
     return next(message for message in response.result if isinstance(message, AIMessage))
 
 
-def _options(request: ModelRequest[Any], drawn: _Drawn) -> Options:
+def _options(request: ModelRequest[Any], drawn: _Drawn) -> ActionSet:
     before: list[BaseMessage] = [*([request.system_message] if request.system_message else []), *request.messages]
-    return options_of(before, [_said(reply) for reply in drawn.replies])
+    return action_set_of(before, [_said(reply) for reply in drawn.replies])
 
 
 def _decided(request: ModelRequest[Any], drawn: _Drawn, picked: Picked) -> ExtendedModelResponse[Any]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableLambda
 
-from its_graph.agents.actions import Move, Options, classes
+from its_graph.agents.actions import Action, ActionSet, classes
 from its_graph.contracts import Candidate, Comparison, Judge, Opinion, Verdict, Verifier
 
 __all__ = ["Chooser", "Picked", "by_score", "by_tournament", "by_vote"]
@@ -22,7 +22,7 @@ class Picked(NamedTuple):
     """One score for each option where there are scores; None where one is missing."""
 
 
-Chooser: TypeAlias = Runnable[Options, Picked]
+Chooser: TypeAlias = Runnable[ActionSet, Picked]
 
 
 def by_vote() -> Chooser:
@@ -40,10 +40,10 @@ def by_score(verifier: Verifier) -> Chooser:
     score the vote decides.
     """
 
-    def candidates(options: Options) -> list[Candidate]:
+    def candidates(options: ActionSet) -> list[Candidate]:
         return [Candidate(messages=options.conversation, steps=(text,), finished=True) for text in options.texts]
 
-    def pick(options: Options, verdicts: Sequence[Verdict | Exception]) -> Picked:
+    def pick(options: ActionSet, verdicts: Sequence[Verdict | Exception]) -> Picked:
         scores = tuple(_value(verdict) for verdict in verdicts)
         if all(score is None for score in scores):
             return Picked(_elected(options.moves, [1.0] * len(scores)), scores)
@@ -51,10 +51,10 @@ def by_score(verifier: Verifier) -> Chooser:
             return Picked(_highest(scores), scores)
         return Picked(_elected(options.moves, [score or 0.0 for score in scores]), scores)
 
-    def call(options: Options) -> Picked:
+    def call(options: ActionSet) -> Picked:
         return pick(options, verifier.batch(candidates(options), return_exceptions=True))
 
-    async def acall(options: Options) -> Picked:
+    async def acall(options: ActionSet) -> Picked:
         return pick(options, await verifier.abatch(candidates(options), return_exceptions=True))
 
     return RunnableLambda(call, acall, name="verify")
@@ -63,7 +63,7 @@ def by_score(verifier: Verifier) -> Chooser:
 def by_tournament(judge: Judge) -> Chooser:
     """Compare two by two until one is left (knockout); who has no opinion of it goes on with the earlier one."""
 
-    def pairs(options: Options, left: list[int]) -> list[Comparison]:
+    def pairs(options: ActionSet, left: list[int]) -> list[Comparison]:
         return [
             Comparison(messages=options.conversation, texts=(options.texts[a], options.texts[b]))
             for a, b in zip(left[::2], left[1::2], strict=False)
@@ -73,13 +73,13 @@ def by_tournament(judge: Judge) -> Chooser:
         kept = [b if _prefers_second(said) else a for a, b, said in zip(left[::2], left[1::2], opinions, strict=False)]
         return kept + left[len(left) - len(left) % 2 :]
 
-    def call(options: Options) -> Picked:
+    def call(options: ActionSet) -> Picked:
         left = list(range(len(options.texts)))
         while len(left) > 1:
             left = winners(left, judge.batch(pairs(options, left), return_exceptions=True))
         return Picked(left[0])
 
-    async def acall(options: Options) -> Picked:
+    async def acall(options: ActionSet) -> Picked:
         left = list(range(len(options.texts)))
         while len(left) > 1:
             left = winners(left, await judge.abatch(pairs(options, left), return_exceptions=True))
@@ -88,7 +88,7 @@ def by_tournament(judge: Judge) -> Chooser:
     return RunnableLambda(call, acall, name="tournament")
 
 
-def _elected(moves: Sequence[Move], weights: Sequence[float]) -> int:
+def _elected(moves: Sequence[Action], weights: Sequence[float]) -> int:
     """Return the first of the heaviest class within the heaviest kind; among its members the heaviest."""
     labels = classes(moves)
     kind = _heaviest([label[0] for label in labels], weights)

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from its_graph.agents.tool_state import state_for
 
-__all__ = ["Attempt", "Made", "PutOff", "asked_in", "attempting", "current_attempt", "message_in"]
+__all__ = ["Attempt", "DeferredCall", "DoneCall", "asked_in", "attempting", "current_attempt", "message_in"]
 
 _PUT_OFF = (
     "Noted. {name} will be carried out once, if this attempt is chosen; go on as if it had succeeded, and do not call "
@@ -23,7 +23,7 @@ _PUT_OFF = (
 _WRONG = "Error: the arguments {args} of {name} are wrong. {error}\nMend them and call again."
 
 
-class PutOff(TypedDict):
+class DeferredCall(TypedDict):
     """A call to commit, as plain data."""
 
     call: ToolCall
@@ -31,7 +31,7 @@ class PutOff(TypedDict):
     """What the tool reads of the agent's state at the call, but for the messages."""
 
 
-class Made(TypedDict):
+class DoneCall(TypedDict):
     """A reversible call that was made, as plain data."""
 
     call: ToolCall
@@ -43,22 +43,22 @@ class Made(TypedDict):
 class Attempt:
     """The deeds of one attempt, as they came: calls of one message run side by side."""
 
-    put_off: list[PutOff] = field(default_factory=list)
-    made: list[Made] = field(default_factory=list)
+    put_off: list[DeferredCall] = field(default_factory=list)
+    made: list[DoneCall] = field(default_factory=list)
 
     def put_off_call(self, tool: BaseTool, call: ToolCall, state: Any) -> ToolMessage:
         """Note a call to commit and say so; one whose arguments are wrong is answered at once, as a plain agent's."""
         if (error := _wrong(tool, call)) is not None:
             said = _WRONG.format(args=call["args"], name=call["name"], error=error)
             return ToolMessage(said, name=call["name"], tool_call_id=call["id"], status="error")
-        self.put_off.append(PutOff(call=call, state=state_for(tool, state)))
+        self.put_off.append(DeferredCall(call=call, state=state_for(tool, state)))
         return ToolMessage(_PUT_OFF.format(name=call["name"]), name=call["name"], tool_call_id=call["id"])
 
     def note(self, call: ToolCall, reply: Any) -> None:
         """Note a reversible call that was made, unless its tool says that it failed."""
         message = message_in(reply, call)
         if message is None or message.status != "error":
-            self.made.append(Made(call=call, returned=None if message is None else message.content))
+            self.made.append(DoneCall(call=call, returned=None if message is None else message.content))
 
 
 _attempt: ContextVar[Attempt | None] = ContextVar("its_graph_attempt", default=None)

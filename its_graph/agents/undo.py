@@ -11,15 +11,15 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from its_graph.agents.attempts import AgentSearchState, AttemptRecord
 from its_graph.agents.effects import undo_of
-from its_graph.agents.side_effects import Made, PutOff
+from its_graph.agents.side_effects import DeferredCall, DoneCall
 from its_graph.errors import ConfigurationError, SearchFailedError
 
-__all__ = ["answer", "left", "put_off_of", "settle", "undo"]
+__all__ = ["deferred_calls_of", "left", "settle", "undo", "winner_turn"]
 
 
 def settle(state: AgentSearchState, tools: dict[str, BaseTool]) -> dict[str, Any]:
     """Make sure that everything that is to be undone and committed can be, before the first of it."""
-    for deed in [*_to_undo(state), *put_off_of(state)]:
+    for deed in [*_to_undo(state), *deferred_calls_of(state)]:
         if (name := deed["call"]["name"]) not in tools:
             raise ConfigurationError(
                 f"An attempt calls {name!r}, which is not among the tools given ({', '.join(tools) or 'none'}). Give "
@@ -55,10 +55,10 @@ def left(state: AgentSearchState) -> Literal["undo", "commit", "answer"]:
     """Say what is to be done next: the losers' calls are undone before the winner's are carried out."""
     if state["undone"] < len(_to_undo(state)):
         return "undo"
-    return "commit" if len(state["committed"]) < len(put_off_of(state)) else "answer"
+    return "commit" if len(state["committed"]) < len(deferred_calls_of(state)) else "answer"
 
 
-def answer(state: AgentSearchState) -> dict[str, Any]:
+def winner_turn(state: AgentSearchState) -> dict[str, Any]:
     """Hand over the winner's turn, with what its commits really returned in place of what was noted.
 
     Raises:
@@ -91,7 +91,7 @@ def _result(state: AgentSearchState, turn: list[AnyMessage]) -> dict[str, Any]:
     }
 
 
-def put_off_of(state: AgentSearchState) -> list[PutOff]:
+def deferred_calls_of(state: AgentSearchState) -> list[DeferredCall]:
     """Return the calls that the winner put off."""
     winner = _winner(state)
     return [] if winner is None else winner["put_off"]
@@ -101,7 +101,7 @@ def _winner(state: AgentSearchState) -> AttemptRecord | None:
     return None if state["picked"] is None else state["attempts"][state["picked"]]
 
 
-def _to_undo(state: AgentSearchState) -> list[Made]:
+def _to_undo(state: AgentSearchState) -> list[DoneCall]:
     """Return the calls of the losers, the last first."""
     losers = [one for place, one in enumerate(state["attempts"]) if place != state["picked"]]
     return [made for one in reversed(losers) for made in reversed(one["made"])]

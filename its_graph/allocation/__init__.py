@@ -7,7 +7,7 @@ concave, greedy is wrong and `exact` or `by_hull` is asked instead.
 
 from typing import TYPE_CHECKING
 
-from its_graph._lazy import lazily
+from its_graph._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from its_graph.allocation.adaptive import Adaptive as Adaptive
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from its_graph.allocation.curves import Curves as Curves
     from its_graph.allocation.curves import beta as beta
     from its_graph.allocation.curves import known as known
-    from its_graph.allocation.curves import majority as majority
+    from its_graph.allocation.curves import majority_curves as majority_curves
     from its_graph.allocation.curves import marginals as marginals
     from its_graph.allocation.knapsack import Option as Option
     from its_graph.allocation.knapsack import by_menu_hull as by_menu_hull
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from its_graph.allocation.samples import by_hull as by_hull
     from its_graph.allocation.samples import continuous as continuous
     from its_graph.allocation.samples import exact as exact
+    from its_graph.allocation.samples import expected_solved as expected_solved
     from its_graph.allocation.samples import greedy as greedy
-    from its_graph.allocation.samples import total as total
 else:
-    __getattr__ = lazily(
+    __getattr__ = lazy_exports(
         __name__,
         {
             "adaptive": ("Adaptive",),
             "baselines": ("SEED_WEIGHTS", "by_weight", "uniform"),
-            "curves": ("Curves", "beta", "known", "majority", "marginals"),
+            "curves": ("Curves", "beta", "known", "majority_curves", "marginals"),
             "knapsack": ("Option", "by_menu_hull", "exact_menu"),
-            "samples": ("by_hull", "continuous", "exact", "greedy", "total"),
+            "samples": ("by_hull", "continuous", "exact", "greedy", "expected_solved"),
         },
     )

@@ -11,7 +11,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("numpy", "allocation") from error
 
-__all__ = ["Curves", "beta", "known", "majority", "marginals"]
+__all__ = ["Curves", "beta", "known", "majority_curves", "marginals"]
 
 Curves: TypeAlias = NDArray[np.float64]
 """[problems, most + 1], the first column being f(0)."""
@@ -47,7 +47,7 @@ def beta(a: Sequence[float], b: Sequence[float], most: int) -> Curves:
     return np.concatenate([np.zeros_like(right), 1 - misses], axis=1)
 
 
-def majority(p: Sequence[float], most: int) -> Curves:
+def majority_curves(p: Sequence[float], most: int) -> Curves:
     """Return the chance that more than half of n votes are right (ties by a fair coin): not concave for p below 1/2."""
     from math import comb
 

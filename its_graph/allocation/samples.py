@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from its_graph.allocation.curves import Curves, marginals
 from its_graph.errors import ConfigurationError
 
-__all__ = ["by_hull", "continuous", "exact", "greedy", "total"]
+__all__ = ["by_hull", "continuous", "exact", "expected_solved", "greedy"]
 
 Counts = NDArray[np.int64]
 _SLACK = 1e-12
@@ -120,7 +120,7 @@ def continuous(
     return samples(high), high
 
 
-def total(curves: Curves, counts: Sequence[int] | Counts) -> float:
+def expected_solved(curves: Curves, counts: Sequence[int] | Counts) -> float:
     """Return the expected number of solved problems of an allocation."""
     return float(curves[np.arange(len(curves)), np.asarray(counts)].sum())
 

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from its_graph.allocation.curves import Curves, marginals
 from its_graph.errors import ConfigurationError
 
-__all__ = ["priced"]
+__all__ = ["allocate_with_prices"]
 
 
-def priced(curves: Curves, costs: Sequence[float] | NDArray[np.float64], budget: float) -> NDArray[np.int64]:
+def allocate_with_prices(
+    curves: Curves, costs: Sequence[float] | NDArray[np.float64], budget: float
+) -> NDArray[np.int64]:
     """Give sample after sample to the problem where it is worth most for its cost, as long as the budget lasts.
 
     For concave curves the optimum of the relaxation: at most the one sample that no longer fits is missed, and with it

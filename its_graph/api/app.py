@@ -10,13 +10,13 @@ from fastapi.middleware.cors import CORSMiddleware
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from its_graph.api.chat import chat_routes
-from its_graph.api.concurrency_limit import Slots
+from its_graph.api.concurrency_limit import ConcurrencyLimit
 from its_graph.api.errors import answer_errors
 from its_graph.api.metrics import Metrics
 from its_graph.api.middleware import BodyGuard, FailureGuard, HeaderGuard, HostGuard, KeyGuard
-from its_graph.api.model_catalog import Menu, ServedModel
+from its_graph.api.model_catalog import ModelCatalog, ServedModel
 from its_graph.api.search_routes import search_routes
-from its_graph.api.searches import Searches
+from its_graph.api.searches import SearchPool
 from its_graph.api.static_files import page_routes
 from its_graph.api.tools import Tools
 
@@ -54,8 +54,8 @@ def create_app(
     Raises:
         ConfigurationError: there is no model, or one of the options is none of its strategy.
     """
-    menu, metrics, slots = Menu(models, options), Metrics(), Slots(max_searches)
-    searches = Searches(menu, checkpointer, slots, keep, metrics)
+    menu, metrics, slots = ModelCatalog(models, options), Metrics(), ConcurrencyLimit(max_searches)
+    searches = SearchPool(menu, checkpointer, slots, keep, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

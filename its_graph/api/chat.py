@@ -5,15 +5,15 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from its_graph.api.chat_reply import Completion, Reply
+from its_graph.api.chat_reply import ChatReply, Completion
 from its_graph.api.chat_request import ChatRequest
-from its_graph.api.disconnect import unless_left
+from its_graph.api.disconnect import cancel_on_disconnect
 from its_graph.api.errors import ApiError, api_error
-from its_graph.api.model_catalog import Menu
-from its_graph.api.reasoning_stream import Thoughts
-from its_graph.api.responses import IDLE_S, KEEP_ALIVE, EventStream, Json, sse
+from its_graph.api.model_catalog import ModelCatalog
+from its_graph.api.reasoning_stream import ReasoningStream
+from its_graph.api.responses import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, Json, sse
 from its_graph.api.search import Search
-from its_graph.api.searches import Searches
+from its_graph.api.searches import SearchPool
 from its_graph.api.tools import Tools
 from its_graph.budget import Spend
 from its_graph.text.steps import split_steps
@@ -21,7 +21,7 @@ from its_graph.text.steps import split_steps
 __all__ = ["chat_routes"]
 
 
-def chat_routes(menu: Menu, searches: Searches, tools: Tools) -> APIRouter:
+def chat_routes(menu: ModelCatalog, searches: SearchPool, tools: Tools) -> APIRouter:
     """Return OpenAI's routes."""
     routes = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -45,7 +45,7 @@ def chat_routes(menu: Menu, searches: Searches, tools: Tools) -> APIRouter:
             await _begun(search)
             return EventStream(_chunks(search, frame), when_left=search.abandon)
         try:
-            await unless_left(request, search.ended())
+            await cancel_on_disconnect(request, search.ended())
         finally:
             search.abandon()
         return Json(frame.whole(_reply(search)))
@@ -69,9 +69,9 @@ async def _begun(search: Search) -> None:
 
 async def _chunks(search: Search, frame: Completion) -> AsyncIterator[str]:
     """Yield the stream: what the search thinks while it runs, then the answer step by step."""
-    thoughts = Thoughts()
+    thoughts = ReasoningStream()
     yield frame.begin()
-    async for told in search.log.listen(idle_s=IDLE_S):
+    async for told in search.log.listen(idle_s=KEEP_ALIVE_S):
         if told is None:
             yield KEEP_ALIVE
         elif thought := thoughts.of(told[1]):
@@ -86,7 +86,7 @@ async def _chunks(search: Search, frame: Completion) -> AsyncIterator[str]:
         yield chunk
 
 
-def _reply(search: Search) -> Reply:
+def _reply(search: Search) -> ChatReply:
     """Return the search's answer.
 
     Raises:
@@ -96,7 +96,7 @@ def _reply(search: Search) -> Reply:
         raise _failure(search)
     spend = Spend(**result["spend"])
     its = {key: result[key] for key in ("strategy", "answer", "stop_reason", "seed", "spend")} | {"search": search.id}
-    return Reply(
+    return ChatReply(
         message={"role": "assistant", "content": result["text"] or "", "refusal": None},
         finish_reason="stop" if _is_whole(result) else "length",
         usage={

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from its_graph.api.responses import sse
 
-__all__ = ["DONE", "Completion", "Reply"]
+__all__ = ["DONE", "ChatReply", "Completion"]
 
 DONE = "data: [DONE]\n\n"
 
 
-class Reply(NamedTuple):
+class ChatReply(NamedTuple):
     """What is answered."""
 
     message: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Completion:
         self._frame = {"id": f"chatcmpl-{id}", "created": int(time.time()), "model": model}
         self._tells_usage = tells_usage
 
-    def whole(self, reply: Reply) -> dict[str, Any]:
+    def whole(self, reply: ChatReply) -> dict[str, Any]:
         """Return the completion as one object."""
         choice = {"index": 0, "message": reply.message, "finish_reason": reply.finish_reason, "logprobs": None}
         told = {"choices": [choice], "usage": reply.usage, "its": reply.its}
@@ -50,7 +50,7 @@ class Completion:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
         return self._chunk(choices=[choice], **({"usage": None} if self._tells_usage else {}), **more)
 
-    def end(self, reply: Reply) -> Iterator[str]:
+    def end(self, reply: ChatReply) -> Iterator[str]:
         """Yield the last chunks: why it ends, the usage if it was asked for, and the mark behind everything."""
         yield self.delta({}, reply.finish_reason, its=reply.its)
         if self._tells_usage:

@@ -5,10 +5,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from its_graph.api.messages import Messages
-from its_graph.api.schemas import Limits, Options, SearchRequest
+from its_graph.api.schemas import RequestBudget, SearchRequest, StrategyOptions
 from its_graph.budget import Int64
 
-__all__ = ["ChatRequest", "StreamOptions", "Tool"]
+__all__ = ["ChatRequest", "StreamOptions", "ToolSpec"]
 
 _REFUSED = {
     "stop": "stop strings are not honoured: a search ends its steps by strings of its own",
@@ -38,7 +38,7 @@ class _Function(BaseModel):
     name: str = Field(min_length=1)
 
 
-class Tool(BaseModel):
+class ToolSpec(BaseModel):
     """A tool in OpenAI's form."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -55,9 +55,9 @@ class ChatRequest(BaseModel):
     model: str
     """`strategy/model`, or the bare model for one sample."""
     messages: Messages
-    budget: Limits = Limits()
+    budget: RequestBudget = RequestBudget()
     """Hard limits of the search."""
-    options: Options = {}
+    options: StrategyOptions = {}
     """Of the strategy: `n`, `width`, ..."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -67,7 +67,7 @@ class ChatRequest(BaseModel):
     n: int | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    tools: list[Tool] | None = None
+    tools: list[ToolSpec] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     response_format: dict[str, Any] | None = None

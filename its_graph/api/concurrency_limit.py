@@ -2,7 +2,7 @@
 
 from its_graph.api.errors import ApiError
 
-__all__ = ["Slots", "busy"]
+__all__ = ["ConcurrencyLimit", "busy"]
 
 
 def busy(message: str) -> ApiError:
@@ -10,7 +10,7 @@ def busy(message: str) -> ApiError:
     return ApiError(429, message, code="too_many_searches", headers={"Retry-After": "1"})
 
 
-class Slots:
+class ConcurrencyLimit:
     """So many places; who finds none is told to come back.
 
     Args:

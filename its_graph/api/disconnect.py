@@ -8,12 +8,12 @@ from fastapi import Request
 
 from its_graph.api.errors import ApiError
 
-__all__ = ["unless_left"]
+__all__ = ["cancel_on_disconnect"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-async def unless_left(request: Request, work: Awaitable[T]) -> T:
+async def cancel_on_disconnect(request: Request, work: Awaitable[_T]) -> _T:
     """Return what `work` returns; if the caller leaves, it is cancelled.
 
     Raises:

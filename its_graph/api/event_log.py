@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-__all__ = ["Event", "EventLog"]
+__all__ = ["EventLog", "LoggedEvent"]
 
-Event = Mapping[str, Any]
+LoggedEvent = Mapping[str, Any]
 
-_DROPPED: Event = {}
+_DROPPED: LoggedEvent = {}
 """Stands in the place of an event that is told to nobody any more, so that the others keep their numbers."""
 
 
@@ -26,7 +26,7 @@ class EventLog:
 
     def __init__(self) -> None:
         self._epoch = secrets.token_hex(4)
-        self.events: list[Event] = []
+        self.events: list[LoggedEvent] = []
         self.closed = False
         """Whether the last event was the end; a search that is resumed opens its log again."""
         self._left = False
@@ -34,9 +34,9 @@ class EventLog:
         """The numbers of the token events of each step that has not arrived yet."""
         self._news = asyncio.Event()
 
-    def add(self, event: Event) -> None:
+    def add(self, event: LoggedEvent) -> None:
         """Add an event and wake who listens. Tokens are dropped when their step arrives, which has all their text."""
-        if event["type"] == "its.token":
+        if event["type"] == "its.token_added":
             self._unfinished.setdefault(event["id"], []).append(len(self.events))
         elif event["type"] in ("its.step_added", "its.failed"):
             self._drop(self._unfinished.pop(event["id"], ()))
@@ -69,13 +69,15 @@ class EventLog:
             return -1
         return told if epoch == self._epoch and 0 <= told < len(self.events) else -1
 
-    async def event(self, number: int) -> Event:
+    async def event(self, number: int) -> LoggedEvent:
         """Wait for the event of that number."""
         while number >= len(self.events):
             await self._news.wait()
         return self.events[number]
 
-    async def listen(self, after: int = -1, idle_s: float | None = None) -> AsyncIterator[tuple[int, Event] | None]:
+    async def listen(
+        self, after: int = -1, idle_s: float | None = None
+    ) -> AsyncIterator[tuple[int, LoggedEvent] | None]:
         """Yield the events behind number `after` with their numbers, then live ones, to the end of the search.
 
         None stands for `idle_s` seconds without any. Who begins anew hears `its.search_started` first, which takes back

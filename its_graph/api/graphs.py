@@ -7,8 +7,8 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from its_graph.api.errors import ApiError
-from its_graph.api.model_catalog import Choice, Menu
-from its_graph.api.options import checked
+from its_graph.api.model_catalog import ModelCatalog, ResolvedModel
+from its_graph.api.options import check_options
 from its_graph.api.schemas import AskWhen, SearchRequest
 from its_graph.api.steering import ask_rule
 from its_graph.errors import ConfigurationError
@@ -26,11 +26,11 @@ class Graphs:
         checkpointer: what they are compiled with.
     """
 
-    def __init__(self, menu: Menu, checkpointer: BaseCheckpointSaver[Any]) -> None:
+    def __init__(self, menu: ModelCatalog, checkpointer: BaseCheckpointSaver[Any]) -> None:
         self._menu, self._checkpointer = menu, checkpointer
         self._built = lru_cache(maxsize=_KEPT)(self._build)
 
-    def of(self, choice: Choice, request: SearchRequest) -> Any:
+    def of(self, choice: ResolvedModel, request: SearchRequest) -> Any:
         """Return the graph of a request.
 
         Raises:
@@ -41,7 +41,7 @@ class Graphs:
 
     def _build(self, strategy: str, model: str, options: str, steer: AskWhen | None) -> Any:
         chosen, _, served, set_here = self._menu.choose(strategy, model)
-        given = {**set_here, **checked(chosen, json.loads(options)), **ask_rule(chosen, steer)}
+        given = {**set_here, **check_options(chosen, json.loads(options)), **ask_rule(chosen, steer)}
         try:
             graph = chosen.create(served.generator, served.verifier, given)
         except ConfigurationError as error:

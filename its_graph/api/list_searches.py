@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from its_graph.api.errors import stored_error
 from its_graph.api.restore import is_search, request_of
-from its_graph.api.schemas import SearchStatus, Status, glance
+from its_graph.api.schemas import SearchStatus, Status, status_summary
 
-__all__ = ["Listing"]
+__all__ = ["SearchList"]
 
 _FIRST = {"source": "input", "step": -1}
 """What LangGraph says of the first checkpoint of a graph, be it a search or a part of one."""
@@ -22,7 +22,7 @@ _CONTROL = {ERROR, INTERRUPT, RESUME}
 """What is written of a task that has not finished."""
 
 
-class Listing:
+class SearchList:
     """The newest searches of a store. It is read once, when it is first asked for: that takes longer the more it holds.
 
     Args:
@@ -74,7 +74,7 @@ def _glance(newest: CheckpointTuple) -> SearchStatus | None:
         status="done" if result else status,
         strategy=request.strategy or "",
         model=request.model or "",
-        question=glance(request.question),
+        question=status_summary(request.question),
         options=request.options,
         seed=request.seed,
         error=None if error is None else error.message,

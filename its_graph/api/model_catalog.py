@@ -12,7 +12,7 @@ from its_graph.catalog.registry import Strategy, strategies, strategy
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError
 
-__all__ = ["Choice", "Menu", "ServedModel"]
+__all__ = ["ModelCatalog", "ResolvedModel", "ServedModel"]
 
 _PLAIN = "single"
 """The strategy behind the bare name of a model."""
@@ -29,7 +29,7 @@ class ServedModel(NamedTuple):
     """The same model as a LangChain chat model: requests with tools are answered by it."""
 
 
-class Choice(NamedTuple):
+class ResolvedModel(NamedTuple):
     """A strategy, and the model that it runs on."""
 
     strategy: Strategy
@@ -39,7 +39,7 @@ class Choice(NamedTuple):
     """What the server sets of the strategy, under what a request sets."""
 
 
-class Menu:
+class ModelCatalog:
     """Everything that a server offers.
 
     Args:
@@ -97,7 +97,7 @@ class Menu:
         able = [f"{name}/{model}" for model in self.models for name in self.strategies if not self.lacks(name, model)]
         return [*self.models, *able]
 
-    def choose(self, strategy: str | None, model: str | None) -> Choice:
+    def choose(self, strategy: str | None, model: str | None) -> ResolvedModel:
         """Return what a request asks for.
 
         Raises:
@@ -116,9 +116,9 @@ class Menu:
                 f"{name} needs {', '.join(lacks)}, which {model} does not have. It serves: {able}.",
                 param="strategy",
             )
-        return Choice(self.strategies[name], model, self.models[model], self._options.get(name, {}))
+        return ResolvedModel(self.strategies[name], model, self.models[model], self._options.get(name, {}))
 
-    def named(self, name: str) -> Choice:
+    def named(self, name: str) -> ResolvedModel:
         """Return what OpenAI's `model` field asks for.
 
         Raises:

@@ -10,9 +10,9 @@ from its_graph.api.errors import ApiError, refusal
 from its_graph.catalog.option_schema import is_whole, plain_types
 from its_graph.catalog.registry import Strategy
 
-__all__ = ["MOST", "checked", "settable"]
+__all__ = ["MAX_COUNT", "check_options", "settable"]
 
-MOST = 1024
+MAX_COUNT = 1024
 """What a request may ask for at most of anything that is counted (samples, rounds, paths, steps), but for tokens."""
 
 
@@ -21,11 +21,11 @@ def settable(strategy: Strategy) -> dict[str, Any]:
     return {name: strategy.options[name] for name in _types(strategy)}
 
 
-def checked(strategy: Strategy, options: Mapping[str, Any]) -> dict[str, Any]:
+def check_options(strategy: Strategy, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return `options` where all of them are what the factory takes.
 
     Raises:
-        ApiError: one is unknown, of another type, or beyond `MOST`; the message names it.
+        ApiError: one is unknown, of another type, or beyond `MAX_COUNT`; the message names it.
     """
     types = _types(strategy)
     for name in options:
@@ -56,4 +56,4 @@ def _types(strategy: Strategy) -> dict[str, Any]:
 
 def _bounded(name: str, kind: Any) -> Any:
     counted = is_whole(kind) and not name.endswith("_tokens")
-    return Annotated[kind, Field(le=MOST)] if counted else kind
+    return Annotated[kind, Field(le=MAX_COUNT)] if counted else kind

@@ -1,20 +1,20 @@
 """What of a search is told as reasoning while it runs: the steps that it goes on with, the answers that it finds."""
 
-from its_graph.api.event_log import Event
+from its_graph.api.event_log import LoggedEvent
 from its_graph.search.state import Step
 from its_graph.text.answers import extract_answer
 
-__all__ = ["Thoughts"]
+__all__ = ["ReasoningStream"]
 
 
-class Thoughts:
+class ReasoningStream:
     """Turns events into lines: each step once, when the search goes on with it; a whole solution by its answer."""
 
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
         self._told: set[str] = set()
 
-    def of(self, event: Event) -> str:
+    def of(self, event: LoggedEvent) -> str:
         """Return what `event` adds, line by line; often nothing."""
         if event["type"] == "its.step_added":
             return self._arrived(event["id"], event["step"])
@@ -24,7 +24,7 @@ class Thoughts:
 
     def _arrived(self, key: str, step: Step) -> str:
         self._steps[key] = step
-        if step["parent"] is not None or step["finish"] != "end" or "aside" in step:
+        if step["parent"] is not None or step["finish"] != "end" or "auxiliary" in step:
             return ""
         self._told.add(key)
         return f"Solution {key}: {extract_answer(step['text']) or 'no answer'}\n"

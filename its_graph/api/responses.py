@@ -8,16 +8,16 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["IDLE_S", "KEEP_ALIVE", "EventStream", "Json", "as_json", "sse"]
+__all__ = ["KEEP_ALIVE", "KEEP_ALIVE_S", "EventStream", "Json", "json_bytes", "sse"]
 
-IDLE_S = 15.0
+KEEP_ALIVE_S = 15.0
 """Seconds without an event after which a stream shows that it lives."""
 
 KEEP_ALIVE = ": waiting\n\n"
 """A comment: readers pass it over, proxies see that the connection lives."""
 
 
-def as_json(data: Any) -> bytes:
+def json_bytes(data: Any) -> bytes:
     """Return `data` as JSON on one line; a number that JSON does not know (NaN) is null.
 
     A model may write half of a character, a lone surrogate, which UTF-8 cannot: then every character stands as ASCII.
@@ -35,7 +35,7 @@ class Json(Response):
 
     def render(self, content: Any) -> bytes:
         """Return the bytes of the body."""
-        return as_json(content)
+        return json_bytes(content)
 
 
 def _stay() -> None:
@@ -71,4 +71,4 @@ def sse(data: Any, *, kind: str | None = None, id: str | None = None) -> str:
     """Return one server-sent event, its data as JSON on one line."""
     lines = [] if id is None else [f"id: {id}"]
     lines += [] if kind is None else [f"event: {kind}"]
-    return "\n".join([*lines, f"data: {as_json(data).decode()}", "", ""])
+    return "\n".join([*lines, f"data: {json_bytes(data).decode()}", "", ""])

@@ -10,16 +10,16 @@ from langgraph.types import StateSnapshot
 from pydantic import ValidationError
 
 from its_graph.api.errors import ApiError
-from its_graph.api.event_log import Event
+from its_graph.api.event_log import LoggedEvent
 from its_graph.api.schemas import SearchRequest
 from its_graph.api.search import Search
 from its_graph.contracts import Message
 from its_graph.search.events import events_of
 
-__all__ = ["is_search", "recall", "request_of", "stored_search"]
+__all__ = ["is_search", "request_of", "restore_search", "stored_search"]
 
 
-async def recall(
+async def restore_search(
     checkpointer: BaseCheckpointSaver[Any], id: str, make: Callable[[str, SearchRequest], Search]
 ) -> Search | None:
     """Return the search whose thread is `id`, as it stood at its last checkpoint; None if there is none.
@@ -75,7 +75,7 @@ def _innermost(state: StateSnapshot) -> Mapping[str, Any]:
     return state.values
 
 
-def _events(values: Mapping[str, Any]) -> Iterator[Event]:
+def _events(values: Mapping[str, Any]) -> Iterator[LoggedEvent]:
     """Yield what a search with this state has told."""
     start = ("strategy", "question", "settings")
     if "question" in values:

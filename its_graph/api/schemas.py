@@ -6,12 +6,21 @@ from langchain_core.messages import convert_to_messages
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from its_graph.api.messages import Messages
-from its_graph.api.serializable import storable, writable
+from its_graph.api.serializable import json_serializable, storable
 from its_graph.budget import Budget, Int64
 from its_graph.context import SearchContext
 from its_graph.contracts import Message
 
-__all__ = ["AskWhen", "Limits", "Options", "Reply", "SearchRequest", "SearchStatus", "Status", "glance"]
+__all__ = [
+    "AskWhen",
+    "RequestBudget",
+    "SearchRequest",
+    "SearchStatus",
+    "Status",
+    "SteeringReply",
+    "StrategyOptions",
+    "status_summary",
+]
 
 Status = Literal["running", "waiting", "done", "failed", "cancelled"]
 
@@ -20,18 +29,18 @@ class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-Reply = Annotated[dict[str, Any], AfterValidator(storable)]
+SteeringReply = Annotated[dict[str, Any], AfterValidator(storable)]
 """What a person says of a search that waits; its fields are for the search to check."""
 
-Options = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given), AfterValidator(writable)
+StrategyOptions = Annotated[
+    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given), AfterValidator(json_serializable)
 ]
 """Options of a strategy by name; null is none."""
 
-_Text = Annotated[str, AfterValidator(writable)]
+_Text = Annotated[str, AfterValidator(json_serializable)]
 
 
-class Limits(Budget):
+class RequestBudget(Budget):
     """A budget as a request gives it: its limits are finite, and null is no limit."""
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -68,14 +77,14 @@ class SearchRequest(_Request):
     """One of the catalog; a simple one that the model can serve unless given."""
     model: str | None = None
     """One of the catalog; the first unless given."""
-    options: Options = {}
+    options: StrategyOptions = {}
     """Of the strategy: `n`, `width`, ..."""
     seed: Int64 | None = None
     """The same seed gives the same search; one is drawn, and told, unless given."""
     temperature: float | None = Field(default=None, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_tokens: Int64 | None = Field(default=None, ge=1)
-    budget: Limits = Limits()
+    budget: RequestBudget = RequestBudget()
     stream_tokens: bool = False
     """Whether the text of samples is told while it is written."""
     system: _Text | None = None
@@ -119,7 +128,7 @@ class SearchStatus(BaseModel):
     seed: int | None
     result: dict[str, Any] | None = None
     """Everything behind the answer, once there is one."""
-    ask: dict[str, Any] | None = None
+    human_request: dict[str, Any] | None = None
     """What the search asks a person, while it waits."""
     error: str | None
     events: int
@@ -133,7 +142,7 @@ _GLANCE = 200
 """Characters of a question that a list of searches shows."""
 
 
-def glance(question: list[Message]) -> list[Message]:
+def status_summary(question: list[Message]) -> list[Message]:
     """Return the last message of a question alone, and of that the first words."""
     last = question[-1]
     return [last | {"content": convert_to_messages([last])[0].text[:_GLANCE]}]

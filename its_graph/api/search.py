@@ -8,10 +8,10 @@ from typing import Any
 from langgraph.types import StateSnapshot
 
 from its_graph.api.errors import api_error, note, stored_error
-from its_graph.api.event_log import Event, EventLog
+from its_graph.api.event_log import EventLog, LoggedEvent
 from its_graph.api.metrics import Metrics
-from its_graph.api.model_catalog import Choice
-from its_graph.api.schemas import SearchRequest, SearchStatus, Status, glance
+from its_graph.api.model_catalog import ResolvedModel
+from its_graph.api.schemas import SearchRequest, SearchStatus, Status, status_summary
 from its_graph.budget import Spend, total
 from its_graph.search.events import events_of
 
@@ -32,12 +32,12 @@ class Search:
         metrics: what is counted.
     """
 
-    def __init__(self, id: str, request: SearchRequest, choice: Choice, graph: Any, metrics: Metrics) -> None:
+    def __init__(self, id: str, request: SearchRequest, choice: ResolvedModel, graph: Any, metrics: Metrics) -> None:
         self.id, self.request, self.choice, self.graph = id, request, choice, graph
         self.created = time.time()
         self.log = EventLog()
         self.status: Status = "running"
-        self.ask: dict[str, Any] | None = None
+        self.human_request: dict[str, Any] | None = None
         self.failure: BaseException | None = None
         self.result: dict[str, Any] | None = None
         self._charges: dict[str, Spend] = {}
@@ -62,7 +62,7 @@ class Search:
             status=self.status,
             strategy=self.choice.strategy.name,
             model=self.choice.model,
-            question=glance(self.request.question),
+            question=status_summary(self.request.question),
             options=self.request.options,
             seed=self.request.seed,
             error=None if self.failure is None else api_error(self.failure).message,
@@ -73,7 +73,7 @@ class Search:
 
     def full(self) -> SearchStatus:
         """Return where it stands."""
-        whole = {"question": self.request.question, "result": self.result, "ask": self.ask}
+        whole = {"question": self.request.question, "result": self.result, "human_request": self.human_request}
         return self.brief().model_copy(update=whole)
 
     @property
@@ -96,7 +96,7 @@ class Search:
 
         `when_over` is called when the run has ended in any way.
         """
-        self.status, self.ask, self.failure = "running", None, None
+        self.status, self.human_request, self.failure = "running", None, None
         self.log.reopen()
         self._began = time.perf_counter()
         self._metrics.started(self.choice.strategy.name)
@@ -124,9 +124,9 @@ class Search:
             if not _is_ours(event):
                 continue
             self.tell(event)
-            if event["type"] == "its.budget":
+            if event["type"] == "its.charged":
                 self._metrics.spent(_spend(event["charge"]))
-        self.ask = _asked(await self.graph.aget_state(self.config))
+        self.human_request = _asked(await self.graph.aget_state(self.config))
 
     def _settle(self, task: asyncio.Task[None], when_over: Callable[[], None]) -> None:
         """Note how a run ended. A callback of the task: it is called even for one that was cancelled unstarted.
@@ -140,7 +140,7 @@ class Search:
             status, self.failure = "failed", failure
             note(failure)
         else:
-            status = "done" if self.ask is None else "waiting"
+            status = "done" if self.human_request is None else "waiting"
         self._metrics.ended(self.choice.strategy.name, status, time.perf_counter() - self._began)
         self._stand(status)
 
@@ -148,25 +148,25 @@ class Search:
         """Note that it runs no more, and tell: it waits for a person, or it is over."""
         self.status = status
         if status == "waiting":
-            self.tell({"type": "its.asked", "ask": self.ask})
+            self.tell({"type": "its.human_requested", "request": self.human_request})
             return
-        self.ask = None
+        self.human_request = None
         error = None if self.failure is None else api_error(self.failure).message
         self.tell({"type": "its.ended", "status": status, "error": error})
 
-    def restore(self, created: float, events: Iterable[Event], state: StateSnapshot) -> None:
+    def restore(self, created: float, events: Iterable[LoggedEvent], state: StateSnapshot) -> None:
         """Take up what an earlier server left of it: it is done where its answer is among what it told.
 
         That the graph has no next node tells nothing: its last one may be finished, and the step behind it not begun.
         """
-        self.created, self.ask = created, _asked(state)
+        self.created, self.human_request = created, _asked(state)
         for event in events:
             self.tell(event)
         written = next((str(task.error) for task in state.tasks if task.error), None)
-        if self.ask is None and self.result is None and written is not None:
+        if self.human_request is None and self.result is None and written is not None:
             self.failure = stored_error(written)
         ended: Status = "done" if self.result else "cancelled" if self.failure is None else "failed"
-        self._stand(ended if self.ask is None else "waiting")
+        self._stand(ended if self.human_request is None else "waiting")
 
     def abandon(self) -> None:
         """Cancel it, if it is not over, without waiting for the end."""
@@ -189,11 +189,11 @@ class Search:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: LoggedEvent) -> None:
         """Take note of an event, and pass it on to who listens."""
-        if event["type"] == "its.budget":
+        if event["type"] == "its.charged":
             self._charges[event["id"]] = _spend(event["charge"])
-        elif event["type"] == "its.answer":
+        elif event["type"] == "its.answered":
             self.result = event["result"]
         self.log.add(event)
 

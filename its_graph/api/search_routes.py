@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Header, Response
 
-from its_graph.api.model_catalog import Menu
-from its_graph.api.responses import IDLE_S, KEEP_ALIVE, EventStream, Json, sse
-from its_graph.api.schemas import Reply, SearchRequest, SearchStatus
+from its_graph.api.model_catalog import ModelCatalog
+from its_graph.api.responses import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, Json, sse
+from its_graph.api.schemas import SearchRequest, SearchStatus, SteeringReply
 from its_graph.api.search import Search
-from its_graph.api.searches import Searches
+from its_graph.api.searches import SearchPool
 
 __all__ = ["search_routes"]
 
 
-def search_routes(menu: Menu, searches: Searches) -> APIRouter:
+def search_routes(menu: ModelCatalog, searches: SearchPool) -> APIRouter:
     """Return the routes of the search API."""
     routes = APIRouter(tags=["search"])
 
@@ -31,7 +31,7 @@ def search_routes(menu: Menu, searches: Searches) -> APIRouter:
 
     @routes.get("/search", summary="All searches that are remembered, newest first")
     async def listed() -> Json:
-        leave_out = {"result", "ask"}
+        leave_out = {"result", "human_request"}
         return Json({"searches": [one.model_dump(exclude=leave_out) for one in await searches.newest_first()]})
 
     @routes.get("/search/{id}", response_model=SearchStatus, summary="Where a search stands")
@@ -61,7 +61,7 @@ def search_routes(menu: Menu, searches: Searches) -> APIRouter:
         return _standing(search)
 
     @routes.post("/search/{id}/steer", response_model=SearchStatus, summary="Answer a search that waits")
-    async def steer(id: str, reply: Reply) -> Json:
+    async def steer(id: str, reply: SteeringReply) -> Json:
         search = await searches.find(id)
         await searches.steer(search, reply)
         return _standing(search)
@@ -74,5 +74,5 @@ def _standing(search: Search) -> Json:
 
 
 async def _told(search: Search, after: int) -> AsyncIterator[str]:
-    async for told in search.log.listen(after, IDLE_S):
+    async for told in search.log.listen(after, KEEP_ALIVE_S):
         yield KEEP_ALIVE if told is None else sse(told[1], kind=told[1]["type"], id=search.log.id_of(told[0]))

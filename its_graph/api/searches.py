@@ -9,22 +9,22 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from its_graph.api.concurrency_limit import Slots, busy
+from its_graph.api.concurrency_limit import ConcurrencyLimit, busy
 from its_graph.api.errors import ApiError
 from its_graph.api.graphs import Graphs
-from its_graph.api.list_searches import Listing
+from its_graph.api.list_searches import SearchList
 from its_graph.api.metrics import Metrics
-from its_graph.api.model_catalog import Menu
-from its_graph.api.restore import recall, stored_search
+from its_graph.api.model_catalog import ModelCatalog
+from its_graph.api.restore import restore_search, stored_search
 from its_graph.api.schemas import SearchRequest, SearchStatus
 from its_graph.api.search import Search
 from its_graph.contracts import SampleRequest
 from its_graph.nodes.rules.steering import APPROVE
 
-__all__ = ["Searches"]
+__all__ = ["SearchPool"]
 
 
-class Searches:
+class SearchPool:
     """The searches of a server by their ids, newest last.
 
     What is kept in memory is there for as long as it is remembered; what is kept in a store is found there again.
@@ -38,7 +38,12 @@ class Searches:
     """
 
     def __init__(
-        self, menu: Menu, store: BaseCheckpointSaver[Any] | None, slots: Slots, keep: int, metrics: Metrics
+        self,
+        menu: ModelCatalog,
+        store: BaseCheckpointSaver[Any] | None,
+        slots: ConcurrencyLimit,
+        keep: int,
+        metrics: Metrics,
     ) -> None:
         self._menu, self._slots, self._keep, self._metrics = menu, slots, keep, metrics
         self._memory = InMemorySaver()
@@ -46,7 +51,7 @@ class Searches:
         self._passing = Graphs(menu, self._memory)
         self._lasting = self._passing if store is None else Graphs(menu, store)
         self._known: dict[str, Search] = {}
-        self._listing = Listing(store, keep)
+        self._listing = SearchList(store, keep)
         self._deleted: set[str] = set()
         """Ids of what was deleted, for those who were looking for it at the same time."""
 
@@ -98,7 +103,7 @@ class Searches:
         """
         if id in self._known:
             return self._known[id]
-        search = await recall(self._store, id, lambda id, request: self._search(id, request, self._lasting))
+        search = await restore_search(self._store, id, lambda id, request: self._search(id, request, self._lasting))
         if search is None or id in self._deleted:
             raise _unknown(id)
         return self._remember(search)
@@ -120,8 +125,8 @@ class Searches:
         place = len(search.log.events)
         self._run(search, Command(resume=reply or APPROVE))
         told = await search.log.event(place)
-        if told["type"] == "its.asked" and told["ask"].get("problem"):
-            raise ApiError(422, told["ask"]["problem"], code="unusable_reply")
+        if told["type"] == "its.human_requested" and told["request"].get("problem"):
+            raise ApiError(422, told["request"]["problem"], code="unusable_reply")
 
     async def delete(self, id: str) -> None:
         """End a search, forget it, and take it out of the store, be it one that this server could not run.

@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic_core import PydanticSerializationError, to_json
 
-__all__ = ["storable", "writable"]
+__all__ = ["json_serializable", "storable"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _AROUND = 16
 """Levels of nesting that a reply may put around what a request held."""
@@ -15,7 +15,7 @@ _AROUND = 16
 _SERDE = JsonPlusSerializer()
 
 
-def writable(given: T) -> T:
+def json_serializable(given: _T) -> _T:
     """Refuse what could not be written as JSON again, for whoever reads of the search later."""
     inside: Any = given
     for _ in range(_AROUND):
@@ -27,9 +27,9 @@ def writable(given: T) -> T:
     return given
 
 
-def storable(given: T) -> T:
-    """Refuse what could not be written to a checkpoint, beside what `writable` refuses."""
-    writable(given)
+def storable(given: _T) -> _T:
+    """Refuse what could not be written to a checkpoint, beside what `json_serializable` refuses."""
+    json_serializable(given)
     try:
         _SERDE.dumps_typed(given)
     except TypeError as error:

@@ -6,7 +6,7 @@ from its_graph.api.errors import ApiError
 from its_graph.api.schemas import AskWhen
 from its_graph.catalog.registry import Strategy
 from its_graph.errors import ConfigurationError
-from its_graph.nodes.rules.steering import AskRule, every, when_unsure
+from its_graph.nodes.rules.steering import AskRule, every, when_uncertain
 
 __all__ = ["ask_rule"]
 
@@ -29,6 +29,6 @@ def ask_rule(strategy: Strategy, wanted: AskWhen | None) -> dict[str, Any]:
 
 def _rule(wanted: AskWhen) -> AskRule:
     if wanted.unsure is not None:
-        return when_unsure(*wanted.unsure)
+        return when_uncertain(*wanted.unsure)
     assert wanted.every is not None  # it is one of the two
     return every(wanted.every)

@@ -13,15 +13,15 @@ from langchain_core.runnables import Runnable
 
 from its_graph.agents.chat_model import DeliberateChatModel
 from its_graph.agents.selection import by_score, by_vote
-from its_graph.api.chat_reply import Completion, Reply
+from its_graph.api.chat_reply import ChatReply, Completion
 from its_graph.api.chat_request import ChatRequest
-from its_graph.api.concurrency_limit import Slots
-from its_graph.api.disconnect import unless_left
+from its_graph.api.concurrency_limit import ConcurrencyLimit
+from its_graph.api.disconnect import cancel_on_disconnect
 from its_graph.api.errors import ApiError, api_error, note
 from its_graph.api.metrics import Metrics
-from its_graph.api.model_catalog import Choice
-from its_graph.api.options import checked
-from its_graph.api.responses import IDLE_S, KEEP_ALIVE, EventStream, Json, sse
+from its_graph.api.model_catalog import ResolvedModel
+from its_graph.api.options import check_options
+from its_graph.api.responses import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, Json, sse
 from its_graph.budget import Spend
 from its_graph.generators.chat_model import FIELDS
 
@@ -39,10 +39,10 @@ class Tools:
         metrics: what is counted.
     """
 
-    def __init__(self, slots: Slots, metrics: Metrics) -> None:
+    def __init__(self, slots: ConcurrencyLimit, metrics: Metrics) -> None:
         self._slots, self._metrics = slots, metrics
 
-    async def answer(self, asked: ChatRequest, choice: Choice, request: Request) -> Response:
+    async def answer(self, asked: ChatRequest, choice: ResolvedModel, request: Request) -> Response:
         """Return the best reply to `asked`, whole or as a stream.
 
         Raises:
@@ -55,13 +55,13 @@ class Tools:
         self._count(task, choice.strategy.name)
         if asked.stream:
             return EventStream(_chunks(task, frame), when_left=task.cancel)
-        return Json(frame.whole(await unless_left(request, task)))
+        return Json(frame.whole(await cancel_on_disconnect(request, task)))
 
-    def _count(self, task: asyncio.Task[Reply], strategy: str) -> None:
+    def _count(self, task: asyncio.Task[ChatReply], strategy: str) -> None:
         began = time.perf_counter()
         self._metrics.started(strategy)
 
-        def ended(task: asyncio.Task[Reply]) -> None:
+        def ended(task: asyncio.Task[ChatReply]) -> None:
             self._slots.give()
             status = "cancelled" if task.cancelled() else "failed" if task.exception() else "done"
             self._metrics.ended(strategy, status, time.perf_counter() - began)
@@ -74,7 +74,7 @@ class Tools:
         task.add_done_callback(ended)
 
 
-def _deliberating(asked: ChatRequest, choice: Choice) -> Runnable[Any, AIMessage]:
+def _deliberating(asked: ChatRequest, choice: ResolvedModel) -> Runnable[Any, AIMessage]:
     """Return the chat model that draws and chooses replies, its tools bound."""
     name, served = choice.strategy.name, choice.served
     if served.chat_model is None:
@@ -85,7 +85,7 @@ def _deliberating(asked: ChatRequest, choice: Choice) -> Runnable[Any, AIMessage
         )
     if asked.budget.limited:
         raise ApiError(400, "No budget is held over tool calls: set `options.n` and `max_tokens`.", param="budget")
-    n = {"n": 1, **choice.strategy.options, **choice.options, **checked(choice.strategy, asked.options)}["n"]
+    n = {"n": 1, **choice.strategy.options, **choice.options, **check_options(choice.strategy, asked.options)}["n"]
     if n < 1:
         raise ApiError(400, f"options.n={n}: at least one reply is needed.", param="options.n")
     scored = served.verifier if name == "best_of_n" else None
@@ -108,12 +108,12 @@ def _sampling(model: BaseChatModel, asked: ChatRequest, n: int) -> BaseChatModel
     return model.model_copy(update=update)
 
 
-async def _reply(model: Runnable[Any, AIMessage], asked: ChatRequest, strategy: str) -> Reply:
+async def _reply(model: Runnable[Any, AIMessage], asked: ChatRequest, strategy: str) -> ChatReply:
     said = await model.ainvoke(asked.messages)
     told = said.response_metadata["its"]
     read, wrote = (int(told["usage"].get(key, 0)) for key in ("input_tokens", "output_tokens"))
     cut = said.response_metadata.get("finish_reason") == "length"
-    return Reply(
+    return ChatReply(
         message=_in_openais_form(said),
         finish_reason="length" if cut else "tool_calls" if said.tool_calls or said.invalid_tool_calls else "stop",
         usage={"prompt_tokens": read, "completion_tokens": wrote, "total_tokens": read + wrote},
@@ -133,11 +133,11 @@ def _as_written(call: InvalidToolCall) -> dict[str, Any]:
     return {"type": "function", "id": call["id"] or f"call_{uuid4().hex}", "function": function}
 
 
-async def _chunks(task: asyncio.Task[Reply], frame: Completion) -> AsyncIterator[str]:
+async def _chunks(task: asyncio.Task[ChatReply], frame: Completion) -> AsyncIterator[str]:
     """Yield the stream: the reply is whole once it is chosen."""
     yield frame.begin()
     while not task.done():
-        await asyncio.wait([task], timeout=IDLE_S)
+        await asyncio.wait([task], timeout=KEEP_ALIVE_S)
         yield KEEP_ALIVE
     if (error := task.exception()) is not None:
         note(error)

@@ -5,18 +5,18 @@ from collections.abc import AsyncGenerator, Coroutine, Iterable
 from itertools import islice
 from typing import Any, TypeVar
 
-__all__ = ["as_they_end"]
+__all__ = ["bounded_gather"]
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
-async def as_they_end(jobs: Iterable[Coroutine[Any, Any, Result]], concurrency: int) -> AsyncGenerator[Result]:
+async def bounded_gather(jobs: Iterable[Coroutine[Any, Any, _Result]], concurrency: int) -> AsyncGenerator[_Result]:
     """Run `jobs`, `concurrency` at a time, and yield each result as it comes.
 
     The next job is taken only when there is room for it. Whoever leaves early, or an error, cancels what is under way.
     """
     waiting = iter(jobs)
-    under_way: set[asyncio.Task[Result]] = set()
+    under_way: set[asyncio.Task[_Result]] = set()
     try:
         while True:
             under_way |= {asyncio.create_task(job) for job in islice(waiting, concurrency - len(under_way))}

@@ -12,13 +12,13 @@ from typing import TypeAlias
 from its_graph.budget import Budget, Spend
 from its_graph.errors import ConfigurationError
 
-__all__ = ["Pool", "Share"]
+__all__ = ["BudgetPool", "Share"]
 
 Share: TypeAlias = Mapping[str, float]
 """An amount of each measure that the budget limits, by the names of `Budget`."""
 
 
-class Pool:
+class BudgetPool:
     """A budget that many searches share.
 
     Args:

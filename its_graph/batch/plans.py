@@ -11,8 +11,8 @@ from math import ceil
 from its_graph.allocation.adaptive import Adaptive
 from its_graph.allocation.baselines import SEED_WEIGHTS, by_weight
 from its_graph.allocation.curves import beta
-from its_graph.allocation.unequal_prices import priced
-from its_graph.batch.records import Move, Plan, Standing, View
+from its_graph.allocation.unequal_prices import allocate_with_prices
+from its_graph.batch.records import Allocation, AllocationPlan, BatchView, ProblemStats
 from its_graph.errors import ConfigurationError, MissingExtraError
 
 try:
@@ -20,9 +20,16 @@ try:
 except ImportError as error:
     raise MissingExtraError("numpy", "allocation") from error
 
-__all__ = ["MOST", "adaptive", "beta_greedy", "pilots_first", "seed_weights", "uniform"]
+__all__ = [
+    "MAX_SAMPLES_PER_PROBLEM",
+    "adaptive_plan",
+    "beta_greedy_plan",
+    "hardest_first_plan",
+    "pilots_first",
+    "uniform_plan",
+]
 
-MOST = 64
+MAX_SAMPLES_PER_PROBLEM = 64
 """Samples of one problem beyond which little is gained as a rule."""
 JEFFREYS = (0.5, 0.5)
 """Beta prior of the chance that a sample is right, before any was seen."""
@@ -32,7 +39,7 @@ _FEWEST = 8
 """Problems at a time at least: the waves of the last ones would be too small for a backend that batches."""
 
 
-def uniform(*, most: int = MOST) -> Plan:
+def uniform_plan(*, most: int = MAX_SAMPLES_PER_PROBLEM) -> AllocationPlan:
     """Give every problem the same number of samples. The baseline, and the right plan if nothing tells them apart.
 
     Args:
@@ -41,7 +48,7 @@ def uniform(*, most: int = MOST) -> Plan:
     return _by_share(lambda standing: 1.0, most)
 
 
-def seed_weights(*, most: int = MOST) -> Plan:
+def hardest_first_plan(*, most: int = MAX_SAMPLES_PER_PROBLEM) -> AllocationPlan:
     """Give 1, 4, 16 or 64 shares by difficulty, which is read from the first sample, the hardest the most.
 
     A baseline to beat: it feeds what nobody can solve. Everybody keeps the first sample.
@@ -52,7 +59,9 @@ def seed_weights(*, most: int = MOST) -> Plan:
     return _by_share(lambda standing: SEED_WEIGHTS[min(3, int(4 * standing.difficulty))], most)
 
 
-def beta_greedy(*, pilots: int = 2, most: int = MOST, prior: tuple[float, float] = JEFFREYS) -> Plan:
+def beta_greedy_plan(
+    *, pilots: int = 2, most: int = MAX_SAMPLES_PER_PROBLEM, prior: tuple[float, float] = JEFFREYS
+) -> AllocationPlan:
     """Draw pilots, then each sample where it most probably turns an unsolved problem into a solved one, for its cost.
 
     What is believed of a problem's chance is Beta(prior + what its samples show). One more sample is worth the chance
@@ -71,21 +80,25 @@ def beta_greedy(*, pilots: int = 2, most: int = MOST, prior: tuple[float, float]
             f"prior={prior}."
         )
 
-    def plan(view: View) -> list[Move]:
+    def plan(view: BatchView) -> list[Allocation]:
         if moves := pilots_first(view, pilots):
             return moves
         counts = _allocated(list(view.open.values()), list(view.costs.values()), view.left, most, prior)
         return [
-            Move(problem, standing.samples + ceil(count / 2), None if count else "allocation")
+            Allocation(problem, standing.samples + ceil(count / 2), None if count else "allocation")
             for (problem, standing), count in zip(view.open.items(), counts, strict=True)
         ]
 
     return plan
 
 
-def adaptive(
-    *, solved: float = 0.9, wave: int | None = None, most: int = MOST, prior: tuple[float, float] = JEFFREYS
-) -> Plan:
+def adaptive_plan(
+    *,
+    solved: float = 0.9,
+    wave: int | None = None,
+    most: int = MAX_SAMPLES_PER_PROBLEM,
+    prior: tuple[float, float] = JEFFREYS,
+) -> AllocationPlan:
     """Draw one sample at a time for the most hopeful problem: most probably unsolved so far, and solved by the next.
 
     Optimal for a verifier that knows success when it sees it, and for prices that are equal. One that scores a mistake
@@ -103,14 +116,14 @@ def adaptive(
             f"Given: solved={solved}, wave={wave}, prior={prior}."
         )
 
-    def plan(view: View) -> list[Move]:
-        ended = [Move(problem, one.samples, end) for problem, one in view.open.items() if (end := ends(one))]
+    def plan(view: BatchView) -> list[Allocation]:
+        ended = [Allocation(problem, one.samples, end) for problem, one in view.open.items() if (end := ends(one))]
         done = {move.problem for move in ended}
         going = {problem: one for problem, one in view.open.items() if problem not in done}
         size = wave or max(_FEWEST, len(going) // _PARTS)
         return [*ended, *islice(_hopeful(going, view, prior), size)]
 
-    def ends(standing: Standing) -> str | None:
+    def ends(standing: ProblemStats) -> str | None:
         if standing.best is not None and standing.best >= solved:
             return "solved"
         return "allocation" if standing.samples >= most else None
@@ -118,22 +131,22 @@ def adaptive(
     return plan
 
 
-def pilots_first(view: View, pilots: int) -> list[Move]:
+def pilots_first(view: BatchView, pilots: int) -> list[Allocation]:
     """Return the moves that bring every problem to `pilots` samples; none once all have them."""
-    return [Move(problem, pilots) for problem, one in view.open.items() if one.samples < pilots]
+    return [Allocation(problem, pilots) for problem, one in view.open.items() if one.samples < pilots]
 
 
-def _by_share(weight: Callable[[Standing], float], most: int) -> Plan:
+def _by_share(weight: Callable[[ProblemStats], float], most: int) -> AllocationPlan:
     """Answer problem after problem, each with its share of all samples that the open ones have or can still get."""
 
-    def plan(view: View) -> list[Move]:
+    def plan(view: BatchView) -> list[Allocation]:
         rows = list(view.open.items())
         drawn = sum(one.samples for _, one in rows)
         payable = int(view.left / (sum(view.costs.values()) / len(rows)))
         counts = by_weight([weight(one) for _, one in rows], max(drawn + payable, len(rows)), least=1)
         part = max(_FEWEST, ceil(len(rows) / _PARTS))
         return [
-            Move(problem, min(most, count), "allocation")
+            Allocation(problem, min(most, count), "allocation")
             for (problem, _), count in islice(zip(rows, counts, strict=True), part)
         ]
 
@@ -141,7 +154,7 @@ def _by_share(weight: Callable[[Standing], float], most: int) -> Plan:
 
 
 def _allocated(
-    standings: Sequence[Standing], costs: Sequence[float], left: float, most: int, prior: tuple[float, float]
+    standings: Sequence[ProblemStats], costs: Sequence[float], left: float, most: int, prior: tuple[float, float]
 ) -> list[int]:
     """Return how many more samples each problem is to get."""
     table = np.array([(one.samples, one.right, one.wrong, one.unsolved) for one in standings])
@@ -150,11 +163,11 @@ def _allocated(
     allowed = np.maximum(most - samples, 0).astype(int)
     # A curve that is flat beyond `most` samples in all is worth nothing there.
     curves = np.take_along_axis(curves, np.minimum(np.arange(most + 1), allowed[:, None]), axis=1)
-    counts: list[int] = priced(curves, costs, left).tolist()
+    counts: list[int] = allocate_with_prices(curves, costs, left).tolist()
     return counts
 
 
-def _hopeful(going: Mapping[int, Standing], view: View, prior: tuple[float, float]) -> Iterator[Move]:
+def _hopeful(going: Mapping[int, ProblemStats], view: BatchView, prior: tuple[float, float]) -> Iterator[Allocation]:
     """Yield a move of one more sample for the most hopeful problem, then the next one, as long as all can be paid."""
     rows = [(problem, one) for problem, one in going.items() if one.unsolved > 0]
     a, b = [prior[0] + one.right for _, one in rows], [prior[1] + one.wrong for _, one in rows]
@@ -164,4 +177,4 @@ def _hopeful(going: Mapping[int, Standing], view: View, prior: tuple[float, floa
         problem, standing = rows[place]
         if view.costs[problem] <= left:
             left -= view.costs[problem]
-            yield Move(problem, standing.samples + 1)
+            yield Allocation(problem, standing.samples + 1)

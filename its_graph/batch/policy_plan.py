@@ -6,21 +6,21 @@ from typing import TypeAlias
 
 from its_graph.allocation.knapsack import Option, by_menu_hull
 from its_graph.batch.plans import pilots_first
-from its_graph.batch.records import Move, Plan, Standing, View
+from its_graph.batch.records import Allocation, AllocationPlan, BatchView, ProblemStats
 from its_graph.batch.search import strategy_of
 from its_graph.catalog.registry import strategy
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.routing.policy import Point, Policy
+from its_graph.routing.policy import Policy, PolicyPoint
 
-__all__ = ["menu"]
+__all__ = ["policy_plan"]
 
 _Curve: TypeAlias = list[tuple[int, float]]
 """Samples, ascending, and the accuracy with so many."""
 
 
-def menu(policy: Policy, verifier: Verifier | None) -> Plan:
+def policy_plan(policy: Policy, verifier: Verifier | None) -> AllocationPlan:
     """Choose for each problem how many samples it gets, by what they brought problems of its difficulty.
 
     Difficulty is read from all samples so far, just as the policy reads it from the pilots. What is left is divided
@@ -49,7 +49,7 @@ def menu(policy: Policy, verifier: Verifier | None) -> Plan:
             f"Make one with `its-graph calibrate --strategies {own}`."
         )
 
-    def plan(view: View) -> list[Move]:
+    def plan(view: BatchView) -> list[Allocation]:
         if moves := pilots_first(view, max(1, policy.pilots)):
             return moves
         rows = list(view.open.items())
@@ -61,19 +61,19 @@ def menu(policy: Policy, verifier: Verifier | None) -> Plan:
         chosen = by_menu_hull(priced, max(0, int(view.left)))
         more = [steps[place][0] for steps, place in zip(menus, chosen, strict=True)]
         return [
-            Move(number, one.samples + extra, None if extra else "allocation")
+            Allocation(number, one.samples + extra, None if extra else "allocation")
             for (number, one), extra in zip(rows, more, strict=True)
         ]
 
     return plan
 
 
-def _curve(points: tuple[Point, ...], own: str) -> _Curve:
+def _curve(points: tuple[PolicyPoint, ...], own: str) -> _Curve:
     alike = (point for point in points if point.setting.strategy in ("single", own))
     return sorted((n, point.accuracy) for point in alike if (n := _samples(point.setting)) is not None)
 
 
-def _samples(setting: Setting) -> int | None:
+def _samples(setting: StrategyConfig) -> int | None:
     """Return how many samples a setting draws; None where options make them others than a batch's."""
     if set(setting.options) - {"n"}:
         return None
@@ -82,7 +82,7 @@ def _samples(setting: Setting) -> int | None:
     return int(setting.options.get("n", strategy(setting.strategy).options["n"]))
 
 
-def _steps(curve: _Curve, standing: Standing) -> _Curve:
+def _steps(curve: _Curve, standing: ProblemStats) -> _Curve:
     """Return what can be had: (further samples, accuracy), none at all first."""
     reached = bisect_right(curve, (standing.samples, float("inf")))
     now = curve[reached - 1][1] if reached else 0.0

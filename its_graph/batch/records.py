@@ -5,10 +5,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from its_graph.budget import NOTHING, Spend, total
 
-__all__ = ["BatchReport", "Move", "Plan", "Solved", "Standing", "View"]
+__all__ = ["Allocation", "AllocationPlan", "BatchReport", "BatchView", "ProblemResult", "ProblemStats"]
 
 
-class Standing(NamedTuple):
+class ProblemStats(NamedTuple):
     """How one problem stands: a few numbers, so that a hundred thousand of them fit into memory."""
 
     samples: int = 0
@@ -28,17 +28,17 @@ class Standing(NamedTuple):
     """Samples that never came, as their calls failed."""
 
 
-class View(NamedTuple):
+class BatchView(NamedTuple):
     """What a plan goes by: the problems that are still open, and what is left for them."""
 
-    open: Mapping[int, Standing]
+    open: Mapping[int, ProblemStats]
     costs: Mapping[int, float]
     """What one more sample of each open problem is expected to cost, verification included; above 0."""
     left: float
     """Of the whole budget, in the unit of `costs`: the limit that is nearest, in samples."""
 
 
-class Move(NamedTuple):
+class Allocation(NamedTuple):
     """Go on with a problem."""
 
     problem: int
@@ -48,7 +48,7 @@ class Move(NamedTuple):
     """Why nothing comes after this move: the problem is then answered. None leaves it open."""
 
 
-Plan: TypeAlias = Callable[[View], Sequence[Move]]
+AllocationPlan: TypeAlias = Callable[[BatchView], Sequence[Allocation]]
 """Says what comes next, asked again whenever its last moves are carried out; no moves end the batch. Pure.
 
 Every problem that is open has a sample that did not fail by then. Moves are carried out in their order as far as the
@@ -56,7 +56,7 @@ budget bears them.
 """
 
 
-class Solved(NamedTuple):
+class ProblemResult(NamedTuple):
     """What a batch made of one problem."""
 
     number: int
@@ -98,7 +98,7 @@ class Solved(NamedTuple):
 class BatchReport(NamedTuple):
     """All problems of a batch, in their order, and what they cost together."""
 
-    solved: tuple[Solved, ...]
+    solved: tuple[ProblemResult, ...]
 
     @property
     def answers(self) -> list[str | None]:

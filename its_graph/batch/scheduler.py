@@ -9,15 +9,15 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
-from its_graph.batch.bounded_gather import as_they_end
-from its_graph.batch.budget_pool import Pool, Share
+from its_graph.batch.bounded_gather import bounded_gather
+from its_graph.batch.budget_pool import BudgetPool, Share
 from its_graph.batch.journal import Journal
-from its_graph.batch.records import Move, Plan, Solved, Standing, View
-from its_graph.batch.search import Searches, State
+from its_graph.batch.records import Allocation, AllocationPlan, BatchView, ProblemResult, ProblemStats
+from its_graph.batch.search import BatchSearches, State
 from its_graph.budget import NOTHING, Budget, Spend, total
 from its_graph.errors import InputError, TruncationError
 
-__all__ = ["Batch"]
+__all__ = ["BatchScheduler"]
 
 _NEXT_TO_NOTHING = 1e-9
 """What a sample counts for whose model counts no cost."""
@@ -30,7 +30,7 @@ _UNASKABLE = (InputError, TruncationError)
 class _Job(NamedTuple):
     """A move with what it may cost."""
 
-    move: Move
+    move: Allocation
     samples: int
     """Samples to reach now: fewer than the move's where the budget does not bear all at once."""
     share: Share
@@ -52,38 +52,38 @@ class _Job(NamedTuple):
         return self.draws and self.samples < self.move.samples
 
 
-class Batch:
+class BatchScheduler:
     """Where a batch stands, and how it goes on."""
 
     def __init__(
         self,
         problems: Sequence[str],
-        searches: Searches,
-        pool: Pool,
+        searches: BatchSearches,
+        pool: BudgetPool,
         journal: Journal,
         concurrency: int,
         on_spend: Callable[[float], None],
     ) -> None:
         self._problems, self._searches, self._pool, self._journal = problems, searches, pool, journal
         self._concurrency, self._on_spend = concurrency, on_spend
-        self._open: dict[int, Standing] = {}
+        self._open: dict[int, ProblemStats] = {}
 
     def take_up(self, known: Collection[int]) -> None:
         """Open all problems but those that are answered; the journal tells how they stand."""
         begun = set(self._journal.begun(self._problems))
         for index in range(len(self._problems)):
             if index not in known:
-                self._open[index] = self._taken_up(index) if index in begun else Standing()
+                self._open[index] = self._taken_up(index) if index in begun else ProblemStats()
 
-    def _taken_up(self, index: int) -> Standing:
+    def _taken_up(self, index: int) -> ProblemStats:
         """Return how a problem stands; one that was given up begins anew, as what made its calls fail may be over."""
         standing = self._searches.standing(self._state(index))
         if standing.failed < standing.samples or standing.samples < _TRIES:
             return standing
         self._journal.restart(index)
-        return Standing()
+        return ProblemStats()
 
-    async def run(self, plan: Plan) -> AsyncGenerator[Solved]:
+    async def run(self, plan: AllocationPlan) -> AsyncGenerator[ProblemResult]:
         """Carry out move after move until the plan has no more or the budget bears none; then answer what is open."""
         while self._open:
             moves = self._first_samples() or plan(self._view())
@@ -93,19 +93,19 @@ class Batch:
                     yield solved
             if self._standing() == before:
                 break
-        rest = [_Job(Move(index, 0, "budget"), 0, {}, end="budget") for index in self._open]
-        async with aclosing(as_they_end(map(self._perform, rest), self._concurrency)) as answered_last:
+        rest = [_Job(Allocation(index, 0, "budget"), 0, {}, end="budget") for index in self._open]
+        async with aclosing(bounded_gather(map(self._perform, rest), self._concurrency)) as answered_last:
             async for last in answered_last:
                 if last:
                     yield last
 
-    def _first_samples(self) -> list[Move]:
+    def _first_samples(self) -> list[Allocation]:
         """Return the moves that bring each problem a sample that did not fail; a few failures are the end of it.
 
         Plans read nothing of how it failed, and would take it for the hardest of all.
         """
         return [
-            Move(index, min(one.samples + 1, _TRIES), "failed" if one.samples >= _TRIES else None)
+            Allocation(index, min(one.samples + 1, _TRIES), "failed" if one.samples >= _TRIES else None)
             for index, one in self._open.items()
             if one.failed == one.samples
         ]
@@ -113,7 +113,7 @@ class Batch:
     def _standing(self) -> tuple[int, int]:
         return len(self._open), sum(one.samples for one in self._open.values())
 
-    def _view(self) -> View:
+    def _view(self) -> BatchView:
         samples = sum(one.samples for one in self._open.values())
         spent = total(one.spend for one in self._open.values())
         mean = {name: amount / samples for name, amount in self._pool.share(spent).items()}
@@ -122,15 +122,15 @@ class Batch:
             index: max(getattr(one.spend, unit) / one.samples or mean[unit], _NEXT_TO_NOTHING)
             for index, one in self._open.items()
         }
-        return View(self._open, costs, max(0.0, self._pool.left[unit]))
+        return BatchView(self._open, costs, max(0.0, self._pool.left[unit]))
 
     # --- waves ----------------------------------------------------------------------------------------------------
 
-    async def _carry_out(self, moves: Sequence[Move]) -> AsyncGenerator[Solved]:
+    async def _carry_out(self, moves: Sequence[Allocation]) -> AsyncGenerator[ProblemResult]:
         waiting = deque({move.problem: move for move in moves if move.problem in self._open}.values())
         while waiting:
             wave = self._admit(waiting)
-            async with aclosing(as_they_end(map(self._perform, wave), self._concurrency)) as done:
+            async with aclosing(bounded_gather(map(self._perform, wave), self._concurrency)) as done:
                 async for solved in done:
                     self._on_spend(self._pool.used)
                     if solved:
@@ -139,7 +139,7 @@ class Batch:
             # What did not fit as a whole goes on with what is left now.
             waiting.extendleft(job.move for job in wave if job.partial and job.move.problem in self._open)
 
-    def _admit(self, waiting: deque[Move]) -> list[_Job]:
+    def _admit(self, waiting: deque[Allocation]) -> list[_Job]:
         """Take as many moves as the budget bears at their worst, in order; the first that draws is made to fit."""
         wave: list[_Job] = []
         while waiting and not (wave and wave[-1].partial):
@@ -150,7 +150,7 @@ class Batch:
             wave.append(job)
         return wave
 
-    def _job(self, move: Move) -> _Job | None:
+    def _job(self, move: Allocation) -> _Job | None:
         """Return what a move does now, its share held, or None where it has to wait for the wave to settle."""
         drawn = self._open[move.problem].samples
         if (wanted := move.samples - drawn) <= 0:
@@ -182,7 +182,7 @@ class Batch:
 
     # --- one search -----------------------------------------------------------------------------------------------
 
-    async def _perform(self, job: _Job) -> Solved | None:
+    async def _perform(self, job: _Job) -> ProblemResult | None:
         """Draw what the job says; return the problem if that was its last."""
         index = job.move.problem
         state, end = self._state(index), job.end
@@ -197,7 +197,9 @@ class Batch:
             return None
         standing = self._open.pop(index)
         if job.error is not None:
-            return Solved(index, self._problems[index], {}, standing.samples, standing.spend, job.error, refused=True)
+            return ProblemResult(
+                index, self._problems[index], {}, standing.samples, standing.spend, job.error, refused=True
+            )
         return await self._searches.answer(index, self._problems[index], state, end)
 
     async def _extend(self, job: _Job, state: State) -> State:

@@ -11,7 +11,7 @@ from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 
-from its_graph.batch.records import Solved, Standing
+from its_graph.batch.records import ProblemResult, ProblemStats
 from its_graph.budget import Budget, Spend, flops
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, SampleRequest, Verifier
@@ -21,14 +21,14 @@ from its_graph.nodes.generate import generate
 from its_graph.nodes.pricing import sample_price
 from its_graph.nodes.prompt_variation import under_system
 from its_graph.nodes.rules.choice import ChoiceRule, majority, to_unit, weighted
-from its_graph.nodes.sampling import MIN_TOKENS, ask
+from its_graph.nodes.sampling import MIN_TOKENS, build_request
 from its_graph.nodes.verify import verify
 from its_graph.routing.difficulty import by_agreement, by_verifier
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 from its_graph.seeds import derive_seed
 
-__all__ = ["Searches", "State", "strategy_of"]
+__all__ = ["BatchSearches", "State", "strategy_of"]
 
 _UNKNOWN = 0.5
 """Chance that a sample without a score is right; left out, a problem without verdicts would never look tried."""
@@ -41,7 +41,7 @@ def strategy_of(verifier: Verifier | None) -> str:
     return "best_of_n" if verifier else "self_consistency"
 
 
-class Searches:
+class BatchSearches:
     """The searches of a batch: how each begins, goes on, ends, and what it may cost."""
 
     def __init__(self, generator: Generator, verifier: Verifier | None, context: SearchContext, seed: int) -> None:
@@ -59,18 +59,18 @@ class Searches:
             "strategy": strategy_of(self._verifier),
             "settings": settings.model_dump(),
             "question": under_system(settings.system, asked) if settings.system else asked,
-            "fresh": [],
+            "new_steps": [],
             "frontier": [],
             "stop_reason": None,
         }
 
     def price(self, state: State) -> Spend:
         """Return the worst case of one sample, the verifier's cost included."""
-        return self._worst(ask(self._generator, Tree.of(state), key="0", parent=None).request)
+        return self._worst(build_request(self._generator, Tree.of(state), key="0", parent=None).request)
 
     def least_price(self, state: State) -> Spend:
         """Return the worst case of the shortest sample that is worth its prompt."""
-        request = ask(self._generator, Tree.of(state), key="0", parent=None).request
+        request = build_request(self._generator, Tree.of(state), key="0", parent=None).request
         shortest = min(MIN_TOKENS, request.max_tokens)
         return self._worst(request.model_copy(update={"max_tokens": shortest}))
 
@@ -91,7 +91,7 @@ class Searches:
         after: State = await self._graph(samples).ainvoke(given)
         return after
 
-    async def answer(self, index: int, problem: str, state: State, reason: str) -> Solved:
+    async def answer(self, index: int, problem: str, state: State, reason: str) -> ProblemResult:
         """Choose among the samples so far; a search of which every sample failed is an outcome too."""
         tree = Tree.of(state)
         result, error = {}, None
@@ -99,9 +99,9 @@ class Searches:
             result = (await self._answering.ainvoke(state | {"stop_reason": reason}))["result"]
         except SearchFailedError as failure:
             error = str(failure)
-        return Solved(index, problem, result, tree.next_id, tree.spend, error)
+        return ProblemResult(index, problem, result, tree.next_id, tree.spend, error)
 
-    def standing(self, state: State) -> Standing:
+    def standing(self, state: State) -> ProblemStats:
         """Return what the samples so far tell of the problem."""
         tree = Tree.of(state)
         return _judged(tree, self._verifier) if self._verifier else _voted(tree)
@@ -112,7 +112,7 @@ class Searches:
         return self._graphs[samples]
 
 
-def _judged(tree: Tree, verifier: Verifier) -> Standing:
+def _judged(tree: Tree, verifier: Verifier) -> ProblemStats:
     """Read scores as chances of being right. What has no score may be either; what was cut off or failed is wrong."""
     scale = to_unit(verifier.score_range)
     scores = [None if one.score is None else scale(one.score) for one in tree.finalists if one.finished]
@@ -121,22 +121,22 @@ def _judged(tree: Tree, verifier: Verifier) -> Standing:
     best = max((score for score in scores if score is not None), default=None)
     unsolved, failed = prod(1 - chance for chance in chances), len(tree.failures)
     right, wrong = sum(chances), len(chances) - sum(chances) + cut + failed
-    return Standing(tree.next_id, right, wrong, unsolved, best, tree.spend, by_verifier(tree, scale=scale), failed)
+    return ProblemStats(tree.next_id, right, wrong, unsolved, best, tree.spend, by_verifier(tree, scale=scale), failed)
 
 
-def _voted(tree: Tree) -> Standing:
+def _voted(tree: Tree) -> ProblemStats:
     """Read the share of the leading answer as the chance of being right; what has no answer counts against it."""
-    votes = [label for label in tree.labels if label is not None]
+    votes = [label for label in tree.answer_classes if label is not None]
     leading = max(map(votes.count, set(votes)), default=0)
     right, failed = float(leading), len(tree.failures)
-    wrong = float(len(tree.labels) - leading + failed)
-    return Standing(tree.next_id, right, wrong, spend=tree.spend, difficulty=by_agreement(tree), failed=failed)
+    wrong = float(len(tree.answer_classes) - leading + failed)
+    return ProblemStats(tree.next_id, right, wrong, spend=tree.spend, difficulty=by_agreement(tree), failed=failed)
 
 
 def _sampling(generator: Generator, verifier: Verifier | None, samples: int) -> Any:
     """Return best-of-n from its first node on: the question is in the state, and so is what was drawn before."""
     graph = StateGraph(SearchState, context_schema=SearchContext)
-    graph.add_node("generate", generate(generator, n=samples, judged_by=verifier, ahead=verifier))
+    graph.add_node("generate", generate(generator, n=samples, verifier=verifier, ahead=verifier))
     graph.add_edge(START, "generate")
     if verifier is None:
         graph.add_edge("generate", END)
@@ -160,7 +160,7 @@ def _recall(state: SearchState) -> Update:
     read = {
         (tree.text(key), tree.finished(key)): score for key, score in tree.scores.items() if tree.score(key) is not None
     }
-    kept = {key: found for key in tree.fresh if (found := read.get((tree.text(key), tree.finished(key))))}
+    kept = {key: found for key in tree.new_steps if (found := read.get((tree.text(key), tree.finished(key))))}
     return {"scores": {key: score | {"step": key, "tokens": 0} for key, score in kept.items()}}
 
 

@@ -8,12 +8,12 @@ continued. 3. What they did not use is there for the next wave. 4. Who gets no m
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 
-from its_graph.batch.budget_pool import Pool
+from its_graph.batch.budget_pool import BudgetPool
 from its_graph.batch.journal import Journal
-from its_graph.batch.plans import beta_greedy
-from its_graph.batch.records import BatchReport, Plan, Solved
-from its_graph.batch.scheduler import Batch
-from its_graph.batch.search import Searches
+from its_graph.batch.plans import beta_greedy_plan
+from its_graph.batch.records import AllocationPlan, BatchReport, ProblemResult
+from its_graph.batch.scheduler import BatchScheduler
+from its_graph.batch.search import BatchSearches
 from its_graph.budget import Budget
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
@@ -21,7 +21,7 @@ from its_graph.errors import ConfigurationError, InputError
 from its_graph.jsonl import Lines
 from its_graph.nodes.pricing import require_counted
 
-__all__ = ["solutions", "solve_batch"]
+__all__ = ["solve_batch", "stream_solutions"]
 
 
 async def solve_batch(
@@ -30,20 +30,20 @@ async def solve_batch(
     verifier: Verifier | None = None,
     *,
     budget: Budget,
-    plan: Plan | None = None,
+    plan: AllocationPlan | None = None,
     seed: int = 0,
     context: SearchContext | None = None,
     concurrency: int = 8,
-    on_result: Callable[[Solved], None] = lambda solved: None,
+    on_result: Callable[[ProblemResult], None] = lambda solved: None,
 ) -> BatchReport:
-    """Solve all problems and return them in their order; see `solutions`, which holds no more than it must.
+    """Solve all problems and return them in their order; see `stream_solutions`, which holds no more than it must.
 
     Args:
         problems: questions, none of them empty.
         generator: where samples come from.
         verifier: scores them; without one the votes decide.
         budget: of the whole batch, the verifier included: tokens, generated_tokens, calls or flops.
-        plan: who gets the samples, `beta_greedy()` unless given.
+        plan: who gets the samples, `beta_greedy_plan()` unless given.
         seed: of the whole batch; a problem's own is derived from it and the problem's number.
         context: settings of every search, but for the seed; its budget holds for each search by itself as well.
         concurrency: searches under way at the same time; a backend that batches merges their calls.
@@ -54,7 +54,7 @@ async def solve_batch(
             models refuse.
         InputError: a problem is empty.
     """
-    given = solutions(
+    given = stream_solutions(
         problems,
         generator,
         verifier,
@@ -72,20 +72,20 @@ async def solve_batch(
     return BatchReport(tuple(sorted(solved)))
 
 
-async def solutions(
+async def stream_solutions(
     problems: Sequence[str],
     generator: Generator,
     verifier: Verifier | None = None,
     *,
     budget: Budget,
-    plan: Plan | None = None,
+    plan: AllocationPlan | None = None,
     seed: int = 0,
     context: SearchContext | None = None,
     concurrency: int = 8,
     journal: Journal | None = None,
     known: Collection[int] = (),
     on_spend: Callable[[float], None] = lambda used: None,
-) -> AsyncGenerator[Solved]:
+) -> AsyncGenerator[ProblemResult]:
     """Yield each problem as it is answered, in any order; close the generator to stop (`contextlib.aclosing`).
 
     Samples are kept in the journal, not in memory, until their problem is answered. With a journal of your own a batch
@@ -105,10 +105,10 @@ async def solutions(
     scratch = Lines.temporary()
     try:
         kept = journal or Journal(scratch)
-        searches = Searches(generator, verifier, context or SearchContext(), seed)
-        batch = Batch(problems, searches, Pool(budget, kept.spent), kept, concurrency, on_spend)
+        searches = BatchSearches(generator, verifier, context or SearchContext(), seed)
+        batch = BatchScheduler(problems, searches, BudgetPool(budget, kept.spent), kept, concurrency, on_spend)
         batch.take_up(known)
-        async with aclosing(batch.run(plan or beta_greedy())) as answered:
+        async with aclosing(batch.run(plan or beta_greedy_plan())) as answered:
             async for solved in answered:
                 yield solved
     finally:

@@ -8,16 +8,16 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 __all__ = ["AsCompleted", "InOrder"]
 
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
-class InOrder(Runnable[Request, Reply]):
+class InOrder(Runnable[_Request, _Reply]):
     """A runnable whose `abatch` is its `abatch_as_completed`, put in order: so both end what they began."""
 
     async def abatch(
         self,
-        inputs: list[Request],
+        inputs: list[_Request],
         config: RunnableConfig | list[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -30,13 +30,13 @@ class InOrder(Runnable[Request, Reply]):
         return [replies[position] for position in range(len(inputs))]
 
 
-class AsCompleted(InOrder[Request, Reply]):
+class AsCompleted(InOrder[_Request, _Reply]):
     """A runnable whose natural form is many requests at once, answered in any order."""
 
     @abstractmethod
     def batch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -47,7 +47,7 @@ class AsCompleted(InOrder[Request, Reply]):
     @abstractmethod
     def abatch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -55,17 +55,17 @@ class AsCompleted(InOrder[Request, Reply]):
     ) -> AsyncIterator[tuple[int, Any]]:
         """Yield (position, reply) as requests are answered; a failure raises, or is the reply."""
 
-    def invoke(self, input: Request, config: RunnableConfig | None = None, **kwargs: Any) -> Reply:
+    def invoke(self, input: _Request, config: RunnableConfig | None = None, **kwargs: Any) -> _Reply:
         """Return the reply to one request."""
-        return cast(Reply, self.batch([input], config, **kwargs)[0])
+        return cast(_Reply, self.batch([input], config, **kwargs)[0])
 
-    async def ainvoke(self, input: Request, config: RunnableConfig | None = None, **kwargs: Any) -> Reply:
+    async def ainvoke(self, input: _Request, config: RunnableConfig | None = None, **kwargs: Any) -> _Reply:
         """Return the reply to one request."""
-        return cast(Reply, (await self.abatch([input], config, **kwargs))[0])
+        return cast(_Reply, (await self.abatch([input], config, **kwargs))[0])
 
     def batch(
         self,
-        inputs: list[Request],
+        inputs: list[_Request],
         config: RunnableConfig | list[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,

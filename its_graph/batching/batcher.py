@@ -17,21 +17,21 @@ from weakref import WeakSet
 
 __all__ = ["MicroBatcher", "all_at_once"]
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
 
 QUIET_S = 0.002
 """A batch that is not full starts once no job has arrived for this long."""
-IDLE_S = 5.0
+WORKER_IDLE_S = 5.0
 """An idle worker ends after this long, so that a forgotten batcher can be collected."""
 
 
-class _Group(Generic[Result]):
+class _Group(Generic[_Result]):
     """The jobs of one caller: its future is set once, by all results or by the first failure."""
 
-    def __init__(self, future: Future[list[Result]], size: int) -> None:
+    def __init__(self, future: Future[list[_Result]], size: int) -> None:
         self.future = future
-        self._results: list[Result | None] = [None] * size
+        self._results: list[_Result | None] = [None] * size
         self._missing = size
         self._settled = False
 
@@ -39,11 +39,11 @@ class _Group(Generic[Result]):
     def open(self) -> bool:
         return not (self._settled or self.future.cancelled())
 
-    def deliver(self, index: int, result: Result) -> None:
+    def deliver(self, index: int, result: _Result) -> None:
         self._results[index] = result
         self._missing -= 1
         if self._missing == 0 and self._settle():
-            self.future.set_result(cast(list[Result], self._results))
+            self.future.set_result(cast(list[_Result], self._results))
 
     def fail(self, error: Exception) -> None:
         if self._settle():
@@ -58,13 +58,13 @@ class _Group(Generic[Result]):
 
 
 @dataclass(frozen=True)
-class _Ticket(Generic[Job, Result]):
-    job: Job
-    group: _Group[Result]
+class _Ticket(Generic[_Job, _Result]):
+    job: _Job
+    group: _Group[_Result]
     index: int
 
 
-class MicroBatcher(Generic[Job, Result]):
+class MicroBatcher(Generic[_Job, _Result]):
     """Merge concurrent jobs into batches of at most `max_batch`, run one after the other.
 
     Args:
@@ -77,7 +77,7 @@ class MicroBatcher(Generic[Job, Result]):
 
     def __init__(
         self,
-        run: Callable[[list[Job], Callable[[int, Result], None]], None],
+        run: Callable[[list[_Job], Callable[[int, _Result], None]], None],
         *,
         max_batch: int,
         too_large: type[Exception] = MemoryError,
@@ -87,7 +87,7 @@ class MicroBatcher(Generic[Job, Result]):
         self._max_batch = max_batch
         self._too_large = too_large
         self._name = name
-        self._queue: deque[_Ticket[Job, Result]] = deque()
+        self._queue: deque[_Ticket[_Job, _Result]] = deque()
         self._changed = Condition()
         self._worker: Thread | None = None
         self._closed = False
@@ -98,7 +98,7 @@ class MicroBatcher(Generic[Job, Result]):
         """Whether `close` was called; a long `run` looks at this to end early."""
         return self._closed
 
-    def submit(self, jobs: Sequence[Job], future: Future[list[Result]]) -> None:
+    def submit(self, jobs: Sequence[_Job], future: Future[list[_Result]]) -> None:
         """Queue `jobs`; `future` gets their results in order, or the first failure.
 
         A cancelled future drops those of its jobs that have not started.
@@ -136,11 +136,11 @@ class MicroBatcher(Generic[Job, Result]):
         while batch := self._collect():
             self._process(batch)
 
-    def _collect(self) -> list[_Ticket[Job, Result]]:
+    def _collect(self) -> list[_Ticket[_Job, _Result]]:
         """Wait for jobs and return the next batch; an empty one ends the worker."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._closed, timeout=IDLE_S)
+                self._changed.wait_for(lambda: self._queue or self._closed, timeout=WORKER_IDLE_S)
                 if self._closed:
                     self._fail(list(self._queue), self._closed_error())
                 if self._closed or not self._queue:
@@ -157,18 +157,18 @@ class MicroBatcher(Generic[Job, Result]):
             seen = len(self._queue)
             time.sleep(QUIET_S)
 
-    def _take(self) -> list[_Ticket[Job, Result]]:
-        batch: list[_Ticket[Job, Result]] = []
+    def _take(self) -> list[_Ticket[_Job, _Result]]:
+        batch: list[_Ticket[_Job, _Result]] = []
         while self._queue and len(batch) < self._max_batch:
             ticket = self._queue.popleft()
             if ticket.group.open:
                 batch.append(ticket)
         return batch
 
-    def _process(self, batch: list[_Ticket[Job, Result]]) -> None:
+    def _process(self, batch: list[_Ticket[_Job, _Result]]) -> None:
         waiting = dict(enumerate(batch))
 
-        def done(index: int, result: Result) -> None:
+        def done(index: int, result: _Result) -> None:
             ticket = waiting.pop(index)
             if self._closed:
                 ticket.group.fail(self._closed_error())
@@ -194,7 +194,7 @@ class MicroBatcher(Generic[Job, Result]):
             self._process(part)
 
     @staticmethod
-    def _fail(batch: list[_Ticket[Job, Result]], error: Exception) -> None:
+    def _fail(batch: list[_Ticket[_Job, _Result]], error: Exception) -> None:
         for ticket in batch:
             ticket.group.fail(error)
 
@@ -203,11 +203,11 @@ class MicroBatcher(Generic[Job, Result]):
 
 
 def all_at_once(
-    work: Callable[[list[Job]], list[Result]],
-) -> Callable[[list[Job], Callable[[int, Result], None]], None]:
+    work: Callable[[list[_Job]], list[_Result]],
+) -> Callable[[list[_Job], Callable[[int, _Result], None]], None]:
     """Return the `run` of work whose results all come at its end, in order."""
 
-    def run(jobs: list[Job], done: Callable[[int, Result], None]) -> None:
+    def run(jobs: list[_Job], done: Callable[[int, _Result], None]) -> None:
         for index, result in enumerate(work(jobs)):
             done(index, result)
 

@@ -19,24 +19,24 @@ from its_graph.batching.loop import LoopThread
 
 __all__ = ["CoroutineRunnable"]
 
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
-class CoroutineRunnable(FutureRunnable[Request, Reply]):
+class CoroutineRunnable(FutureRunnable[_Request, _Reply]):
     """A runnable whose natural form is a coroutine: a client of a server."""
 
     @abstractmethod
-    async def answer(self, request: Request) -> Reply:
+    async def answer(self, request: _Request) -> _Reply:
         """Return the reply to one request. Cancelling it must end the work behind it."""
 
-    def futures(self, inputs: Sequence[Request]) -> list[Future[Reply]]:
+    def futures(self, inputs: Sequence[_Request]) -> list[Future[_Reply]]:
         """Start the requests in the runnable's own loop."""
         return [self.own_loop.submit(self.answer(request)) for request in inputs]
 
     async def abatch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,

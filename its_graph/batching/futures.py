@@ -13,23 +13,23 @@ from its_graph.batching.as_completed import AsCompleted
 
 __all__ = ["FutureRunnable", "in_order_of_arrival"]
 
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
-class FutureRunnable(AsCompleted[Request, Reply]):
+class FutureRunnable(AsCompleted[_Request, _Reply]):
     """A runnable that answers through futures, however it is asked.
 
     `max_concurrency` of a config has no meaning here: merging requests is the backend's business.
     """
 
     @abstractmethod
-    def futures(self, inputs: Sequence[Request]) -> list[Future[Reply]]:
+    def futures(self, inputs: Sequence[_Request]) -> list[Future[_Reply]]:
         """Start the requests; one future each, in order. Never raises: what cannot run gives a failed future."""
 
     def batch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -45,7 +45,7 @@ class FutureRunnable(AsCompleted[Request, Reply]):
 
     async def abatch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary, WeakSet
 
 __all__ = ["LoopThread", "PerLoop"]
 
-Resource = TypeVar("Resource")
-Result = TypeVar("Result")
+_Resource = TypeVar("_Resource")
+_Result = TypeVar("_Result")
 
 
 class LoopThread:
@@ -25,7 +25,7 @@ class LoopThread:
         self._closed = False
         _open_loops.add(self)
 
-    def submit(self, coroutine: Coroutine[Any, Any, Result]) -> "Future[Result]":
+    def submit(self, coroutine: Coroutine[Any, Any, _Result]) -> "Future[_Result]":
         """Start a coroutine. Cancelling the future cancels it where it waits.
 
         Raises:
@@ -62,7 +62,7 @@ async def _end() -> None:
     await asyncio.get_running_loop().shutdown_asyncgens()
 
 
-class PerLoop(Generic[Resource]):
+class PerLoop(Generic[_Resource]):
     """A resource that belongs to an event loop, such as a connection pool: one for each loop that asks for it.
 
     It is closed when its loop ends: every way to run a loop shuts the loop's asynchronous generators down.
@@ -72,11 +72,11 @@ class PerLoop(Generic[Resource]):
         close: closes it, there as well.
     """
 
-    def __init__(self, make: Callable[[], Resource], close: Callable[[Resource], Awaitable[None]]) -> None:
+    def __init__(self, make: Callable[[], _Resource], close: Callable[[_Resource], Awaitable[None]]) -> None:
         self._make, self._close = make, close
-        self._known: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Resource, Any]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Resource, Any]] = WeakKeyDictionary()
 
-    async def get(self) -> Resource:
+    async def get(self) -> _Resource:
         """Return the running loop's own."""
         loop = asyncio.get_running_loop()
         if loop not in self._known:
@@ -84,7 +84,7 @@ class PerLoop(Generic[Resource]):
             self._known[loop] = await anext(keeper), keeper  # nothing is awaited before the first yield: no race
         return self._known[loop][0]
 
-    async def _kept(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[Resource, None]:
+    async def _kept(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[_Resource, None]:
         resource = self._make()
         try:
             yield resource

@@ -16,16 +16,16 @@ from its_graph.batching.futures import in_order_of_arrival
 
 __all__ = ["OneCallEach"]
 
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
-class OneCallEach(InOrder[Request, Reply]):
+class OneCallEach(InOrder[_Request, _Reply]):
     """A runnable whose natural form is `ainvoke`, asked many things at once: as many as `max_concurrency` allows."""
 
     async def abatch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -35,7 +35,7 @@ class OneCallEach(InOrder[Request, Reply]):
         configs = get_config_list(config, len(inputs))
         gate = _gate(configs)
 
-        async def call(request: Request, config: RunnableConfig) -> Reply:
+        async def call(request: _Request, config: RunnableConfig) -> _Reply:
             async with gate:
                 return await self.ainvoke(request, config, **kwargs)
 

@@ -15,16 +15,16 @@ from pydantic import BaseModel
 
 from its_graph.batching.futures import FutureRunnable
 
-__all__ = ["AheadRunnable"]
+__all__ = ["PrefetchRunnable"]
 
-Request = TypeVar("Request", bound=BaseModel)
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request", bound=BaseModel)
+_Reply = TypeVar("_Reply")
 
 _KEPT = 1024
 """Replies that wait for being asked for; a search that was stopped never asks, so the oldest are dropped."""
 
 
-class _Begun(OrderedDict[str, Future[Reply]], Generic[Reply]):
+class _Begun(OrderedDict[str, Future[_Reply]], Generic[_Reply]):
     """What was begun and not asked for yet, oldest first."""
 
     def __init__(self) -> None:
@@ -32,14 +32,14 @@ class _Begun(OrderedDict[str, Future[Reply]], Generic[Reply]):
         self.lock = Lock()
 
 
-class AheadRunnable(FutureRunnable[Request, Reply]):
+class PrefetchRunnable(FutureRunnable[_Request, _Reply]):
     """A runnable that can begin a request before it is asked: `begin`, and later any of the ways to call it."""
 
-    def start(self, inputs: Sequence[Request]) -> list[Future[Reply]]:
+    def start(self, inputs: Sequence[_Request]) -> list[Future[_Reply]]:
         """Start the requests; one future each, in order. Never raises: what cannot run gives a failed future."""
         raise NotImplementedError
 
-    def begin(self, request: Request, /) -> None:
+    def begin(self, request: _Request, /) -> None:
         """Start one request, unless an equal one waits already; the next who asks for it gets its reply."""
         key = request.model_dump_json()
         with self._begun.lock:
@@ -49,7 +49,7 @@ class AheadRunnable(FutureRunnable[Request, Reply]):
             while len(self._begun) > _KEPT:
                 self._begun.popitem(last=False)[1].cancel()
 
-    def futures(self, inputs: Sequence[Request]) -> list[Future[Reply]]:
+    def futures(self, inputs: Sequence[_Request]) -> list[Future[_Reply]]:
         """Return the replies that are under way already, and start the other requests together."""
         claimed = [self._claim(request) for request in inputs]
         others = [request for request, future in zip(inputs, claimed, strict=True) if future is None]
@@ -62,12 +62,12 @@ class AheadRunnable(FutureRunnable[Request, Reply]):
             while self._begun:
                 self._begun.popitem()[1].cancel()
 
-    def _claim(self, request: Request) -> Future[Reply] | None:
+    def _claim(self, request: _Request) -> Future[_Reply] | None:
         if not self._begun:
             return None
         with self._begun.lock:
             return self._begun.pop(request.model_dump_json(), None)
 
     @cached_property
-    def _begun(self) -> _Begun[Reply]:
+    def _begun(self) -> _Begun[_Reply]:
         return _Begun()

@@ -11,11 +11,11 @@ from its_graph.catalog.registry import strategy
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError
 
-__all__ = ["Difficulty", "Latency", "Recommendation", "Task", "recommend"]
+__all__ = ["DifficultyLevel", "Latency", "Recommendation", "Task", "recommend"]
 
 Task: TypeAlias = Literal["verifiable", "free_form"]
 """`verifiable`: answers can be compared or checked (mathematics, code). `free_form`: they cannot (essays, advice)."""
-Difficulty: TypeAlias = Literal["easy", "hard"]
+DifficultyLevel: TypeAlias = Literal["easy", "hard"]
 Latency: TypeAlias = Literal["relaxed", "real_time"]
 
 
@@ -46,7 +46,7 @@ _REAL_TIME = _named(
     ignores=0,
     max_thinking_tokens=_CEILING,
 )
-_GUIDE: dict[tuple[Task, Difficulty], Recommendation] = {
+_GUIDE: dict[tuple[Task, DifficultyLevel], Recommendation] = {
     ("verifiable", "easy"): _named(
         "self_consistency", "Answers can vote, and on easy problems the most frequent one is right.", n=16
     ),
@@ -68,7 +68,7 @@ _GUIDE["free_form", "hard"] = _GUIDE["free_form", "easy"]
 
 
 def recommend(
-    task: Task, difficulty: Difficulty = "hard", latency: Latency = "relaxed", *, verifier: bool = True
+    task: Task, difficulty: DifficultyLevel = "hard", latency: Latency = "relaxed", *, verifier: bool = True
 ) -> Recommendation:
     """Return the strategy to begin with.
 
@@ -86,7 +86,7 @@ def recommend(
         'beam_search'
     """
     _check("task", task, Task)
-    _check("difficulty", difficulty, Difficulty)
+    _check("difficulty", difficulty, DifficultyLevel)
     _check("latency", latency, Latency)
     found = _REAL_TIME if latency == "real_time" else _GUIDE[task, difficulty]
     usable = [one for one in (found, *found.alternatives) if verifier or not strategy(one.strategy).needs_verifier]

@@ -82,8 +82,9 @@ class Strategy(NamedTuple):
 
     @property
     def takes_verifier(self) -> bool:
-        """Whether it can make use of a verifier."""
-        return "verifier" in inspect.signature(self.factory).parameters
+        """Whether a verifier is its second argument; as an option, `verifier` is for the caller to set."""
+        parameter = inspect.signature(self.factory).parameters.get("verifier")
+        return parameter is not None and parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
 
     @property
     def needs_verifier(self) -> bool:

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from its_graph.catalog.registry import strategy
 from its_graph.contracts import Generator, Verifier
 
-__all__ = ["Setting"]
+__all__ = ["StrategyConfig"]
 
 
-class Setting(BaseModel):
-    """One way to search: `Setting(strategy="best_of_n", options={"n": 8})`."""
+class StrategyConfig(BaseModel):
+    """One way to search: `StrategyConfig(strategy="best_of_n", options={"n": 8})`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -5,9 +5,9 @@ import sys
 from its_graph.cli.display.formatting import one_line
 from its_graph.errors import ItsGraphError, SearchFailedError
 
-__all__ = ["FAILED", "INTERRUPTED", "MISUSED", "exit_code", "tell"]
+__all__ = ["EXIT_FAILED", "INTERRUPTED", "MISUSED", "exit_code", "tell"]
 
-FAILED = 1
+EXIT_FAILED = 1
 """The command was carried out and came to nothing: no search has an answer."""
 MISUSED = 2
 """The command cannot be carried out as it was given."""
@@ -20,7 +20,7 @@ _LONGEST = 600
 
 def exit_code(error: ItsGraphError) -> int:
     """Return the exit code for what this library raised."""
-    return FAILED if isinstance(error, SearchFailedError) else MISUSED
+    return EXIT_FAILED if isinstance(error, SearchFailedError) else MISUSED
 
 
 def tell(message: str) -> None:

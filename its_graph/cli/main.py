@@ -10,15 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from its_graph.cli.commands.api import api
-from its_graph.cli.commands.calibrate import calibrate
-from its_graph.cli.commands.eval import evaluate
-from its_graph.cli.commands.eval_prm import evaluate_prm
-from its_graph.cli.commands.eval_sizes import evaluate_sizes
+from its_graph.cli.commands.api import api_command
+from its_graph.cli.commands.calibrate import calibrate_command
+from its_graph.cli.commands.eval import eval_command
+from its_graph.cli.commands.eval_prm import eval_prm_command
+from its_graph.cli.commands.eval_sizes import eval_sizes_command
 from its_graph.cli.commands.problems import write_problems
-from its_graph.cli.commands.serve import serve
-from its_graph.cli.commands.solve import solve
-from its_graph.cli.commands.solve_batch import solve_batch
+from its_graph.cli.commands.serve import serve_command
+from its_graph.cli.commands.solve import solve_command
+from its_graph.cli.commands.solve_batch import solve_batch_command
 from its_graph.cli.commands.strategies import draw, guide, list_strategies
 from its_graph.cli.display.formatting import one_line
 from its_graph.cli.exit_codes import INTERRUPTED, MISUSED, exit_code, tell
@@ -32,18 +32,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("solve")(solve)
-app.command("solve-batch")(solve_batch)
-app.command("eval")(evaluate)
-app.command("eval-prm")(evaluate_prm)
-app.command("eval-sizes")(evaluate_sizes)
+app.command("solve")(solve_command)
+app.command("solve-batch")(solve_batch_command)
+app.command("eval")(eval_command)
+app.command("eval-prm")(eval_prm_command)
+app.command("eval-sizes")(eval_sizes_command)
 app.command("problems")(write_problems)
-app.command("calibrate")(calibrate)
+app.command("calibrate")(calibrate_command)
 app.command("strategies")(list_strategies)
 app.command("draw")(draw)
 app.command("recommend")(guide)
-app.command("serve")(serve)
-app.command("api")(api)
+app.command("serve")(serve_command)
+app.command("api")(api_command)
 
 # Typer names the base class of its usage errors differently from release to release.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from its_graph.embedded import arithmetic as world
-from its_graph.embedded.arithmetic import Split
+from its_graph.embedded.arithmetic import DataSplit
 from its_graph.embedded.phrasing import normalise
 from its_graph.errors import MissingExtraError
 
@@ -75,7 +75,7 @@ def _require_local() -> None:
         raise MissingExtraError(error.name or "torch", "local") from error
 
 
-def problems(n: int, *, seed: int, split: Split = "test") -> Iterator[tuple[str, str]]:
+def problems(n: int, *, seed: int, split: DataSplit = "test") -> Iterator[tuple[str, str]]:
     """Yield n (problem, answer) pairs of 3 to 8 operations.
 
     Args:
@@ -83,4 +83,4 @@ def problems(n: int, *, seed: int, split: Split = "test") -> Iterator[tuple[str,
         seed: names the stream; any seed of the test split gives problems that no training run has seen.
         split: "train", "validation" or "test"; they share no problem.
     """
-    return ((item.text, item.answer) for item in world.problems(n, seed=seed, split=split))
+    return ((item.text, item.answer) for item in world.arithmetic_problems(n, seed=seed, split=split))

@@ -8,9 +8,19 @@ from typing import Literal, TypeAlias
 
 from its_graph.embedded.expressions import Expression, Number, Operation, render, solve_steps
 
-__all__ = ["LIMIT", "MAX_OPERATIONS", "Problem", "Split", "problem", "problem_text", "problems", "solution", "split_of"]
+__all__ = [
+    "LIMIT",
+    "MAX_OPERATIONS",
+    "ArithmeticProblem",
+    "DataSplit",
+    "arithmetic_problems",
+    "problem",
+    "problem_text",
+    "split_of",
+    "true_solution",
+]
 
-Split: TypeAlias = Literal["train", "validation", "test"]
+DataSplit: TypeAlias = Literal["train", "validation", "test"]
 
 LIMIT = 999
 """Largest absolute value of any intermediate result."""
@@ -18,11 +28,11 @@ MAX_OPERATIONS = 8
 
 _FACTOR = 12
 _SMALL = 199
-_SPLITS: tuple[Split, ...] = ("train",) * 8 + ("validation", "test")
+_SPLITS: tuple[DataSplit, ...] = ("train",) * 8 + ("validation", "test")
 
 
 @dataclass(frozen=True)
-class Problem:
+class ArithmeticProblem:
     """One problem as the models read it, with its answer and the expression behind it."""
 
     text: str
@@ -30,7 +40,7 @@ class Problem:
     expression: Expression
 
 
-def split_of(expression: Expression) -> Split:
+def split_of(expression: Expression) -> DataSplit:
     """Return the split an expression belongs to, a function of its text alone: 8 : 1 : 1.
 
     Two splits can therefore never share a problem, whatever the seeds.
@@ -44,7 +54,7 @@ def problem_text(expression: Expression) -> str:
     return f"Compute {render(expression)}."
 
 
-def solution(expression: Expression) -> str:
+def true_solution(expression: Expression) -> str:
     r"""Return the true solution: `Step 1: 34 + 57 = 91`, a blank line, ..., and `\boxed{174}` under the last step.
 
     The box shares a step with the last operation: a step of its own would cost a search one more round
@@ -62,10 +72,10 @@ def problem(
     index: int,
     *,
     seed: int = 0,
-    split: Split = "test",
+    split: DataSplit = "test",
     operations: tuple[int, int] = (3, MAX_OPERATIONS),
     large: float = 0.15,
-) -> Problem:
+) -> ArithmeticProblem:
     """Return problem number `index` of the stream `seed` of one split.
 
     Args:
@@ -81,12 +91,12 @@ def problem(
         expression = _draw(rng, count, large)
         if expression is not None and split_of(expression[0]) == split:
             tree, value = expression
-            return Problem(problem_text(tree), str(value), tree)
+            return ArithmeticProblem(problem_text(tree), str(value), tree)
 
 
-def problems(
-    n: int, *, seed: int = 0, split: Split = "test", operations: tuple[int, int] = (3, MAX_OPERATIONS)
-) -> Iterator[Problem]:
+def arithmetic_problems(
+    n: int, *, seed: int = 0, split: DataSplit = "test", operations: tuple[int, int] = (3, MAX_OPERATIONS)
+) -> Iterator[ArithmeticProblem]:
     """Yield the first `n` problems of a stream, see `problem`."""
     return (problem(index, seed=seed, split=split, operations=operations) for index in range(n))
 

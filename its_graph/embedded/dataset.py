@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from its_graph.contracts import Candidate, Generator, SampleRequest
-from its_graph.embedded.arithmetic import Problem, problems
+from its_graph.embedded.arithmetic import ArithmeticProblem, arithmetic_problems
 from its_graph.prm.training.labels import FirstError, RolloutPlan, Trajectory, first_errors, trusted_labels
 from its_graph.prm.training.train import LabelledSolution
 from its_graph.seeds import derive_seed
@@ -46,7 +46,7 @@ class LabelReport:
     cut_completions: int
 
 
-def user_message(problem: Problem) -> tuple[dict[str, str], ...]:
+def user_message(problem: ArithmeticProblem) -> tuple[dict[str, str], ...]:
     """Return the conversation that asks a problem."""
     return ({"role": "user", "content": problem.text},)
 
@@ -61,7 +61,7 @@ def label_world(generator: Generator, plan: LabelPlan) -> tuple[list[LabelledSol
 
     A right solution proves all its steps by itself. In a wrong one the first error is found by binary search.
     """
-    pool = list(problems(plan.questions, seed=plan.seed, split="train"))
+    pool = list(arithmetic_problems(plan.questions, seed=plan.seed, split="train"))
     rows: list[LabelledSolution] = []
     reports: list[LabelReport] = []
     for start in range(0, len(pool), plan.chunk):
@@ -73,7 +73,7 @@ def label_world(generator: Generator, plan: LabelPlan) -> tuple[list[LabelledSol
 
 
 def _label_chunk(
-    generator: Generator, pool: Sequence[Problem], start: int, plan: LabelPlan
+    generator: Generator, pool: Sequence[ArithmeticProblem], start: int, plan: LabelPlan
 ) -> tuple[list[LabelledSolution], LabelReport]:
     replies = generator.batch(
         [
@@ -100,7 +100,7 @@ def _label_chunk(
     return _labelled(asked, rates, found, cut)
 
 
-def _trajectory(item: Problem, text: str) -> Trajectory:
+def _trajectory(item: ArithmeticProblem, text: str) -> Trajectory:
     answer = item.answer
     return Trajectory(user_message(item), tuple(split_steps(text)), lambda full: is_right(full, answer))
 

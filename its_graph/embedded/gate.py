@@ -9,12 +9,12 @@ from typing import Any
 
 from its_graph.context import SearchContext
 from its_graph.contracts import Candidate, Generator, SampleRequest, Verifier
-from its_graph.embedded.arithmetic import Problem, problems
+from its_graph.embedded.arithmetic import ArithmeticProblem, arithmetic_problems
 from its_graph.embedded.dataset import user_message
 from its_graph.embedded.selection import (
-    Pool,
+    SolutionPool,
     best_of_n,
-    majority,
+    majority_accuracy,
     oracle,
     paired,
     random_score,
@@ -95,12 +95,12 @@ def gate(
             with it is worth.
         report: called when a stage is done.
     """
-    exam = list(problems(plan.problems, seed=plan.seed, split="test"))
+    exam = list(arithmetic_problems(plan.problems, seed=plan.seed, split="test"))
     out = _Lines()
     pools = sample_pools(generator, exam, plan)
     report(f"sampled {plan.samples} solutions for each of {len(exam)} problems")
     wide, small = pools, [pool.first(plan.n) for pool in pools]
-    votes = [majority(pool) for pool in small]
+    votes = [majority_accuracy(pool) for pool in small]
     alone = out.add("single", [single(pool) for pool in wide])
     vote = out.add(f"majority@{plan.n}", votes)
     out.add("generator greedy", _greedy(generator, exam))
@@ -121,7 +121,7 @@ def gate(
     return GateReport(tuple(out.lines), checks, out.figures)
 
 
-def sample_pools(generator: Generator, exam: Sequence[Problem], plan: GatePlan) -> list[Pool]:
+def sample_pools(generator: Generator, exam: Sequence[ArithmeticProblem], plan: GatePlan) -> list[SolutionPool]:
     """Sample every problem; a cut solution has no answer."""
     replies = generator.batch(
         [
@@ -136,7 +136,7 @@ def sample_pools(generator: Generator, exam: Sequence[Problem], plan: GatePlan) 
         ]
     )
     return [
-        Pool(
+        SolutionPool(
             item.answer,
             tuple(sample.text for sample in samples),
             tuple(extract_answer(sample.text) if sample.finish_reason == "end" else None for sample in samples),
@@ -146,7 +146,9 @@ def sample_pools(generator: Generator, exam: Sequence[Problem], plan: GatePlan) 
     ]
 
 
-def score_pools(verifier: Verifier, exam: Sequence[Problem], pools: Sequence[Pool]) -> list[list[float]]:
+def score_pools(
+    verifier: Verifier, exam: Sequence[ArithmeticProblem], pools: Sequence[SolutionPool]
+) -> list[list[float]]:
     """Return the verifier's value of every sample; 0 where it has none."""
     candidates = [
         Candidate(messages=user_message(item), steps=tuple(split_steps(text)), finished=True)
@@ -160,7 +162,7 @@ def score_pools(verifier: Verifier, exam: Sequence[Problem], pools: Sequence[Poo
 def _selection_lines(
     out: _Lines,
     name: str,
-    pools: Sequence[Pool],
+    pools: Sequence[SolutionPool],
     scores: Sequence[Sequence[float]],
     votes: Sequence[float],
     n: int,
@@ -178,8 +180,8 @@ def _search_lines(
     out: _Lines,
     generator: Generator,
     verifier: Verifier,
-    exam: Sequence[Problem],
-    pools: Sequence[Pool],
+    exam: Sequence[ArithmeticProblem],
+    pools: Sequence[SolutionPool],
     scores: Sequence[Sequence[float]],
     plan: GatePlan,
 ) -> bool:
@@ -203,7 +205,7 @@ def _search_lines(
     return held
 
 
-def _greedy(generator: Generator, exam: Sequence[Problem]) -> list[float]:
+def _greedy(generator: Generator, exam: Sequence[ArithmeticProblem]) -> list[float]:
     requests = [
         SampleRequest(messages=user_message(item), temperature=0, max_tokens=generator.max_tokens, seed=0)
         for item in exam

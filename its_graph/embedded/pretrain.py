@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from its_graph.embedded.arithmetic import Problem, problem, solution
+from its_graph.embedded.arithmetic import ArithmeticProblem, problem, true_solution
 from its_graph.prm.training.training_state import restore_training, save_training
 
-__all__ = ["Phase", "PretrainPlan", "build_model", "fit", "padded", "pretrain", "training_batch"]
+__all__ = ["Phase", "PretrainPlan", "build_model", "fit_language_model", "padded", "pretrain", "training_batch"]
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,14 @@ def build_model(tokenizer: Any, layers: int, *, hidden: int = 64, seed: int = 0)
     return Qwen2ForCausalLM(config)
 
 
-def training_batch(tokenizer: Any, batch: list[Problem]) -> tuple[Tensor, Tensor]:
+def training_batch(tokenizer: Any, batch: list[ArithmeticProblem]) -> tuple[Tensor, Tensor]:
     """Return input ids and labels [B, T]; labels are -100 on the prompt and the padding."""
     rows, labels = [], []
     for item in batch:
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": item.text}], add_generation_prompt=True, return_dict=False
         )
-        reply = [*tokenizer.encode(solution(item.expression), add_special_tokens=False), tokenizer.eos_token_id]
+        reply = [*tokenizer.encode(true_solution(item.expression), add_special_tokens=False), tokenizer.eos_token_id]
         rows.append(prompt + reply)
         labels.append([-100] * len(prompt) + reply)
     return padded(rows, labels, tokenizer.pad_token_id)
@@ -121,7 +121,7 @@ def pretrain(
         report: called with a line of progress every 50 steps.
         checkpoint: folder; an unfinished run found there goes on.
     """
-    return fit(
+    return fit_language_model(
         build_model(tokenizer, plan.layers, hidden=plan.hidden, seed=plan.seed),
         plan,
         lambda step: training_batch(tokenizer, _problems(plan, step)),
@@ -130,7 +130,7 @@ def pretrain(
     )
 
 
-def fit(
+def fit_language_model(
     model: Qwen2ForCausalLM,
     plan: PretrainPlan,
     batch: Callable[[int], tuple[Tensor, Tensor]],
@@ -162,7 +162,7 @@ def fit(
     return model.eval()
 
 
-def _problems(plan: PretrainPlan, step: int) -> list[Problem]:
+def _problems(plan: PretrainPlan, step: int) -> list[ArithmeticProblem]:
     phase = plan.phase(step)
     return [
         problem(

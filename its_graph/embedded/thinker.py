@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 from torch import Tensor
 
 from its_graph.contracts import Generator, SampleRequest
-from its_graph.embedded.arithmetic import Problem, problems, solution
+from its_graph.embedded.arithmetic import ArithmeticProblem, arithmetic_problems, true_solution
 from its_graph.embedded.dataset import user_message
 from its_graph.embedded.pretrain import padded
 from its_graph.seeds import derive_seed
@@ -59,17 +59,17 @@ class AttemptPlan:
 class Attempts(NamedTuple):
     """A training problem and what the plain generator made of it."""
 
-    problem: Problem
+    problem: ArithmeticProblem
     right: tuple[str, ...]
     wrong: tuple[str, ...]
 
 
-Pool: TypeAlias = Sequence[Attempts]
+AttemptPool: TypeAlias = Sequence[Attempts]
 
 
 def sample_attempts(generator: Generator, plan: AttemptPlan) -> list[Attempts]:
     """Sample the attempts; what was cut off counts for nothing."""
-    asked = list(problems(plan.questions, seed=plan.seed, split="train"))
+    asked = list(arithmetic_problems(plan.questions, seed=plan.seed, split="train"))
     replies = generator.batch(
         [
             SampleRequest(
@@ -102,9 +102,9 @@ def thought(attempts: Attempts, rng: random.Random) -> list[Piece]:
     for text in rng.sample(attempts.wrong, k=min(len(attempts.wrong), rng.choice((0, 1, 1, 2)))):
         pieces += [Piece(_steps(text), learnt=False), Piece(WAIT, learnt=True), Piece("\n\n", learnt=True)]
     if rng.random() < 0.25:  # a wait that was forced: nothing was wrong, and nothing is to change
-        pieces += [Piece(_steps(solution(attempts.problem.expression)), learnt=False), Piece(WAIT, learnt=False)]
+        pieces += [Piece(_steps(true_solution(attempts.problem.expression)), learnt=False), Piece(WAIT, learnt=False)]
         pieces.append(Piece("\n\n", learnt=True))
-    return [*pieces, Piece(_thought_over(solution(attempts.problem.expression)), learnt=True)]
+    return [*pieces, Piece(_thought_over(true_solution(attempts.problem.expression)), learnt=True)]
 
 
 def revision(attempts: Attempts, rng: random.Random) -> tuple[list[str], list[Piece]]:
@@ -116,10 +116,10 @@ def revision(attempts: Attempts, rng: random.Random) -> tuple[list[str], list[Pi
     wrong = rng.sample(attempts.wrong, k=min(len(attempts.wrong), rng.randint(1, 4)))
     right = attempts.right[: rng.choice((0, 0, 1)) if wrong else 1]
     shown = [_thought_over(text) for text in (*wrong, *right)]
-    return shown[:4], [Piece(_thought_over(solution(attempts.problem.expression)), learnt=True)]
+    return shown[:4], [Piece(_thought_over(true_solution(attempts.problem.expression)), learnt=True)]
 
 
-def thinking_batch(tokenizer: Any, pool: Pool, size: int, seed: int) -> tuple[Tensor, Tensor]:
+def thinking_batch(tokenizer: Any, pool: AttemptPool, size: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return ids and labels [size, T] of one batch, thoughts and revisions by turns; a function of the seed."""
     rng = random.Random(seed)
     rows, labels = [], []

@@ -23,13 +23,13 @@ from its_graph.embedded.gate import GatePlan, GateReport, gate
 from its_graph.embedded.models import ArithmeticPRM
 from its_graph.embedded.pretrain import PretrainPlan, pretrain
 from its_graph.embedded.tokenizer import build_tokenizer
-from its_graph.embedded.train_plans import FULL, QUICK, Plan
+from its_graph.embedded.train_plans import FULL, QUICK, TrainingRunPlan
 from its_graph.embedded.verifiers import head_scorer, implicit_scorer, likelihood_scorer, train_scorer
 from its_graph.generators.transformers import TransformersGenerator
 from its_graph.prm.families.likelihood import ImplicitScorer
 from its_graph.prm.families.qwen import QwenScorer
 
-__all__ = ["Rejected", "main", "run"]
+__all__ = ["Rejected", "main", "train_embedded"]
 
 _LOG = logging.getLogger("its_graph.embedded.train")
 
@@ -69,7 +69,7 @@ class _Stages:
         return self.out / "implicit"
 
 
-def run(plan: Plan, out: Path, *, enforce: bool = True, export: Path | None = None) -> GateReport:
+def train_embedded(plan: TrainingRunPlan, out: Path, *, enforce: bool = True, export: Path | None = None) -> GateReport:
     """Run all stages that have no result in `out` yet.
 
     Args:
@@ -98,7 +98,7 @@ def run(plan: Plan, out: Path, *, enforce: bool = True, export: Path | None = No
     return report
 
 
-def _pretrain_both(plan: Plan, stages: _Stages) -> None:
+def _pretrain_both(plan: TrainingRunPlan, stages: _Stages) -> None:
     """Train the two language models side by side, one thread each."""
     context = multiprocessing.get_context("spawn")
     missing = [
@@ -130,7 +130,7 @@ def _generator(folder: Path) -> TransformersGenerator:
     return TransformersGenerator(model, AutoTokenizer.from_pretrained(str(folder)), max_batch=256)
 
 
-def _label(plan: Plan, stages: _Stages) -> None:
+def _label(plan: TrainingRunPlan, stages: _Stages) -> None:
     if stages.labels.exists():
         return
     with _generator(stages.generator) as generator:
@@ -140,7 +140,7 @@ def _label(plan: Plan, stages: _Stages) -> None:
     _LOG.info("labels: %s", report)
 
 
-def _train_verifiers(plan: Plan, stages: _Stages) -> None:
+def _train_verifiers(plan: TrainingRunPlan, stages: _Stages) -> None:
     data = read_labels(stages.labels)
     if not stages.verifier.exists():
         shipped = likelihood_scorer(stages.backbone)
@@ -171,7 +171,7 @@ def _examine(plan: GatePlan, stages: _Stages) -> GateReport:
             verifier.close()
 
 
-def _record(plan: Plan, stages: _Stages, report: GateReport) -> None:
+def _record(plan: TrainingRunPlan, stages: _Stages, report: GateReport) -> None:
     gate_record = {"plan": asdict(plan.gate), "percent": report.figures, "checks": report.checks}
     write_training_record(stages.generator, {"pretraining": asdict(plan.generator), "gate": gate_record})
     write_training_record(
@@ -201,7 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     torch.set_num_threads(1)
     try:
-        run(QUICK if options.quick else FULL, options.out, enforce=options.gate == "enforce", export=options.export)
+        train_embedded(
+            QUICK if options.quick else FULL, options.out, enforce=options.gate == "enforce", export=options.export
+        )
     except Rejected as rejection:
         _LOG.error("%s", rejection)
         return 1

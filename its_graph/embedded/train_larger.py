@@ -16,12 +16,12 @@ from its_graph.embedded import WEIGHTS
 from its_graph.embedded.export import write_training_record
 from its_graph.embedded.pretrain import PretrainPlan
 from its_graph.embedded.train import pretrain_to
-from its_graph.embedded.train_plans import LARGER, QUICK_LARGER
+from its_graph.embedded.train_plans import LARGER_GENERATOR, QUICK_LARGER
 
-__all__ = ["main", "run"]
+__all__ = ["main", "train_larger_generator"]
 
 
-def run(plan: PretrainPlan, out: Path, *, export: Path | None = None) -> Path:
+def train_larger_generator(plan: PretrainPlan, out: Path, *, export: Path | None = None) -> Path:
     """Train the model, unless `out` holds it already, and return its folder.
 
     Args:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--export", type=Path, help=f"folder for the weights, for example {WEIGHTS.name}")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    run(QUICK_LARGER if options.quick else LARGER, options.out, export=options.export)
+    train_larger_generator(QUICK_LARGER if options.quick else LARGER_GENERATOR, options.out, export=options.export)
     return 0
 
 

@@ -7,11 +7,11 @@ from its_graph.embedded.gate import GatePlan
 from its_graph.embedded.pretrain import Phase, PretrainPlan
 from its_graph.prm.training.train import TrainPlan
 
-__all__ = ["FULL", "LARGER", "QUICK", "QUICK_LARGER", "Plan"]
+__all__ = ["FULL", "LARGER_GENERATOR", "QUICK", "QUICK_LARGER", "TrainingRunPlan"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingRunPlan:
     """One training run, stage by stage."""
 
     generator: PretrainPlan
@@ -32,7 +32,7 @@ def _curriculum(last: int) -> tuple[Phase, ...]:
     )
 
 
-FULL = Plan(
+FULL = TrainingRunPlan(
     # The generator stops early on purpose: one that is always right leaves nothing to search for.
     generator=PretrainPlan(layers=4, phases=_curriculum(750), anneal_steps=900, seed=3),
     backbone=PretrainPlan(layers=5, phases=_curriculum(3000), anneal_steps=1500, seed=5),
@@ -44,11 +44,11 @@ FULL = Plan(
 )
 
 # Several times the generator's parameters on the very same problems, as the comparison at equal FLOPs asks for.
-LARGER = replace(FULL.generator, layers=5, hidden=128)
+LARGER_GENERATOR = replace(FULL.generator, layers=5, hidden=128)
 
 _QUICK_PRETRAINING = PretrainPlan(layers=1, phases=(Phase(4, operations=(1, 2)),), anneal_steps=2, batch=8)
 
-QUICK = Plan(
+QUICK = TrainingRunPlan(
     generator=_QUICK_PRETRAINING,
     backbone=_QUICK_PRETRAINING,
     labels=LabelPlan(questions=4, samples=2, k=2),

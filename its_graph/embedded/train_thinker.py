@@ -18,14 +18,14 @@ import torch
 from transformers import AutoTokenizer, Qwen2ForCausalLM
 
 from its_graph.embedded import WEIGHTS
-from its_graph.embedded.arithmetic import problems
+from its_graph.embedded.arithmetic import arithmetic_problems
 from its_graph.embedded.export import export_generator, write_training_record
 from its_graph.embedded.models import ArithmeticGenerator
-from its_graph.embedded.pretrain import Phase, PretrainPlan, fit
+from its_graph.embedded.pretrain import Phase, PretrainPlan, fit_language_model
 from its_graph.embedded.thinker import AttemptPlan, Attempts, sample_attempts, thinking_batch
 from its_graph.seeds import derive_seed
 
-__all__ = ["FULL", "QUICK", "ThinkerPlan", "main", "run"]
+__all__ = ["FULL_THINKER", "QUICK_THINKER", "ThinkerPlan", "main", "train_thinker"]
 
 _LOG = logging.getLogger("its_graph.embedded.train_thinker")
 _CONTEXT = 1024
@@ -41,19 +41,19 @@ class ThinkerPlan:
     training: PretrainPlan
 
 
-FULL = ThinkerPlan(
+FULL_THINKER = ThinkerPlan(
     attempts=AttemptPlan(),
     training=PretrainPlan(
         layers=4, phases=(Phase(1600),), anneal_steps=1200, batch=32, muon_rate=0.01, adam_rate=0.002, seed=11
     ),
 )
-QUICK = ThinkerPlan(
+QUICK_THINKER = ThinkerPlan(
     attempts=AttemptPlan(questions=4, samples=2),
     training=PretrainPlan(layers=1, phases=(Phase(4),), anneal_steps=2, batch=4),
 )
 
 
-def run(plan: ThinkerPlan, generator: Path, out: Path, *, export: Path | None = None) -> Path:
+def train_thinker(plan: ThinkerPlan, generator: Path, out: Path, *, export: Path | None = None) -> Path:
     """Run the stages that have no result in `out` yet and return the folder of the variant.
 
     Args:
@@ -75,7 +75,7 @@ def run(plan: ThinkerPlan, generator: Path, out: Path, *, export: Path | None = 
 
 def _attempts(plan: AttemptPlan, generator: Path, path: Path) -> list[Attempts]:
     """Sample the attempts, or read those of an earlier run."""
-    asked = list(problems(plan.questions, seed=plan.seed, split="train"))
+    asked = list(arithmetic_problems(plan.questions, seed=plan.seed, split="train"))
     if not path.exists():
         with ArithmeticGenerator.from_pretrained(generator, device="cpu", max_batch=256) as model:
             pool = sample_attempts(model, plan)
@@ -93,7 +93,7 @@ def _count(one: Attempts) -> int:
 def _train(plan: PretrainPlan, generator: Path, pool: list[Attempts], folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(generator), model_max_length=_CONTEXT)
     model = Qwen2ForCausalLM.from_pretrained(str(generator), dtype="float32", max_position_embeddings=_CONTEXT)
-    fit(
+    fit_language_model(
         model,
         plan,
         lambda step: thinking_batch(tokenizer, pool, plan.batch, derive_seed(plan.seed, f"batch {step}")),
@@ -115,7 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     torch.set_num_threads(1)
-    run(QUICK if options.quick else FULL, options.generator, options.out, export=options.export)
+    train_thinker(
+        QUICK_THINKER if options.quick else FULL_THINKER, options.generator, options.out, export=options.export
+    )
     return 0
 
 

@@ -5,27 +5,27 @@ does not depend on which other problems are run, on their order, or on how many 
 """
 
 from its_graph.evaluation.data.problem import Problem
-from its_graph.evaluation.outcome import Drawn, Outcome
+from its_graph.evaluation.outcome import Outcome, SampleRecord
 from its_graph.evaluation.pools import Bins, Pool, oracle_bins, pass_curve, pools, widest_pools
 from its_graph.evaluation.runs.evaluate import evaluate
-from its_graph.evaluation.runs.grid import Arm, measure, measure_arms
-from its_graph.evaluation.summary import Row, compare, summarise
+from its_graph.evaluation.runs.grid import GridCell, measure, measure_cells
+from its_graph.evaluation.summary import SummaryRow, compare_outcomes, summarize_outcomes
 
 __all__ = [
-    "Arm",
     "Bins",
-    "Drawn",
+    "GridCell",
     "Outcome",
     "Pool",
     "Problem",
-    "Row",
-    "compare",
+    "SampleRecord",
+    "SummaryRow",
+    "compare_outcomes",
     "evaluate",
     "measure",
-    "measure_arms",
+    "measure_cells",
     "oracle_bins",
     "pass_curve",
     "pools",
-    "summarise",
+    "summarize_outcomes",
     "widest_pools",
 ]

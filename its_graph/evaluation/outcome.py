@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from its_graph.budget import Spend
 
-__all__ = ["Drawn", "Outcome", "Verdicts"]
+__all__ = ["Outcome", "SampleRecord", "Verdicts"]
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Drawn(_Record):
+class SampleRecord(_Record):
     """A candidate of a search: a sample, or a path of steps."""
 
     id: str
@@ -63,7 +63,7 @@ class Outcome(_Record):
     reused: int = 0
     """Calls answered as an earlier search of the same problem had them answered. They count in `spend`, and made
     `seconds` shorter."""
-    samples: tuple[Drawn, ...] = ()
+    samples: tuple[SampleRecord, ...] = ()
     """The candidates, oldest first; none in an older file."""
     failures: int = 0
     """Samples, or steps, that never came as their calls failed; 0 in an older file."""
@@ -84,4 +84,4 @@ class Verdicts(NamedTuple):
     right_finished: int = 0
     majority_right: bool | None = None
     best_right: bool | None = None
-    samples: tuple[Drawn, ...] = ()
+    samples: tuple[SampleRecord, ...] = ()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from its_graph.errors import ConfigurationError
-from its_graph.evaluation.outcome import Drawn, Outcome
+from its_graph.evaluation.outcome import Outcome, SampleRecord
 from its_graph.routing.policy import quantiles
 from its_graph.statistics import pass_at_k
 
@@ -18,7 +18,7 @@ __all__ = ["FEWEST", "Bins", "Pool", "oracle_bins", "pass_curve", "pools", "wide
 FEWEST = 4
 """Samples below which pass@1 of a problem is no measure of its difficulty."""
 
-Key = TypeVar("Key")
+_Key = TypeVar("_Key")
 
 
 class Pool(NamedTuple):
@@ -26,7 +26,7 @@ class Pool(NamedTuple):
 
     number: int
     """Of the problem, from 0."""
-    samples: tuple[Drawn, ...]
+    samples: tuple[SampleRecord, ...]
     """In the order of their ids."""
 
     @property
@@ -64,7 +64,7 @@ def pools(outcomes: Iterable[Outcome]) -> list[Pool]:
     return [Pool(index, samples) for index, samples in drawn if samples and all(one.from_question for one in samples)]
 
 
-def widest_pools(measured: Mapping[Key, Sequence[Outcome]]) -> tuple[Key, list[Pool]] | None:
+def widest_pools(measured: Mapping[_Key, Sequence[Outcome]]) -> tuple[_Key, list[Pool]] | None:
     """Return the setting that drew most samples of every problem, with its pools; None where none drew enough.
 
     Most by its smallest pool: a rule that stops early draws the fewer the easier a problem is, and these are biased.

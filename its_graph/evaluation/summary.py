@@ -9,10 +9,10 @@ from its_graph.errors import ConfigurationError
 from its_graph.evaluation.outcome import Outcome
 from its_graph.statistics import Difference, Interval, paired_difference, pass_at_k, wilson
 
-__all__ = ["Row", "compare", "summarise"]
+__all__ = ["SummaryRow", "compare_outcomes", "summarize_outcomes"]
 
 
-class Row(NamedTuple):
+class SummaryRow(NamedTuple):
     """A setting's line in a table. Means are per problem."""
 
     problems: int
@@ -49,7 +49,7 @@ class Row(NamedTuple):
         return self.mean_prompt_tokens + self.mean_generated_tokens + self.mean_verifier_tokens
 
 
-def summarise(outcomes: Sequence[Outcome]) -> Row:
+def summarize_outcomes(outcomes: Sequence[Outcome]) -> SummaryRow:
     """Sum up the outcomes of one setting.
 
     Raises:
@@ -61,7 +61,7 @@ def summarise(outcomes: Sequence[Outcome]) -> Row:
     spent = total(one.spend for one in outcomes)
     many = any(one.candidates > 1 for one in outcomes)
     scored = many and any(one.best_right is not None for one in outcomes)
-    return Row(
+    return SummaryRow(
         problems=count,
         accuracy=right / count,
         ci95=wilson(right, count),
@@ -82,7 +82,7 @@ def summarise(outcomes: Sequence[Outcome]) -> Row:
     )
 
 
-def compare(one: Sequence[Outcome], other: Sequence[Outcome], *, seed: int = 0) -> Difference | None:
+def compare_outcomes(one: Sequence[Outcome], other: Sequence[Outcome], *, seed: int = 0) -> Difference | None:
     """Return how much more accurate `one` is than `other` on the problems that both have, or None without any.
 
     The order of the outcomes, which is often that in which searches ended, does not move the interval.

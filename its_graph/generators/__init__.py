@@ -9,7 +9,7 @@ Each backend lives in a module of its own, loaded when it is asked for, so that 
 
 from typing import TYPE_CHECKING
 
-from its_graph._lazy import lazily
+from its_graph._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from its_graph.generators.cassette import record as record
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from its_graph.generators.transformers import TransformersGenerator as TransformersGenerator
     from its_graph.generators.vllm import VLLMGenerator as VLLMGenerator
 else:
-    __getattr__ = lazily(
+    __getattr__ = lazy_exports(
         __name__,
         {
             "cassette": ("record", "replay"),

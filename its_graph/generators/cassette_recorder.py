@@ -9,27 +9,27 @@ from its_graph.batching.as_completed import AsCompleted
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
 from its_graph.generators.cassette_attributes import restored
 from its_graph.generators.cassette_file import TapeWriter, failure_line
-from its_graph.generators.cassette_requests import Takes, asked_content, outcome, prompt_key, request_key
+from its_graph.generators.cassette_requests import RepeatCounter, asked_content, outcome, prompt_key, request_key
 
 __all__ = ["RecordingGenerator", "RecordingVerifier"]
 
-Request = TypeVar("Request", bound=SampleRequest | Candidate)
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request", bound=SampleRequest | Candidate)
+_Reply = TypeVar("_Reply")
 
 
-class _Recording(AsCompleted[Request, Reply]):
+class _Recording(AsCompleted[_Request, _Reply]):
     """Asks the recorded runnable and writes down what it says."""
 
-    def __init__(self, inner: Runnable[Request, Reply], writer: TapeWriter, attributes: Mapping[str, Any]) -> None:
+    def __init__(self, inner: Runnable[_Request, _Reply], writer: TapeWriter, attributes: Mapping[str, Any]) -> None:
         self._inner = inner
         self._writer = writer
-        self._takes = Takes()
+        self._takes = RepeatCounter()
         self._counted: set[str] = set()
         vars(self).update(restored(attributes))
 
     def batch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -43,7 +43,7 @@ class _Recording(AsCompleted[Request, Reply]):
 
     async def abatch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -56,7 +56,7 @@ class _Recording(AsCompleted[Request, Reply]):
             self._write(takes[position], inputs[position], reply)
             yield position, outcome(reply, return_exceptions)
 
-    def _write(self, asked: tuple[str, int], request: Request, reply: Any) -> None:
+    def _write(self, asked: tuple[str, int], request: _Request, reply: Any) -> None:
         key, take = asked
         if isinstance(reply, Exception):
             said: dict[str, Any] = {"failure": failure_line(reply)}

@@ -11,28 +11,35 @@ from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Ver
 from its_graph.errors import CassetteMissError
 from its_graph.generators.cassette_attributes import restored
 from its_graph.generators.cassette_file import Tape, recorded_failure
-from its_graph.generators.cassette_requests import Takes, asked_content, outcome, prompt_key, request_key, varies
+from its_graph.generators.cassette_requests import (
+    RepeatCounter,
+    asked_content,
+    outcome,
+    prompt_key,
+    request_key,
+    varies,
+)
 
 __all__ = ["ReplayedGenerator", "ReplayedVerifier"]
 
-Request = TypeVar("Request", bound=SampleRequest | Candidate)
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request", bound=SampleRequest | Candidate)
+_Reply = TypeVar("_Reply")
 
 SHOWN = 300
 """Characters of a request in an error."""
 
 
-class _Replayed(AsCompleted[Request, Reply]):
+class _Replayed(AsCompleted[_Request, _Reply]):
     """Says what a tape says."""
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
-        self._takes = Takes()
+        self._takes = RepeatCounter()
         vars(self).update(restored(tape.header["attributes"]))
 
     def batch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -44,7 +51,7 @@ class _Replayed(AsCompleted[Request, Reply]):
 
     async def abatch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -54,7 +61,7 @@ class _Replayed(AsCompleted[Request, Reply]):
         for position, request in enumerate(inputs):
             yield position, outcome(self._answer(request), return_exceptions)
 
-    def _answer(self, request: Request) -> Any:
+    def _answer(self, request: _Request) -> Any:
         key, take = self._takes.next(request_key(request))
         answers = self._tape.answers.get(key, [])
         if answers and not varies(request):
@@ -67,14 +74,14 @@ class _Replayed(AsCompleted[Request, Reply]):
         return recorded_failure(answer["failure"]) if "failure" in answer else self._load(answer["reply"])
 
     @abstractmethod
-    def _load(self, reply: Any) -> Reply: ...
+    def _load(self, reply: Any) -> _Reply: ...
 
-    def _known_tokens(self, key: str, request: Request) -> int:
+    def _known_tokens(self, key: str, request: _Request) -> int:
         if key not in self._tape.tokens:
             raise self._miss(request, "its tokens were never counted")
         return self._tape.tokens[key]
 
-    def _miss(self, request: Request, reason: str) -> CassetteMissError:
+    def _miss(self, request: _Request, reason: str) -> CassetteMissError:
         shown = repr(asked_content(request))
         shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
         return CassetteMissError(

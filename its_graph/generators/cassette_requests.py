@@ -7,10 +7,10 @@ from typing import Any
 from its_graph.contracts import Candidate, SampleRequest
 from its_graph.generators.cassette_file import content_key
 
-__all__ = ["Takes", "asked_content", "outcome", "prompt_key", "request_key", "varies"]
+__all__ = ["RepeatCounter", "asked_content", "outcome", "prompt_key", "request_key", "varies"]
 
 
-class Takes:
+class RepeatCounter:
     """Numbers identical requests in the order in which they are asked."""
 
     def __init__(self) -> None:

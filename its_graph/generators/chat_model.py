@@ -23,10 +23,10 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ConfigurationError, ContinuationError
 from its_graph.generators.disable_llm_cache import uncached
-from its_graph.generators.finish_reasons import ending
+from its_graph.generators.finish_reasons import finish_reason_of
 from its_graph.generators.message_tokens import MARGIN, most_tokens
 from its_graph.seeds import derive_seed
-from its_graph.token_stream import teller
+from its_graph.token_stream import token_callback
 
 __all__ = ["ChatModelGenerator"]
 
@@ -99,7 +99,7 @@ class ChatModelGenerator(Generator):
         """Return `input.n` samples, one call each."""
         if input.n > 1:
             return [sample for reply in self.batch(_one_by_one(input), config) for sample in reply]
-        model, messages, tell = self._bound(input), self._messages(input), teller(input)
+        model, messages, tell = self._bound(input), self._messages(input), token_callback(input)
         if tell is None:
             return [self._sample(input, model.invoke(messages, config))]
         chunks = [_told(chunk, tell) for chunk in model.stream(messages, config)]
@@ -109,7 +109,7 @@ class ChatModelGenerator(Generator):
         """Return `input.n` samples, one call each."""
         if input.n > 1:
             return [sample for reply in await self.abatch(_one_by_one(input), config) for sample in reply]
-        model, messages, tell = self._bound(input), self._messages(input), teller(input)
+        model, messages, tell = self._bound(input), self._messages(input), token_callback(input)
         if tell is None:
             return [self._sample(input, await model.ainvoke(messages, config))]
         chunks = [_told(chunk, tell) async for chunk in model.astream(messages, config)]
@@ -168,7 +168,7 @@ class ChatModelGenerator(Generator):
             said = said.removeprefix(request.prefix)
         if self._way.refuses_blank and request.prefix != request.prefix.rstrip():
             said = said.lstrip()
-        text, finish_reason = ending(said, reply.response_metadata, request.stop)
+        text, finish_reason = finish_reason_of(said, reply.response_metadata, request.stop)
         usage: Mapping[str, Any] = reply.usage_metadata or {}
         read, written = usage.get("input_tokens"), usage.get("output_tokens")
         tokens = reply.response_metadata.get("logprobs") or {}

@@ -9,18 +9,18 @@ from langchain_core.runnables.base import RunnableBindingBase
 
 __all__ = ["uncached"]
 
-Model = TypeVar("Model", bound=Runnable[Any, Any])
+_Model = TypeVar("_Model", bound=Runnable[Any, Any])
 
 
-def uncached(model: Model) -> Model:
+def uncached(model: _Model) -> _Model:
     """Return the model, or where it would use a cache a copy that does not; bindings and fallbacks are opened."""
     if isinstance(model, RunnableBindingBase):
-        return cast(Model, model.model_copy(update={"bound": uncached(model.bound)}))
+        return cast(_Model, model.model_copy(update={"bound": uncached(model.bound)}))
     if isinstance(model, RunnableWithFallbacks):
         inside = {"runnable": uncached(model.runnable), "fallbacks": [uncached(one) for one in model.fallbacks]}
-        return cast(Model, model.model_copy(update=inside))
+        return cast(_Model, model.model_copy(update=inside))
     if isinstance(model, BaseChatModel) and _caches(model):
-        return cast(Model, model.model_copy(update={"cache": False}))
+        return cast(_Model, model.model_copy(update={"cache": False}))
     return model
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from its_graph.contracts import FinishReason
 
-__all__ = ["ending"]
+__all__ = ["finish_reason_of"]
 
 
-def ending(text: str, metadata: Mapping[str, Any], stop: tuple[str, ...]) -> tuple[str, FinishReason]:
+def finish_reason_of(text: str, metadata: Mapping[str, Any], stop: tuple[str, ...]) -> tuple[str, FinishReason]:
     """Return the text, its stop string included, and why it ended.
 
     Most providers cut the stop string off. Where they do not say which one it was, the first is put back; where they

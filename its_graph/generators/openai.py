@@ -26,7 +26,7 @@ from its_graph.generators.openai_protocol import (
 )
 from its_graph.serving.replicas import Replicas, ServerReplyError
 from its_graph.serving.server_address import server_key, server_urls
-from its_graph.token_stream import teller
+from its_graph.token_stream import token_callback
 
 __all__ = ["OpenAIGenerator"]
 
@@ -131,7 +131,7 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
                 "(vllm, sglang, llamacpp)."
             )
         body = chat_body(self.model, request, self.dialect)
-        tell = teller(request)
+        tell = token_callback(request)
         if request.timeout_s is None and tell is None:
             servers = await self._servers.get()
             reply = await servers.post(_CHAT, body, conversation=conversation_key(request))

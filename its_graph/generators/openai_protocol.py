@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from its_graph.contracts import FinishReason, Sample, SampleRequest
-from its_graph.generators.finish_reasons import ending
+from its_graph.generators.finish_reasons import finish_reason_of
 
 __all__ = ["DIALECTS", "Dialect", "Streamed", "chat_body", "conversation_key", "samples_of"]
 
@@ -159,7 +159,7 @@ def _ending(choice: Mapping[str, Any], text: str, stop: tuple[str, ...], dialect
     reason, by = choice.get("finish_reason"), choice.get("stop_reason")
     if dialect.keeps_stop and reason == "stop" and not any(string and string in text for string in stop):
         return text, "end"
-    return ending(text, {"finish_reason": reason, "stop_sequence": by}, stop)
+    return finish_reason_of(text, {"finish_reason": reason, "stop_sequence": by}, stop)
 
 
 def _prompt(usage: Mapping[str, Any], request: SampleRequest) -> tuple[int, int]:

@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("transformers", "local") from error
 
-__all__ = ["GumbelSampler", "Row", "RowRules", "RowStops"]
+__all__ = ["BatchRow", "GumbelSampler", "RowRules", "RowStops"]
 
 NOISE_BLOCK = 2048
 """Noise values drawn from a row's generator in one call: several steps of a small vocabulary."""
@@ -62,7 +62,7 @@ class RowRules:
         return time.monotonic() >= self.deadline or self.abandoned()
 
 
-class Row:
+class BatchRow:
     """What one row of a running batch has produced so far."""
 
     def __init__(self, rules: RowRules) -> None:
@@ -116,7 +116,7 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is no
     rows that want it how sure the model was.
     """
 
-    def __init__(self, rows: list[Row], device: torch.device) -> None:
+    def __init__(self, rows: list[BatchRow], device: torch.device) -> None:
         self._rows = rows
         self._device = device
         rules = [row.rules for row in rows]
@@ -189,7 +189,7 @@ class RowStops(StoppingCriteria):  # type: ignore[misc] # transformers is not ty
         ended: called with the index of each row at the moment it ends.
     """
 
-    def __init__(self, rows: list[Row], ended: Callable[[int], None] = lambda index: None) -> None:
+    def __init__(self, rows: list[BatchRow], ended: Callable[[int], None] = lambda index: None) -> None:
         self._rows = rows
         self._ended = ended
 

@@ -19,9 +19,9 @@ from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.generators.chat_tokens import ChatTokens
 from its_graph.generators.context_limits import check_floor, room_for_reply
-from its_graph.generators.sampling import GumbelSampler, Row, RowRules, RowStops
+from its_graph.generators.sampling import BatchRow, GumbelSampler, RowRules, RowStops
 from its_graph.seeds import derive_seed
-from its_graph.token_stream import teller
+from its_graph.token_stream import token_callback
 
 try:
     import torch
@@ -163,7 +163,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
                 may_stop=may_stop,
                 decode=partial(self._tokens.continuation, prompt),
                 deadline=deadline,
-                tell=teller(request) if index == 0 else None,
+                tell=token_callback(request) if index == 0 else None,
                 abandoned=lambda: future.cancelled() or self._batcher.closed,
             )
             for index in range(request.n)
@@ -171,7 +171,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
 
     def _run(self, rules: list[RowRules], done: Callable[[int, Sample], None]) -> None:
         """Generate one batch; a row is handed out when it ends, whatever its neighbours still do."""
-        rows = [Row(rule) for rule in rules]
+        rows = [BatchRow(rule) for rule in rules]
         live = [index for index, row in enumerate(rows) if row.finish_reason is None]
         for index in set(range(len(rows))) - set(live):
             done(index, _sample(rows[index]))
@@ -179,7 +179,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
             self._generate([rows[index] for index in live], lambda at: done(live[at], _sample(rows[live[at]])))
 
     @torch.inference_mode()
-    def _generate(self, rows: list[Row], ended: Callable[[int], None]) -> None:
+    def _generate(self, rows: list[BatchRow], ended: Callable[[int], None]) -> None:
         device = self._model.device
         ids, mask = _left_padded([row.rules.prompt for row in rows], self._pad_token)
         sampler = GumbelSampler(rows, device)
@@ -214,7 +214,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
         )
 
 
-def _sample(row: Row) -> Sample:
+def _sample(row: BatchRow) -> Sample:
     text = row.rules.decode(row.tokens)
     if row.finish_reason == "stop_string":
         text = text[: min(at + len(stop) for stop in row.rules.stop if (at := text.find(stop)) >= 0)]

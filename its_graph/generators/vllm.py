@@ -20,7 +20,7 @@ from its_graph.generators.chat_tokens import ChatTokens
 from its_graph.generators.context_limits import check_floor, room_for_reply
 from its_graph.seeds import derive_seed
 from its_graph.serving.engine import Engine
-from its_graph.token_stream import teller
+from its_graph.token_stream import token_callback
 
 try:
     import torch
@@ -106,7 +106,7 @@ class VLLMGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
         seed = secrets.randbits(31) if request.seed is None else request.seed
         # Hashed, never seed + i: neighbouring seeds would share streams.
         seeds = [derive_seed(seed, f"sample {index}") for index in range(request.n)]
-        watches = [_Watch(request, teller(request) if index == 0 else None) for index in range(request.n)]
+        watches = [_Watch(request, token_callback(request) if index == 0 else None) for index in range(request.n)]
         samples = [
             asyncio.ensure_future(self._sample(request, prompt, room, seed, watch))
             for seed, watch in zip(seeds, watches, strict=True)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from its_graph.allocation.knapsack import Option, exact_menu
 from its_graph.routing.pareto_front import Ladder
-from its_graph.routing.policy import BudgetHolds, Point
+from its_graph.routing.policy import BudgetHolds, PolicyPoint
 
 __all__ = ["SPREADS", "Spread", "each_bin", "held_cost", "on_average"]
 
@@ -60,7 +60,7 @@ def _climbed(ladders: Sequence[Ladder], chosen: Sequence[int], spare: float) -> 
         places[which] = place
 
 
-def _more(low: Point, high: Point) -> float:
+def _more(low: PolicyPoint, high: PolicyPoint) -> float:
     """Return what the problems of a bin cost more on a higher rung."""
     return high.problems * (high.cost - low.cost)
 
@@ -73,7 +73,7 @@ SPREADS: Mapping[BudgetHolds, Spread] = MappingProxyType({"in_each_bin": each_bi
 """The rules by the name under which a policy keeps them."""
 
 
-def held_cost(points: Sequence[Point], budget_holds: BudgetHolds) -> float:
+def held_cost(points: Sequence[PolicyPoint], budget_holds: BudgetHolds) -> float:
     """Return what a budget for a question has to pay, given a setting of each bin: the dearest, or the mean of all."""
     if budget_holds == "in_each_bin":
         return max(one.cost for one in points)

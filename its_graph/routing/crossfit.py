@@ -10,20 +10,20 @@ from typing import NamedTuple, TypeAlias
 
 from its_graph.errors import ConfigurationError
 from its_graph.routing.policy import Policy
-from its_graph.routing.trials import Result, Trial, mean_result
+from its_graph.routing.trials import Trial, TrialResult, mean_result
 from its_graph.statistics import Difference, paired_difference
 
-__all__ = ["Fit", "Lead", "Routed", "cheapest_reaching", "cross_fit", "lead", "route"]
+__all__ = ["Fit", "Lead", "RoutedResults", "cheapest_reaching", "cross_fit", "lead", "route_trials"]
 
 Fit: TypeAlias = Callable[[Sequence[Trial]], Policy]
 """From problems to a policy; the same budgets for any problems."""
 
 
-class Routed(NamedTuple):
+class RoutedResults(NamedTuple):
     """All problems under one budget, or under one fixed setting."""
 
     name: str
-    results: tuple[Result, ...]
+    results: tuple[TrialResult, ...]
     """In the order of the problems."""
 
     @property
@@ -45,12 +45,12 @@ class Lead(NamedTuple):
     """How many times the compute of the one the other needs."""
 
 
-def route(policy: Policy, trials: Sequence[Trial], budget: float) -> list[Result]:
+def route_trials(policy: Policy, trials: Sequence[Trial], budget: float) -> list[TrialResult]:
     """Return what the policy would have made of these problems."""
     return [trial.results[policy.choose(trial.difficulty, budget).setting] for trial in trials]
 
 
-def cross_fit(trials: Sequence[Trial], fit: Fit, *, seed: int = 0) -> list[Routed]:
+def cross_fit(trials: Sequence[Trial], fit: Fit, *, seed: int = 0) -> list[RoutedResults]:
     """Return, budget by budget, the problems as a policy routed them that was fitted on the other half.
 
     Args:
@@ -68,20 +68,20 @@ def cross_fit(trials: Sequence[Trial], fit: Fit, *, seed: int = 0) -> list[Route
     policies = [fit([trials[place] for place in sorted(half)]) for half in halves]
     judges = {place: policy for half, policy in zip(halves, reversed(policies), strict=True) for place in half}
     return [
-        Routed(
+        RoutedResults(
             f"{budget:.3g}",
-            tuple(result for place, one in enumerate(trials) for result in route(judges[place], [one], budget)),
+            tuple(result for place, one in enumerate(trials) for result in route_trials(judges[place], [one], budget)),
         )
         for budget in policies[0].budgets
     ]
 
 
-def cheapest_reaching(accuracy: float, rows: Sequence[Routed]) -> Routed | None:
+def cheapest_reaching(accuracy: float, rows: Sequence[RoutedResults]) -> RoutedResults | None:
     """Return the cheapest row that is at least so accurate, or None."""
     return min((row for row in rows if row.accuracy >= accuracy), key=lambda row: row.cost, default=None)
 
 
-def lead(one: Routed, other: Routed, *, seed: int = 0) -> Lead:
+def lead(one: RoutedResults, other: RoutedResults, *, seed: int = 0) -> Lead:
     """Return how much more accurate `one` is, with its paired bootstrap interval, and how much cheaper."""
     difference = paired_difference(
         [result.right for result in one.results], [result.right for result in other.results], seed=seed

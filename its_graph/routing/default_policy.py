@@ -1,15 +1,15 @@
 """The policy for models that nobody has measured yet. Not fitted, and it says so in every result."""
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.routing.policy import Estimator, Policy
 
 __all__ = ["default_policy"]
 
 _BY_DIFFICULTY = (
-    Setting(strategy="single"),
-    Setting(strategy="best_of_n", options={"n": 8}),
-    Setting(strategy="beam_search"),
-    Setting(strategy="mcts"),
+    StrategyConfig(strategy="single"),
+    StrategyConfig(strategy="best_of_n", options={"n": 8}),
+    StrategyConfig(strategy="beam_search"),
+    StrategyConfig(strategy="mcts"),
 )
 
 

@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from its_graph.search.tree import Tree
 
-__all__ = ["Difficulty", "by_agreement", "by_text", "by_verifier", "text_difficulty"]
+__all__ = ["DifficultyEstimator", "by_agreement", "by_text", "by_verifier", "text_difficulty"]
 
-Difficulty: TypeAlias = Callable[[Tree], float]
+DifficultyEstimator: TypeAlias = Callable[[Tree], float]
 """Tells from the pilots of a search, or from its question, how hard it is: in [0, 1], higher is harder. Pure."""
 
 
@@ -37,8 +37,8 @@ def by_agreement(tree: Tree) -> float:
     It needs no verifier. k samples tell k degrees apart: 0, 1/k, ... One alone always agrees, and a model that makes
     the same mistake every time makes a hard question look easy.
     """
-    votes = Counter(label for label in tree.labels if label is not None)
-    return 1 - max(votes.values()) / len(tree.labels) if votes else 1.0
+    votes = Counter(label for label in tree.answer_classes if label is not None)
+    return 1 - max(votes.values()) / len(tree.answer_classes) if votes else 1.0
 
 
 def by_text(tree: Tree) -> float:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["Calibration", "CalibrationBin", "calibrate"]
+__all__ = ["CalibrationBin", "DifficultyCalibration", "calibrate_difficulty"]
 
 
 class CalibrationBin(NamedTuple):
@@ -22,7 +22,7 @@ class CalibrationBin(NamedTuple):
     measured: float
 
 
-class Calibration(NamedTuple):
+class DifficultyCalibration(NamedTuple):
     """Predicted against measured pass@1."""
 
     correlation: float | None
@@ -39,7 +39,9 @@ class Calibration(NamedTuple):
         return self._asdict() | {"bins": [one._asdict() for one in self.bins]}
 
 
-def calibrate(difficulties: Sequence[float], pass_at_1: Sequence[float], bin_of: Sequence[int]) -> Calibration:
+def calibrate_difficulty(
+    difficulties: Sequence[float], pass_at_1: Sequence[float], bin_of: Sequence[int]
+) -> DifficultyCalibration:
     """Compare estimates with measured chances.
 
     Args:
@@ -60,7 +62,7 @@ def calibrate(difficulties: Sequence[float], pass_at_1: Sequence[float], bin_of:
         _bin([pair for pair, place in zip(zip(predicted, pass_at_1, strict=True), bin_of, strict=True) if place == one])
         for one in sorted(set(bin_of))
     )
-    return Calibration(
+    return DifficultyCalibration(
         correlation=_correlation(predicted, pass_at_1),
         brier=_mean([(a - b) ** 2 for a, b in zip(predicted, pass_at_1, strict=True)]),
         ece=_mean([abs(one.predicted - one.measured) for one in bins for _ in range(one.problems)]),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from its_graph.catalog.registry import strategy
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Generator, Verifier
 
 __all__ = ["Usable", "usable"]
@@ -13,12 +13,12 @@ __all__ = ["Usable", "usable"]
 class Usable(NamedTuple):
     """A setting that works with the models at hand."""
 
-    setting: Setting
+    setting: StrategyConfig
     why: str | None = None
     """Why it is not the one that was called for; None where it is."""
 
 
-def usable(setting: Setting, generator: Generator, verifier: Verifier | None) -> Usable:
+def usable(setting: StrategyConfig, generator: Generator, verifier: Verifier | None) -> Usable:
     """Return `setting`, or where something it needs is missing the best that works: as many samples, then a choice.
 
     The verifier chooses where there is one (`best_of_n`), else the vote (`self_consistency`). Neither needs anything
@@ -28,14 +28,14 @@ def usable(setting: Setting, generator: Generator, verifier: Verifier | None) ->
     if not lacks:
         return Usable(setting)
     size = setting.options.get("n", strategy(setting.strategy).options.get("n"))
-    instead = Setting(
+    instead = StrategyConfig(
         strategy="self_consistency" if verifier is None else "best_of_n",
         options={} if size is None else {"n": size},
     )
     return Usable(instead, f"{setting.label} needs {' and '.join(lacks)}: {instead.label} takes its place.")
 
 
-def _lacks(setting: Setting, generator: Generator, verifier: Verifier | None) -> Iterator[str]:
+def _lacks(setting: StrategyConfig, generator: Generator, verifier: Verifier | None) -> Iterator[str]:
     name = type(generator).__name__
     for need in strategy(setting.strategy).needs:
         if need == "verifier" and verifier is None:

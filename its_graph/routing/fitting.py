@@ -9,15 +9,15 @@ a larger budget never gets a setting that measured worse.
 import math
 from collections.abc import Sequence
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.routing.budget_constraint import SPREADS, Spread, held_cost
 from its_graph.routing.pareto_front import GUARD, Ladder, climb
-from its_graph.routing.policy import BudgetHolds, Cost, Estimator, Point, Policy, quantiles
+from its_graph.routing.policy import BudgetHolds, Cost, Estimator, Policy, PolicyPoint, quantiles
 from its_graph.routing.regressor import Regressor
 from its_graph.routing.trials import Trial, into_bins, measure_point, same_settings
 
-__all__ = ["BINS", "fit", "natural_budgets"]
+__all__ = ["BINS", "fit_policy", "natural_budgets"]
 
 BINS = 5
 """As in the paper."""
@@ -25,7 +25,7 @@ _BUDGETS = 8
 """How many natural budgets there are: each about 1.25 times the one before, up to best-of-16 behind two pilots."""
 
 
-def fit(
+def fit_policy(
     trials: Sequence[Trial],
     budgets: Sequence[float],
     *,
@@ -89,7 +89,9 @@ def natural_budgets(
     return [_rounded_up(low * factor**step) for step in range(_BUDGETS)]
 
 
-def _table(ladders: Sequence[Ladder], budgets: Sequence[float], spread: Spread) -> tuple[tuple[Setting, ...], ...]:
+def _table(
+    ladders: Sequence[Ladder], budgets: Sequence[float], spread: Spread
+) -> tuple[tuple[StrategyConfig, ...], ...]:
     columns = []
     for budget in budgets:
         chosen = spread(ladders, budget)
@@ -99,7 +101,7 @@ def _table(ladders: Sequence[Ladder], budgets: Sequence[float], spread: Spread) 
     return tuple(zip(*columns, strict=True))
 
 
-def _curve(trials: Sequence[Trial]) -> tuple[Point, ...]:
+def _curve(trials: Sequence[Trial]) -> tuple[PolicyPoint, ...]:
     points = (measure_point(setting, trials) for setting in same_settings(trials))
     return tuple(sorted(points, key=lambda point: (point.cost, point.accuracy)))
 

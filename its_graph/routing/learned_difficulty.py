@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from its_graph.errors import ConfigurationError, MissingExtraError
-from its_graph.routing.difficulty import Difficulty
+from its_graph.routing.difficulty import DifficultyEstimator
 from its_graph.routing.regressor import Embed, Regressor
 from its_graph.search.tree import Tree
 
@@ -91,7 +91,7 @@ def held_out(
     return predicted
 
 
-def by_learned(regressor: Regressor, embed: Embed) -> Difficulty:
+def by_learned(regressor: Regressor, embed: Embed) -> DifficultyEstimator:
     """Return the estimate that reads the question's last turn with `embed`."""
 
     def difficulty(tree: Tree) -> float:

@@ -14,12 +14,12 @@ import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from its_graph.routing.policy import Point
+from its_graph.routing.policy import PolicyPoint
 from its_graph.routing.trials import Trial, measure_point, same_settings
 
 __all__ = ["GUARD", "Ladder", "climb"]
 
-Ladder: TypeAlias = Sequence[Point]
+Ladder: TypeAlias = Sequence[PolicyPoint]
 """Rungs of one bin: cost and accuracy both rise strictly."""
 
 GUARD = 0.5
@@ -39,6 +39,6 @@ def climb(trials: Sequence[Trial], *, guard: float = GUARD) -> Ladder:
     return rungs
 
 
-def _beats(trials: Sequence[Trial], dearer: Point, cheaper: Point, guard: float) -> bool:
+def _beats(trials: Sequence[Trial], dearer: PolicyPoint, cheaper: PolicyPoint, guard: float) -> bool:
     gains = [trial.results[dearer.setting].right - trial.results[cheaper.setting].right for trial in trials]
     return math.fsum(gains) > max(1.0, guard * math.hypot(*gains))

@@ -7,11 +7,11 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.routing.regressor import Regressor
 
-__all__ = ["POLICY_VERSION", "BudgetHolds", "Choice", "Cost", "Estimator", "Point", "Policy", "quantiles"]
+__all__ = ["POLICY_VERSION", "BudgetHolds", "Cost", "Estimator", "Policy", "PolicyChoice", "PolicyPoint", "quantiles"]
 
 POLICY_VERSION: Final = 1
 """Goes up when a field goes or changes its meaning."""
@@ -30,22 +30,22 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Point(_Record):
+class PolicyPoint(_Record):
     """A setting as it was measured on the problems of one bin."""
 
-    setting: Setting
+    setting: StrategyConfig
     accuracy: float = Field(ge=0, le=1)
     cost: float = Field(ge=0)
     """Mean for a problem, pilots included, in the policy's unit."""
     problems: int = Field(ge=1)
 
 
-class Choice(NamedTuple):
+class PolicyChoice(NamedTuple):
     """What a policy says of one question."""
 
     bin: int
     """0 is the easiest."""
-    setting: Setting
+    setting: StrategyConfig
     reason: str
     """Why, in words a user reads in the result."""
 
@@ -63,9 +63,9 @@ class Policy(_Record):
     budgets: tuple[float, ...] = Field(min_length=1)
     """Ascending, for a question, in `unit`."""
     budget_holds: BudgetHolds = "in_each_bin"
-    table: tuple[tuple[Setting, ...], ...]
+    table: tuple[tuple[StrategyConfig, ...], ...]
     """[bins][budgets]: the best setting within the budget, as `budget_holds` says."""
-    curves: tuple[tuple[Point, ...], ...] = ()
+    curves: tuple[tuple[PolicyPoint, ...], ...] = ()
     """[bins][points]: what was measured; empty for a policy that was not fitted."""
     regressor: Regressor | None = None
     """What the estimator `learned` predicts with; None for the others."""
@@ -86,7 +86,7 @@ class Policy(_Record):
         return self
 
     @property
-    def settings(self) -> tuple[Setting, ...]:
+    def settings(self) -> tuple[StrategyConfig, ...]:
         """Every setting that it may choose, each once, in the order of the table."""
         return tuple(dict.fromkeys(setting for row in self.table for setting in row))
 
@@ -94,7 +94,7 @@ class Policy(_Record):
         """Return the bin of a difficulty, 0 for the easiest."""
         return bisect_right(self.thresholds, difficulty)
 
-    def choose(self, difficulty: float, budget: float | None = None) -> Choice:
+    def choose(self, difficulty: float, budget: float | None = None) -> PolicyChoice:
         """Return the setting for a question.
 
         Args:
@@ -105,7 +105,7 @@ class Policy(_Record):
         place = self.bin_of(difficulty)
         column = self._column(budget)
         setting = self.table[place][column]
-        return Choice(
+        return PolicyChoice(
             place,
             setting,
             f"difficulty {difficulty:.2f} by {self.estimator} is bin {place + 1} of {len(self.table)}: "

@@ -5,14 +5,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
-from its_graph.routing.policy import Point
+from its_graph.routing.policy import PolicyPoint
 
-__all__ = ["Result", "Trial", "into_bins", "mean_result", "measure_point", "same_settings"]
+__all__ = ["Trial", "TrialResult", "into_bins", "mean_result", "measure_point", "same_settings"]
 
 
-class Result(NamedTuple):
+class TrialResult(NamedTuple):
     """What one setting made of one problem."""
 
     right: float
@@ -26,10 +26,10 @@ class Trial(NamedTuple):
 
     difficulty: float
     """By the estimator that is to be used later on, from this problem's own pilots."""
-    results: Mapping[Setting, Result]
+    results: Mapping[StrategyConfig, TrialResult]
 
 
-def mean_result(results: Iterable[Result]) -> Result:
+def mean_result(results: Iterable[TrialResult]) -> TrialResult:
     """Return accuracy and mean cost.
 
     Raises:
@@ -38,16 +38,16 @@ def mean_result(results: Iterable[Result]) -> Result:
     rows = list(results)
     if not rows:
         raise ConfigurationError("There are no results to take a mean of: give at least one problem.")
-    return Result(*(math.fsum(column) / len(rows) for column in zip(*rows, strict=True)))
+    return TrialResult(*(math.fsum(column) / len(rows) for column in zip(*rows, strict=True)))
 
 
-def measure_point(setting: Setting, trials: Sequence[Trial]) -> Point:
+def measure_point(setting: StrategyConfig, trials: Sequence[Trial]) -> PolicyPoint:
     """Return a setting as these problems measured it."""
     mean = mean_result(trial.results[setting] for trial in trials)
-    return Point(setting=setting, accuracy=mean.right, cost=mean.cost, problems=len(trials))
+    return PolicyPoint(setting=setting, accuracy=mean.right, cost=mean.cost, problems=len(trials))
 
 
-def same_settings(trials: Sequence[Trial]) -> tuple[Setting, ...]:
+def same_settings(trials: Sequence[Trial]) -> tuple[StrategyConfig, ...]:
     """Return the settings that every problem was tried with.
 
     Raises:

@@ -10,20 +10,20 @@ from its_graph.budget import NOTHING, Spend
 from its_graph.search.state import Update
 from its_graph.search.tree import Tree
 
-__all__ = ["Absorbed", "ModelNode", "Planned"]
+__all__ = ["Absorbed", "ModelNode", "PlannedCall"]
 
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
-class Planned(NamedTuple, Generic[Request]):
+class PlannedCall(NamedTuple, Generic[_Request]):
     """A call that a node wants to make."""
 
     id: str
     """Id of the record that the reply will become."""
     parent: str | None
-    request: Request
-    twins: tuple[str, ...] = ()
+    request: _Request
+    duplicates: tuple[str, ...] = ()
     """Ids that share this call, because they would ask exactly the same."""
     sources: tuple[str, ...] = ()
     """Ids of the records that the request shows to the model."""
@@ -39,21 +39,21 @@ class Absorbed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ModelNode(Generic[Request, Reply]):
+class ModelNode(Generic[_Request, _Reply]):
     """What tells one model-calling node from another. All functions but `ahead` are pure."""
 
     name: str
-    model: Runnable[Request, Reply]
-    plan: Callable[[Tree], Sequence[Planned[Request]]]
-    price: Callable[[Request], Spend]
+    model: Runnable[_Request, _Reply]
+    plan: Callable[[Tree], Sequence[PlannedCall[_Request]]]
+    price: Callable[[_Request], Spend]
     """Worst case of a call."""
-    absorb: Callable[[Tree, Planned[Request], Reply], Absorbed]
-    fail: Callable[[Planned[Request], Exception], Update]
-    shrink: Callable[[Planned[Request], Callable[[Request], bool]], Planned[Request] | None]
+    absorb: Callable[[Tree, PlannedCall[_Request], _Reply], Absorbed]
+    fail: Callable[[PlannedCall[_Request], Exception], Update]
+    shrink: Callable[[PlannedCall[_Request], Callable[[_Request], bool]], PlannedCall[_Request] | None]
     """Make a call small enough to fit (given a test that tells), or None where that makes no sense."""
     close: Callable[[Tree, list[str]], Update]
     """The plain values to set once all is done, given the ids that were planned and absorbed."""
-    within: Callable[[Request, float], Request] = lambda request, seconds: request
+    within: Callable[[_Request, float], _Request] = lambda request, seconds: request
     """Give a request its deadline, in seconds from now."""
     ahead: Callable[[Tree, Update], None] = lambda tree, update: None
     """Begin what comes after this node for records that were just written. It may start work, and returns nothing."""

@@ -9,7 +9,7 @@ from its_graph.search.events import Event
 
 __all__ = ["EVENT_VERSION", "event_schema", "parse_event"]
 
-EVENT_VERSION = 1
+EVENT_VERSION = 2
 """Goes up when a field or an event goes or changes its meaning; what is only added leaves it as it is."""
 
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

@@ -14,16 +14,16 @@ from typing_extensions import TypedDict
 
 from its_graph.context import search_context
 from its_graph.contracts import Message
-from its_graph.search.human_request import Ask
-from its_graph.search.state import Charge, Failure, Judgement, Route, Score, Steer, Step, Update
+from its_graph.search.human_request import HumanRequest
+from its_graph.search.state import Charge, Failure, HumanEdit, Judgment, Route, Score, Step, Update
 
 __all__ = [
     "Answered",
-    "Asked",
     "Budgeted",
     "Ended",
     "Event",
     "Failed",
+    "HumanRequested",
     "Judged",
     "Routed",
     "Scored",
@@ -34,10 +34,10 @@ __all__ = [
     "Stopped",
     "TokenAdded",
     "emit",
-    "emitter",
+    "event_emitter",
     "events_of",
     "rebuild",
-    "teller_of_tokens",
+    "token_emitter",
 ]
 
 
@@ -53,7 +53,7 @@ class SearchStarted(TypedDict):
 class TokenAdded(TypedDict):
     """A sample that is being written has grown; told only with `stream_tokens`, and no part of the tree."""
 
-    type: Literal["its.token"]
+    type: Literal["its.token_added"]
     id: str
     """Of the step that it will be."""
     at: int
@@ -82,7 +82,7 @@ class Judged(TypedDict):
 
     type: Literal["its.judged"]
     id: str
-    judgement: Judgement
+    judgment: Judgment
 
 
 class Failed(TypedDict):
@@ -100,11 +100,11 @@ class Selected(TypedDict):
     frontier: list[str]
 
 
-class Asked(TypedDict):
+class HumanRequested(TypedDict):
     """The search waits for a person. Sent by a server that shows the interrupt; the search itself only waits."""
 
-    type: Literal["its.asked"]
-    ask: Ask
+    type: Literal["its.human_requested"]
+    request: HumanRequest
 
 
 class Steered(TypedDict):
@@ -112,7 +112,7 @@ class Steered(TypedDict):
 
     type: Literal["its.steered"]
     id: str
-    steer: Steer
+    edit: HumanEdit
 
 
 class Routed(TypedDict):
@@ -125,7 +125,7 @@ class Routed(TypedDict):
 class Budgeted(TypedDict):
     """A node settled what it used."""
 
-    type: Literal["its.budget"]
+    type: Literal["its.charged"]
     id: str
     charge: Charge
 
@@ -140,7 +140,7 @@ class Stopped(TypedDict):
 class Answered(TypedDict):
     """The search is over."""
 
-    type: Literal["its.answer"]
+    type: Literal["its.answered"]
     answer: str | None
     result: dict[str, Any]
 
@@ -161,7 +161,7 @@ Event = (
     | Judged
     | Failed
     | Selected
-    | Asked
+    | HumanRequested
     | Steered
     | Routed
     | Budgeted
@@ -173,10 +173,10 @@ Event = (
 _LOG_EVENTS = {
     "steps": ("its.step_added", "step"),
     "scores": ("its.scored", "score"),
-    "judgements": ("its.judged", "judgement"),
+    "judgments": ("its.judged", "judgment"),
     "failures": ("its.failed", "failure"),
-    "charges": ("its.budget", "charge"),
-    "steers": ("its.steered", "steer"),
+    "charges": ("its.charged", "charge"),
+    "human_edits": ("its.steered", "edit"),
 }
 _LOG_OF = {kind: (log, field) for log, (kind, field) in _LOG_EVENTS.items()}
 
@@ -196,10 +196,10 @@ def events_of(update: Update) -> Iterator[dict[str, Any]]:
     if update.get("stop_reason"):
         yield {"type": "its.stopped", "reason": update["stop_reason"]}
     if "result" in update:
-        yield {"type": "its.answer", "answer": update["answer"], "result": update["result"]}
+        yield {"type": "its.answered", "answer": update["answer"], "result": update["result"]}
 
 
-def emitter() -> Callable[[Update], None]:
+def event_emitter() -> Callable[[Update], None]:
     """Return a function that sends the events of an update to whoever streams this run.
 
     With `dispatch` in the settings they are LangChain's custom events as well, which `astream_events` and AG-UI read.
@@ -215,7 +215,7 @@ def emitter() -> Callable[[Update], None]:
     return send
 
 
-def teller_of_tokens() -> Callable[[str, int, str], None]:
+def token_emitter() -> Callable[[str, int, str], None]:
     """Return a function that sends new text of a sample, given its id and the characters before it.
 
     It may be called from any thread, of several at once: backends tell what they write from threads of their own, and
@@ -224,14 +224,14 @@ def teller_of_tokens() -> Callable[[str, int, str], None]:
     writer, context = get_stream_writer(), copy_context()
 
     def tell(key: str, at: int, text: str) -> None:
-        context.copy().run(writer, {"type": "its.token", "id": key, "at": at, "text": text})
+        context.copy().run(writer, {"type": "its.token_added", "id": key, "at": at, "text": text})
 
     return tell
 
 
 def emit(update: Update) -> None:
     """Send the events of one update to whoever streams this run."""
-    emitter()(update)
+    event_emitter()(update)
 
 
 def rebuild(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -254,8 +254,8 @@ def rebuild(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             state["route"] = event["route"]
         elif kind == "its.stopped":
             state["stop_reason"] = event["reason"]
-        elif kind == "its.answer":
+        elif kind == "its.answered":
             state |= {"answer": event["answer"], "result": event["result"]}
-    for log in ("steps", "scores", "judgements", "failures", "steers"):
+    for log in ("steps", "scores", "judgments", "failures", "human_edits"):
         state[log] = dict(sorted(state.get(log, {}).items(), key=lambda item: int(item[0])))
     return state

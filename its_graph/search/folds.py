@@ -13,21 +13,21 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 __all__ = ["Fold"]
 
-Value = TypeVar("Value")
-View = TypeVar("View")
+_Value = TypeVar("_Value")
+_View = TypeVar("_View")
 
 _SEARCHES = 64
 """Searches remembered; one more forgets the one looked at longest ago."""
 
 
-class _Progress(NamedTuple, Generic[Value]):
-    value: Value
+class _Progress(NamedTuple, Generic[_Value]):
+    value: _Value
     taken: int
     last: tuple[str, Any]
     """The last record that was folded, with its id: while the log holds it, what came before is the same too."""
 
 
-class Fold(Generic[Value, View]):
+class Fold(Generic[_Value, _View]):
     """Folds the records of a log, each once, in the order in which they were written.
 
     Args:
@@ -36,12 +36,12 @@ class Fold(Generic[Value, View]):
             for the fold must not change it. What it reads of the view must not depend on later records.
     """
 
-    def __init__(self, start: Callable[[], Value], take: Callable[[Value, str, Any, View], Value]) -> None:
+    def __init__(self, start: Callable[[], _Value], take: Callable[[_Value, str, Any, _View], _Value]) -> None:
         self._start, self._take = start, take
-        self._known: OrderedDict[tuple[int, int], _Progress[Value]] = OrderedDict()
+        self._known: OrderedDict[tuple[int, int], _Progress[_Value]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, log: dict[str, Any], view: View) -> Value:
+    def __call__(self, log: dict[str, Any], view: _View) -> _Value:
         """Return the fold of `log`, records by id, oldest first; `view` is handed on to `take`."""
         if not log:
             return self._start()

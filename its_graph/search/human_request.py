@@ -7,10 +7,10 @@ from typing_extensions import TypedDict  # pydantic makes no schema of the one i
 
 from its_graph.search.tree import Tree
 
-__all__ = ["Ask", "AskedPath", "asking"]
+__all__ = ["HumanRequest", "RequestedPath", "human_request"]
 
 
-class AskedPath(TypedDict):
+class RequestedPath(TypedDict):
     """A path that the search would go on with."""
 
     id: str
@@ -24,13 +24,13 @@ class AskedPath(TypedDict):
     """How many next steps it would get."""
 
 
-class Ask(TypedDict):
+class HumanRequest(TypedDict):
     """The question how to go on. The reply is a `Steering` of `its_graph.nodes.rules.steering`, as plain data."""
 
-    type: Literal["its.ask"]
+    type: Literal["its.human_request"]
     round: int
     """Rounds that are over."""
-    frontier: list[AskedPath]
+    frontier: list[RequestedPath]
     """The open paths of the frontier, each once."""
     spend: dict[str, Any]
     budget: dict[str, Any]
@@ -38,10 +38,10 @@ class Ask(TypedDict):
     """Why the last reply could not be used; None where there was none."""
 
 
-def asking(tree: Tree, number: int, problem: str | None = None) -> Ask:
+def human_request(tree: Tree, number: int, problem: str | None = None) -> HumanRequest:
     """Return what to ask after round `number`, once more if `problem` says what was wrong with the reply."""
-    return Ask(
-        type="its.ask",
+    return HumanRequest(
+        type="its.human_request",
         round=number,
         frontier=[_path(tree, step, count) for step, count in Counter(filter(tree.open, tree.frontier)).items()],
         spend=tree.spend._asdict(),
@@ -50,8 +50,8 @@ def asking(tree: Tree, number: int, problem: str | None = None) -> Ask:
     )
 
 
-def _path(tree: Tree, step: str, continuations: int) -> AskedPath:
-    return AskedPath(
+def _path(tree: Tree, step: str, continuations: int) -> RequestedPath:
+    return RequestedPath(
         id=step,
         text=tree.text(step),
         step=tree.steps[step]["text"],

@@ -20,13 +20,13 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.errors import CassetteMissError, ContinuationError, InputError, MissingExtraError
-from its_graph.search.calls import ModelNode, Planned
-from its_graph.search.events import emitter, teller_of_tokens
-from its_graph.search.retries import is_passing, pause_s
+from its_graph.search.calls import ModelNode, PlannedCall
+from its_graph.search.events import event_emitter, token_emitter
+from its_graph.search.retries import backoff_s, is_transient
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tracing import configs_of
 from its_graph.search.tree import Tree, as_charge
-from its_graph.token_stream import listening
+from its_graph.token_stream import subscribe
 
 __all__ = ["model_node"]
 
@@ -36,27 +36,27 @@ _SHORTEST_S = 0.01
 _CALLERS = (InputError, ContinuationError, CassetteMissError, MissingExtraError)
 """Not one call failed, but the question or the set-up: every other would fail alike."""
 
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
-def model_node(node: ModelNode[Request, Reply]) -> Runnable[SearchState, Update]:
+def model_node(node: ModelNode[_Request, _Reply]) -> Runnable[SearchState, Update]:
     """Return the LangGraph node, for `invoke` and `ainvoke` alike."""
     return _Node(node)
 
 
-class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
+class _Node(Runnable[SearchState, Update], Generic[_Request, _Reply]):
     """The two ways to run a node. LangGraph traces it already, so it opens no run of its own."""
 
-    def __init__(self, node: ModelNode[Request, Reply]) -> None:
+    def __init__(self, node: ModelNode[_Request, _Reply]) -> None:
         self.node, self.name = node, node.name
 
     def invoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
-        work = _Work(self.node, Tree.at_work(input))
+        work = _Work(self.node, Tree.for_strategy(input))
         for pause, wave in work.waves():
             if pause:
                 time.sleep(pause)
-            with listening(work.hear):
+            with subscribe(work.hear):
                 for index, reply in self.node.model.batch_as_completed(
                     wave, work.named(config), return_exceptions=True
                 ):
@@ -64,11 +64,11 @@ class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
         return work.update()
 
     async def ainvoke(self, input: SearchState, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
-        work = _Work(self.node, Tree.at_work(input))
+        work = _Work(self.node, Tree.for_strategy(input))
         for pause, wave in work.waves():
             if pause:
                 await asyncio.sleep(pause)
-            with listening(work.hear):
+            with subscribe(work.hear):
                 async for index, reply in self.node.model.abatch_as_completed(
                     wave, work.named(config), return_exceptions=True
                 ):
@@ -76,16 +76,16 @@ class _Node(Runnable[SearchState, Update], Generic[Request, Reply]):
         return work.update()
 
 
-class _Work(Generic[Request, Reply]):
+class _Work(Generic[_Request, _Reply]):
     """One run of one node: what waits, what is under way, what came back."""
 
-    def __init__(self, node: ModelNode[Request, Reply], tree: Tree) -> None:
+    def __init__(self, node: ModelNode[_Request, _Reply], tree: Tree) -> None:
         self.node, self.tree = node, tree
         self.began = time.perf_counter()
         planned = node.plan(tree)
-        self.order = {key: rank for rank, call in enumerate(planned) for key in (call.id, *call.twins)}
+        self.order = {key: rank for rank, call in enumerate(planned) for key in (call.id, *call.duplicates)}
         self.waiting = deque((call, 0) for call in planned)
-        self.under_way: list[tuple[Planned[Request], int]] = []
+        self.under_way: list[tuple[PlannedCall[_Request], int]] = []
         self.last_error: dict[str, Exception] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self.used: list[Spend] = []
@@ -93,9 +93,9 @@ class _Work(Generic[Request, Reply]):
         self.refused = False
         self.open: set[int] = set()
         self.heard: dict[str, int] = {}
-        self._emit, self._tell = emitter(), teller_of_tokens()
+        self._emit, self._tell = event_emitter(), token_emitter()
 
-    def waves(self) -> Iterator[tuple[float, list[Request]]]:
+    def waves(self) -> Iterator[tuple[float, list[_Request]]]:
         """Yield wave after wave: seconds to wait first, and the requests.
 
         All replies of one wave must be absorbed before the next is asked for.
@@ -127,11 +127,11 @@ class _Work(Generic[Request, Reply]):
             return 0.0
         attempts = max(attempts for _, attempts in again)
         seed = self.tree.seed(f"pause:{again[0][0]}:{attempts}")
-        pause = pause_s(attempts, [self.last_error[key] for key, _ in again], seed)
+        pause = backoff_s(attempts, [self.last_error[key] for key, _ in again], seed)
         left = self._seconds_left()
         return pause if left is None else min(pause, left / 2)  # half of it at least is for the calls
 
-    def _requests(self, pause: float) -> list[Request]:
+    def _requests(self, pause: float) -> list[_Request]:
         requests = [planned.request for planned, _ in self.under_way]
         left = self._seconds_left()
         if left is None:
@@ -146,10 +146,10 @@ class _Work(Generic[Request, Reply]):
         limit = self.tree.settings.budget.seconds
         return None if limit is None else max(limit - self._spent().seconds, 0.0)
 
-    def _admit(self) -> list[tuple[Planned[Request], int]]:
+    def _admit(self) -> list[tuple[PlannedCall[_Request], int]]:
         """Take as many waiting calls as fit into the budget at their worst, in order."""
         budget = self.tree.settings.budget
-        wave: list[tuple[Planned[Request], int]] = []
+        wave: list[tuple[PlannedCall[_Request], int]] = []
         if not budget.limited:
             wave, self.waiting = list(self.waiting), deque()
             return wave
@@ -173,7 +173,9 @@ class _Work(Generic[Request, Reply]):
             wave.append((call, attempts))
         return wave
 
-    def _fit(self, planned: Planned[Request], held: Spend, *, alone: bool) -> tuple[Planned[Request], Spend] | None:
+    def _fit(
+        self, planned: PlannedCall[_Request], held: Spend, *, alone: bool
+    ) -> tuple[PlannedCall[_Request], Spend] | None:
         """Return a call that the budget can bear, and what is held with it; the first of a wave may be made smaller."""
         allows = self.tree.settings.budget.allows
         if allows(after := held.plus(self.node.price(planned.request))):
@@ -198,7 +200,7 @@ class _Work(Generic[Request, Reply]):
         self.heard[key] = at + len(text)
         self._tell(key, at, text)
 
-    def absorb(self, index: int, reply: Reply | Exception) -> None:
+    def absorb(self, index: int, reply: _Reply | Exception) -> None:
         """Turn one reply, or the error that came instead, into records and events."""
         planned, attempts = self.under_way[index]
         self.open.discard(index)
@@ -213,7 +215,7 @@ class _Work(Generic[Request, Reply]):
             raise reply
         self.used.append(Spend(calls=1))
         self.last_error[planned.id] = reply
-        if is_passing(reply) and attempts < self.tree.settings.retries:
+        if is_transient(reply) and attempts < self.tree.settings.retries:
             self.waiting.append((planned, attempts + 1))
         else:
             self._record(self.node.fail(planned, reply))

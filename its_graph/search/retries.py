@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable
 
-__all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "is_passing", "pause_s"]
+__all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "backoff_s", "is_transient"]
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
@@ -15,7 +15,7 @@ _JITTER = 0.25
 _PASSING_NAMES = {"APIConnectionError", "APITimeoutError", "ConnectError", "ReadTimeout", "RemoteProtocolError"}
 
 
-def is_passing(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Tell whether a call that failed so may succeed when repeated: lost connection, time-out, overload."""
     status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(status, int):
@@ -23,7 +23,7 @@ def is_passing(error: Exception) -> bool:
     return isinstance(error, (ConnectionError, TimeoutError)) or type(error).__name__ in _PASSING_NAMES
 
 
-def pause_s(attempts: int, errors: Iterable[Exception], seed: int) -> float:
+def backoff_s(attempts: int, errors: Iterable[Exception], seed: int) -> float:
     """Return the seconds to wait before calls that failed `attempts` times (>= 1) are made again.
 
     Exponential back-off: 0.5 s, 1 s, 2 s and so on up to 8 s, of which the seed takes away up to a quarter. A server

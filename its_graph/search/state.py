@@ -18,29 +18,29 @@ from its_graph.errors import ConfigurationError
 
 __all__ = [
     "LOGS",
-    "Aside",
+    "AuxiliaryText",
     "Charge",
     "Entry",
     "Failure",
-    "Judgement",
+    "HumanEdit",
+    "Judgment",
     "PureNode",
     "Route",
     "Score",
     "SearchInput",
     "SearchOutput",
     "SearchState",
-    "Steer",
     "Step",
     "Update",
     "write_once",
 ]
 
-Record = TypeVar("Record")
+_Record = TypeVar("_Record")
 
 Update = dict[str, Any]
 """What a node returns: new records and the few plain values that change."""
 
-Aside: TypeAlias = Literal["rollout", "summary", "critique"]
+AuxiliaryText: TypeAlias = Literal["rollout", "summary", "critique"]
 """Text that serves a search and is no answer of it: `rollout` was drawn only to judge the step before it, `summary` and
 `critique` were written for the generator to read."""
 
@@ -57,7 +57,7 @@ class Step(TypedDict):
     """`end`: the solution is complete. `stop_string`: it goes on. `length`: cut off, and not to be trusted."""
     confidence: float | None
     """Mean log-probability of its tokens, where the backend knows it."""
-    aside: NotRequired[Aside]
+    auxiliary: NotRequired[AuxiliaryText]
     sources: NotRequired[list[str]]
     """Ids of the solutions that the generator was shown when it wrote this one, where there were any."""
     model: NotRequired[str]
@@ -79,10 +79,10 @@ class Score(TypedDict):
     error: NotRequired[str]
 
 
-class Judgement(TypedDict):
+class Judgment(TypedDict):
     """A judge's opinion of several solutions that it saw side by side."""
 
-    among: list[str]
+    candidates: list[str]
     """Ids of the solutions, in the order in which they were shown."""
     scores: list[float | None]
     """One score for each of them; None where the judge had no opinion."""
@@ -98,7 +98,7 @@ class Failure(TypedDict):
     reason: str
 
 
-class Steer(TypedDict):
+class HumanEdit(TypedDict):
     """What a person said when the search asked. All empty: it was told to go on as it was."""
 
     prune: list[str]
@@ -150,7 +150,7 @@ class Route(TypedDict):
     """Why it is not the one that was called for, where it is not."""
 
 
-def write_once(log: Mapping[str, Record], writes: Sequence[Mapping[str, Record]]) -> dict[str, Record]:
+def write_once(log: Mapping[str, _Record], writes: Sequence[Mapping[str, _Record]]) -> dict[str, _Record]:
     """Merge records by id. The same record twice is harmless; another one under the same id is an error."""
     merged = dict(log)
     for write in writes:
@@ -165,7 +165,7 @@ def write_once(log: Mapping[str, Record], writes: Sequence[Mapping[str, Record]]
 
 # A snapshot rewrites a whole log; 1,000 updates apart, its share of a search's checkpoints stays small.
 _LOG: DeltaChannel[dict[str, Any]] = DeltaChannel(write_once, snapshot_frequency=1000)
-LOGS = ("steps", "scores", "judgements", "failures", "charges", "steers")
+LOGS = ("steps", "scores", "judgments", "failures", "charges", "human_edits")
 
 
 class SearchInput(TypedDict, total=False):
@@ -195,11 +195,11 @@ class SearchState(SearchInput, total=False):
     """The conversation as the generator sees it."""
     steps: Annotated[dict[str, Step], _LOG]
     scores: Annotated[dict[str, Score], _LOG]
-    judgements: Annotated[dict[str, Judgement], _LOG]
+    judgments: Annotated[dict[str, Judgment], _LOG]
     failures: Annotated[dict[str, Failure], _LOG]
     charges: Annotated[dict[str, Charge], _LOG]
-    steers: Annotated[dict[str, Steer], _LOG]
-    fresh: list[str]
+    human_edits: Annotated[dict[str, HumanEdit], _LOG]
+    new_steps: list[str]
     """Ids of the steps that the last generating node added."""
     frontier: list[str]
     """Ids of the paths that the search goes on with: an open one stands here once for each continuation it gets."""

@@ -14,14 +14,14 @@ from its_graph.contracts import Candidate, Message
 from its_graph.search.folds import Fold
 from its_graph.search.hints import hinted
 from its_graph.search.paths import Paths, pieces_of
-from its_graph.search.state import Charge, Entry, Failure, Judgement, Route, Score, Steer, Step
+from its_graph.search.state import Charge, Entry, Failure, HumanEdit, Judgment, Route, Score, Step
 from its_graph.seeds import derive_seed
 from its_graph.text.answers import extract_answer
 from its_graph.text.equivalence import group
 
 __all__ = ["Finalist", "Tree", "as_charge"]
 
-Record = TypeVar("Record")
+_Record = TypeVar("_Record")
 
 
 class Finalist(NamedTuple):
@@ -42,11 +42,11 @@ class Tree(Paths):
     def __init__(self, state: Mapping[str, Any]) -> None:
         super().__init__(state.get("steps") or {})
         self.scores: dict[str, Score] = state.get("scores") or {}
-        self.judgements: dict[str, Judgement] = state.get("judgements") or {}
+        self.judgments: dict[str, Judgment] = state.get("judgments") or {}
         self.failures: dict[str, Failure] = state.get("failures") or {}
         self.charges: dict[str, Charge] = state.get("charges") or {}
-        self.steers: dict[str, Steer] = state.get("steers") or {}
-        self.fresh: list[str] = state.get("fresh") or []
+        self.human_edits: dict[str, HumanEdit] = state.get("human_edits") or {}
+        self.new_steps: list[str] = state.get("new_steps") or []
         self.frontier: list[str] = state.get("frontier") or []
         self.stop_reason: str | None = state.get("stop_reason")
         self.remaining_steps: int | None = state.get("remaining_steps")
@@ -63,7 +63,7 @@ class Tree(Paths):
         return cls(state)
 
     @classmethod
-    def at_work(cls, state: Mapping[str, Any]) -> "Tree":
+    def for_strategy(cls, state: Mapping[str, Any]) -> "Tree":
         """Return the view that the strategy at work has of `state`: where it began behind pilots, without them.
 
         So it draws, keeps and stops as it does alone. What is spent is spent by all: `spend` includes the pilots.
@@ -84,7 +84,7 @@ class Tree(Paths):
     @cached_property
     def question(self) -> list[Message]:
         """The conversation as the models see it: with what a person hinted at since it was asked."""
-        return hinted(self._asked, [said["hint"] for said in self.steers.values() if said["hint"] is not None])
+        return hinted(self._asked, [said["hint"] for said in self.human_edits.values() if said["hint"] is not None])
 
     # --- one path -------------------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Tree(Paths):
 
     def pruned(self, step: str) -> bool:
         """Tell whether a person gave the path up, at `step` or before it."""
-        return bool(self._given_up) and not self._given_up.isdisjoint(self.path(step))
+        return bool(self._pruned_ids) and not self._pruned_ids.isdisjoint(self.path(step))
 
     def score(self, step: str) -> float | None:
         """Return the verifier's score of the path; None where there is none (NaN counts as none)."""
@@ -108,7 +108,7 @@ class Tree(Paths):
         value = record["value"] if record else None
         return None if value is None or math.isnan(value) else value
 
-    def rank(self, step: str) -> tuple[float, int]:
+    def sort_key(self, step: str) -> tuple[float, int]:
         """Return the sort key of best first: by score, missing ones last, ties to the lowest index."""
         score = self.score(step)
         return (math.inf if score is None else -score), int(step)
@@ -135,7 +135,7 @@ class Tree(Paths):
         return self._entry["record"]
 
     @property
-    def drawn(self) -> int:
+    def samples_drawn(self) -> int:
         """How many records the strategy at work has drawn, failed ones included."""
         return self.next_id - self.entry
 
@@ -148,18 +148,18 @@ class Tree(Paths):
         """Ids of the steps below each step, oldest first; asides are not children."""
         below: dict[str | None, list[str]] = {}
         for key, record in self.steps.items():
-            if "aside" not in record:
+            if "auxiliary" not in record:
                 below.setdefault(record["parent"], []).append(key)
         return below
 
     @cached_property
     def _replaced(self) -> dict[str, str]:
         """For each step that a person wrote, the one whose place it took."""
-        return {new: old for said in self.steers.values() for old, new in said["edits"].items()}
+        return {new: old for said in self.human_edits.values() for old, new in said["edits"].items()}
 
     @cached_property
-    def _given_up(self) -> frozenset[str]:
-        pruned = (step for said in self.steers.values() for step in said["prune"])
+    def _pruned_ids(self) -> frozenset[str]:
+        pruned = (step for said in self.human_edits.values() for step in said["prune"])
         return frozenset((*pruned, *self._replaced.values()))
 
     @property
@@ -170,9 +170,9 @@ class Tree(Paths):
     @cached_property
     def _rollouts(self) -> dict[str | None, str]:
         """The rollout drawn from each step; they are younger than the fresh steps, so only those are looked at."""
-        young = range(int(self.fresh[0]) if self.fresh else self.next_id, self.next_id)
+        young = range(int(self.new_steps[0]) if self.new_steps else self.next_id, self.next_id)
         records = {key: self.steps[key] for key in map(str, young) if key in self.steps}
-        return {record["parent"]: key for key, record in records.items() if record.get("aside") == "rollout"}
+        return {record["parent"]: key for key, record in records.items() if record.get("auxiliary") == "rollout"}
 
     def rollout_tip(self, step: str) -> str:
         """Return the last step of the rollout drawn from `step`, or `step` itself without one."""
@@ -199,12 +199,14 @@ class Tree(Paths):
         live = set(self.frontier)
         steps = self.steps.items()
         keys = [
-            key for key, record in steps if "aside" not in record and (record["finish"] != "stop_string" or key in live)
+            key
+            for key, record in steps
+            if "auxiliary" not in record and (record["finish"] != "stop_string" or key in live)
         ]
         return [self._finalist(key) for key in keys]
 
     @cached_property
-    def labels(self) -> list[int | None]:
+    def answer_classes(self) -> list[int | None]:
         """For each finalist the class of its answer: equivalent answers share one (numbered by first appearance).
 
         None for what does not vote: no answer, cut off, or not finished while others are.
@@ -219,7 +221,7 @@ class Tree(Paths):
 
         Windows count draws, failed ones included, whatever the size of a wave: [0, w), [w, 2w), ...
         """
-        label = {one.id: label for one, label in zip(self.finalists, self.labels, strict=True)}
+        label = {one.id: label for one, label in zip(self.finalists, self.answer_classes, strict=True)}
         for start in range(self.entry, self.next_id - window + 1, window):
             said = {label.get(str(key)) for key in range(start, start + window)}
             if len(said) == 1 and None not in said:
@@ -241,13 +243,13 @@ class Tree(Paths):
         return _SPENT(_since(self._entry["charge"], self.charges), None)
 
 
-def _since(first: int, log: dict[str, Record]) -> dict[str, Record]:
+def _since(first: int, log: dict[str, _Record]) -> dict[str, _Record]:
     """Return the records from number `first` on."""
     return {key: record for key, record in log.items() if int(key) >= first} if first else log
 
 
 def _complete(record: Step) -> bool:
-    return record["finish"] == "end" and "aside" not in record
+    return record["finish"] == "end" and "auxiliary" not in record
 
 
 _COMPLETED: Fold[int, None] = Fold(lambda: 0, lambda count, key, record, view: count + _complete(record))

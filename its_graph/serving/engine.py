@@ -28,7 +28,7 @@ except ImportError as error:
 
 __all__ = ["Engine"]
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 class Engine:
@@ -76,7 +76,7 @@ class Engine:
         found: int = self._engine.output_processor.get_num_unfinished_requests()
         return found
 
-    def submit(self, coroutine: Coroutine[Any, Any, Result]) -> "Future[Result]":
+    def submit(self, coroutine: Coroutine[Any, Any, _Result]) -> "Future[_Result]":
         """Run a coroutine in the engine's loop; cancelling the future ends its requests in the engine as well."""
         return self._loop.submit(coroutine)
 

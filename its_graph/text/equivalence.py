@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from its_graph.text.canonical import canonical, is_plain, tidy, without_percent
 from its_graph.text.math_verify_client import MathProcess
 
-__all__ = ["Judge", "canonical", "default_judge", "equivalent", "group"]
+__all__ = ["AnswerComparer", "canonical", "default_comparer", "equivalent", "group"]
 
 _LOG = logging.getLogger(__name__)
 _LONGEST = 1000
@@ -32,7 +32,7 @@ class _Answer(NamedTuple):
     """What math-verify may read; None for an answer too long for it."""
 
 
-class Judge:
+class AnswerComparer:
     """Compares answers and keeps count of what it could not compare.
 
     Args:
@@ -126,16 +126,16 @@ def _described(answer: str) -> _Answer | None:
 
 
 @cache
-def default_judge() -> Judge:
+def default_comparer() -> AnswerComparer:
     """Return the judge behind `equivalent` and `group`, where its counts can be read."""
-    return Judge()
+    return AnswerComparer()
 
 
 def equivalent(a: str | None, b: str | None) -> bool:
-    """Whether two answers are the same, by the default judge; see `Judge.equivalent`."""
-    return default_judge().equivalent(a, b)
+    """Whether two answers are the same, by the default judge; see `AnswerComparer.equivalent`."""
+    return default_comparer().equivalent(a, b)
 
 
 def group(answers: Sequence[str | None]) -> list[int | None]:
-    """Return the class of each answer, by the default judge; see `Judge.group`."""
-    return default_judge().group(answers)
+    """Return the class of each answer, by the default judge; see `AnswerComparer.group`."""
+    return default_comparer().group(answers)

@@ -10,7 +10,17 @@ from typing import NamedTuple
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["S1", "STYLES", "THINK", "TURN", "Split", "ThinkStyle", "split_thinking", "think_style", "thinking_share"]
+__all__ = [
+    "S1",
+    "STYLES",
+    "THINK",
+    "TURN",
+    "ThinkStyle",
+    "ThinkingSplit",
+    "split_thinking",
+    "think_style",
+    "thinking_share",
+]
 
 _TAG = re.compile(r"(?P<open><think(?:ing)?>|<\|im_start\|>think\b)|</think(?:ing)?>|<\|im_start\|>answer\b")
 
@@ -59,7 +69,7 @@ STYLES = {"think": THINK, "s1": S1, "turn": TURN}
 """The styles by name."""
 
 
-class Split(NamedTuple):
+class ThinkingSplit(NamedTuple):
     """A text's thinking and what follows it."""
 
     thinking: str
@@ -82,7 +92,7 @@ def think_style(style: ThinkStyle | str) -> ThinkStyle:
     return found
 
 
-def split_thinking(text: str) -> Split:
+def split_thinking(text: str) -> ThinkingSplit:
     """Split `text` at the end of its thinking.
 
     The first closing tag ends a thinking that the prompt may have opened. A later one that closes nothing belongs to
@@ -103,8 +113,8 @@ def split_thinking(text: str) -> Split:
             continue
         start, met = tag.end(), True
     if inside:
-        return Split("".join([*thought, text[start:]]), None)
-    return Split("".join(thought), "".join([*kept, text[start:]]))
+        return ThinkingSplit("".join([*thought, text[start:]]), None)
+    return ThinkingSplit("".join(thought), "".join([*kept, text[start:]]))
 
 
 def thinking_share(text: str) -> float:

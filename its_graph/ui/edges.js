@@ -11,7 +11,7 @@ const MOST_SOURCES = 160;
 
 /** Draw all lines; those of one look are one path: thousands of strokes become five. */
 export function edges(pen, scene) {
-  const looks = { faint: [], edge: [], aside: [], winning: [] };
+  const looks = { faint: [], edge: [], auxiliary: [], winning: [] };
   for (const [id, place] of scene.places) {
     if (id !== ROOT && (!place.packed || scene.tree.winning.has(id))) looks[look(scene.tree, id)].push(id);
   }
@@ -21,7 +21,7 @@ export function edges(pen, scene) {
   for (const block of scene.blocks) intoBlock(pen, scene, block);
   strokes(pen, scene, looks.edge, colours.edge, 1.2 * fine);
   pen.setLineDash([3, 3]);
-  strokes(pen, scene, looks.aside, colours.edge, 1);
+  strokes(pen, scene, looks.auxiliary, colours.edge, 1);
   pen.setLineDash([]);
   sources(pen, scene);
   strokes(pen, scene, looks.winning, colours.accent, 2.4);
@@ -29,7 +29,7 @@ export function edges(pen, scene) {
 
 function look(tree, id) {
   if (tree.winning.has(id)) return "winning";
-  if (tree.isAside(id)) return "aside";
+  if (tree.isAuxiliary(id)) return "auxiliary";
   return tree.dead(id) ? "faint" : "edge";
 }
 

@@ -33,7 +33,7 @@ export class Recording {
   /** What the search asks a person and has no answer to yet; else null. */
   get ask() {
     const last = this.events.at(-1);
-    return last?.type === "its.asked" ? last.ask : null;
+    return last?.type === "its.human_requested" ? last.request : null;
   }
 
   /** How the search ended ({status, error}), or null while it goes on. */

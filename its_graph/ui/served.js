@@ -100,7 +100,7 @@ class Served {
     const { search, leave } = session;
     const take = (event) => {
       pane.push(event);
-      if (["its.asked", "its.ended"].includes(event.type)) this.#list();
+      if (["its.human_requested", "its.ended"].includes(event.type)) this.#list();
     };
     try {
       session.last = await this.client.follow(search.id, session.last, take, leave.signal);

@@ -18,7 +18,7 @@ const MARKS = {
     ring(pen, x, y, r * 1.15);
   },
   kept: (pen, x, y, r) => disc(pen, x, y, r),
-  aside: (pen, x, y, r) => disc(pen, x, y, r * 0.5),
+  auxiliary: (pen, x, y, r) => disc(pen, x, y, r * 0.5),
   waiting(pen, x, y, r, colours) {
     paper(pen, colours, () => disc(pen, x, y, r * 0.85));
     ring(pen, x, y, r * 0.85);

@@ -3,15 +3,15 @@
 const LOG_OF = {
   "its.step_added": ["steps", "step"],
   "its.scored": ["scores", "score"],
-  "its.judged": ["judgements", "judgement"],
+  "its.judged": ["judgments", "judgment"],
   "its.failed": ["failures", "failure"],
-  "its.budget": ["charges", "charge"],
-  "its.steered": ["steers", "steer"],
+  "its.charged": ["charges", "charge"],
+  "its.steered": ["human_edits", "edit"],
 };
 
 /** Return the state before the first event. */
 export function emptyState() {
-  return { steps: {}, scores: {}, judgements: {}, failures: {}, steers: {} };
+  return { steps: {}, scores: {}, judgments: {}, failures: {}, steers: {} };
 }
 
 /**
@@ -34,7 +34,7 @@ export function apply(state, event) {
     state.route = event.route;
   } else if (event.type === "its.stopped") {
     state.stop_reason = event.reason;
-  } else if (event.type === "its.answer") {
+  } else if (event.type === "its.answered") {
     state.answer = event.answer;
     state.result = event.result;
   }

@@ -17,7 +17,7 @@ export const ROLES = {
   cut: "cut",
   truncated: "cut off by a limit",
   failed: "failed",
-  aside: "not a solution",
+  auxiliary: "not a solution",
 };
 
 export class Tree {
@@ -52,13 +52,13 @@ export class Tree {
     const winner = this.result?.text == null ? null : this.#winner();
     this.winner = winner;
     this.winning = new Set(winner === null ? [] : this.path(winner));
-    this.pruned = new Set(Object.values(this.state.steers).flatMap(prunedBy));
+    this.pruned = new Set(Object.values(this.state.human_edits).flatMap(prunedBy));
     this.living = new Set();
     const ids = Object.keys(this.steps);
-    const ends = [...this.frontier, ...ids.filter((id) => this.finished(id) && !this.isAside(id))];
+    const ends = [...this.frontier, ...ids.filter((id) => this.finished(id) && !this.isAuxiliary(id))];
     for (const id of ends) this.#enliven(id);
     this.onward = new Set(this.frontier);
-    this.selectedOnce = this.frontier.length > 0 || ids.some((id) => this.steps[id].parent !== null && !this.isAside(id));
+    this.selectedOnce = this.frontier.length > 0 || ids.some((id) => this.steps[id].parent !== null && !this.isAuxiliary(id));
     this.waiting = new Set(ids.filter((id) => this.#waits(id)));
     for (const id of this.waiting) this.#enliven(this.steps[id].parent);
   }
@@ -77,13 +77,13 @@ export class Tree {
   /** Whether the next selection has yet to decide about the step. */
   #waits(id) {
     const step = this.steps[id];
-    const goneOn = this.children.get(id).some((child) => !this.isAside(child));
+    const goneOn = this.children.get(id).some((child) => !this.isAuxiliary(child));
     if (this.result || goneOn || !this.open(id)) return false;
     return step.parent === null ? !this.selectedOnce : this.onward.has(step.parent);
   }
 
-  isAside(id) {
-    return "aside" in (this.steps[id] ?? {});
+  isAuxiliary(id) {
+    return "auxiliary" in (this.steps[id] ?? {});
   }
 
   finished(id) {
@@ -92,7 +92,7 @@ export class Tree {
 
   /** Whether the path can be continued. */
   open(id) {
-    return this.steps[id]?.finish === "stop_string" && !this.isAside(id);
+    return this.steps[id]?.finish === "stop_string" && !this.isAuxiliary(id);
   }
 
   score(id) {
@@ -119,7 +119,7 @@ export class Tree {
     if (id === ROOT) return "root";
     if (id in this.failures) return "failed";
     if (id === this.winner) return "winner";
-    if (this.isAside(id)) return "aside";
+    if (this.isAuxiliary(id)) return "auxiliary";
     if (this.pruned.has(id)) return "pruned";
     if (this.steps[id].by === "person") return "edited";
     if (this.finished(id)) return "finished";
@@ -130,12 +130,12 @@ export class Tree {
 
   /** What became of a step, in words. */
   fate(id) {
-    return this.steps[id]?.aside ?? ROLES[this.role(id)];
+    return this.steps[id]?.auxiliary ?? ROLES[this.role(id)];
   }
 
   /** Whether nothing will come of the step any more. */
   dead(id) {
-    return ["cut", "truncated", "pruned", "failed", "aside"].includes(this.role(id));
+    return ["cut", "truncated", "pruned", "failed", "auxiliary"].includes(this.role(id));
   }
 
   /** What the step says, on one line; the answer instead, where a last step has nothing else to say. */

@@ -1,9 +1,9 @@
 """Chains of attempts, each written with those before it in view: who follows whom, and which one is the answer."""
 
 from its_graph.contracts import ScoreRange
-from its_graph.nodes.rewrite import Sources
+from its_graph.nodes.rewrite import SourceRule
 from its_graph.nodes.rules.choice import Choice, ChoiceRule, weighted
-from its_graph.nodes.rules.subset_choice import Members, among
+from its_graph.nodes.rules.subset_choice import Members, subset_choice
 from its_graph.search.tree import Tree
 
 __all__ = ["chain_ends", "chains", "hierarchical", "latest_of_each_chain", "ratio_grid"]
@@ -19,7 +19,7 @@ def chains(tree: Tree) -> list[list[str]]:
     for key, record in tree.steps.items():
         shown = record.get("sources")
         chain = chain_of[key] = chain_of[shown[-1]] if shown else []
-        if "aside" in record:
+        if "auxiliary" in record:
             continue
         if not chain:
             found.append(chain)
@@ -32,7 +32,7 @@ def chain_ends(tree: Tree) -> list[str]:
     return [chain[-1] for chain in chains(tree)]
 
 
-def latest_of_each_chain(count: int, shown: int = 4) -> Sources:
+def latest_of_each_chain(count: int, shown: int = 4) -> SourceRule:
     """Write each chain's next attempt from its last `shown` ones, oldest first (Snell et al. 2408.03314: four).
 
     Where fewer than `count` chains live, because the first attempts of others failed, those are begun again.
@@ -54,9 +54,9 @@ def hierarchical(score_range: ScoreRange = "prob") -> ChoiceRule:
     vote = weighted(score_range)
 
     def rule(tree: Tree) -> Choice:
-        heats = [among(_only(chain), vote)(tree) for chain in chains(tree)]
+        heats = [subset_choice(_only(chain), vote)(tree) for chain in chains(tree)]
         winners = [tree.finalists[heat.winner].id for heat in heats if heat.winner is not None]
-        final = among(_only(winners), vote)(tree)
+        final = subset_choice(_only(winners), vote)(tree)
         return final._replace(tie=final.tie or any(heat.tie for heat in heats if heat.winner == final.winner))
 
     return rule

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from its_graph.nodes.rewrite import Sources, runs
+from its_graph.nodes.rewrite import SourceRule, runs
 from its_graph.nodes.rules.choice import Choice, eligible
 from its_graph.nodes.select import StopRule
 from its_graph.search.tree import Tree
@@ -35,20 +35,20 @@ def says_correct(text: str) -> bool:
 
 def last_attempt(tree: Tree) -> list[str]:
     """Go on from the newest attempt: the path rule of self-refinement."""
-    return [key for key, record in tree.steps.items() if "aside" not in record][-1:]
+    return [key for key, record in tree.steps.items() if "auxiliary" not in record][-1:]
 
 
 def critique_of(tree: Tree, attempt: str) -> str | None:
     """Return the id of the critique of `attempt`; None where there is none."""
-    critiques = (key for key, record in tree.steps.items() if record.get("aside") == "critique")
+    critiques = (key for key, record in tree.steps.items() if record.get("auxiliary") == "critique")
     return next((key for key in critiques if tree.steps[key].get("sources") == [attempt]), None)
 
 
-def unreviewed(node: str, rounds: int) -> Sources:
+def unreviewed(node: str, rounds: int) -> SourceRule:
     """Review the attempt that was just written, unless `node` has written its last: nobody would read the review."""
 
     def sources(tree: Tree) -> list[list[str]]:
-        return [] if runs(tree, node) >= rounds else [[attempt] for attempt in tree.fresh]
+        return [] if runs(tree, node) >= rounds else [[attempt] for attempt in tree.new_steps]
 
     return sources
 
@@ -81,8 +81,8 @@ def refined(node: str, rounds: int) -> StopRule:
 
 def last_answer(tree: Tree) -> Choice:
     """Take the newest attempt that has an answer; where none has, as in prose, the newest that was not cut off."""
-    for place in range(len(tree.labels) - 1, -1, -1):
-        if (label := tree.labels[place]) is not None:
+    for place in range(len(tree.answer_classes) - 1, -1, -1):
+        if (label := tree.answer_classes[place]) is not None:
             return Choice(place, votes={label: 1.0})
     if not tree.finalists:
         return Choice(None, notes=("There is no candidate to choose from.",))

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from its_graph.nodes.rewrite import Sources
+from its_graph.nodes.rewrite import SourceRule
 from its_graph.nodes.rules.choice import Choice
 from its_graph.nodes.select import PathRule
 from its_graph.search.tree import Tree
@@ -13,7 +13,7 @@ __all__ = ["any_member", "living", "newest_generation", "population", "random_me
 
 def solutions(tree: Tree) -> list[str]:
     """Return the ids of all solutions, cut-off ones too, oldest first; asides are none."""
-    return [key for key, record in tree.steps.items() if "aside" not in record]
+    return [key for key, record in tree.steps.items() if "auxiliary" not in record]
 
 
 def living(tree: Tree, among: Sequence[str]) -> list[str]:
@@ -35,7 +35,7 @@ def population(n: int) -> PathRule:
     return rule
 
 
-def random_members(n: int, k: int) -> Sources:
+def random_members(n: int, k: int) -> SourceRule:
     """Write `n` new members, each from `k` different ones, drawn at random from the frontier (RSA, 2509.26626).
 
     Where fewer than `k` live, from all of them.

@@ -1,7 +1,7 @@
 """The workspace of parallel-distill-refine: what is written from it, and what goes into the next one."""
 
 from its_graph.nodes.revision.population import living
-from its_graph.nodes.rewrite import Sources, runs
+from its_graph.nodes.rewrite import SourceRule, runs
 from its_graph.nodes.select import StopRule
 from its_graph.search.tree import Tree
 
@@ -10,10 +10,10 @@ __all__ = ["drafted", "drafts_in_view", "from_newest_workspace", "newest_workspa
 
 def newest_workspace(tree: Tree) -> str | None:
     """Return the id of the newest workspace; None before the first."""
-    return next((key for key, record in reversed(tree.steps.items()) if record.get("aside") == "summary"), None)
+    return next((key for key, record in reversed(tree.steps.items()) if record.get("auxiliary") == "summary"), None)
 
 
-def from_newest_workspace(node: str, n: int, rounds: int) -> Sources:
+def from_newest_workspace(node: str, n: int, rounds: int) -> SourceRule:
     """Write `n` drafts from the newest workspace, before the first one from the question; after `rounds` of them, one.
 
     Args:
@@ -32,7 +32,7 @@ def from_newest_workspace(node: str, n: int, rounds: int) -> Sources:
 
 def drafts_in_view(tree: Tree) -> list[list[str]]:
     """Write one workspace from the drafts of the last round; none from no draft."""
-    return [living(tree, tree.fresh)] if tree.fresh else []
+    return [living(tree, tree.new_steps)] if tree.new_steps else []
 
 
 def drafted(node: str, rounds: int) -> StopRule:

@@ -36,7 +36,7 @@ class Choice(NamedTuple):
     winner: int | None
     """Index into `Tree.finalists`; None without any finalist."""
     votes: Mapping[int, float] = MappingProxyType({})
-    """Weight of each answer class (see `Tree.labels`)."""
+    """Weight of each answer class (see `Tree.answer_classes`)."""
     tie: bool = False
     notes: tuple[str, ...] = ()
 
@@ -47,7 +47,7 @@ ClassWeight: TypeAlias = Callable[[Sequence[float]], float]
 
 def majority(tree: Tree) -> Choice:
     """Vote: the most frequent answer wins (self-consistency, Wang et al. 2203.11171)."""
-    return _vote(tree, [1.0] * len(tree.labels), math.fsum)
+    return _vote(tree, [1.0] * len(tree.answer_classes), math.fsum)
 
 
 def argmax(tree: Tree) -> Choice:
@@ -107,7 +107,7 @@ def window_vote(window: int = 5) -> ChoiceRule:
         if (first := tree.unanimous(window)) is None:
             return majority(tree)
         winner = next(index for index, one in enumerate(tree.finalists) if one.id == first)
-        label = tree.labels[winner]
+        label = tree.answer_classes[winner]
         return Choice(winner, votes={} if label is None else {label: float(window)})
 
     return rule
@@ -144,7 +144,7 @@ def best_scored(tree: Tree, among: Sequence[int]) -> Choice:
         return without_scores(tree)
     best = max(scored, key=lambda index: (tree.finalists[index].score or 0.0, -index))
     top = [index for index in scored if tree.finalists[index].score == tree.finalists[best].score]
-    answers = {tree.labels[index] for index in top}
+    answers = {tree.answer_classes[index] for index in top}
     return Choice(best, tie=len(answers) > 1)
 
 
@@ -156,8 +156,8 @@ def score_vote(tree: Tree, weights: Sequence[float | None]) -> Choice:
 def without_scores(tree: Tree) -> Choice:
     """Choose without scores: the vote where there is one, else the first usable candidate."""
     note = () if not tree.scores else ("No candidate that may vote has a score: the vote decided.",)
-    if _has(tree.labels):
-        return _vote(tree, [1.0] * len(tree.labels), math.fsum)._replace(notes=note)
+    if _has(tree.answer_classes):
+        return _vote(tree, [1.0] * len(tree.answer_classes), math.fsum)._replace(notes=note)
     if not tree.finalists:
         return Choice(None, notes=("There is no candidate to choose from.",))
     first = next(iter(eligible(tree)))
@@ -171,11 +171,11 @@ def _weights(tree: Tree, scale: Callable[[float], float]) -> list[float | None]:
 def _vote(tree: Tree, weights: Sequence[float | None], class_weight: ClassWeight) -> Choice:
     """Weigh every answer class; return the best-weighted one's best-weighted member."""
     members: dict[int, list[int]] = {}
-    for index, (label, weight) in enumerate(zip(tree.labels, weights, strict=True)):
+    for index, (label, weight) in enumerate(zip(tree.answer_classes, weights, strict=True)):
         if label is not None and weight is not None:
             members.setdefault(label, []).append(index)
     if not members:
-        return argmax(tree) if _has(weights) and not _has(tree.labels) else without_scores(tree)
+        return argmax(tree) if _has(weights) and not _has(tree.answer_classes) else without_scores(tree)
     known = [0.0 if weight is None else weight for weight in weights]
     votes = {label: class_weight([known[index] for index in group]) for label, group in members.items()}
     # Labels are numbered by first appearance, so the lowest label is the lowest index.

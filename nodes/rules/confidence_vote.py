@@ -8,15 +8,15 @@ from typing import TypeAlias
 
 from its_graph.confidence import TraceScore, percentile
 from its_graph.contracts import ConfidenceFloor, Generator, Sample, SampleRequest
-from its_graph.nodes.generate import Shape
+from its_graph.nodes.generate import RequestTransform
 from its_graph.nodes.rules.choice import Choice, ChoiceRule, score_vote
 from its_graph.nodes.sampling import OwnScore
 from its_graph.nodes.select import StopRule
-from its_graph.search.calls import Planned
+from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 
 __all__ = [
-    "TOP",
+    "TOP_LOGPROBS",
     "Threshold",
     "confident_vote",
     "consensus",
@@ -27,7 +27,7 @@ __all__ = [
     "watched",
 ]
 
-TOP = 20
+TOP_LOGPROBS = 20
 """Most likely tokens over which token confidence is taken, as in the authors' code; servers rarely tell more."""
 
 _LONGEST_WINDOW = 2048
@@ -56,16 +56,16 @@ def own_confidence(score: TraceScore) -> OwnScore:
     return own_score
 
 
-def watched(threshold: Threshold | None = None, window: int = _LONGEST_WINDOW) -> Shape:
+def watched(threshold: Threshold | None = None, window: int = _LONGEST_WINDOW) -> RequestTransform:
     """Ask for token confidences, and once there is a `threshold` let the generator end what falls below it.
 
     A trace ends when the mean of a full window of `window` tokens is below; a shorter one is never ended.
     """
 
-    def shape(tree: Tree, planned: Planned[SampleRequest]) -> SampleRequest:
+    def shape(tree: Tree, planned: PlannedCall[SampleRequest]) -> SampleRequest:
         floor = None if threshold is None else threshold(tree)
         ends = None if floor is None else ConfidenceFloor(window=window, threshold=floor)
-        return planned.request.model_copy(update={"top_logprobs": TOP, "confidence_floor": ends})
+        return planned.request.model_copy(update={"top_logprobs": TOP_LOGPROBS, "confidence_floor": ends})
 
     return shape
 
@@ -74,7 +74,7 @@ def top_of_voters(keep: float) -> Threshold:
     """Keep the best-scored share `keep` of those that may vote: the offline filter."""
 
     def threshold(tree: Tree) -> float | None:
-        voters = zip(tree.finalists, tree.labels, strict=True)
+        voters = zip(tree.finalists, tree.answer_classes, strict=True)
         return _quantile((one.score for one, label in voters if label is not None), keep)
 
     return threshold
@@ -120,7 +120,7 @@ def consensus(choose: ChoiceRule, share: float = 0.95) -> StopRule:
 
 
 def _has_vote(tree: Tree, weights: Iterable[float | None]) -> bool:
-    return any(None not in voter for voter in zip(weights, tree.labels, strict=True))
+    return any(None not in voter for voter in zip(weights, tree.answer_classes, strict=True))
 
 
 def _quantile(scores: Iterable[float | None], keep: float) -> float | None:

@@ -41,7 +41,7 @@ def top_k(width: int, n: int, score: StepScore = Tree.score) -> PathRule:
     """
 
     def rule(tree: Tree) -> list[str]:
-        return deal(tree.distinct(best_first(tree, filter(tree.open, tree.fresh), score))[:width], n)
+        return deal(tree.distinct(best_first(tree, filter(tree.open, tree.new_steps), score))[:width], n)
 
     return rule
 
@@ -58,7 +58,7 @@ def best_of_each_tree(n: int, width: int, score: StepScore = Tree.score) -> Path
 
     def rule(tree: Tree) -> list[str]:
         best: dict[int, str] = {}
-        for step in best_first(tree, (one for one in tree.fresh if not tree.truncated(one)), score):
+        for step in best_first(tree, (one for one in tree.new_steps if not tree.truncated(one)), score):
             best.setdefault(tree_of(tree, step), step)
         done = Counter(tree_of(tree, step) for step in tree.complete)
         open_trees = [index for index in sorted(best) if tree.open(best[index]) and done[index] < n // width]

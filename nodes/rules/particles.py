@@ -31,7 +31,7 @@ def resample(
         if tree.stop_reason is not None or not any(map(tree.open, particles)):
             return particles
         scores = unit_scores(tree, particles, score_range)
-        temperature = 1.0 if anneal is None else anneal(tree.depth(tree.fresh[0]), scores)
+        temperature = 1.0 if anneal is None else anneal(tree.depth(tree.new_steps[0]), scores)
         chance = random.Random(tree.seed(f"resample:{tree.next_id}"))
         drawn = draw(odds_weights(scores, temperature), n, chance)
         return [particles[index] for index in sorted(drawn)]
@@ -42,7 +42,7 @@ def resample(
 def _population(tree: Tree) -> list[str]:
     """Return the particles after a round, oldest first: the new paths, and the finished ones of the frontier before."""
     finished = filter(tree.finished, tree.frontier)
-    return sorted([*finished, *(step for step in tree.fresh if not tree.truncated(step))], key=int)
+    return sorted([*finished, *(step for step in tree.new_steps if not tree.truncated(step))], key=int)
 
 
 def best_particle(tree: Tree) -> Choice:

@@ -36,7 +36,7 @@ def rebase(n: int, *, temperature: float = 0.2, keep_share: float = 1.0, score_r
         raise ConfigurationError(f"REBASE keeps a share in (0, 1] of the open paths. Given: keep_share={keep_share!r}.")
 
     def rule(tree: Tree) -> list[str]:
-        paths = list(filter(tree.open, tree.fresh))
+        paths = list(filter(tree.open, tree.new_steps))
         scores = unit_scores(tree, paths, score_range)
         order = _falling(scores)[: math.ceil(round(len(paths) * keep_share, 9))]
         widths = rebase_widths([scores[index] for index in order], n - _ENDED(tree.steps, None), temperature)
@@ -80,7 +80,7 @@ def _falling(scores: Sequence[float]) -> list[int]:
 
 
 def _ended(count: int, key: str, step: Step, view: None) -> int:
-    return count + (step["finish"] != "stop_string" and "aside" not in step)
+    return count + (step["finish"] != "stop_string" and "auxiliary" not in step)
 
 
 _ENDED: Fold[int, None] = Fold(lambda: 0, _ended)

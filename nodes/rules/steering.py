@@ -1,6 +1,6 @@
 """Steering: when a search asks a person how to go on, and what the person may say.
 
-A search with an `AskRule` stops behind a round with LangGraph's `interrupt`; its value is an `its_graph.search.human_request.Ask`.
+A search with an `AskRule` stops behind a round with LangGraph's `interrupt`; its value is an `its_graph.search.human_request.HumanRequest`.
 It goes on with `Command(resume=Steering(...).model_dump())`, or with "approve". Where a reply cannot be used the search
 asks again, and says why in `problem`.
 """
@@ -14,7 +14,7 @@ from its_graph.errors import ConfigurationError, InputError
 from its_graph.nodes.rewrite import runs
 from its_graph.search.tree import Tree
 
-__all__ = ["APPROVE", "AskRule", "Steering", "every", "read", "rounds", "when_unsure"]
+__all__ = ["APPROVE", "AskRule", "Steering", "completed_rounds", "every", "parse_steering", "when_uncertain"]
 
 APPROVE = "approve"
 """The reply that changes nothing. `{}` says the same, but LangGraph's `Command` takes an empty dict for no reply."""
@@ -27,10 +27,10 @@ def every(k: int) -> AskRule:
     """Ask behind every `k`-th round."""
     if k < 1:
         raise ConfigurationError(f"A person is asked every k rounds with k >= 1. Given: k={k!r}.")
-    return lambda tree: rounds(tree) % k == 0
+    return lambda tree: completed_rounds(tree) % k == 0
 
 
-def when_unsure(low: float, high: float) -> AskRule:
+def when_uncertain(low: float, high: float) -> AskRule:
     """Ask where the best score of the open frontier lies from `low` to `high`: neither hopeless nor safe.
 
     A frontier without scores is unsure.
@@ -49,7 +49,7 @@ def when_unsure(low: float, high: float) -> AskRule:
     return rule
 
 
-def rounds(tree: Tree) -> int:
+def completed_rounds(tree: Tree) -> int:
     """Return how many rounds of a step search are over."""
     return runs(tree, "expand")
 
@@ -87,7 +87,7 @@ class Steering(BaseModel):
         return self
 
 
-def read(reply: Any) -> Steering:
+def parse_steering(reply: Any) -> Steering:
     """Return a person's reply as a `Steering`.
 
     Raises:

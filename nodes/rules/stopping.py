@@ -52,7 +52,7 @@ def enough_complete(n: int) -> StopRule:
     """Stop when `n` solutions are complete."""
 
     def rule(tree: Tree) -> str | None:
-        ended_now = any(map(tree.finished, tree.fresh))  # else the count is what it was when it was not enough
+        ended_now = any(map(tree.finished, tree.new_steps))  # else the count is what it was when it was not enough
         return "completed" if ended_now and tree.completed >= n else None
 
     return rule
@@ -74,7 +74,7 @@ def all_sampled(n: int) -> StopRule:
     """Stop when all `n` samples are drawn."""
 
     def rule(tree: Tree) -> str | None:
-        return "completed" if tree.drawn >= n else None
+        return "completed" if tree.samples_drawn >= n else None
 
     return rule
 
@@ -86,7 +86,7 @@ def adaptive_consistency(confidence: float = 0.95) -> StopRule:
     """
 
     def rule(tree: Tree) -> str | None:
-        first, second = _two_leaders(tree.labels)
+        first, second = _two_leaders(tree.answer_classes)
         return "agreement" if beta_confidence(first, second) >= confidence else None
 
     return rule
@@ -112,7 +112,7 @@ def e_value(delta: float = 0.05) -> StopRule:
     """
 
     def rule(tree: Tree) -> str | None:
-        first, second = _two_leaders(tree.labels)
+        first, second = _two_leaders(tree.answer_classes)
         return "agreement" if mixture_e_value(first, second) >= 1 / delta else None
 
     return rule

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from its_graph.nodes.rules.choice import Choice, ChoiceRule
 from its_graph.search.tree import Tree
 
-__all__ = ["Members", "among", "first_vote", "part"]
+__all__ = ["Members", "first_vote", "part", "subset_choice"]
 
 Members: TypeAlias = Callable[[Tree], Iterable[str]]
 """Names the solutions to choose among. Pure."""
@@ -26,7 +26,7 @@ def part(tree: Tree, solutions: Iterable[str]) -> Tree:
     )
 
 
-def among(members: Members, rule: ChoiceRule) -> ChoiceRule:
+def subset_choice(members: Members, rule: ChoiceRule) -> ChoiceRule:
     """Let `rule` choose among `members` alone; its votes and its winner are told in the whole tree's terms."""
 
     def chosen(tree: Tree) -> Choice:
@@ -35,7 +35,10 @@ def among(members: Members, rule: ChoiceRule) -> ChoiceRule:
         if choice.winner is None:
             return choice
         places = {one.id: place for place, one in enumerate(tree.finalists)}
-        classes = {own: tree.labels[places[one.id]] for one, own in zip(view.finalists, view.labels, strict=True)}
+        classes = {
+            own: tree.answer_classes[places[one.id]]
+            for one, own in zip(view.finalists, view.answer_classes, strict=True)
+        }
         votes: dict[int, float] = {}
         for label, weight in choice.votes.items():
             if (known := classes[label]) is not None:  # None for cut-off ones that only vote where all are cut off

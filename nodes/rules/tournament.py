@@ -1,6 +1,6 @@
-"""Selection by comparison: pivot tournament, knockout, and one look at all. Pure functions of the judgements so far.
+"""Selection by comparison: pivot tournament, knockout, and one look at all. Pure functions of the judgments so far.
 
-Each rule is a pair: `Rounds` say what to compare next, a `ChoiceRule` reads the winner off the judgements. The order in
+Each rule is a pair: `ComparisonRounds` say what to compare next, a `ChoiceRule` reads the winner off the judgments. The order in
 which solutions are shown is drawn from the search's seed, because judges favour places.
 """
 
@@ -9,9 +9,9 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from its_graph.nodes.compare import Rounds, contestants
+from its_graph.nodes.compare import ComparisonRounds, contestants
 from its_graph.nodes.rules.choice import Choice, ChoiceRule, majority
-from its_graph.search.state import Judgement
+from its_graph.search.state import Judgment
 from its_graph.search.tree import Tree
 
 __all__ = ["Contest", "comparisons", "knockout", "pivot_tournament", "preferences", "select_one"]
@@ -20,7 +20,7 @@ __all__ = ["Contest", "comparisons", "knockout", "pivot_tournament", "preference
 class Contest(NamedTuple):
     """A way to find the best of several by comparing."""
 
-    rounds: Rounds
+    rounds: ComparisonRounds
     choose: ChoiceRule
 
 
@@ -37,9 +37,9 @@ def pivot_tournament(pivots: int = 2) -> Contest:
 
     def rounds(tree: Tree) -> list[tuple[str, ...]]:
         names = contestants(tree)
-        if not tree.judgements:
+        if not tree.judgments:
             return _ring(names, tree)
-        return _pivot_round(names, tree, pivots) if len(tree.judgements) == len(names) else []
+        return _pivot_round(names, tree, pivots) if len(tree.judgments) == len(names) else []
 
     return Contest(rounds, _by_preference)
 
@@ -50,11 +50,11 @@ def comparisons(n: int, pivots: int) -> int:
     return n + pivots * (n - pivots) + pivots * (pivots - 1) // 2
 
 
-def preferences(names: Sequence[str], judgements: Sequence[Judgement]) -> dict[str, float]:
+def preferences(names: Sequence[str], judgments: Sequence[Judgment]) -> dict[str, float]:
     """Return each solution's mean preference: sigmoid(own score - other's score) on average; 0.5 without any."""
     wins, counts = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
-    for judgement in judgements:
-        (first, second), (a, b) = judgement["among"], judgement["scores"]
+    for judgment in judgments:
+        (first, second), (a, b) = judgment["candidates"], judgment["scores"]
         if a is None or b is None:
             continue
         preferred = 1 / (1 + math.exp(min(b - a, 700.0)))
@@ -70,7 +70,7 @@ def _ring(names: Sequence[str], tree: Tree) -> list[tuple[str, ...]]:
 
 
 def _pivot_round(names: Sequence[str], tree: Tree, pivots: int) -> list[tuple[str, ...]]:
-    liked = preferences(names, list(tree.judgements.values()))
+    liked = preferences(names, list(tree.judgments.values()))
     best = sorted(names, key=lambda name: (-liked[name], int(name)))[:pivots]
     others = [name for name in names if name not in best]
     among: list[tuple[str, ...]] = [(first, second) for place, first in enumerate(best) for second in best[place + 1 :]]
@@ -79,7 +79,7 @@ def _pivot_round(names: Sequence[str], tree: Tree, pivots: int) -> list[tuple[st
 
 def _by_preference(tree: Tree) -> Choice:
     names = contestants(tree)
-    liked = preferences(names, list(tree.judgements.values()))
+    liked = preferences(names, list(tree.judgments.values()))
     return _choice(tree, max(names, key=lambda name: (liked[name], -int(name)), default=None))
 
 
@@ -104,18 +104,18 @@ def knockout() -> Contest:
 
 
 def _standing(tree: Tree) -> tuple[list[str], int]:
-    """Return who is still standing after the whole rounds so far, and how many judgements of a broken one are left."""
+    """Return who is still standing after the whole rounds so far, and how many judgments of a broken one are left."""
     names = contestants(tree)
     names = random.Random(tree.seed("knockout")).sample(names, k=len(names))
-    judgements = list(tree.judgements.values())
-    while len(names) > 1 and len(judgements) >= len(names) // 2:
-        played, judgements = judgements[: len(names) // 2], judgements[len(names) // 2 :]
+    judgments = list(tree.judgments.values())
+    while len(names) > 1 and len(judgments) >= len(names) // 2:
+        played, judgments = judgments[: len(names) // 2], judgments[len(names) // 2 :]
         names = [*map(_winner, played), *names[len(played) * 2 :]]
-    return names, len(judgements)
+    return names, len(judgments)
 
 
-def _winner(judgement: Judgement) -> str:
-    (first, second), (a, b) = judgement["among"], judgement["scores"]
+def _winner(judgment: Judgment) -> str:
+    (first, second), (a, b) = judgment["candidates"], judgment["scores"]
     if a is None or b is None or a == b:
         return min(first, second, key=int)
     return first if a > b else second
@@ -132,7 +132,7 @@ def select_one(attempts: int = 2) -> Contest:
     """
 
     def rounds(tree: Tree) -> list[tuple[str, ...]]:
-        looks = len(tree.judgements)
+        looks = len(tree.judgments)
         if looks >= attempts or _named(tree) is not None:
             return []
         names = contestants(tree)
@@ -143,10 +143,10 @@ def select_one(attempts: int = 2) -> Contest:
 
 def _named(tree: Tree) -> str | None:
     """Return the best-scored solution of the last look that had an opinion."""
-    for judgement in reversed(tree.judgements.values()):
+    for judgment in reversed(tree.judgments.values()):
         scored = [
             (score, -int(name), name)
-            for name, score in zip(judgement["among"], judgement["scores"], strict=True)
+            for name, score in zip(judgment["candidates"], judgment["scores"], strict=True)
             if score is not None
         ]
         if scored:
@@ -157,7 +157,7 @@ def _named(tree: Tree) -> str | None:
 def _choice(tree: Tree, winner: str | None) -> Choice:
     """Return the winner with the vote beside it; the vote decides where the judge had no opinion at all."""
     vote = majority(tree)
-    spoken = any(score is not None for one in tree.judgements.values() for score in one["scores"])
+    spoken = any(score is not None for one in tree.judgments.values() for score in one["scores"])
     if winner is None or not spoken:
         alone = len(contestants(tree)) < 2
         return vote if alone else vote._replace(notes=(*vote.notes, "The judge had no opinion: the vote decided."))

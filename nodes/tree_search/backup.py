@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from its_graph.nodes.rules.choice import Choice, argmax
-from its_graph.nodes.tree_search.bandit import Arm, ArmRule, priors
-from its_graph.nodes.tree_search.descent import Growth, Priority, VirtualLosses, upward
+from its_graph.nodes.tree_search.bandit import ArmRule, BanditArm, priors
+from its_graph.nodes.tree_search.descent import Priority, SearchStats, VirtualLosses, upward
 from its_graph.search.folds import Fold
 from its_graph.search.state import Score
 from its_graph.search.tree import Tree
@@ -28,7 +28,7 @@ class Grown(NamedTuple):
     """A tree, and what descent sees of it."""
 
     tree: Tree
-    growth: Growth
+    growth: SearchStats
 
 
 @dataclass
@@ -66,7 +66,7 @@ def backup(scale: Callable[[float], float], rollout_weight: float = 0.0) -> Fold
     def take(sums: Backup, key: str, score: Score, grown: Grown) -> Backup:
         step = score["step"]
         share, value = weight(step, grown), grown.tree.score(step)
-        if not share or "aside" in grown.tree.steps[step] or step in grown.growth.twins:
+        if not share or "auxiliary" in grown.tree.steps[step] or step in grown.growth.twins:
             return sums
         for node in upward(grown.tree, step):
             _add(sums.visits, node, share)
@@ -78,7 +78,9 @@ def backup(scale: Callable[[float], float], rollout_weight: float = 0.0) -> Fold
     return Fold(Backup, take)
 
 
-def by_arms(rule: ArmRule, exploration: float, backed_up: Fold[Backup, Grown], grown: Fold[Growth, Tree]) -> Priority:
+def by_arms(
+    rule: ArmRule, exploration: float, backed_up: Fold[Backup, Grown], grown: Fold[SearchStats, Tree]
+) -> Priority:
     """Rank children by a bandit rule over what was backed up to them.
 
     A child that was not judged counts as one visit with its parent's mean.
@@ -89,10 +91,10 @@ def by_arms(rule: ArmRule, exploration: float, backed_up: Fold[Backup, Grown], g
         parent_visits = max(sums.visits.get(node, 0.0), 1.0) + losses[node]
         likely = priors([tree.steps[child]["confidence"] for child in children])
 
-        def arm(child: str, prior: float) -> Arm:
+        def arm(child: str, prior: float) -> BanditArm:
             lost, known = losses[child], sums.weight.get(child, 1.0)
             value = sums.mean(tree, child) * known / (known + lost)
-            return Arm(value, sums.visits.get(child, 1.0) + lost, parent_visits, prior)
+            return BanditArm(value, sums.visits.get(child, 1.0) + lost, parent_visits, prior)
 
         return [rule(arm(child, prior), exploration) for child, prior in zip(children, likely, strict=True)]
 
@@ -105,13 +107,13 @@ def most_visited(tree: Tree) -> Choice:
     Only children that lead to a complete solution count, and a visit is a verdict. Equal visits are decided by score.
     """
     judged = (score["step"] for score in tree.scores.values())
-    visits = Counter(node for step in judged if "aside" not in tree.steps[step] for node in tree.path(step))
+    visits = Counter(node for step in judged if "auxiliary" not in tree.steps[step] for node in tree.path(step))
     leading = {node for solution in tree.complete for node in tree.path(solution)}
     node: str | None = None
     tie = False
 
     def key(child: str) -> tuple[float, float]:
-        return -visits[child], tree.rank(child)[0]
+        return -visits[child], tree.sort_key(child)[0]
 
     while children := sorted((child for child in tree.children.get(node, ()) if child in leading), key=key):
         node = children[0]

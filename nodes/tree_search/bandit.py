@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Arm", "ArmRule", "priors", "puct", "rest_ucb", "ucb1"]
+__all__ = ["ArmRule", "BanditArm", "priors", "puct", "rest_ucb", "ucb1"]
 
 _UNVISITED = 1.0
 """What ReST-MCTS* adds to the value of a child that was never visited (its published code calls it infinite)."""
 
 
-class Arm(NamedTuple):
+class BanditArm(NamedTuple):
     """A child as seen from its parent."""
 
     value: float
@@ -22,23 +22,23 @@ class Arm(NamedTuple):
     """P: what the generator itself thought of it, summing to 1 over siblings."""
 
 
-ArmRule: TypeAlias = Callable[[Arm, float], float]
+ArmRule: TypeAlias = Callable[[BanditArm, float], float]
 """Gives an arm its priority, given the weight of exploration; the highest is visited."""
 
 
-def ucb1(arm: Arm, exploration: float) -> float:
+def ucb1(arm: BanditArm, exploration: float) -> float:
     """Return Q + c sqrt(ln N_parent / N), infinite for a child without a visit (UCT: Kocsis and Szepesvari 2006)."""
     if arm.visits <= 0:
         return math.inf
     return arm.value + exploration * math.sqrt(_log(arm.parent_visits) / arm.visits)
 
 
-def puct(arm: Arm, exploration: float) -> float:
+def puct(arm: BanditArm, exploration: float) -> float:
     """Return Q + c P sqrt(N_parent) / (1 + N) (Silver et al. 2017; for reasoning steps: AlphaMath, 2405.03553)."""
     return arm.value + exploration * arm.prior * math.sqrt(arm.parent_visits) / (1 + arm.visits)
 
 
-def rest_ucb(arm: Arm, exploration: float) -> float:
+def rest_ucb(arm: BanditArm, exploration: float) -> float:
     """Return V + c sqrt(2 ln N_parent / N), V + 1 for a child without a visit (ReST-MCTS*, 2406.03816)."""
     if arm.visits <= 0:
         return arm.value + _UNVISITED

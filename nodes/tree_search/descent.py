@@ -17,14 +17,14 @@ from its_graph.search.state import Failure, Step
 from its_graph.search.tree import Tree
 
 __all__ = [
-    "Growth",
     "Priority",
+    "SearchStats",
     "VirtualLosses",
     "best_leaves",
     "descend",
-    "growth",
-    "losing",
-    "searched",
+    "exhausted",
+    "search_stats",
+    "stop_on_failures",
     "upward",
 ]
 
@@ -36,7 +36,7 @@ Priority: TypeAlias = Callable[[Tree, str | None, list[str], VirtualLosses], lis
 
 
 @dataclass
-class Growth:
+class SearchStats:
     """The part of a search tree that descent looks at. The root is None."""
 
     children: defaultdict[str | None, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -54,17 +54,17 @@ class Growth:
     simulated: set[str] = field(default_factory=set)
 
 
-def growth(max_steps: int, *, simulating: bool = False) -> Fold[Growth, Tree]:
-    """Return the fold of the steps into a `Growth`.
+def search_stats(max_steps: int, *, simulating: bool = False) -> Fold[SearchStats, Tree]:
+    """Return the fold of the steps into a `SearchStats`.
 
     Args:
         max_steps: the longest path; one that has it is no leaf.
         simulating: whether the first solution drawn below an open step is its simulation, and no expansion of it.
     """
 
-    def take(grown: Growth, step: str, record: Step, tree: Tree) -> Growth:
+    def take(grown: SearchStats, step: str, record: Step, tree: Tree) -> SearchStats:
         parent = record["parent"]
-        if "aside" in record:
+        if "auxiliary" in record:
             return grown
         if simulating and parent is not None and _is_simulation(grown, tree, parent, step):
             grown.simulated.add(parent)
@@ -89,11 +89,11 @@ def growth(max_steps: int, *, simulating: bool = False) -> Fold[Growth, Tree]:
             grown.simulated.add(step)
         return grown
 
-    return Fold(Growth, take)
+    return Fold(SearchStats, take)
 
 
 def descend(
-    grown: Fold[Growth, Tree], priority: Priority, *, leaves: int, branch: int, iterations: int, spare: int = 0
+    grown: Fold[SearchStats, Tree], priority: Priority, *, leaves: int, branch: int, iterations: int, spare: int = 0
 ) -> PathRule:
     """Go down from the root to the most promising leaf, `leaves` times, and expand each of them `branch` times.
 
@@ -129,7 +129,9 @@ def descend(
     return rule
 
 
-def _go_down(seen: Growth, gone: Counter[str | None], tree: Tree, priority: Priority, losses: VirtualLosses) -> str:
+def _go_down(
+    seen: SearchStats, gone: Counter[str | None], tree: Tree, priority: Priority, losses: VirtualLosses
+) -> str:
     node: str | None = None
     while node is None or node not in seen.leaves:
         children = seen.children[node]
@@ -139,7 +141,7 @@ def _go_down(seen: Growth, gone: Counter[str | None], tree: Tree, priority: Prio
     return node
 
 
-def searched(grown: Fold[Growth, Tree]) -> StopRule:
+def exhausted(grown: Fold[SearchStats, Tree]) -> StopRule:
     """Stop when descent found no leaf: all are exhausted, or the iterations are spent."""
 
     def rule(tree: Tree) -> str | None:
@@ -154,7 +156,7 @@ def searched(grown: Fold[Growth, Tree]) -> StopRule:
     return rule
 
 
-def losing(draws: int) -> StopRule:
+def stop_on_failures(draws: int) -> StopRule:
     """Stop when the last `draws` samples all failed: the search would go through all its leaves in vain."""
 
     def rule(tree: Tree) -> str | None:
@@ -164,7 +166,7 @@ def losing(draws: int) -> StopRule:
     return rule
 
 
-def best_leaves(grown: Fold[Growth, Tree], *, leaves: int) -> PathRule:
+def best_leaves(grown: Fold[SearchStats, Tree], *, leaves: int) -> PathRule:
     """Name the best open paths that lead no further, where no solution is complete: one of them can be finished."""
 
     def rule(tree: Tree) -> list[str]:
@@ -173,7 +175,7 @@ def best_leaves(grown: Fold[Growth, Tree], *, leaves: int) -> PathRule:
         seen = grown(tree.steps, tree)
         steps = (step for siblings in seen.children.values() for step in siblings)
         ends = [step for step in steps if tree.open(step) and not seen.children.get(step) and not tree.pruned(step)]
-        return sorted(ends, key=tree.rank)[:leaves]
+        return sorted(ends, key=tree.sort_key)[:leaves]
 
     return rule
 
@@ -186,12 +188,12 @@ def upward(tree: Tree, step: str | None) -> Iterator[str | None]:
     yield None
 
 
-def _count(grown: Growth, tree: Tree, leaf: str, change: int) -> None:
+def _count(grown: SearchStats, tree: Tree, leaf: str, change: int) -> None:
     for node in upward(tree, leaf):
         grown.leaves_below[node] += change
 
 
-def _is_simulation(grown: Growth, tree: Tree, parent: str, step: str) -> bool:
+def _is_simulation(grown: SearchStats, tree: Tree, parent: str, step: str) -> bool:
     """Tell whether `step` is the first sample below its parent: a step is simulated before it can be expanded."""
     if parent in grown.simulated or grown.children[parent]:
         return False
@@ -199,7 +201,7 @@ def _is_simulation(grown: Growth, tree: Tree, parent: str, step: str) -> bool:
     return not failed or int(failed[0]) > int(step)
 
 
-def _failed_leaves(seen: Growth, tree: Tree, spare: int) -> list[str]:
+def _failed_leaves(seen: SearchStats, tree: Tree, spare: int) -> list[str]:
     """Return the leaves of which nothing but failures came."""
     failed = _FAILED(tree.failures, None)
     return [leaf for leaf, keys in failed.items() if leaf in seen.leaves and len(keys) > spare]

@@ -8,7 +8,7 @@ from math import sqrt
 from random import Random
 from typing import TypeAlias
 
-from its_graph.nodes.tree_search.bandit import Arm, ucb1
+from its_graph.nodes.tree_search.bandit import BanditArm, ucb1
 from its_graph.nodes.tree_search.posteriors import Posterior, Rewards
 
 __all__ = ["ModelRule", "thompson_model", "ucb_model"]
@@ -37,7 +37,9 @@ def ucb_model(c: float = sqrt(2)) -> ModelRule:
     def rule(rewards: Mapping[str, Rewards], chance: Random) -> str:
         total = sum(seen.observed for seen in rewards.values())
         bounds = {
-            model: ucb1(Arm(seen.mean, seen.observed, total), c) for model, seen in rewards.items() if seen.observed
+            model: ucb1(BanditArm(seen.mean, seen.observed, total), c)
+            for model, seen in rewards.items()
+            if seen.observed
         }
         leader = [max(bounds, key=bounds.__getitem__)] if bounds else []
         return chance.choice([model for model in rewards if model not in bounds] + leader)

@@ -9,15 +9,15 @@ from langchain_core.runnables import Runnable
 from its_graph.contracts import Generator, Message, SampleRequest, Verifier
 from its_graph.nodes import prompts
 from its_graph.nodes.rules.choice import to_unit
-from its_graph.nodes.sampling import ask, sampling_node
+from its_graph.nodes.sampling import build_request, sampling_node
 from its_graph.nodes.tree_search.model_choice import ModelRule
 from its_graph.nodes.tree_search.posteriors import NO_REWARDS
 from its_graph.nodes.tree_search.thompson import Place, arms
-from its_graph.search.calls import Planned
+from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["RefinementPrompt", "branch", "with_score"]
+__all__ = ["RefinementPrompt", "sample_or_refine", "with_score"]
 
 RefinementPrompt: TypeAlias = Callable[[Sequence[Message], str, float | None], Sequence[Message]]
 """From the question, an answer and its score in [0, 1] (None where it has none): the messages that ask for a better
@@ -32,12 +32,12 @@ def with_score(question: Sequence[Message], answer: str, score: float | None) ->
     return prompts.refine(question, [answer, review])
 
 
-def branch(
+def sample_or_refine(
     generator: Generator,
     *,
     n: int,
     wave: int,
-    judged_by: Verifier,
+    verifier: Verifier,
     pick: ModelRule,
     prompt: RefinementPrompt = with_score,
 ) -> Runnable[SearchState, Update]:
@@ -47,29 +47,29 @@ def branch(
         generator: where answers come from; where it has several `models`, `pick` names one for each answer.
         n: samples in all, failed ones included.
         wave: samples per run of this node.
-        judged_by: the verifier that will score them; its price is reserved together with theirs.
+        verifier: the verifier that will score them; its price is reserved together with theirs.
         pick: which model writes an answer.
         prompt: how a refinement is asked for.
     """
-    scale = to_unit(judged_by.score_range)
+    scale = to_unit(verifier.score_range)
 
-    def plan(tree: Tree) -> list[Planned[SampleRequest]]:
+    def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         keys = range(tree.next_id, min(tree.entry + n, tree.next_id + wave))
         places = [*tree.frontier, *[None] * wave]
         return [write(tree, str(key), place) for key, place in zip(keys, places, strict=False)]
 
-    def write(tree: Tree, key: str, place: Place) -> Planned[SampleRequest]:
+    def write(tree: Tree, key: str, place: Place) -> PlannedCall[SampleRequest]:
         model = who(tree, key)
         if place is None:
-            return ask(generator, tree, key=key, parent=None, model=model)
+            return build_request(generator, tree, key=key, parent=None, model=model)
         score = tree.score(place)
         messages = prompt(tree.question, tree.text(place), None if score is None else scale(score))
-        return ask(generator, tree, key=key, parent=None, model=model, messages=messages, sources=[place])
+        return build_request(generator, tree, key=key, parent=None, model=model, messages=messages, sources=[place])
 
     def who(tree: Tree, key: str) -> str | None:
         if not generator.models:
             return None
-        seen = arms(tree, judged_by.score_range).models
+        seen = arms(tree, verifier.score_range).models
         return pick({name: seen.get(name, NO_REWARDS) for name in generator.models}, Random(tree.seed(f"model {key}")))
 
-    return sampling_node("generate", generator, plan, judged_by=judged_by, ahead=judged_by)
+    return sampling_node("generate", generator, plan, verifier=verifier, ahead=verifier)

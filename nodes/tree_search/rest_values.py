@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from its_graph.nodes.select import StopRule
 from its_graph.nodes.tree_search.backup import Grown
-from its_graph.nodes.tree_search.bandit import Arm, rest_ucb
-from its_graph.nodes.tree_search.descent import Growth, Priority, VirtualLosses, upward
+from its_graph.nodes.tree_search.bandit import BanditArm, rest_ucb
+from its_graph.nodes.tree_search.descent import Priority, SearchStats, VirtualLosses, upward
 from its_graph.search.folds import Fold
 from its_graph.search.state import Score
 from its_graph.search.tree import Tree
@@ -54,8 +54,8 @@ def rest_values(scale: Callable[[float], float], alpha: float) -> Fold[RestValue
         value = None if found is None else scale(found)
         if step in grown.growth.twins:
             return known
-        if "aside" in tree.steps[step]:
-            step = next(one for one in tree.path(step)[::-1] if "aside" not in tree.steps[one])
+        if "auxiliary" in tree.steps[step]:
+            step = next(one for one in tree.path(step)[::-1] if "auxiliary" not in tree.steps[one])
             if value is not None:
                 known.rolled[step] = max(value, known.rolled.get(step, value))
         else:
@@ -68,12 +68,12 @@ def rest_values(scale: Callable[[float], float], alpha: float) -> Fold[RestValue
     return Fold(RestValues, take)
 
 
-def by_rest_values(exploration: float, valued: Fold[RestValues, Grown], grown: Fold[Growth, Tree]) -> Priority:
+def by_rest_values(exploration: float, valued: Fold[RestValues, Grown], grown: Fold[SearchStats, Tree]) -> Priority:
     """Rank children by V + c sqrt(2 ln N_parent / N), unvisited ones by V + 1."""
 
     def priority(tree: Tree, node: str | None, children: list[str], losses: VirtualLosses) -> list[float]:
         known = valued(tree.scores, Grown(tree, grown(tree.steps, tree)))
-        arms = (Arm(known.value(tree, child), known.visits[child], known.visits[node]) for child in children)
+        arms = (BanditArm(known.value(tree, child), known.visits[child], known.visits[node]) for child in children)
         return [rest_ucb(arm, exploration) for arm in arms]
 
     return priority
@@ -83,7 +83,7 @@ def end_gate_reached(scale: Callable[[float], float], gate: float) -> StopRule:
     """Stop when a complete solution has a score of `gate` or more, after `scale`."""
 
     def rule(tree: Tree) -> str | None:
-        ended = (tree.score(step) for step in tree.fresh if tree.finished(step))
+        ended = (tree.score(step) for step in tree.new_steps if tree.finished(step))
         return "completed" if any(score is not None and scale(score) >= gate for score in ended) else None
 
     return rule

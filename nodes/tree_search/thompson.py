@@ -24,7 +24,7 @@ __all__ = ["Arms", "Place", "arms", "place_of", "thompson"]
 Place: TypeAlias = str | None
 """Id of the answer below which another is written; None is the root."""
 
-Arm = TypeVar("Arm")
+_Arm = TypeVar("_Arm")
 
 
 @dataclass
@@ -114,7 +114,7 @@ def _reward(scale: Callable[[float], float]) -> Callable[[Arms, str, Score, Tree
     return take
 
 
-def _add(rewards: dict[Arm, Rewards], arm: Arm, reward: float) -> None:
+def _add(rewards: dict[_Arm, Rewards], arm: _Arm, reward: float) -> None:
     rewards[arm] = rewards.get(arm, NO_REWARDS).plus(reward)
 
 

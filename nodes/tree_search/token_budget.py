@@ -7,7 +7,7 @@ from its_graph.search.folds import Fold
 from its_graph.search.state import Step
 from its_graph.search.tree import Tree
 
-__all__ = ["worth"]
+__all__ = ["stop_after_tokens_of"]
 
 
 @dataclass
@@ -19,7 +19,7 @@ class _Lengths:
     complete_tokens: int = 0
 
 
-def worth(n: int) -> StopRule:
+def stop_after_tokens_of(n: int) -> StopRule:
     """Stop when the search has generated the tokens of `n` whole solutions, by the mean of those that it completed.
 
     It never stops a search that has not completed any, nor one whose generator counts no tokens.
@@ -36,7 +36,7 @@ def worth(n: int) -> StopRule:
 
 def _measure(lengths: _Lengths, key: str, step: Step, view: None) -> _Lengths:
     lengths.tokens[key] = lengths.tokens[step["parent"]] + step["tokens"]
-    if step["finish"] == "end" and "aside" not in step:
+    if step["finish"] == "end" and "auxiliary" not in step:
         lengths.complete += 1
         lengths.complete_tokens += lengths.tokens[key]
     return lengths

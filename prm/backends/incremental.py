@@ -1,7 +1,7 @@
 """Scores the new steps of a growing solution without reading its old ones again.
 
 A step search judges a path at every step: read in full, k steps cost 1 + 2 + ... + k. Here the keys and values of what
-was read stay in a `PrefixStore` with the logits of its steps, and a model reads only what stands behind the longest
+was read stay in a `PrefixCache` with the logits of its steps, and a model reads only what stands behind the longest
 prefix that is kept; a beginning that several new texts share is read once. The scores are those of a full reading,
 within rounding.
 """
@@ -13,8 +13,8 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from its_graph.errors import ConfigurationError, MissingExtraError
-from its_graph.prm.backends.prefix_cache import KeysValues, Match, PrefixStore, Span
-from its_graph.prm.backends.prefix_cache_batch import PrefixedBatch, is_exact
+from its_graph.prm.backends.prefix_cache import KeysValues, PrefixCache, PrefixMatch, Span
+from its_graph.prm.backends.prefix_cache_batch import PrefixCacheBatch, is_exact
 from its_graph.prm.families.base import StepLayout, StepScorer
 
 try:
@@ -22,7 +22,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("torch", "local") from error
 
-__all__ = ["IncrementalReader", "Reading"]
+__all__ = ["IncrementalReader", "LayoutReading"]
 
 WORTH_A_PASS = 256
 """Tokens that a common beginning must save to be read in a pass of its own."""
@@ -31,7 +31,7 @@ LIKE = 32
 """Tokens of padding that are not worth a pass of their own."""
 
 
-class Reading(NamedTuple):
+class LayoutReading(NamedTuple):
     """What was found out about one layout."""
 
     logits: list[float]
@@ -46,7 +46,7 @@ class _Row:
 
     token_ids: list[int]
     spans: Sequence[Span | None]
-    match: Match
+    match: PrefixMatch
     logits: dict[Span, float]
     read: int = 0
     """Tokens read on account of this text."""
@@ -74,7 +74,7 @@ class _Row:
         past = self.past
         return StepLayout(self.token_ids[past:], [(start - past, end - past) for start, end in self.unscored])
 
-    def resume(self, match: Match) -> None:
+    def resume(self, match: PrefixMatch) -> None:
         """Go on behind what is kept by now."""
         self.match = match
         self.logits |= match.logits
@@ -98,7 +98,7 @@ class IncrementalReader:
         self.enabled = limit > 0 and len(scorer.backbones) > 0 and all(map(is_exact, scorer.backbones))
         """Whether anything is kept."""
         self._scorer = scorer
-        self._store = PrefixStore(limit)
+        self._store = PrefixCache(limit)
         self._state: object = None
 
     @property
@@ -110,7 +110,7 @@ class IncrementalReader:
         """Forget what is kept."""
         self._store.clear()
 
-    def step_logits(self, layouts: Sequence[StepLayout]) -> list[Reading]:
+    def step_logits(self, layouts: Sequence[StepLayout]) -> list[LayoutReading]:
         """Return the logits of all steps of `layouts`, each of which has one at least.
 
         What is kept gives way where memory runs out, and is forgotten once the weights have changed.
@@ -134,7 +134,7 @@ class IncrementalReader:
             self.clear()
             return self._readings(layouts)
 
-    def _readings(self, layouts: Sequence[StepLayout]) -> list[Reading]:
+    def _readings(self, layouts: Sequence[StepLayout]) -> list[LayoutReading]:
         rows = [self._row(layout) for layout in layouts]
         if self.enabled:
             self._read_beginnings(rows)
@@ -144,7 +144,7 @@ class IncrementalReader:
         self.read += sum(row.read for row in rows)
         self.reused += sum(cached)
         return [
-            Reading([row.logits[span] if span else 0.0 for span in row.spans], tokens)
+            LayoutReading([row.logits[span] if span else 0.0 for span in row.spans], tokens)
             for row, tokens in zip(rows, cached, strict=True)
         ]
 
@@ -178,12 +178,12 @@ class IncrementalReader:
             return
         batch = self._scorer.collate([row.rest for row in rows])
         if self.enabled:
-            batch = PrefixedBatch.behind(batch, self._scorer.backbones, _prefixes(rows))
+            batch = PrefixCacheBatch.behind(batch, self._scorer.backbones, _prefixes(rows))
         pasts = [row.past for row in rows]
         for row, found in zip(rows, self._scorer.step_logits(batch).tolist(), strict=True):
             row.read += row.unread
             row.logits |= dict(zip(row.unscored, found, strict=False))
-        if isinstance(batch, PrefixedBatch):
+        if isinstance(batch, PrefixCacheBatch):
             self._keep(rows, pasts, batch.news())
 
     def _keep(self, rows: Sequence[_Row], pasts: Sequence[int], news: KeysValues | None) -> None:

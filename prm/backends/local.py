@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Self
 
 from its_graph.batching.batcher import MicroBatcher, all_at_once
-from its_graph.batching.prefetch import AheadRunnable
+from its_graph.batching.prefetch import PrefetchRunnable
 from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ItsGraphError, MissingExtraError
-from its_graph.prm.backends.incremental import IncrementalReader, Reading
-from its_graph.prm.families.aggregation import aggregation, checked
+from its_graph.prm.backends.incremental import IncrementalReader, LayoutReading
+from its_graph.prm.families.aggregation import aggregation, check_aggregation
 from its_graph.prm.families.base import StepLayout, StepScorer
 from its_graph.prm.families.checkpoints import local_folder
 from its_graph.prm.families.metadata import ScorerMetadata
@@ -31,10 +31,10 @@ except ImportError as error:
 
 __all__ = ["PRM"]
 
-_NONE = Reading([], 0)
+_NONE = LayoutReading([], 0)
 
 
-class PRM(AheadRunnable[Candidate, Verdict], Verifier):
+class PRM(PrefetchRunnable[Candidate, Verdict], Verifier):
     """Judge whole or partial solutions by the scores of their steps.
 
     Args:
@@ -63,7 +63,7 @@ class PRM(AheadRunnable[Candidate, Verdict], Verifier):
         self._aggregate = (
             aggregation(scorer.metadata.aggregation, self.score_range)
             if aggregate is None
-            else checked(aggregate, self.score_range)
+            else check_aggregation(aggregate, self.score_range)
         )
         self.cache = IncrementalReader(scorer, cache_tokens)
         """What was read; `read` and `reused` count tokens. Its methods belong to the worker thread."""
@@ -152,7 +152,7 @@ class PRM(AheadRunnable[Candidate, Verdict], Verifier):
         except (ItsGraphError, TemplateError, ValueError, TypeError, KeyError) as error:
             return error
 
-    def _verdict(self, layout: StepLayout, reading: Reading) -> Verdict:
+    def _verdict(self, layout: StepLayout, reading: LayoutReading) -> Verdict:
         logits = [logit for logit, span in zip(reading.logits, layout.spans, strict=False) if span]
         read: list[float] = logits if self.score_range == "real" else torch.tensor(logits).sigmoid().tolist()
         shown = iter(None if math.isnan(score) else score for score in read)

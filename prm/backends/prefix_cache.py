@@ -18,7 +18,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("torch", "local") from error
 
-__all__ = ["KeysValues", "Match", "PrefixStore", "Span"]
+__all__ = ["KeysValues", "PrefixCache", "PrefixMatch", "Span"]
 
 Span = tuple[int, int]
 """Half-open range of token positions, counted from the beginning of the text."""
@@ -47,7 +47,7 @@ class _Node:
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(there, self.token_ids, strict=False)))
 
 
-class Match(NamedTuple):
+class PrefixMatch(NamedTuple):
     """The longest kept prefix of a text."""
 
     length: int
@@ -63,7 +63,7 @@ class Match(NamedTuple):
         return [tuple(tensor[..., :tokens, :] for tensor in kv) for kv, tokens in runs]
 
 
-class PrefixStore:
+class PrefixCache:
     """Keeps at most `limit` tokens; the least recently used go first, the ends of texts before their beginnings.
 
     Not for several threads at once.
@@ -78,12 +78,12 @@ class PrefixStore:
         """Oldest first. A path is used tip first, so that no node is older than what hangs below it: the oldest is
         always a leaf."""
 
-    def find(self, token_ids: list[int]) -> Match:
+    def find(self, token_ids: list[int]) -> PrefixMatch:
         """Return the longest kept prefix of `token_ids`, and count that as a use of it."""
         path, length = self._walk(token_ids)
         self._use(path)
         logits = {span: logit for node in path for span, logit in node.logits.items() if span[1] <= length}
-        return Match(length, logits, tuple(path))
+        return PrefixMatch(length, logits, tuple(path))
 
     def keep(self, token_ids: list[int], begin: int, kv: KeysValues, logits: Mapping[Span, float]) -> None:
         """Keep a text that was read from position `begin` on.

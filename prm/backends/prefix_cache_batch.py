@@ -21,7 +21,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "transformers", "local") from error
 
-__all__ = ["PrefixedBatch", "is_exact"]
+__all__ = ["PrefixCacheBatch", "is_exact"]
 
 _CACHE_NAMES = ("cache", "past_key_values")
 """What a forward calls its cache: the former since transformers 5.24."""
@@ -31,7 +31,7 @@ _FIXED_ROPES = {"default", "linear", "llama3", "yarn"}
 
 
 @dataclass(frozen=True)
-class PrefixedBatch(StepBatch):
+class PrefixCacheBatch(StepBatch):
     """The unread ends of B texts: T tokens behind P that were read before.
 
     `starts` and `ends` count from the first unread token of a row; `attention_mask` is [B, P + T].
@@ -43,7 +43,7 @@ class PrefixedBatch(StepBatch):
     @classmethod
     def behind(
         cls, batch: StepBatch, models: Sequence[Any], prefixes: Sequence[Sequence[KeysValues]]
-    ) -> "PrefixedBatch":
+    ) -> "PrefixCacheBatch":
         """Return `batch` behind what `models` have read.
 
         Args:

@@ -17,18 +17,18 @@ from hashlib import blake2b
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
-from its_graph.batching.prefetch import AheadRunnable
+from its_graph.batching.prefetch import PrefetchRunnable
 from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.prm.families.aggregation import aggregation, checked
+from its_graph.prm.families.aggregation import aggregation, check_aggregation
 from its_graph.prm.families.base import StepLayout, StepScorer
-from its_graph.prm.families.label_token import LabelledScorer
+from its_graph.prm.families.label_token import LabelTokenScorer
 from its_graph.prm.families.likelihood import LikelihoodScorer
 from its_graph.prm.families.qwen import QwenScorer
 
 __all__ = ["Reader", "RemotePRM", "Told"]
 
-Row = Sequence[float | None]
+RemoteScores = Sequence[float | None]
 KEPT_SCORES = 16_384
 """Step scores that are remembered where each of them is a request."""
 
@@ -57,7 +57,7 @@ Way = Callable[[Reader, StepLayout, str], Awaitable[Told]]
 """Gives a score for each step as `values`; None for one without text."""
 
 
-class RemotePRM(AheadRunnable[Candidate, Verdict], Verifier):
+class RemotePRM(PrefetchRunnable[Candidate, Verdict], Verifier):
     """Base of the reward models that are read elsewhere.
 
     Args:
@@ -74,7 +74,7 @@ class RemotePRM(AheadRunnable[Candidate, Verdict], Verifier):
         self.parameters = scorer.parameter_count
         self._way = _way(scorer)
         own = aggregation(scorer.metadata.aggregation, self.score_range)
-        self._aggregate = own if aggregate is None else checked(aggregate, self.score_range)
+        self._aggregate = own if aggregate is None else check_aggregation(aggregate, self.score_range)
 
     def run(self, coroutine: Coroutine[Any, Any, Verdict]) -> Future[Verdict]:
         """Start a coroutine where the reader lives."""
@@ -120,7 +120,7 @@ def _way(scorer: StepScorer) -> Way:
         return partial(_by_marks, scorer.mark_id)
     if isinstance(scorer, LikelihoodScorer):
         return partial(_by_prompt, scorer)
-    if isinstance(scorer, LabelledScorer):
+    if isinstance(scorer, LabelTokenScorer):
         return _ByLabels(scorer)
     raise ConfigurationError(
         f"vLLM serves no reward model of the family {scorer.metadata.family!r}; it does qwen, likelihood and those "
@@ -161,7 +161,7 @@ class _ByLabels:
     One after the other: every request then finds the one before it in the prefix cache, and reads its own step alone.
     """
 
-    def __init__(self, scorer: LabelledScorer) -> None:
+    def __init__(self, scorer: LabelTokenScorer) -> None:
         self._labels = scorer.good_id, scorer.bad_id
         self._known: OrderedDict[bytes, float] = OrderedDict()
 

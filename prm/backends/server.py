@@ -11,7 +11,7 @@ from its_graph.contracts import Aggregate, Verdict
 from its_graph.prm.backends.remote import Reader, RemotePRM, Told, as_logprobs
 from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.checkpoints import local_folder
-from its_graph.prm.families.weightless import blueprint
+from its_graph.prm.families.weightless import weightless
 from its_graph.serving.replicas import Replicas, ServerReplyError
 from its_graph.serving.server_address import server_key, server_urls
 
@@ -22,7 +22,7 @@ class ServedPRM(RemotePRM):
     """A reward model on one or several vLLM servers, as a verifier.
 
     Args:
-        scorer: says which tokens are read and where the scores stand; its weights are never used (see `blueprint`).
+        scorer: says which tokens are read and where the scores stand; its weights are never used (see `weightless`).
         base_url: of the server, with or without `/v1`; or several of the same model.
         model: its name on the server.
         api_key: of the server; the environment's ITS_GRAPH_SERVER_KEY or else OPENAI_API_KEY unless given.
@@ -76,7 +76,7 @@ class ServedPRM(RemotePRM):
             options: of the constructor.
         """
         server_urls(base_url)  # a folder may have to be downloaded first: an address that is none is told before
-        scorer = blueprint(local_folder(folder_or_id), family)
+        scorer = weightless(local_folder(folder_or_id), family)
         return cls(scorer, base_url, model or str(folder_or_id), **options)
 
     def run(self, coroutine: Coroutine[Any, Any, Verdict]) -> Future[Verdict]:

@@ -10,7 +10,7 @@ from its_graph.prm.backends.remote import Reader, RemotePRM, Told, as_logprobs
 from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.checkpoints import local_folder
 from its_graph.prm.families.qwen import QwenScorer
-from its_graph.prm.families.weightless import blueprint
+from its_graph.prm.families.weightless import weightless
 from its_graph.serving.engine import Engine
 
 __all__ = ["VLLMPRM"]
@@ -20,7 +20,7 @@ class VLLMPRM(RemotePRM):
     """A reward model in a vLLM engine of one's own, as a verifier.
 
     Args:
-        scorer: says which tokens are read and where the scores stand; its weights are never used (see `blueprint`).
+        scorer: says which tokens are read and where the scores stand; its weights are never used (see `weightless`).
         engine: of the model; a pooling engine for the families with marks.
         aggregate: turns step scores into the score of the solution; the rule of its metadata unless given.
 
@@ -53,7 +53,7 @@ class VLLMPRM(RemotePRM):
             arguments: of vLLM's `AsyncEngineArgs`: `gpu_memory_utilization` (its share of the GPU), ...
         """
         folder = local_folder(folder_or_id)
-        scorer = blueprint(folder, family)
+        scorer = weightless(folder, family)
         engine = Engine(str(folder), **_pooling(scorer), **arguments)
         try:
             return cls(scorer, engine, aggregate=aggregate)

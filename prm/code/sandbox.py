@@ -31,7 +31,7 @@ from typing import IO, Literal, NamedTuple, TypeAlias
 
 from its_graph.errors import ConfigurationError, ItsGraphError
 
-__all__ = ["Isolation", "Limits", "Outcome", "Sandbox", "SandboxError", "SandboxWarning", "isolation"]
+__all__ = ["Isolation", "ProgramLimits", "ProgramOutcome", "Sandbox", "SandboxError", "SandboxWarning", "isolation"]
 
 Isolation: TypeAlias = Literal["full", "network", "limits"]
 
@@ -49,7 +49,7 @@ class SandboxWarning(UserWarning):
     """Programs run with less isolation than they might."""
 
 
-class Limits(NamedTuple):
+class ProgramLimits(NamedTuple):
     """What one program may use."""
 
     wall_s: float = 10.0
@@ -63,7 +63,7 @@ class Limits(NamedTuple):
     """Processes and threads at the same time."""
 
 
-class Outcome(NamedTuple):
+class ProgramOutcome(NamedTuple):
     """How a program ended."""
 
     status: int
@@ -78,17 +78,17 @@ class Sandbox:
     """Runs programs one by one; safe to share between threads.
 
     Args:
-        limits: what each program may use; `Limits()` unless given.
+        limits: what each program may use; `ProgramLimits()` unless given.
         at_least: the least isolation to accept. With less than "full" there is a warning.
     """
 
-    def __init__(self, limits: Limits | None = None, *, at_least: Isolation = "limits") -> None:
-        self.limits = limits or Limits()
+    def __init__(self, limits: ProgramLimits | None = None, *, at_least: Isolation = "limits") -> None:
+        self.limits = limits or ProgramLimits()
         if min(self.limits) <= 0:
             raise ConfigurationError(f"Every limit of a sandbox must be above 0, given {limits}.")
         self._at_least = at_least
 
-    def run(self, program: str, *, arguments: Sequence[str] = (), stdin: str = "") -> Outcome:
+    def run(self, program: str, *, arguments: Sequence[str] = (), stdin: str = "") -> ProgramOutcome:
         """Run Python source with the interpreter that runs this, and wait for its end.
 
         Raises:
@@ -119,14 +119,14 @@ def isolation() -> Isolation:
     problem = ""
     for level in _LEVELS:
         try:
-            if _run(level, Limits(), "print('ok')", (), "").stdout == "ok\n":
+            if _run(level, ProgramLimits(), "print('ok')", (), "").stdout == "ok\n":
                 return level
         except SandboxError as error:
             problem = str(error)
     raise SandboxError(f"No program can be run with limits on this machine. {problem}")
 
 
-def _run(level: Isolation, limits: Limits, program: str, arguments: Sequence[str], stdin: str) -> Outcome:
+def _run(level: Isolation, limits: ProgramLimits, program: str, arguments: Sequence[str], stdin: str) -> ProgramOutcome:
     with (
         TemporaryDirectory(prefix="its-graph-", ignore_cleanup_errors=True) as folder,
         TemporaryFile() as given,
@@ -147,7 +147,7 @@ def _run(level: Isolation, limits: Limits, program: str, arguments: Sequence[str
         process, report = _launch(plan, command, given, printed, complained)
         if "ready" not in report:
             raise SandboxError(f"The program could not be started (isolation {level!r}): {report or 'no report'}")
-        return Outcome(process, _text(printed), _text(complained), "timeout" in report)
+        return ProgramOutcome(process, _text(printed), _text(complained), "timeout" in report)
 
 
 def _launch(

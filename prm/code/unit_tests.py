@@ -15,7 +15,7 @@ from its_graph.contracts import Aggregate, Candidate, Message, Verdict
 from its_graph.prm.code.sandbox import Sandbox
 from its_graph.prm.families.aggregation import mean
 from its_graph.prm.function import FunctionVerifier
-from its_graph.prm.judges.prompts import solution
+from its_graph.prm.judges.prompts import solution_text
 
 __all__ = ["InputOutput", "UnitTest", "UnitTestVerifier", "extract_code"]
 
@@ -79,7 +79,7 @@ class UnitTestVerifier(FunctionVerifier):
 
     def _check(self, candidate: Candidate) -> Verdict:
         missing = (None,) * len(candidate.steps)
-        code = self._extract(solution(candidate))
+        code = self._extract(solution_text(candidate))
         tests = self._tests(candidate.messages)
         if not tests or (code is None and not candidate.finished):
             return Verdict(scores=missing, value=None)

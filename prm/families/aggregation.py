@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from its_graph.contracts import Aggregate, ScoreRange
 from its_graph.errors import ConfigurationError
 
-__all__ = ["AGGREGATIONS", "aggregation", "checked", "last", "mean", "minimum", "product"]
+__all__ = ["AGGREGATIONS", "aggregation", "check_aggregation", "last", "mean", "minimum", "product"]
 
 
 def last(scores: Sequence[float]) -> float:
@@ -47,10 +47,10 @@ def aggregation(name: str, score_range: ScoreRange = "prob") -> Aggregate:
     """Return the rule called `name`, refusing one that is meaningless for `score_range`."""
     if name not in AGGREGATIONS:
         raise ConfigurationError(f"Unknown aggregation {name!r}; expected one of {', '.join(AGGREGATIONS)}.")
-    return checked(AGGREGATIONS[name], score_range)
+    return check_aggregation(AGGREGATIONS[name], score_range)
 
 
-def checked(rule: Aggregate, score_range: ScoreRange) -> Aggregate:
+def check_aggregation(rule: Aggregate, score_range: ScoreRange) -> Aggregate:
     """Return `rule`, or raise ConfigurationError where it is the product of unbounded scores."""
     if rule is product and score_range != "prob":
         raise ConfigurationError("The product needs score_range 'prob', given 'real'. Use last, min or mean.")

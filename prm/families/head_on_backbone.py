@@ -17,10 +17,10 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "transformers", "local") from error
 
-__all__ = ["HeadedModel", "HeadedScorer"]
+__all__ = ["HeadOnBackbone", "HeadOnBackboneScorer"]
 
 
-class HeadedModel(PreTrainedModel):  # type: ignore[misc]  # transformers is untyped here
+class HeadOnBackbone(PreTrainedModel):  # type: ignore[misc]  # transformers is untyped here
     """A backbone in `model` and, in subclasses, a head over its last hidden states.
 
     Weights are called `model.*` beside those of the head, as in a causal language model that got a head; the
@@ -65,7 +65,7 @@ class HeadedModel(PreTrainedModel):  # type: ignore[misc]  # transformers is unt
         return super().from_pretrained(folder, config=config, key_mapping=cls.renames or None, **options)
 
 
-class HeadedScorer(StepScorer):
+class HeadOnBackboneScorer(StepScorer):
     """Base of the families that read the head on the token that closes a step.
 
     Args:
@@ -74,10 +74,10 @@ class HeadedScorer(StepScorer):
         metadata: defaults to that of the published models.
     """
 
-    model_class: ClassVar[type[HeadedModel]]
+    model_class: ClassVar[type[HeadOnBackbone]]
     published: ClassVar[ScorerMetadata]
 
-    def __init__(self, model: HeadedModel, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
+    def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(tokenizer, metadata or self.published, context=model.config.max_position_embeddings)
         self.model = model
 

@@ -29,7 +29,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "transformers", "local") from error
 
-__all__ = ["ERPRMScorer", "LabelSpec", "LabelledScorer", "MathPsaScorer", "MathShepherdScorer", "RLHFlowScorer"]
+__all__ = ["ERPRMScorer", "LabelSpec", "LabelTokenScorer", "MathPsaScorer", "MathShepherdScorer", "RLHFlowScorer"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class LabelSpec:
     """What holds for the published models, whose folders have no `its_graph.json`."""
 
 
-class LabelledScorer(StepScorer):
+class LabelTokenScorer(StepScorer):
     """Score of a step = P(good) against P(bad) on its tag.
 
     Args:
@@ -103,7 +103,7 @@ class LabelledScorer(StepScorer):
         return load_text_tokenizer(folder)
 
 
-class MathShepherdScorer(LabelledScorer):
+class MathShepherdScorer(LabelTokenScorer):
     """peiyi9979/math-shepherd-mistral-7b-prm: `{question} {step} ки`, a line break, `{step} ки`, ..."""
 
     spec = LabelSpec(
@@ -115,7 +115,7 @@ class MathShepherdScorer(LabelledScorer):
     )
 
 
-class ERPRMScorer(LabelledScorer):
+class ERPRMScorer(LabelTokenScorer):
     """HanningZhang/Llama3.1-Math-PRM: as Math-Shepherd without line breaks, and with labels that begin with a space."""
 
     spec = LabelSpec(
@@ -126,7 +126,7 @@ class ERPRMScorer(LabelledScorer):
     )
 
 
-class MathPsaScorer(LabelledScorer):
+class MathPsaScorer(LabelTokenScorer):
     """openreasoner/Math-psa, merged into its Qwen2.5-Math-7B: a space and five line ends, one token, close a step."""
 
     spec = LabelSpec(
@@ -137,7 +137,7 @@ class MathPsaScorer(LabelledScorer):
     )
 
 
-class RLHFlowScorer(LabelledScorer):
+class RLHFlowScorer(LabelTokenScorer):
     """RLHFlow/Llama3.1-8B-PRM-*-Data: the user says a step (the first behind the question), the assistant "+"."""
 
     spec = LabelSpec(

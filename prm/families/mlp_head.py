@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from its_graph.contracts import Candidate
 from its_graph.errors import MissingExtraError
 from its_graph.prm.families.base import StepLayout
-from its_graph.prm.families.head_on_backbone import HeadedModel, HeadedScorer
+from its_graph.prm.families.head_on_backbone import HeadOnBackbone, HeadOnBackboneScorer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.families.segments import bos_ids, chain, question_text, single_token
 
@@ -25,7 +25,7 @@ HEAD_WIDTH = 256
 """Hidden units of the head, unless the config of the backbone says `reward_head_width`."""
 
 
-class MlpHeadModel(HeadedModel):
+class MlpHeadModel(HeadOnBackbone):
     """A backbone with a two-layer head in `reward_head`; a backbone called `backbone.*` loads as well."""
 
     renames: ClassVar[dict[str, str]] = {r"^backbone\.": "model."}
@@ -46,7 +46,7 @@ class MlpHeadModel(HeadedModel):
         return logit
 
 
-class MlpHeadScorer(HeadedScorer):
+class MlpHeadScorer(HeadOnBackboneScorer):
     """Score of a step = sigmoid(head) on the line end behind it.
 
     Steps are tokenised one by one, so that the line end is a token whatever stands before it; line ends inside a step
@@ -56,7 +56,7 @@ class MlpHeadScorer(HeadedScorer):
     model_class = MlpHeadModel
     published = ScorerMetadata(family="mlp", aggregation="last", label_kind="none")
 
-    def __init__(self, model: HeadedModel, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
+    def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata)
         self.line_end = single_token(tokenizer, "\n", model.get_input_embeddings().num_embeddings)
 

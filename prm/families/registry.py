@@ -12,10 +12,10 @@ from its_graph.prm.families.metadata import ScorerMetadata
 if TYPE_CHECKING:
     from its_graph.prm.families.base import StepScorer
 
-__all__ = ["FAMILIES", "Family", "family_of", "refuse_adapters", "scorer_class"]
+__all__ = ["FAMILIES", "FamilySpec", "family_of", "refuse_adapters", "scorer_class"]
 
 
-class Family(NamedTuple):
+class FamilySpec(NamedTuple):
     """Where a family is implemented, and by what its checkpoints are known."""
 
     module: str
@@ -27,19 +27,19 @@ class Family(NamedTuple):
 
 
 FAMILIES = {
-    "qwen": Family("its_graph.prm.families.qwen", "QwenScorer", ("Qwen2ForProcessRewardModel",)),
-    "likelihood": Family("its_graph.prm.families.likelihood", "LikelihoodScorer"),
-    "implicit": Family("its_graph.prm.families.likelihood", "ImplicitScorer"),
-    "outcome": Family("its_graph.prm.families.orm", "OutcomeScorer", ("Qwen2ForRewardModel",)),
-    "math-shepherd": Family("its_graph.prm.families.label_token", "MathShepherdScorer", names=("math-shepherd",)),
-    "rlhflow": Family("its_graph.prm.families.label_token", "RLHFlowScorer", names=("llama3.1-8b-prm",)),
-    "er-prm": Family("its_graph.prm.families.label_token", "ERPRMScorer", names=("llama3.1-math-prm", "er-prm")),
-    "math-psa": Family("its_graph.prm.families.label_token", "MathPsaScorer", names=("math-psa",)),
-    "skywork": Family(
+    "qwen": FamilySpec("its_graph.prm.families.qwen", "QwenScorer", ("Qwen2ForProcessRewardModel",)),
+    "likelihood": FamilySpec("its_graph.prm.families.likelihood", "LikelihoodScorer"),
+    "implicit": FamilySpec("its_graph.prm.families.likelihood", "ImplicitScorer"),
+    "outcome": FamilySpec("its_graph.prm.families.orm", "OutcomeScorer", ("Qwen2ForRewardModel",)),
+    "math-shepherd": FamilySpec("its_graph.prm.families.label_token", "MathShepherdScorer", names=("math-shepherd",)),
+    "rlhflow": FamilySpec("its_graph.prm.families.label_token", "RLHFlowScorer", names=("llama3.1-8b-prm",)),
+    "er-prm": FamilySpec("its_graph.prm.families.label_token", "ERPRMScorer", names=("llama3.1-math-prm", "er-prm")),
+    "math-psa": FamilySpec("its_graph.prm.families.label_token", "MathPsaScorer", names=("math-psa",)),
+    "skywork": FamilySpec(
         "its_graph.prm.families.value_head", "SkyworkScorer", ("Qwen2ForPrmModel",), names=("skywork-o1-open-prm",)
     ),
-    "pqm": Family("its_graph.prm.families.value_head", "PQMScorer", names=("pqm",)),
-    "mlp": Family("its_graph.prm.families.mlp_head", "MlpHeadScorer", ("MlpHeadModel",)),
+    "pqm": FamilySpec("its_graph.prm.families.value_head", "PQMScorer", names=("pqm",)),
+    "mlp": FamilySpec("its_graph.prm.families.mlp_head", "MlpHeadScorer", ("MlpHeadModel",)),
 }
 
 

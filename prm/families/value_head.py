@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from its_graph.contracts import Candidate
 from its_graph.errors import MissingExtraError
 from its_graph.prm.families.base import StepLayout
-from its_graph.prm.families.head_on_backbone import HeadedModel, HeadedScorer
+from its_graph.prm.families.head_on_backbone import HeadOnBackbone, HeadOnBackboneScorer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.families.segments import Tagging, chain, question_text, single_token, tagged_layout
 
@@ -35,7 +35,7 @@ class ValueHead(nn.Module):
         return number
 
 
-class ValueHeadModel(HeadedModel):
+class ValueHeadModel(HeadOnBackbone):
     """A backbone with a value head in `v_head`.
 
     Checkpoints saved from a wrapper, where all but the head is called `pretrained_model.*`, load as well.
@@ -57,7 +57,7 @@ class Qwen2ForPrmModel(ValueHeadModel):
     """Skywork's; named as the architecture in its `config.json`."""
 
 
-class SkyworkScorer(HeadedScorer):
+class SkyworkScorer(HeadOnBackboneScorer):
     """Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B and -7B.
 
     Steps are tokenised one by one, each on one line and with a line end of its own: tokenised together the line end
@@ -67,7 +67,7 @@ class SkyworkScorer(HeadedScorer):
     model_class = Qwen2ForPrmModel
     published = ScorerMetadata(family="skywork", aggregation="last")
 
-    def __init__(self, model: HeadedModel, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
+    def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata)
         self.line_end = single_token(tokenizer, "\n", model.get_input_embeddings().num_embeddings)
 
@@ -83,7 +83,7 @@ class SkyworkScorer(HeadedScorer):
         return ids
 
 
-class PQMScorer(HeadedScorer):
+class PQMScorer(HeadOnBackboneScorer):
     """Windy0822/PQM: `{question}`, a line break, `{step} [PRM]`, a line break, `{step} [PRM]`, ...
 
     The folder needs what the published weights come without: `config.json` of the backbone (deepseek-math-7b-base) with
@@ -94,7 +94,7 @@ class PQMScorer(HeadedScorer):
     published = ScorerMetadata(family="pqm", aggregation="min", label_kind="mc", score_range="real")
     tagging: ClassVar[Tagging] = Tagging(" [PRM]", lead="\n", between="\n", inside=r"\[PRM\]")
 
-    def __init__(self, model: HeadedModel, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
+    def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata)
         self.tag_id = single_token(tokenizer, self.tagging.tag, model.get_input_embeddings().num_embeddings)
 

@@ -6,7 +6,7 @@ from typing import Any
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.checkpoints import load_text_tokenizer, load_tokenizer
-from its_graph.prm.families.label_token import LabelledScorer
+from its_graph.prm.families.label_token import LabelTokenScorer
 from its_graph.prm.families.likelihood import LikelihoodScorer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.families.qwen import PUBLISHED, Qwen2ForProcessRewardModel, QwenScorer
@@ -18,10 +18,10 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "transformers", "local") from error
 
-__all__ = ["blueprint"]
+__all__ = ["weightless"]
 
 
-def blueprint(folder: str | Path, family: str = "auto") -> StepScorer:
+def weightless(folder: str | Path, family: str = "auto") -> StepScorer:
     """Return a scorer of `folder` whose tensors hold nothing: for those who ask a server for the scores.
 
     Raises:
@@ -35,7 +35,7 @@ def blueprint(folder: str | Path, family: str = "auto") -> StepScorer:
     if found == "likelihood":
         return LikelihoodScorer(_empty(AutoModelForCausalLM.from_config, folder), load_tokenizer(folder), metadata)
     labelled = scorer_class(found)
-    if issubclass(labelled, LabelledScorer):
+    if issubclass(labelled, LabelTokenScorer):
         return labelled(_empty(AutoModelForCausalLM.from_config, folder), load_text_tokenizer(folder), metadata)
     raise ConfigurationError(
         f"vLLM serves no reward model of the family {found!r}; it does qwen, likelihood and those that answer with a "

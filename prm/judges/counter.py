@@ -2,10 +2,10 @@
 
 from threading import Lock
 
-__all__ = ["Tally"]
+__all__ = ["Counter"]
 
 
-class Tally:
+class Counter:
     """Counts what would otherwise be lost in silence, such as replies that nobody could read."""
 
     def __init__(self) -> None:

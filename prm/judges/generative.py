@@ -18,15 +18,23 @@ from typing import TypeAlias
 
 from its_graph.contracts import Candidate, Generator, Message, Sample, SampleRequest, Verdict, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.prm.judges.counter import Tally
-from its_graph.prm.judges.multi_request import FanOut, flops_used, tokens_used
-from its_graph.prm.judges.prompts import question_text, with_solution
-from its_graph.prm.judges.reply_parsing import TOP, YES_NO, distribution, expectation, known_mean
+from its_graph.prm.judges.counter import Counter
+from its_graph.prm.judges.multi_request import MultiRequest, flops_used, tokens_used
+from its_graph.prm.judges.prompts import last_user_text, with_solution
+from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, YES_NO, distribution, expectation, known_mean
 from its_graph.seeds import derive_seed
 
-__all__ = ["GenRM", "GenerativePRM", "Prompt", "first_error", "step_judgements", "step_prompt", "yes_no_prompt"]
+__all__ = [
+    "GenRM",
+    "GenerativePRM",
+    "VerificationPrompt",
+    "first_error",
+    "step_judgments",
+    "step_prompt",
+    "yes_no_prompt",
+]
 
-Prompt: TypeAlias = Callable[[Candidate], tuple[Message, ...]]
+VerificationPrompt: TypeAlias = Callable[[Candidate], tuple[Message, ...]]
 """Writes what the verifying model is asked about a candidate."""
 
 _LEAD = "\nLet's verify step by step:"
@@ -37,7 +45,7 @@ _ANSWER = re.compile(r"Is the solution correct\s*\(Yes/No\)\s*\?[\s*]*(Yes|No)\b
 
 
 def step_prompt(candidate: Candidate) -> tuple[Message, ...]:
-    """Ask for a judgement of each step: the problem, the numbered steps one a line, what to do."""
+    """Ask for a judgment of each step: the problem, the numbered steps one a line, what to do."""
     steps = "\n".join(
         f"Step {number}: {' '.join(_OLD_LABEL.sub('', step).split())}" for number, step in enumerate(candidate.steps, 1)
     )
@@ -46,7 +54,7 @@ def step_prompt(candidate: Candidate) -> tuple[Message, ...]:
         "\\boxed{incorrect}. Stop after the first incorrect step. The solution may be unfinished: judge only the "
         "steps that are there."
     )
-    content = f"[Math Problem]\n\n{question_text(candidate.messages)}\n\n[Solution]\n\n{steps}\n\n{task}"
+    content = f"[Math Problem]\n\n{last_user_text(candidate.messages)}\n\n[Solution]\n\n{steps}\n\n{task}"
     return ({"role": "user", "content": content},)
 
 
@@ -59,7 +67,7 @@ def yes_no_prompt(candidate: Candidate) -> tuple[Message, ...]:
     )
 
 
-class _Chains(FanOut[Candidate, Verdict], Verifier):
+class _Chains(MultiRequest[Candidate, Verdict], Verifier):
     """What the two have in common: K requests that differ in their seeds.
 
     Args:
@@ -71,14 +79,14 @@ class _Chains(FanOut[Candidate, Verdict], Verifier):
         seed: of the chains. The same candidate gets the same verdict.
     """
 
-    _prompt: Prompt
+    _prompt: VerificationPrompt
 
     def __init__(
         self,
         generator: Generator,
         *,
         chains: int = 4,
-        prompt: Prompt | None = None,
+        prompt: VerificationPrompt | None = None,
         max_tokens: int | None = None,
         temperature: float = 0.4,
         seed: int = 0,
@@ -87,7 +95,7 @@ class _Chains(FanOut[Candidate, Verdict], Verifier):
             raise ConfigurationError(f"A generative verifier needs at least one chain, given {chains}.")
         self.generator = generator
         self.parameters = generator.parameters
-        self.unread = Tally()
+        self.unread = Counter()
         """Chains that could not be read, and requests that failed, since the verifier was made."""
         self._chains = chains
         self._prompt = prompt or type(self)._prompt
@@ -140,7 +148,7 @@ class GenerativePRM(_Chains):
     def fold(self, question: Candidate, samples: Sequence[Sample | None]) -> Verdict:
         """Return the share of chains that found each step, and the whole, correct."""
         count = len(question.steps)
-        chains = [[None] * count if sample is None else step_judgements(sample.text, count) for sample in samples]
+        chains = [[None] * count if sample is None else step_judgments(sample.text, count) for sample in samples]
         scores = [known_mean([row[step] for row in chains]) for step in range(count)]
         return self.verdict(question, samples, scores=scores, values=[_value(row) for row in chains])
 
@@ -152,7 +160,7 @@ class GenRM(_Chains):
 
     def details(self, candidate: Candidate) -> dict[str, object]:
         """Ask for the distribution over Yes and No."""
-        return {"alternatives": TOP}
+        return {"alternatives": LETTER_LOGPROBS}
 
     def fold(self, question: Candidate, samples: Sequence[Sample | None]) -> Verdict:
         """Return the mean of P(Yes), taken from the distribution where the backend tells it, else 1 or 0."""
@@ -162,11 +170,11 @@ class GenRM(_Chains):
         return self.verdict(question, samples, scores=(None,) * len(question.steps), values=values)
 
 
-def step_judgements(chain: str, steps: int) -> list[bool | None]:
+def step_judgments(chain: str, steps: int) -> list[bool | None]:
     """Return what a chain says of each step: True, False, or None where it says nothing or comes after an error.
 
-    A judgement belongs to the step whose heading (`Step k`) stands before it, the last one there if there are several;
-    without any heading the judgements are taken in order.
+    A judgment belongs to the step whose heading (`Step k`) stands before it, the last one there if there are several;
+    without any heading the judgments are taken in order.
     """
     said: dict[int, bool] = {}
     headers = [(match.start(), int(match[1]) - 1) for match in _HEADER.finditer(chain)]
@@ -180,13 +188,13 @@ def step_judgements(chain: str, steps: int) -> list[bool | None]:
     return judged if error is None else judged[: error + 1] + [None] * (steps - error - 1)
 
 
-def first_error(judgements: Sequence[bool | None]) -> int | None:
+def first_error(judgments: Sequence[bool | None]) -> int | None:
     """Return the index of the first incorrect step, from 0; None where there is none."""
-    return next((step for step, correct in enumerate(judgements) if correct is False), None)
+    return next((step for step, correct in enumerate(judgments) if correct is False), None)
 
 
-def _value(judgements: Sequence[bool | None]) -> float | None:
-    """Return 0 where there is an error, 1 where every step is correct, None where a judgement is missing."""
-    if first_error(judgements) is not None:
+def _value(judgments: Sequence[bool | None]) -> float | None:
+    """Return 0 where there is an error, 1 where every step is correct, None where a judgment is missing."""
+    if first_error(judgments) is not None:
         return 0.0
-    return 1.0 if judgements and all(judgements) else None
+    return 1.0 if judgments and all(judgments) else None

@@ -16,32 +16,32 @@ from its_graph.budget import flops
 from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ItsGraphError
 
-__all__ = ["FanOut", "flops_used", "tokens_used"]
+__all__ = ["MultiRequest", "flops_used", "tokens_used"]
 
-Question = TypeVar("Question")
-Answer = TypeVar("Answer")
+_Question = TypeVar("_Question")
+_Answer = TypeVar("_Answer")
 
 
-class FanOut(AsCompleted[Question, Answer]):
+class MultiRequest(AsCompleted[_Question, _Answer]):
     """Asks a generator. Subclasses say what is asked (`requests`) and what the replies mean (`fold`); both are pure."""
 
     generator: Generator
 
     @abstractmethod
-    def requests(self, question: Question) -> Sequence[SampleRequest]:
+    def requests(self, question: _Question) -> Sequence[SampleRequest]:
         """Return what to ask, one sample each, at least one."""
 
     @abstractmethod
-    def fold(self, question: Question, samples: Sequence[Sample | None]) -> Answer:
+    def fold(self, question: _Question, samples: Sequence[Sample | None]) -> _Answer:
         """Return the answer; None stands for a request that failed."""
 
-    def tokens(self, question: Question) -> int:
+    def tokens(self, question: _Question) -> int:
         """Return the most that the generator reads and writes for `question`, all requests together."""
         return sum(self.generator.prompt_tokens(request) + request.max_tokens for request in self.requests(question))
 
     def batch_as_completed(
         self,
-        inputs: Sequence[Question],
+        inputs: Sequence[_Question],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -55,7 +55,7 @@ class FanOut(AsCompleted[Question, Answer]):
 
     async def abatch_as_completed(
         self,
-        inputs: Sequence[Question],
+        inputs: Sequence[_Question],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -68,10 +68,10 @@ class FanOut(AsCompleted[Question, Answer]):
                 yield index, _checked(answer, return_exceptions)
 
 
-class _Batch(Generic[Question, Answer]):
+class _Batch(Generic[_Question, _Answer]):
     """The questions under way, and which of their replies are still missing."""
 
-    def __init__(self, runnable: FanOut[Question, Answer], questions: Sequence[Question]) -> None:
+    def __init__(self, runnable: MultiRequest[_Question, _Answer], questions: Sequence[_Question]) -> None:
         self.runnable, self.questions = runnable, questions
         requests = [list(runnable.requests(question)) for question in questions]
         self.asked = [request for each in requests for request in each]
@@ -79,7 +79,7 @@ class _Batch(Generic[Question, Answer]):
         self._replies: list[dict[int, Sample | Exception | None]] = [{} for _ in questions]
         self._wanted = [len(each) for each in requests]
 
-    def absorb(self, place: int, reply: list[Sample] | Exception) -> Iterator[tuple[int, Answer | Exception]]:
+    def absorb(self, place: int, reply: list[Sample] | Exception) -> Iterator[tuple[int, _Answer | Exception]]:
         """Take one reply; yield the question that it completes, if it does."""
         index, slot = self._owner[place]
         replies = self._replies[index]
@@ -87,7 +87,7 @@ class _Batch(Generic[Question, Answer]):
         if len(replies) == self._wanted[index]:
             yield index, self._answer(index, [replies[slot] for slot in range(len(replies))])
 
-    def _answer(self, index: int, replies: list[Sample | Exception | None]) -> Answer | Exception:
+    def _answer(self, index: int, replies: list[Sample | Exception | None]) -> _Answer | Exception:
         errors = [reply for reply in replies if isinstance(reply, Exception)]
         shared = next((error for error in errors if isinstance(error, ItsGraphError)), None)
         if shared is not None:

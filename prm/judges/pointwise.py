@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.prm.judges.counter import Tally
-from its_graph.prm.judges.multi_request import FanOut, flops_used, tokens_used
+from its_graph.prm.judges.counter import Counter
+from its_graph.prm.judges.multi_request import MultiRequest, flops_used, tokens_used
 from its_graph.prm.judges.prompts import with_solution
-from its_graph.prm.judges.reply_parsing import SCALE, TOP, known_mean, letter_score
+from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, SCALE, known_mean, letter_score
 from its_graph.seeds import derive_seed
 
 __all__ = ["CORRECTNESS", "PointwiseJudge"]
@@ -31,7 +31,7 @@ _TASK_AT_ONCE = """Judge the solution above. {question}
 Reply with nothing but the letter in tags, like this: <score>LETTER</score>"""
 
 
-class PointwiseJudge(FanOut[Candidate, Verdict], Verifier):
+class PointwiseJudge(MultiRequest[Candidate, Verdict], Verifier):
     """Judge a whole or partial solution by itself; steps get no scores of their own.
 
     Args:
@@ -61,7 +61,7 @@ class PointwiseJudge(FanOut[Candidate, Verdict], Verifier):
             )
         self.generator = generator
         self.parameters = generator.parameters
-        self.unread = Tally()
+        self.unread = Counter()
         """Replies without a letter, and requests that failed, since the judge was made."""
         self._criteria = tuple(criteria)
         self._repeats = repeats
@@ -80,7 +80,7 @@ class PointwiseJudge(FanOut[Candidate, Verdict], Verifier):
                 max_tokens=self._max_tokens,
                 temperature=self._temperature,
                 seed=derive_seed(self._seed, f"{number}/{repeat}/{key}"),
-                alternatives=TOP,
+                alternatives=LETTER_LOGPROBS,
             )
             for number, criterion in enumerate(self._criteria)
             for repeat in range(self._repeats)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from its_graph.contracts import Candidate, Message
 
-__all__ = ["question_text", "solution", "with_solution", "with_task"]
+__all__ = ["last_user_text", "solution_text", "with_solution", "with_task"]
 
 
 def with_task(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
@@ -23,15 +23,15 @@ def with_task(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
 
 def with_solution(candidate: Candidate, task: str) -> tuple[Message, ...]:
     """Return the conversation, the solution as its assistant's reply, and `task` as the user's answer to that."""
-    return with_task([*candidate.messages, {"role": "assistant", "content": solution(candidate)}], task)
+    return with_task([*candidate.messages, {"role": "assistant", "content": solution_text(candidate)}], task)
 
 
-def solution(candidate: Candidate) -> str:
+def solution_text(candidate: Candidate) -> str:
     """Return the text of the whole solution."""
     return "".join(candidate.steps)
 
 
-def question_text(messages: Sequence[Message]) -> str:
+def last_user_text(messages: Sequence[Message]) -> str:
     """Return what the user asked last, without images and other parts that are no text."""
     asked = [message["content"] for message in messages if message.get("role") == "user"]
     last = asked[-1] if asked else messages[-1].get("content")

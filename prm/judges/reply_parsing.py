@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from its_graph.contracts import Sample
 
-__all__ = ["LETTERS", "SCALE", "TOP", "YES_NO", "distribution", "expectation", "known_mean", "letter_score"]
+__all__ = ["LETTERS", "LETTER_LOGPROBS", "SCALE", "YES_NO", "distribution", "expectation", "known_mean", "letter_score"]
 
 LETTERS: Mapping[str, float] = {letter: (19 - place) / 19 for place, letter in enumerate("ABCDEFGHIJKLMNOPQRST")}
 """The scale of 20 letters: A is 20 points of 20, T is 1; a score is (points - 1) / 19."""
@@ -24,7 +24,7 @@ SCALE = (
 
 YES_NO: Mapping[str, float] = {"YES": 1.0, "NO": 0.0}
 
-TOP = 20
+LETTER_LOGPROBS = 20
 """Most likely tokens to ask for: as many as there are letters, and as many as servers commonly give."""
 
 

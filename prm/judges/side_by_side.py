@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from its_graph.contracts import Comparison, Generator, Judge, Opinion, Sample, SampleRequest
 from its_graph.errors import ConfigurationError
-from its_graph.prm.judges.counter import Tally
-from its_graph.prm.judges.multi_request import FanOut, tokens_used
+from its_graph.prm.judges.counter import Counter
+from its_graph.prm.judges.multi_request import MultiRequest, tokens_used
 from its_graph.prm.judges.pointwise import CORRECTNESS
 from its_graph.prm.judges.prompts import with_task
-from its_graph.prm.judges.reply_parsing import SCALE, TOP, known_mean, letter_score
+from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, SCALE, known_mean, letter_score
 from its_graph.seeds import derive_seed
 
 __all__ = ["GenSelectJudge", "PairwiseJudge"]
@@ -34,10 +34,10 @@ Compare them step by step first, then end with the number of the best one, on a 
 BEST CANDIDATE: NUMBER"""
 _BEST = re.compile(r"BEST CANDIDATE[\s:*#]*(-?\d+)", re.IGNORECASE)
 
-Scores = Sequence[float | None]
+OpinionScores = Sequence[float | None]
 
 
-class _SideBySide(FanOut[Comparison, Opinion], Judge):
+class _SideBySide(MultiRequest[Comparison, Opinion], Judge):
     """What the two have in common: one request for each criterion and repeat, and the mean of what could be read.
 
     Args:
@@ -65,7 +65,7 @@ class _SideBySide(FanOut[Comparison, Opinion], Judge):
             )
         self.generator = generator
         self.parameters = generator.parameters
-        self.unread = Tally()
+        self.unread = Counter()
         """Scores that no reply told, since the judge was made."""
         self._criteria = tuple(criteria)
         self._repeats = repeats
@@ -78,7 +78,7 @@ class _SideBySide(FanOut[Comparison, Opinion], Judge):
         """Return what the model is told to do."""
 
     @abstractmethod
-    def read(self, sample: Sample, count: int) -> Scores:
+    def read(self, sample: Sample, count: int) -> OpinionScores:
         """Return the score of each of `count` solutions in one reply."""
 
     def requests(self, question: Comparison) -> list[SampleRequest]:
@@ -112,14 +112,14 @@ class PairwiseJudge(_SideBySide):
     letter itself counts.
     """
 
-    _alternatives = TOP
+    _alternatives = LETTER_LOGPROBS
 
     def task(self, criterion: str, texts: Sequence[str]) -> str:
         """Ask for a letter for each solution."""
         tags = "".join(f"<score_{number}>LETTER</score_{number}>" for number in range(1, len(texts) + 1))
         return _PAIRWISE.format(count=len(texts), question=criterion, scale=SCALE, solutions=_listed(texts), tags=tags)
 
-    def read(self, sample: Sample, count: int) -> Scores:
+    def read(self, sample: Sample, count: int) -> OpinionScores:
         """Return the expected score of each letter, None where there is none."""
         return [letter_score(sample, _tagged(number)) for number in range(1, count + 1)]
 
@@ -134,7 +134,7 @@ class GenSelectJudge(_SideBySide):
         """Ask for the best one's number."""
         return _GEN_SELECT.format(count=len(texts), question=criterion, solutions=_listed(texts))
 
-    def read(self, sample: Sample, count: int) -> Scores:
+    def read(self, sample: Sample, count: int) -> OpinionScores:
         """Return a one-hot of the last number named, or no opinion."""
         named = _BEST.findall(sample.text)
         best = int(named[-1]) if named else 0

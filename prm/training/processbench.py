@@ -15,7 +15,7 @@ __all__ = ["NO_ERROR", "StepErrors", "best_threshold", "first_below", "step_erro
 NO_ERROR = -1
 """The prediction, or label, of a solution without a wrong step."""
 
-Scores = Sequence[float | None]
+StepScores = Sequence[float | None]
 
 
 class StepErrors(NamedTuple):
@@ -49,13 +49,13 @@ def step_errors(predicted: Sequence[int], labels: Sequence[int]) -> StepErrors:
     return StepErrors(*(sum(hits[right]) / len(hits[right]) for right in (False, True)))
 
 
-def first_below(scores: Scores, threshold: float) -> int:
+def first_below(scores: StepScores, threshold: float) -> int:
     """Return the first step whose score is below `threshold`, -1 if none is; a missing score accuses nobody."""
     wrong = (place for place, score in enumerate(scores) if score is not None and score < threshold)
     return next(wrong, NO_ERROR)
 
 
-def best_threshold(rows: Sequence[Scores], labels: Sequence[int]) -> float:
+def best_threshold(rows: Sequence[StepScores], labels: Sequence[int]) -> float:
     """Return the threshold with the best F1, the lowest of equals. Tune it on other problems than you report on."""
     found = sorted({score for row in rows for score in row if score is not None and math.isfinite(score)})
     candidates = [*found, math.inf]

@@ -6,7 +6,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.agents.actions import move_of, options_of
+from its_graph.agents.actions import action_of, action_set_of
 from its_graph.agents.conditions import always, before_tools, first_turns, when_unsure
 from its_graph.agents.selection import Chooser, by_score, by_tournament, by_vote
 from its_graph.agents.testing import calling
@@ -18,11 +18,11 @@ ASKED = [HumanMessage("Book a table.")]
 
 
 def pick(choose: Chooser, *replies: AIMessage) -> int:
-    return choose.invoke(options_of(ASKED, replies)).place
+    return choose.invoke(action_set_of(ASKED, replies)).place
 
 
 async def apick(choose: Chooser, *replies: AIMessage) -> int:
-    return (await choose.ainvoke(options_of(ASKED, replies))).place
+    return (await choose.ainvoke(action_set_of(ASKED, replies))).place
 
 
 def test_the_most_frequent_call_wins() -> None:
@@ -38,10 +38,10 @@ def test_the_vote_goes_by_tools_first() -> None:
 
 def test_order_of_calls_and_arguments_does_not_matter() -> None:
     one, other = calling("book", at=8, people=2), calling("book", people=2, at=8)
-    assert move_of(one) == move_of(other)
+    assert action_of(one) == action_of(other)
     both = AIMessage("", tool_calls=[*one.tool_calls, *calling("look", q="x").tool_calls])
     turned = AIMessage("", tool_calls=[*calling("look", q="x").tool_calls, *one.tool_calls])
-    assert move_of(both) == move_of(turned) != move_of(one)
+    assert action_of(both) == action_of(turned) != action_of(one)
 
 
 def test_texts_vote_by_their_answers() -> None:
@@ -85,7 +85,7 @@ async def test_a_verifier_weighs_the_vote(values: dict[str, Any], score_range: S
 
 def test_scores_are_told_and_missing_ones_are_missing() -> None:
     picked = by_score(scored({"a": 0.5, "b": RuntimeError("dead")})).invoke(
-        options_of(ASKED, [AIMessage("a"), AIMessage("b")])
+        action_set_of(ASKED, [AIMessage("a"), AIMessage("b")])
     )
     assert picked.scores == (0.5, None)
 

@@ -1,4 +1,4 @@
-"""algorithms.md 8.4: vectors D1 to D10, greedy against exact, adaptive against the optimal policy."""
+"""The vectors of docs/reference/algorithms.md 8.4; greedy against exact, adaptive against the optimal policy."""
 
 import random
 from functools import cache
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from its_graph.allocation.adaptive import Adaptive
 from its_graph.allocation.baselines import SEED_WEIGHTS, by_weight, uniform
-from its_graph.allocation.curves import beta, known, majority
+from its_graph.allocation.curves import beta, known, majority_curves
 from its_graph.allocation.knapsack import Option, by_menu_hull, exact_menu
-from its_graph.allocation.samples import by_hull, continuous, exact, greedy, total
+from its_graph.allocation.samples import by_hull, continuous, exact, expected_solved, greedy
 from its_graph.errors import ConfigurationError
 
 P = [0.9, 0.5, 0.2, 0.05, 0.0]
@@ -36,8 +36,8 @@ def test_known_chances(budget: int, best: float, even: float, multiplier: float,
     counts = greedy(curves, budget)
     assert counts.sum() == budget
     assert counts[-1] == 0
-    assert total(curves, counts) == pytest.approx(best, abs=1e-6)
-    assert total(curves, uniform(5, budget)) == pytest.approx(even, abs=1e-6)
+    assert expected_solved(curves, counts) == pytest.approx(best, abs=1e-6)
+    assert expected_solved(curves, uniform(5, budget)) == pytest.approx(even, abs=1e-6)
     relaxed, price = continuous(P, budget)
     assert price == pytest.approx(multiplier, abs=1e-6)
     assert relaxed.tolist() == pytest.approx(samples, abs=1e-3)
@@ -53,8 +53,8 @@ def test_beta_priors() -> None:
     assert beta([1], [1], 3)[0, 3] == pytest.approx(0.75)
     assert beta([2], [3], 4)[0, 4] == pytest.approx(0.785714, abs=1e-6)
     curves = beta([a for a, _ in BETAS], [b for _, b in BETAS], 16)
-    assert total(curves, greedy(curves, 4)) == pytest.approx(1.7)
-    assert total(curves, greedy(curves, 12)) == pytest.approx(2.238961, abs=1e-6)
+    assert expected_solved(curves, greedy(curves, 4)) == pytest.approx(1.7)
+    assert expected_solved(curves, greedy(curves, 12)) == pytest.approx(2.238961, abs=1e-6)
 
 
 @given(chances, st.integers(0, 12))
@@ -63,14 +63,16 @@ def test_greedy_is_exact_on_known_chances(p: list[float], budget: int) -> None:
     curves = known(p, 12)
     counts = greedy(curves, budget)
     assert counts.sum() <= budget
-    assert total(curves, counts) == pytest.approx(total(curves, exact(curves, budget)), abs=1e-9)
+    assert expected_solved(curves, counts) == pytest.approx(expected_solved(curves, exact(curves, budget)), abs=1e-9)
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 20), st.floats(0.1, 20)), min_size=1, max_size=5), st.integers(0, 12))
 @settings(max_examples=200, deadline=None)
 def test_greedy_is_exact_on_beta_priors(prior: list[tuple[float, float]], budget: int) -> None:
     curves = beta([a for a, _ in prior], [b for _, b in prior], 12)
-    assert total(curves, greedy(curves, budget)) == pytest.approx(total(curves, exact(curves, budget)), abs=1e-9)
+    assert expected_solved(curves, greedy(curves, budget)) == pytest.approx(
+        expected_solved(curves, exact(curves, budget)), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_different_costs(p: list[float], costs: list[int], budget: int, counts: 
     curves = known(p, 8)
     found = exact(curves, budget, costs)
     assert found.tolist() == counts
-    assert total(curves, found) == pytest.approx(value)
+    assert expected_solved(curves, found) == pytest.approx(value)
 
 
 @given(chances, st.data())
@@ -89,15 +91,15 @@ def test_different_costs(p: list[float], costs: list[int], budget: int, counts: 
 def test_exact_is_the_best_of_all_and_within_the_budget(p: list[float], data: Any) -> None:
     costs = [data.draw(st.integers(1, 4)) for _ in p]
     budget = data.draw(st.integers(0, 8))
-    curves = majority(p, 4)
+    curves = majority_curves(p, 4)
     found = exact(curves, budget, costs)
     assert sum(n * t for n, t in zip(found, costs, strict=True)) <= budget
     best = max(
-        total(curves, counts)
+        expected_solved(curves, counts)
         for counts in product(range(5), repeat=len(p))
         if sum(n * t for n, t in zip(counts, costs, strict=True)) <= budget
     )
-    assert total(curves, found) == pytest.approx(best)
+    assert expected_solved(curves, found) == pytest.approx(best)
 
 
 MENUS = [
@@ -140,12 +142,12 @@ def test_hulls_of_menus_come_near_the_best_and_never_cost_more() -> None:
 
 
 def test_greedy_refuses_votes_and_hulls_do_not_need_it() -> None:
-    curves = majority([0.9, 0.6, 0.55, 0.3], 12)
+    curves = majority_curves([0.9, 0.6, 0.55, 0.3], 12)
     with pytest.raises(ConfigurationError, match="not concave"):
         greedy(curves, 12)
-    assert total(curves, [1, 1, 1, 1]) == pytest.approx(2.35)
-    assert total(curves, exact(curves, 12)) == pytest.approx(2.532208, abs=1e-6)
-    assert total(curves, by_hull(curves, 12)) == pytest.approx(2.532208, abs=1e-6)
+    assert expected_solved(curves, [1, 1, 1, 1]) == pytest.approx(2.35)
+    assert expected_solved(curves, exact(curves, 12)) == pytest.approx(2.532208, abs=1e-6)
+    assert expected_solved(curves, by_hull(curves, 12)) == pytest.approx(2.532208, abs=1e-6)
     assert by_hull(curves, 12).tolist() == [3, 7, 1, 1]
 
 
@@ -237,10 +239,10 @@ def test_more_to_the_hardest_is_worse_than_uniform(population: Any, mean: int) -
     ranks = population.argsort().argsort() * 4 // len(population)
     weights = [float(SEED_WEIGHTS[3 - rank]) for rank in ranks]
     values = {
-        "greedy": total(curves, greedy(curves, budget)),
-        "uniform": total(curves, uniform(len(population), budget)),
-        "seed": total(curves, np.minimum(by_weight(weights, budget), 256)),
-        "seed, at least one": total(curves, np.minimum(by_weight(weights, budget, least=1), 256)),
+        "greedy": expected_solved(curves, greedy(curves, budget)),
+        "uniform": expected_solved(curves, uniform(len(population), budget)),
+        "seed": expected_solved(curves, np.minimum(by_weight(weights, budget), 256)),
+        "seed, at least one": expected_solved(curves, np.minimum(by_weight(weights, budget, least=1), 256)),
     }
     assert values["seed"] < values["seed, at least one"] < values["uniform"] < values["greedy"]
     assert values["greedy"] / len(population) == pytest.approx({4: 0.598, 8: 0.669, 16: 0.711}[mean], abs=0.02)

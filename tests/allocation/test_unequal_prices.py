@@ -1,4 +1,4 @@
-"""Samples that differ in price: algorithms.md 8.4, D5, and the same as `greedy` at unit costs."""
+"""Samples that differ in price: docs/reference/algorithms.md 8.4.5, and the same as `greedy` at unit costs."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from its_graph.allocation.curves import beta, known
-from its_graph.allocation.samples import exact, greedy, total
-from its_graph.allocation.unequal_prices import priced
+from its_graph.allocation.samples import exact, expected_solved, greedy
+from its_graph.allocation.unequal_prices import allocate_with_prices
 from its_graph.errors import ConfigurationError
 
 chances = st.lists(st.floats(0, 1), min_size=1, max_size=6)
@@ -17,8 +17,8 @@ chances = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 @settings(max_examples=100, deadline=None)
 def test_at_unit_costs_it_is_greedy(p: list[float], budget: int) -> None:
     curves = known(p, 12)
-    counts = priced(curves, [1.0] * len(p), budget)
-    assert total(curves, counts) == pytest.approx(total(curves, greedy(curves, budget)), abs=1e-9)
+    counts = allocate_with_prices(curves, [1.0] * len(p), budget)
+    assert expected_solved(curves, counts) == pytest.approx(expected_solved(curves, greedy(curves, budget)), abs=1e-9)
     assert counts.sum() <= budget
 
 
@@ -26,26 +26,26 @@ def test_at_unit_costs_it_is_greedy(p: list[float], budget: int) -> None:
 @settings(max_examples=100, deadline=None)
 def test_it_is_within_the_budget_and_loses_at_most_one_sample(problems: list[tuple[float, int]], budget: int) -> None:
     curves, costs = known([p for p, _ in problems], 20), [cost for _, cost in problems]
-    counts = priced(curves, [float(cost) for cost in costs], budget)
+    counts = allocate_with_prices(curves, [float(cost) for cost in costs], budget)
     assert counts @ np.array(costs) <= budget
-    best = total(curves, exact(curves, budget, costs))
-    assert total(curves, counts) <= best + 1e-9
-    assert best - total(curves, counts) <= max(p for p, _ in problems) + 1e-9
+    best = expected_solved(curves, exact(curves, budget, costs))
+    assert expected_solved(curves, counts) <= best + 1e-9
+    assert best - expected_solved(curves, counts) <= max(p for p, _ in problems) + 1e-9
 
 
 def test_the_cheaper_of_two_equals_comes_first_and_nothing_worthless_is_drawn() -> None:
-    assert priced(known([0.3, 0.3], 8), [3.0, 1.0], 4).tolist() == [0, 4]
-    assert priced(known([0.0, 1.0], 8), [1.0, 1.0], 9).tolist() == [0, 1]
-    assert priced(beta([1], [1], 4), [2.5], 6.0).tolist() == [2]
-    assert priced(beta([], [], 4), [], 6.0).tolist() == []
+    assert allocate_with_prices(known([0.3, 0.3], 8), [3.0, 1.0], 4).tolist() == [0, 4]
+    assert allocate_with_prices(known([0.0, 1.0], 8), [1.0, 1.0], 9).tolist() == [0, 1]
+    assert allocate_with_prices(beta([1], [1], 4), [2.5], 6.0).tolist() == [2]
+    assert allocate_with_prices(beta([], [], 4), [], 6.0).tolist() == []
 
 
 @pytest.mark.parametrize("costs", [[1.0], [1.0, 0.0], [1.0, -1.0]])
 def test_costs_are_above_nothing_and_one_for_each(costs: list[float]) -> None:
     with pytest.raises(ConfigurationError, match="cost above 0"):
-        priced(known([0.3, 0.3], 8), costs, 4)
+        allocate_with_prices(known([0.3, 0.3], 8), costs, 4)
 
 
 def test_a_budget_is_not_negative() -> None:
     with pytest.raises(ConfigurationError, match="negative"):
-        priced(known([0.3], 8), [1.0], -1)
+        allocate_with_prices(known([0.3], 8), [1.0], -1)

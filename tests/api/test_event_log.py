@@ -14,7 +14,7 @@ END = {"type": "its.ended"}
 
 
 def token(step: str) -> dict[str, Any]:
-    return {"type": "its.token", "id": step, "at": 0, "text": "3"}
+    return {"type": "its.token_added", "id": step, "at": 0, "text": "3"}
 
 
 async def heard_now(log: EventLog) -> list[int]:

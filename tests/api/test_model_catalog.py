@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from its_graph.api.errors import ApiError
-from its_graph.api.model_catalog import Menu, ServedModel
+from its_graph.api.model_catalog import ModelCatalog, ServedModel
 from its_graph.errors import ConfigurationError
 from its_graph.routing.default_policy import default_policy
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
@@ -18,8 +18,8 @@ class Whole(ToyGenerator):
 
 
 @pytest.fixture
-def menu() -> Menu:
-    return Menu(
+def menu() -> ModelCatalog:
+    return ModelCatalog(
         {
             "toy": ServedModel(ToyGenerator(), ToyVerifier()),
             "org/whole": ServedModel(Whole(), ToyVerifier()),
@@ -28,7 +28,7 @@ def menu() -> Menu:
     )
 
 
-def test_a_strategy_needs_what_it_needs(menu: Menu) -> None:
+def test_a_strategy_needs_what_it_needs(menu: ModelCatalog) -> None:
     assert menu.lacks("beam_search", "toy") == []
     assert menu.lacks("beam_search", "org/whole") == ["continuation"]
     assert menu.lacks("beam_search", "alone") == ["verifier"] + ["continuation"] * (
@@ -37,7 +37,7 @@ def test_a_strategy_needs_what_it_needs(menu: Menu) -> None:
     assert [menu.default_strategy(model) for model in menu.models] == ["best_of_n", "best_of_n", "self_consistency"]
 
 
-def test_a_name_is_a_strategy_and_a_model_or_a_model(menu: Menu) -> None:
+def test_a_name_is_a_strategy_and_a_model_or_a_model(menu: ModelCatalog) -> None:
     chosen = [menu.named(name) for name in ("beam_search/toy", "best_of_n/org/whole", "org/whole", "toy")]
     assert [(one.strategy.name, one.model) for one in chosen] == [
         ("beam_search", "toy"),
@@ -51,13 +51,13 @@ def test_a_name_is_a_strategy_and_a_model_or_a_model(menu: Menu) -> None:
 @pytest.mark.parametrize(
     "name", ["", "/", "beam_search", "beam_search/", "beam_search/alone", "best/toy", "toy/best_of_n"]
 )
-def test_another_name_is_no_model(menu: Menu, name: str) -> None:
+def test_another_name_is_no_model(menu: ModelCatalog, name: str) -> None:
     with pytest.raises(ApiError, match="does not exist") as refused:
         menu.named(name)
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")
 
 
-def test_what_a_model_lacks_is_named_with_what_it_serves(menu: Menu) -> None:
+def test_what_a_model_lacks_is_named_with_what_it_serves(menu: ModelCatalog) -> None:
     with pytest.raises(
         ApiError, match=r"beam_search needs continuation, which org/whole does not have. It serves: single"
     ):
@@ -66,12 +66,12 @@ def test_what_a_model_lacks_is_named_with_what_it_serves(menu: Menu) -> None:
 
 def test_without_a_model_there_is_nothing_to_serve() -> None:
     with pytest.raises(ConfigurationError, match="no model to serve"):
-        Menu({})
+        ModelCatalog({})
 
 
 def test_what_the_server_sets_stands_under_what_a_request_sets() -> None:
     policy = default_policy("agreement")
-    menu = Menu(
+    menu = ModelCatalog(
         {"toy": ServedModel(ToyGenerator(), ToyVerifier())},
         {"best_of_n": {"n": 3}, "compute_optimal": {"policy": policy}},
     )
@@ -91,4 +91,4 @@ def test_what_the_server_sets_stands_under_what_a_request_sets() -> None:
 )
 def test_what_the_server_sets_wrong_is_told_when_it_starts(options: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
-        Menu({"toy": ServedModel(ToyGenerator(), ToyVerifier())}, options)
+        ModelCatalog({"toy": ServedModel(ToyGenerator(), ToyVerifier())}, options)

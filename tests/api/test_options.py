@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from its_graph.api.errors import ApiError
-from its_graph.api.options import MOST, checked, settable
+from its_graph.api.options import MAX_COUNT, check_options, settable
 from its_graph.catalog.registry import STRATEGIES, strategy
 
 
@@ -26,7 +26,7 @@ def test_no_caller_names_files_of_the_server(name: str) -> None:
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_defaults_of_every_strategy_may_be_set(name: str) -> None:
     defaults = {key: list(one) if isinstance(one, tuple) else one for key, one in settable(strategy(name)).items()}
-    assert checked(strategy(name), defaults) == defaults
+    assert check_options(strategy(name), defaults) == defaults
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_the_defaults_of_every_strategy_may_be_set(name: str) -> None:
         ("self_consistency", {"wave": None}),
         ("rebase", {"temperature": 1}),
         ("budget_forcing", {"max_thinking_tokens": 50_000, "wait": "Hm", "style": "turn"}),
-        ("best_of_n", {"n": MOST}),
+        ("best_of_n", {"n": MAX_COUNT}),
         ("diverse_prompts", {"prompts": ["", "Think."]}),
     ],
 )
 def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
-    assert checked(strategy(name), options) == options
+    assert check_options(strategy(name), options) == options
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
         ("best_of_n", {"n": 3.5}, "options.n", "integer"),
         ("best_of_n", {"n": True}, "options.n", "integer"),
         ("best_of_n", {"n": None}, "options.n", "integer"),
-        ("best_of_n", {"n": MOST + 1}, "options.n", f"{MOST}"),
+        ("best_of_n", {"n": MAX_COUNT + 1}, "options.n", f"{MAX_COUNT}"),
         (
             "budget_forcing",
             {"max_thinking_tokens": 2**63},
             "options.max_thinking_tokens",
             "less than 9223372036854775808",
         ),
-        ("self_consistency", {"wave": MOST + 1}, "options.wave", f"{MOST}"),
+        ("self_consistency", {"wave": MAX_COUNT + 1}, "options.wave", f"{MAX_COUNT}"),
         ("best_of_n", {"choose": "max"}, "options.choose", "no option 'choose'"),
         ("beam_search", {"ask": 2}, "options.ask", "no option 'ask'"),
         ("diverse_prompts", {"prompts": [1]}, "options.prompts", "string"),
@@ -70,5 +70,5 @@ def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
 )
 def test_everything_else_is_refused_by_name(name: str, options: dict[str, Any], param: str, says: str) -> None:
     with pytest.raises(ApiError, match=says) as refused:
-        checked(strategy(name), options)
+        check_options(strategy(name), options)
     assert (refused.value.status, refused.value.param) == (422, param)

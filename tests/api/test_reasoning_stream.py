@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from its_graph.api.reasoning_stream import Thoughts
+from its_graph.api.reasoning_stream import ReasoningStream
 
 
 def added(id: str, text: str, finish: str = "stop_string", parent: str | None = None, **more: Any) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def selected(*frontier: str) -> dict[str, Any]:
 
 
 def told(*events: dict[str, Any]) -> list[str]:
-    thoughts = Thoughts()
+    thoughts = ReasoningStream()
     return [thought for event in events if (thought := thoughts.of(event))]
 
 
@@ -37,5 +37,5 @@ def test_a_whole_solution_is_told_by_its_answer() -> None:
 
 
 def test_what_was_cut_off_or_serves_the_search_alone_is_no_thought() -> None:
-    assert told(added("0", r"\boxed{4}", "length"), added("1", r"\boxed{4}", "end", aside="rollout")) == []
-    assert told({"type": "its.budget", "id": "0"}, selected("7")) == []
+    assert told(added("0", r"\boxed{4}", "length"), added("1", r"\boxed{4}", "end", auxiliary="rollout")) == []
+    assert told({"type": "its.charged", "id": "0"}, selected("7")) == []

@@ -48,7 +48,7 @@ async def test_one_that_its_server_left_half_way_goes_on_at_the_next(tmp_path: P
             assert found["spend"]["calls"] > 0
             told = [one.kind for one in await heard(served.http, f"/search/{id}/events")]
             assert (told[0], told[-1]) == ("its.search_started", "its.ended")
-            assert not {"its.answer", "its.stopped", "its.routed"} & set(told)
+            assert not {"its.answered", "its.stopped", "its.routed"} & set(told)
             await served.http.post(f"/search/{id}/resume")
             resumed = await stood(served.http, id, "done")
             calls = len(plain.requests)
@@ -64,7 +64,7 @@ async def test_one_that_waits_still_waits(tmp_path: Path) -> None:
             before = await stood(served.http, id, "waiting")
         async with serve(checkpointer=saver) as served:
             after = (await served.http.get(f"/search/{id}")).json()
-            assert (after["status"], after["ask"]) == ("waiting", before["ask"])
+            assert (after["status"], after["human_request"]) == ("waiting", before["human_request"])
             await served.http.post(f"/search/{id}/steer", json={"stop": True})
             assert (await stood(served.http, id, "done"))["result"]["stop_reason"] == "steered"
 
@@ -103,7 +103,7 @@ async def test_one_that_waits_makes_room_and_is_found_again_with_its_question(tm
             await anext(events)
             await stood(served.http, await begun(served.http), "done")
             *_, last = [told.kind async for told in events]
-        assert last == "its.asked"  # let go: to ask again, not to believe it over
+        assert last == "its.human_requested"  # let go: to ask again, not to believe it over
         after = await stood(served.http, id, "waiting")
         assert after | {"events": 0} == before | {"events": 0}
         await served.http.post(f"/search/{id}/steer", json={"stop": True})

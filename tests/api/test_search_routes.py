@@ -67,7 +67,7 @@ async def test_a_stream_of_events_is_the_reply_where_it_is_asked_for(gated: Gate
             gated.let_through(100)
             kinds += [told.kind async for told in events]
         assert kinds[:2] == ["its.search_started", "its.step_added"]
-        assert kinds[-2:] == ["its.answer", "its.ended"]
+        assert kinds[-2:] == ["its.answered", "its.ended"]
 
 
 async def test_the_catalog_says_what_can_be_asked_for() -> None:
@@ -257,7 +257,7 @@ async def test_the_newest_search_comes_first() -> None:
         ids = [await begun(served.http) for _ in range(3)]
         listed = (await served.http.get("/search")).json()["searches"]
         assert [one["id"] for one in listed] == ids[::-1]
-        assert not {"result", "ask"} & set(listed[0])
+        assert not {"result", "human_request"} & set(listed[0])
 
 
 async def test_a_list_shows_the_beginning_of_a_question() -> None:

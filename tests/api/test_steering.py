@@ -21,13 +21,13 @@ async def test_approved_every_time_it_ends_as_if_nobody_was_asked(strategy: str)
         while (found := (await served.http.get(f"/search/{asked}")).json())["status"] != "done":
             if found["status"] == "waiting":
                 asks += 1
-                assert found["ask"]["type"] == "its.ask"
+                assert found["human_request"]["type"] == "its.human_request"
                 assert (await served.http.post(f"/search/{asked}/steer", json={})).status_code == 200
         assert asks >= 1
         free = await stood(served.http, await begun(served.http, strategy=strategy, seed=3, options={"n": 4}), "done")
         assert found["result"]["candidates"] == free["result"]["candidates"]
         events = await heard(served.http, f"/search/{asked}/events")
-        assert [told.kind for told in events].count("its.asked") == asks
+        assert [told.kind for told in events].count("its.human_requested") == asks
 
 
 async def test_what_a_person_says_is_done() -> None:
@@ -35,7 +35,7 @@ async def test_what_a_person_says_is_done() -> None:
     async with serve({"toy": ServedModel(generator, ToyVerifier())}) as served:
         id = await begun(served.http, strategy="beam_search", seed=3, steer={"every": 1})
         waiting = await stood(served.http, id, "waiting")
-        first, *_ = (path["id"] for path in waiting["ask"]["frontier"])
+        first, *_ = (path["id"] for path in waiting["human_request"]["frontier"])
         told = await served.http.post(f"/search/{id}/steer", json={"prune": [first], "hint": "Mind the carry."})
         assert told.status_code == 200
         await stood(served.http, id, "waiting")
@@ -57,7 +57,7 @@ async def test_a_bad_reply_is_refused_and_the_search_still_waits(reply: dict[str
         assert refused.json()["error"]["code"] == "unusable_reply"
         waiting = (await served.http.get(f"/search/{id}")).json()
         assert waiting["status"] == "waiting"
-        assert waiting["ask"]["problem"] == refused.json()["error"]["message"]
+        assert waiting["human_request"]["problem"] == refused.json()["error"]["message"]
         assert (await served.http.post(f"/search/{id}/steer", json={"stop": True})).status_code == 200
         await stood(served.http, id, "done")
 
@@ -67,9 +67,9 @@ async def test_one_that_is_cancelled_while_it_waits_asks_again_when_it_is_resume
         id = await begun(served.http, strategy="beam_search", steer={"unsure": [0.0, 1.0]})
         await stood(served.http, id, "waiting")
         cancelled = (await served.http.post(f"/search/{id}/cancel")).json()
-        assert (cancelled["status"], cancelled["ask"]) == ("cancelled", None)
+        assert (cancelled["status"], cancelled["human_request"]) == ("cancelled", None)
         await served.http.post(f"/search/{id}/resume")
-        assert (await stood(served.http, id, "waiting"))["ask"]["frontier"]
+        assert (await stood(served.http, id, "waiting"))["human_request"]["frontier"]
 
 
 async def test_while_it_waits_it_takes_no_place() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.batch.bounded_gather import as_they_end
+from its_graph.batch.bounded_gather import bounded_gather
 
 
 async def test_results_come_as_they_end_and_no_more_run_than_allowed() -> None:
@@ -20,7 +20,7 @@ async def test_results_come_as_they_end_and_no_more_run_than_allowed() -> None:
         running.remove(number)
         return number
 
-    async with aclosing(as_they_end(map(job, range(4)), 2)) as results:
+    async with aclosing(bounded_gather(map(job, range(4)), 2)) as results:
         gates[1].set()
         assert await anext(results) == 1
         assert running == [0]
@@ -52,5 +52,5 @@ async def test_an_error_ends_all_and_jobs_not_begun_never_are() -> None:
             yield job()
 
     with pytest.raises(KeyError):
-        await anext(as_they_end(jobs(), 3))
+        await anext(bounded_gather(jobs(), 3))
     assert (ended, taken) == (["cancelled"], [0, 1, 2])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from its_graph.batch import adaptive, solutions
+from its_graph.batch import adaptive_plan, stream_solutions
 from its_graph.batch.journal import Journal
 from its_graph.budget import NOTHING, Budget, Spend
 from its_graph.errors import InputError
@@ -105,12 +105,12 @@ async def test_a_batch_goes_on_where_its_journal_ends(path: Path) -> None:
     problems = [f"Add {n}, 5, 4, 2." for n in range(1, 30)]
 
     async def solve(lines: Lines, known: set[int], stop_after: int) -> dict[int, object]:
-        arriving = solutions(
+        arriving = stream_solutions(
             problems,
             ToyGenerator(0.5),
             ToyVerifier(),
             budget=Budget(tokens=9_000),
-            plan=adaptive(solved=0.85),
+            plan=adaptive_plan(solved=0.85),
             concurrency=1,
             journal=Journal(lines),
             known=known,

@@ -1,40 +1,40 @@
-"""A fitted policy as a menu: algorithms.md 8.4, D6."""
+"""A fitted policy as a menu: docs/reference/algorithms.md 8.4.6."""
 
 import pytest
 
-from its_graph.batch import Move, Standing, View, solve_batch
+from its_graph.batch import Allocation, BatchView, ProblemStats, solve_batch
 from its_graph.batch import policy_plan as menu
 from its_graph.budget import Budget
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.routing.policy import Point, Policy
+from its_graph.routing.policy import Policy, PolicyPoint
 from its_graph.testing import ToyGenerator, ToyVerifier
 
-SINGLE, BEAM = Setting(strategy="single"), Setting(strategy="beam_search", options={"n": 4})
+SINGLE, BEAM = StrategyConfig(strategy="single"), StrategyConfig(strategy="beam_search", options={"n": 4})
 
 
-def best_of(n: int) -> Setting:
-    return Setting(strategy="best_of_n", options={"n": n})
+def best_of(n: int) -> StrategyConfig:
+    return StrategyConfig(strategy="best_of_n", options={"n": n})
 
 
-def votes_of(n: int) -> Setting:
-    return Setting(strategy="self_consistency", options={"n": n})
+def votes_of(n: int) -> StrategyConfig:
+    return StrategyConfig(strategy="self_consistency", options={"n": n})
 
 
-def greedy_of(n: int) -> Setting:
-    return Setting(strategy="best_of_n", options={"n": n, "temperature": 0.0})
+def greedy_of(n: int) -> StrategyConfig:
+    return StrategyConfig(strategy="best_of_n", options={"n": n, "temperature": 0.0})
 
 
-def point(setting: Setting, accuracy: float) -> Point:
-    return Point(setting=setting, accuracy=accuracy, cost=1.0, problems=9)
+def point(setting: StrategyConfig, accuracy: float) -> PolicyPoint:
+    return PolicyPoint(setting=setting, accuracy=accuracy, cost=1.0, problems=9)
 
 
 EASY = (point(SINGLE, 0.9), point(best_of(5), 0.95), point(BEAM, 1.0))
 HARD = (point(SINGLE, 0.2), point(best_of(5), 0.6), point(best_of(17), 0.7))
 
 
-def policy(*curves: tuple[Point, ...], estimator: str = "verifier", pilots: int = 1) -> Policy:
+def policy(*curves: tuple[PolicyPoint, ...], estimator: str = "verifier", pilots: int = 1) -> Policy:
     table = tuple((SINGLE,) for _ in range(2))
     return Policy.model_validate(
         {
@@ -51,18 +51,18 @@ def policy(*curves: tuple[Point, ...], estimator: str = "verifier", pilots: int 
 
 @pytest.mark.parametrize(("left", "samples"), [(3, (1, 1)), (4, (1, 5)), (8, (5, 5)), (16, (5, 5)), (20, (5, 17))])
 def test_the_menu_goes_where_it_brings_most(left: int, samples: tuple[int, int]) -> None:
-    easy, hard = Standing(1, difficulty=0.1), Standing(1, difficulty=0.9)
-    moves = menu(policy(EASY, HARD), ToyVerifier())(View({3: easy, 4: hard}, {3: 1.0, 4: 1.0}, left))
+    easy, hard = ProblemStats(1, difficulty=0.1), ProblemStats(1, difficulty=0.9)
+    moves = menu(policy(EASY, HARD), ToyVerifier())(BatchView({3: easy, 4: hard}, {3: 1.0, 4: 1.0}, left))
     assert tuple(move.samples for move in moves) == samples
     assert [move.end for move in moves] == ["allocation" if n == 1 else None for n in samples]
 
 
 def test_prices_are_those_of_the_problem_and_pilots_come_first() -> None:
-    standings = {0: Standing(2, difficulty=0.95), 1: Standing(2, difficulty=0.95)}
-    moves = menu(policy(EASY, HARD), ToyVerifier())(View(standings, {0: 9.0, 1: 2.0}, 10.0))
-    assert moves == [Move(0, 2, "allocation"), Move(1, 5)]
-    pilots = menu(policy(EASY, HARD, pilots=3), ToyVerifier())(View(standings, {0: 1.0, 1: 1.0}, 10.0))
-    assert pilots == [Move(0, 3), Move(1, 3)]
+    standings = {0: ProblemStats(2, difficulty=0.95), 1: ProblemStats(2, difficulty=0.95)}
+    moves = menu(policy(EASY, HARD), ToyVerifier())(BatchView(standings, {0: 9.0, 1: 2.0}, 10.0))
+    assert moves == [Allocation(0, 2, "allocation"), Allocation(1, 5)]
+    pilots = menu(policy(EASY, HARD, pilots=3), ToyVerifier())(BatchView(standings, {0: 1.0, 1: 1.0}, 10.0))
+    assert pilots == [Allocation(0, 3), Allocation(1, 3)]
 
 
 @pytest.mark.parametrize(("verifier", "estimator", "samples"), [(ToyVerifier(), "verifier", 5), (None, "agreement", 9)])
@@ -70,7 +70,7 @@ def test_on_the_menu_is_what_the_batch_does(verifier: Verifier | None, estimator
     """Each strategy's best looks poor beside the other's: in one curve neither would be chosen for what it brings."""
     mixed = (point(SINGLE, 0.2), point(best_of(5), 0.9), point(votes_of(9), 0.6), point(greedy_of(3), 1.0))
     plan = menu(policy(mixed, mixed, estimator=estimator), verifier)
-    (move,) = plan(View({0: Standing(1)}, {0: 1.0}, 30.0))
+    (move,) = plan(BatchView({0: ProblemStats(1)}, {0: 1.0}, 30.0))
     assert move.samples == samples
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from its_graph.batch.search import Searches, State
+from its_graph.batch.search import BatchSearches, State
 from its_graph.context import SearchContext
 from its_graph.contracts import Verifier
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 
-def searches(verifier: Verifier | None) -> Searches:
-    return Searches(ToyGenerator(), verifier, SearchContext(), seed=0)
+def searches(verifier: Verifier | None) -> BatchSearches:
+    return BatchSearches(ToyGenerator(), verifier, SearchContext(), seed=0)
 
 
 def drawn(*samples: tuple[str, str, float | None]) -> State:

@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.batch import Plan, adaptive, beta_greedy, seed_weights, solutions, solve_batch, uniform
+from its_graph.batch import (
+    AllocationPlan,
+    adaptive_plan,
+    beta_greedy_plan,
+    hardest_first_plan,
+    solve_batch,
+    stream_solutions,
+    uniform_plan,
+)
 from its_graph.batch.journal import Journal
 from its_graph.budget import NOTHING, Budget
 from its_graph.context import SearchContext
@@ -23,11 +31,11 @@ from its_graph.jsonl import Lines
 from its_graph.seeds import derive_seed
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
 
-PLANS: dict[str, Callable[[], Plan]] = {
-    "uniform": uniform,
-    "seed_weights": seed_weights,
-    "beta_greedy": beta_greedy,
-    "adaptive": lambda: adaptive(solved=0.85),
+PLANS: dict[str, Callable[[], AllocationPlan]] = {
+    "uniform": uniform_plan,
+    "hardest_first": hardest_first_plan,
+    "beta_greedy": beta_greedy_plan,
+    "adaptive": lambda: adaptive_plan(solved=0.85),
 }
 each_plan = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 
@@ -127,7 +135,7 @@ def test_the_total_is_never_exceeded(
 
 
 @each_plan
-async def test_what_a_search_did_not_use_is_shared_out_again(plan: Callable[[], Plan]) -> None:
+async def test_what_a_search_did_not_use_is_shared_out_again(plan: Callable[[], AllocationPlan]) -> None:
     report = await solve_batch(sums(60), ToyGenerator(0.8), ToyVerifier(), budget=Budget(tokens=15_000), plan=plan())
     assert 14_600 < report.spend.tokens <= 15_000
 
@@ -135,14 +143,14 @@ async def test_what_a_search_did_not_use_is_shared_out_again(plan: Callable[[], 
 @each_plan
 @pytest.mark.parametrize("verifier", [ToyVerifier(), None], ids=["judged", "voted"])
 async def test_a_search_is_the_one_that_would_have_been_run_alone(
-    plan: Callable[[], Plan], verifier: ToyVerifier | None
+    plan: Callable[[], AllocationPlan], verifier: ToyVerifier | None
 ) -> None:
     """Pilots are kept, and paid once: sample for sample it is best-of-n with the n that the problem came to."""
     problems = sums(20)
     report = await solve_batch(
         problems, ToyGenerator(0.4), verifier, budget=Budget(tokens=8000), plan=plan(), seed=5, concurrency=3
     )
-    assert len({one.samples for one in report.solved}) > (1 if plan is not uniform else 0)
+    assert len({one.samples for one in report.solved}) > (1 if plan is not uniform_plan else 0)
     for one in report.solved:
         factory: Any = create_best_of_n if verifier else create_self_consistency
         models = (ToyGenerator(0.4), verifier) if verifier else (ToyGenerator(0.4),)
@@ -155,7 +163,7 @@ async def test_a_search_is_the_one_that_would_have_been_run_alone(
 
 
 @each_plan
-async def test_whatever_the_concurrency_it_repeats(plan: Callable[[], Plan]) -> None:
+async def test_whatever_the_concurrency_it_repeats(plan: Callable[[], AllocationPlan]) -> None:
     async def solved(concurrency: int) -> list[Any]:
         given = solve_batch(
             sums(40),
@@ -172,7 +180,7 @@ async def test_whatever_the_concurrency_it_repeats(plan: Callable[[], Plan]) -> 
 
 
 @each_plan
-async def test_everybody_gets_an_attempt_where_the_budget_allows_one(plan: Callable[[], Plan]) -> None:
+async def test_everybody_gets_an_attempt_where_the_budget_allows_one(plan: Callable[[], AllocationPlan]) -> None:
     problems = [f"Add {', '.join('1' * 8)}."] * 30  # 7 steps of 5 words and the answer, read once again by the verifier
     one = 9 + 36 + 9 + 36
     worst = 9 + 64 + 9 + 64 + 64  # and a mark for each word
@@ -201,8 +209,8 @@ async def test_a_plan_of_your_own_and_what_it_is_told() -> None:
 
 async def test_problems_stream_out_and_leaving_early_stops_the_rest() -> None:
     generator = ToyGenerator(0.3)
-    given = solutions(
-        sums(500), generator, ToyVerifier(), budget=Budget(calls=1100), plan=adaptive(solved=0.85), concurrency=2
+    given = stream_solutions(
+        sums(500), generator, ToyVerifier(), budget=Budget(calls=1100), plan=adaptive_plan(solved=0.85), concurrency=2
     )
     async with aclosing(given) as arriving:
         first = [await anext(arriving) for _ in range(3)]
@@ -235,7 +243,7 @@ async def test_what_cannot_be_asked_loses_itself_only() -> None:
 
 
 @each_plan
-async def test_a_problem_whose_calls_always_fail_gets_less_than_its_share(plan: Callable[[], Plan]) -> None:
+async def test_a_problem_whose_calls_always_fail_gets_less_than_its_share(plan: Callable[[], AllocationPlan]) -> None:
     toy = ToyGenerator(0.3)
 
     def script(request: SampleRequest) -> Any:
@@ -263,7 +271,7 @@ async def test_a_first_sample_that_fails_is_drawn_again() -> None:
         return toy.script(request)
 
     report = await solve_batch(
-        sums(4), ScriptedGenerator(script), ToyVerifier(), budget=Budget(calls=60), plan=uniform(most=3)
+        sums(4), ScriptedGenerator(script), ToyVerifier(), budget=Budget(calls=60), plan=uniform_plan(most=3)
     )
     assert [(one.samples, one.error, one.answer is None) for one in report.solved] == [(3, None, False)] * 4
 
@@ -272,7 +280,7 @@ async def test_a_first_sample_that_fails_is_drawn_again() -> None:
 async def test_flops_that_nobody_counts_are_no_budget(verifier: ToyVerifier | None) -> None:
     with closing(Lines.temporary()) as lines:
         journal = Journal(lines)
-        refused = solutions(sums(2), ToyGenerator(), verifier, budget=Budget(flops=1e9), journal=journal)
+        refused = stream_solutions(sums(2), ToyGenerator(), verifier, budget=Budget(flops=1e9), journal=journal)
         with pytest.raises(ConfigurationError, match="does not know its model's parameters"):
             await anext(refused)
         assert journal.spent == NOTHING

@@ -177,7 +177,7 @@ def test_close_fails_what_is_left_and_ends_the_worker(batcher: MicroBatcher[int,
 
 
 def test_an_idle_worker_ends_and_lets_go_of_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batcher_module, "IDLE_S", 0.01)
+    monkeypatch.setattr(batcher_module, "WORKER_IDLE_S", 0.01)
     run = Recorder()
     batcher = MicroBatcher(all_at_once(run), max_batch=4, name="idle-worker")
     for job in (1, 2):

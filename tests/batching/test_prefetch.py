@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from its_graph import Candidate
-from its_graph.batching.prefetch import AheadRunnable
+from its_graph.batching.prefetch import PrefetchRunnable
 
 
-class Counting(AheadRunnable[Candidate, str]):
+class Counting(PrefetchRunnable[Candidate, str]):
     """Answers with the first step, and notes what it started."""
 
     def __init__(self) -> None:

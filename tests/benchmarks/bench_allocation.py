@@ -3,8 +3,8 @@
 1. Dividing a budget over 100,000 problems: time of the plan, over that of the same greedy rule with a Python heap.
 2. Accuracy on fresh problems of the embedded models, at a mean budget of 4 and of 8 samples' tokens, verifier included.
    Every plan is really run under its budget; a sample and a verdict are computed once and looked up afterwards, with
-   what they cost. The seed's weights by true difficulty, and the greedy rule with known chances (oracle p), know what
-   nobody knows: the share of right ones among 16 samples of each problem. They get exactly their counts.
+   what they cost. Weights of 1, 4, 16 and 64 by true difficulty, and the greedy rule with known chances (oracle p),
+   know what nobody knows: the share of right ones among 16 samples of each problem. They get exactly their counts.
    Intervals are Wilson's; differences to uniform are paired. Figures are printed as they fall; nothing is asserted.
 """
 
@@ -23,17 +23,17 @@ from its_graph.allocation.baselines import SEED_WEIGHTS
 from its_graph.allocation.curves import known
 from its_graph.allocation.samples import greedy
 from its_graph.batch import (
+    Allocation,
+    AllocationPlan,
     BatchReport,
-    Move,
-    Plan,
-    Standing,
-    View,
-    adaptive,
-    beta_greedy,
-    menu,
-    seed_weights,
+    BatchView,
+    ProblemStats,
+    adaptive_plan,
+    beta_greedy_plan,
+    hardest_first_plan,
+    policy_plan,
     solve_batch,
-    uniform,
+    uniform_plan,
 )
 from its_graph.budget import Budget
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
@@ -42,16 +42,16 @@ from its_graph.routing.policy import Policy
 from its_graph.statistics import paired_difference, wilson
 from its_graph.text.equivalence import equivalent
 
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 POOL = 16
 """Samples from which the true chance of a problem is read."""
 
 
-class Remembered(Runnable[Request, Reply], Generic[Request, Reply]):
+class Remembered(Runnable[_Request, _Reply], Generic[_Request, _Reply]):
     """A model that computes nothing twice."""
 
-    def __init__(self, model: Runnable[Request, Reply]) -> None:
+    def __init__(self, model: Runnable[_Request, _Reply]) -> None:
         self.model: Any = model
         self.known: dict[str, Any] = {}
 
@@ -96,8 +96,8 @@ def remembered(generator: Generator, verifier: Verifier) -> tuple[Generator, Ver
 # --- 1: dividing --------------------------------------------------------------------------------------------------
 
 
-def by_heap(view: View, most: int) -> list[int]:
-    """Return what `beta_greedy` gives out, one sample after the other."""
+def by_heap(view: BatchView, most: int) -> list[int]:
+    """Return what `beta_greedy_plan` gives out, one sample after the other."""
     rows = list(view.open.items())
     counts, left = [0] * len(rows), view.left
 
@@ -128,10 +128,10 @@ def dividing(count: int) -> None:
     for number in range(count):
         p = chance.betavariate(0.6, 0.6)
         right = sum(chance.random() < p for _ in range(2))
-        standings[number] = Standing(2, right, 2 - right, 0.1**right, None)
-    view = View(standings, {number: chance.uniform(100, 300) for number in range(count)}, 200.0 * 6 * count)
+        standings[number] = ProblemStats(2, right, 2 - right, 0.1**right, None)
+    view = BatchView(standings, {number: chance.uniform(100, 300) for number in range(count)}, 200.0 * 6 * count)
     began = time.process_time()
-    moves = beta_greedy()(view)
+    moves = beta_greedy_plan()(view)
     took = time.process_time() - began
     began = time.process_time()
     counts = by_heap(view, 62)
@@ -151,7 +151,7 @@ class Bench(NamedTuple):
     generator: Generator
     verifier: Verifier
 
-    def run(self, plan: Plan, tokens: float | None = None) -> BatchReport:
+    def run(self, plan: AllocationPlan, tokens: float | None = None) -> BatchReport:
         return asyncio.run(
             solve_batch(
                 [problem for problem, _ in self.problems],
@@ -170,9 +170,9 @@ class Bench(NamedTuple):
         ]
 
 
-def fixed(counts: Sequence[int]) -> Plan:
+def fixed(counts: Sequence[int]) -> AllocationPlan:
     """Give each problem its count."""
-    return lambda view: [Move(number, counts[number], "allocation") for number in view.open]
+    return lambda view: [Allocation(number, counts[number], "allocation") for number in view.open]
 
 
 def true_chances(bench: Bench) -> list[float]:
@@ -184,7 +184,7 @@ def true_chances(bench: Bench) -> list[float]:
     return chances
 
 
-def compare(bench: Bench, mean: int, chances: list[float], cost: float, further: dict[str, Plan]) -> None:
+def compare(bench: Bench, mean: int, chances: list[float], cost: float, further: dict[str, AllocationPlan]) -> None:
     count = len(bench.problems)
     tokens = mean * cost * count
     weights = [SEED_WEIGHTS[min(3, int(4 * (1 - p)))] for p in chances]
@@ -205,8 +205,8 @@ def compare(bench: Bench, mean: int, chances: list[float], cost: float, further:
         )
 
     print(f"\nmean budget {mean} samples: {tokens:,.0f} tokens for {count} problems; difference to uniform behind it")
-    row("uniform", bench.run(uniform(), tokens))
-    row("seed weights, first sample", bench.run(seed_weights(), tokens))
+    row("uniform", bench.run(uniform_plan(), tokens))
+    row("seed weights, first sample", bench.run(hardest_first_plan(), tokens))
     row("seed weights, true difficulty", bench.run(fixed(floors)), lambda number: floors[number] > 0)
     row("  the same, at least 1 each", bench.run(fixed([max(1, one) for one in floors])))
     for name, plan in further.items():
@@ -232,9 +232,9 @@ def main() -> None:
         f"\n{len(fresh)} embedded problems, a sample right with chance {sum(chances) / len(chances):.2f}, "
         f"never in {sum(p == 0 for p in chances)} problems, always in {sum(p == 1 for p in chances)}"
     )
-    plans: dict[str, Plan] = {"beta_greedy": beta_greedy(), "adaptive": adaptive()}
+    plans: dict[str, AllocationPlan] = {"beta_greedy": beta_greedy_plan(), "adaptive": adaptive_plan()}
     if given.policy:
-        plans["menu"] = menu(Policy.load(given.policy), verifier)
+        plans["policy"] = policy_plan(Policy.load(given.policy), verifier)
     for mean in (4, 8):
         compare(bench, mean, chances, cost, plans)
     print(f"\n{time.process_time() - began:.0f} s of one processor in all")

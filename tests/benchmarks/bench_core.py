@@ -106,7 +106,7 @@ class BareState(TypedDict, total=False):
     question: str
     steps: Annotated[dict[str, Any], LOG]
     scores: Annotated[dict[str, Any], LOG]
-    fresh: list[str]
+    new_steps: list[str]
     frontier: list[str]
     round: int
 
@@ -115,7 +115,7 @@ def bare_loop(rounds: int) -> StateGraph[Any, Any, Any, Any]:
     """Return the loop of four nodes that writes the same records."""
 
     def question(state: BareState) -> dict[str, Any]:
-        return {"question": state["problem"], "fresh": [], "frontier": [], "round": 0}
+        return {"question": state["problem"], "new_steps": [], "frontier": [], "round": 0}
 
     def expand(state: BareState) -> dict[str, Any]:
         steps = state.get("steps", {})
@@ -131,10 +131,10 @@ def bare_loop(rounds: int) -> StateGraph[Any, Any, Any, Any]:
             }
             for offset, parent in enumerate(parents)
         }
-        return {"steps": added, "fresh": list(added), "round": state["round"] + 1}
+        return {"steps": added, "new_steps": list(added), "round": state["round"] + 1}
 
     def verify(state: BareState) -> dict[str, Any]:
-        values = {step: score_of(state["steps"][step]["text"]) for step in state["fresh"]}
+        values = {step: score_of(state["steps"][step]["text"]) for step in state["new_steps"]}
         return {
             "scores": {
                 step: {"step": step, "value": value, "steps": [value], "tokens": 100} for step, value in values.items()
@@ -143,7 +143,7 @@ def bare_loop(rounds: int) -> StateGraph[Any, Any, Any, Any]:
 
     def select(state: BareState) -> dict[str, Any]:
         scores = state["scores"]
-        return {"frontier": sorted(state["fresh"], key=lambda step: -scores[step]["value"])[:WIDTH]}
+        return {"frontier": sorted(state["new_steps"], key=lambda step: -scores[step]["value"])[:WIDTH]}
 
     graph = StateGraph(BareState)
     for node in (question, expand, verify, select):

@@ -19,29 +19,29 @@ from typing import NamedTuple, get_args
 
 import torch
 
-from its_graph.catalog.strategy_config import Setting
-from its_graph.cli.runs.evaluation_run import Notebook, described, run
+from its_graph.catalog.strategy_config import StrategyConfig
+from its_graph.cli.runs.evaluation_run import ResultsStore, described, run_evaluation
 from its_graph.contracts import Generator, Verifier
 from its_graph.embedded import load, problems
 from its_graph.embedded.models import ArithmeticGenerator
-from its_graph.evaluation import Arm, Problem
+from its_graph.evaluation import GridCell, Problem
 from its_graph.evaluation.router.difficulty_estimates import Estimates, estimate_all
 from its_graph.evaluation.router.pilot_accounting import SINGLE, Measured, Pilots
-from its_graph.evaluation.router.policy_calibration import Plan, fixed_rows, trials_of
-from its_graph.routing.crossfit import Routed, cheapest_reaching, cross_fit, lead, route
-from its_graph.routing.fitting import fit, natural_budgets
+from its_graph.evaluation.router.policy_calibration import FitPlan, fixed_rows, trials_of
+from its_graph.routing.crossfit import RoutedResults, cheapest_reaching, cross_fit, lead, route_trials
+from its_graph.routing.fitting import fit_policy, natural_budgets
 from its_graph.routing.policy import Estimator
 from its_graph.routing.regressor import Regressor
 from its_graph.routing.trials import Trial
 
 _WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16)
 SETTINGS = [SINGLE] + [
-    Setting(strategy=strategy, options={"n": n})
+    StrategyConfig(strategy=strategy, options={"n": n})
     for strategy in ("self_consistency", "best_of_n", "adaptive_best_of_n")
     for n in _WIDTHS
 ]
-REFERENCE = Setting(strategy="best_of_n", options={"n": 16})
-DRAWN = Setting(strategy="self_consistency", options={"n": 16})
+REFERENCE = StrategyConfig(strategy="best_of_n", options={"n": 16})
+DRAWN = StrategyConfig(strategy="self_consistency", options={"n": 16})
 PILOTS = 2
 _RESAMPLES = 2000
 
@@ -75,12 +75,12 @@ def main() -> None:
 
 
 def _report(
-    name: str, known: list[Trial], fresh: list[Trial], before: dict[str, Routed], after: dict[str, Routed]
+    name: str, known: list[Trial], fresh: list[Trial], before: dict[str, RoutedResults], after: dict[str, RoutedResults]
 ) -> None:
     """Fit on `known`, choose the budget there, and print what comes of it on `fresh`, beside fixed settings."""
     aim, reference = before[REFERENCE.label], after[REFERENCE.label]
     budgets = sorted({*natural_budgets(known), aim.cost / 4, aim.cost / 2, aim.cost})
-    fitted = partial(fit, budgets=budgets, estimator="text", pilots=0, unit="flops")
+    fitted = partial(fit_policy, budgets=budgets, estimator="text", pilots=0, unit="flops")
     rows = cross_fit(known, fitted)
     policy = fitted(known)
     reaching = cheapest_reaching(aim.accuracy, rows)
@@ -88,7 +88,7 @@ def _report(
     print("does not reach best-of-16" if reaching is None else f"reaches best-of-16 at {reaching.cost / 1e6:.0f} MFLOP")
     wanted = max(budgets) if reaching is None else budgets[rows.index(reaching)]
     for label, budget in (("budget of the fit", wanted), ("1/2", aim.cost / 2), ("1/4", aim.cost / 4)):
-        routed = Routed(label, tuple(route(policy, fresh, budget)))
+        routed = RoutedResults(label, tuple(route_trials(policy, fresh, budget)))
         gain, low_high = lead(routed, reference).accuracy, _saving(routed, reference)
         print(
             f"  {label:18}{100 * routed.accuracy:6.1f} %{routed.cost / 1e6:8.0f} MFLOP: {100 * gain.mean:+.1f} "
@@ -103,11 +103,11 @@ def _report(
         )
 
 
-def _best_fixed(alone: dict[str, Routed], cost: float) -> str:
+def _best_fixed(alone: dict[str, RoutedResults], cost: float) -> str:
     return max((row for row in alone.values() if row.cost <= cost), key=lambda row: (row.accuracy, -row.cost)).name
 
 
-def _saving(routed: Routed, reference: Routed) -> tuple[float, float]:
+def _saving(routed: RoutedResults, reference: RoutedResults) -> tuple[float, float]:
     """Return the paired bootstrap interval of the ratio of mean costs."""
     chance = random.Random(0)
     pairs = [(a.cost, b.cost) for a, b in zip(reference.results, routed.results, strict=True)]
@@ -121,12 +121,12 @@ def _trials(
 ) -> tuple[list[Trial], Regressor | None]:
     """Return a stream as the estimator sees it, and what it has learned, to be used on the next one."""
     if name == "oracle":
-        plan = Plan("text", Pilots(0, verified=False), "flops")
+        plan = FitPlan("text", Pilots(0, verified=False), "flops")
         estimates = Estimates(tuple(1 - share for share in stream.pass_at_1), (0.0,) * len(stream.pass_at_1))
         return trials_of(stream.measured, plan, estimates), None
     estimator: Estimator = name  # type: ignore[assignment]  # one of get_args(Estimator)
     drawn = 0 if estimator in ("learned", "text") else PILOTS
-    plan = Plan(estimator, Pilots(drawn, verified=drawn > 0), "flops")
+    plan = FitPlan(estimator, Pilots(drawn, verified=drawn > 0), "flops")
     estimates = estimate_all(
         estimator, stream.measured, plan.pilots, "flops", embed=generator.embed, regressor=regressor
     )
@@ -142,21 +142,21 @@ def _stream(generator: Generator, verifier: Verifier, seed: int, count: int, wor
 
 
 def _measured(
-    settings: Sequence[Setting],
+    settings: Sequence[StrategyConfig],
     generator: Generator,
     verifier: Verifier,
     exam: Sequence[Problem],
     seed: int,
     work: Path | None,
 ) -> Measured:
-    arms = {Arm(setting): described(Arm(setting), {"seed": seed}) for setting in settings}
-    with closing(Notebook(arms, exam, work)) as notebook:
-        if run(notebook, generator, verifier, exam, seed=seed, concurrency=8, reuse=True, hide_bar=False):
+    arms = {GridCell(setting): described(GridCell(setting), {"seed": seed}) for setting in settings}
+    with closing(ResultsStore(arms, exam, work)) as notebook:
+        if run_evaluation(notebook, generator, verifier, exam, seed=seed, concurrency=8, reuse=True, hide_bar=False):
             raise KeyboardInterrupt
     return {arm.setting: rows for arm, rows in notebook.measured.items()}
 
 
-def _alone(stream: Stream) -> dict[str, Routed]:
+def _alone(stream: Stream) -> dict[str, RoutedResults]:
     return {row.name: row for row in fixed_rows(stream.measured, "flops")}
 
 

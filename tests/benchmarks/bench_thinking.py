@@ -13,7 +13,7 @@ import torch
 
 from its_graph.contracts import Generator
 from its_graph.embedded import load, load_thinker, problems
-from its_graph.evaluation import Row, evaluate, summarise
+from its_graph.evaluation import SummaryRow, evaluate, summarize_outcomes
 from its_graph.evaluation.budget_forcing import ForcedRun, performance, scaling
 from its_graph.graphs.best_of_n import create_best_of_n
 from its_graph.graphs.budget_forcing import create_budget_forcing
@@ -54,13 +54,13 @@ def _forcing(generator: Generator, ceiling: int, ignores: int) -> SearchGraph:
     return create_budget_forcing(generator, ignores=ignores, max_thinking_tokens=ceiling, answer_tokens=_ANSWER)
 
 
-def _run(budget: int, row: Row) -> ForcedRun:
+def _run(budget: int, row: SummaryRow) -> ForcedRun:
     return ForcedRun(budget, row.mean_generated_tokens, row.accuracy)
 
 
-def _measure(name: str, graph: SearchGraph, exam: list[tuple[str, str]]) -> Row:
+def _measure(name: str, graph: SearchGraph, exam: list[tuple[str, str]]) -> SummaryRow:
     compiled: Any = graph.compile()
-    row = summarise(asyncio.run(evaluate(compiled, exam, seed=7)))
+    row = summarize_outcomes(asyncio.run(evaluate(compiled, exam, seed=7)))
     low, high = row.ci95
     print(
         f"{name:28} {100 * row.accuracy:5.1f} % [{100 * low:.1f}, {100 * high:.1f}]"

@@ -1,10 +1,10 @@
-"""The practical guide: seed_inventory.md A26, case by case."""
+"""The practical guide: docs/reference/algorithms.md 8.2, case by case."""
 
 from typing import Any
 
 import pytest
 
-from its_graph.catalog.recommend import Difficulty, Latency, Task, recommend
+from its_graph.catalog.recommend import DifficultyLevel, Latency, Task, recommend
 from its_graph.errors import ConfigurationError
 from its_graph.testing import ToyGenerator, ToyVerifier
 
@@ -23,7 +23,7 @@ ONE_SHORT_THOUGHT = {"n": 1, "ignores": 0, "max_thinking_tokens": 1024}
     ],
 )
 def test_the_guide(
-    task: Task, difficulty: Difficulty, latency: Latency, strategy: str, options: dict[str, Any], others: list[str]
+    task: Task, difficulty: DifficultyLevel, latency: Latency, strategy: str, options: dict[str, Any], others: list[str]
 ) -> None:
     found = recommend(task, difficulty, latency)
     assert (found.strategy, dict(found.options)) == (strategy, options)
@@ -54,7 +54,7 @@ def test_the_ceiling_of_a_thought_is_the_one_that_the_reason_names() -> None:
 @pytest.mark.parametrize("task", ["verifiable", "free_form"])
 @pytest.mark.parametrize("difficulty", ["easy", "hard"])
 @pytest.mark.parametrize("latency", ["relaxed", "real_time"])
-def test_what_is_recommended_runs(task: Task, difficulty: Difficulty, latency: Latency) -> None:
+def test_what_is_recommended_runs(task: Task, difficulty: DifficultyLevel, latency: Latency) -> None:
     found = recommend(task, difficulty, latency)
     for one in (found, *found.alternatives):
         graph = one.create(ToyGenerator(0.1), ToyVerifier()).compile()

@@ -3,17 +3,17 @@
 from pathlib import Path
 
 from its_graph.contracts import SampleRequest
-from its_graph.embedded.arithmetic import problems, solution
+from its_graph.embedded.arithmetic import arithmetic_problems, true_solution
 from its_graph.embedded.dataset import LabelPlan, is_right, label_world, read_labels, write_labels
 from its_graph.embedded.expressions import parse
 from its_graph.testing import ScriptedGenerator
 
 PLAN = LabelPlan(questions=6, samples=2, k=4, seed=1, chunk=4)
-TRUTH = {item.text: item for item in problems(PLAN.questions, seed=PLAN.seed, split="train")}
+TRUTH = {item.text: item for item in arithmetic_problems(PLAN.questions, seed=PLAN.seed, split="train")}
 
 
 def _truth(request: SampleRequest) -> str:
-    return solution(TRUTH[request.messages[-1]["content"]].expression)
+    return true_solution(TRUTH[request.messages[-1]["content"]].expression)
 
 
 def test_right_solutions_need_no_completion() -> None:
@@ -63,6 +63,6 @@ def test_labels_survive_a_file(tmp_path: Path) -> None:
 
 
 def test_right_is_the_boxed_answer() -> None:
-    assert is_right(solution(parse("3 - 5")), "-2")
+    assert is_right(true_solution(parse("3 - 5")), "-2")
     assert not is_right("Step 1: 3 - 5 = -2\n\\boxed{2}", "-2")
     assert not is_right("Step 1: 3 - 5 = -2", "-2")

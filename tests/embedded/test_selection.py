@@ -3,9 +3,9 @@
 import pytest
 
 from its_graph.embedded.selection import (
-    Pool,
+    SolutionPool,
     best_of_n,
-    majority,
+    majority_accuracy,
     oracle,
     paired,
     random_score,
@@ -13,14 +13,14 @@ from its_graph.embedded.selection import (
     weighted_vote,
 )
 
-POOL = Pool("5", ("a", "a", "b", "c", "d"), ("5", "5", "7", "7", "7"), (3, 3, 3, 3, 3))
+POOL = SolutionPool("5", ("a", "a", "b", "c", "d"), ("5", "5", "7", "7", "7"), (3, 3, 3, 3, 3))
 SCORES = (0.9, 0.9, 0.5, 0.5, 0.5)
 
 
 def test_rules_by_hand() -> None:
     assert single(POOL) == pytest.approx(0.4)
     assert oracle(POOL) == 1
-    assert majority(POOL) == 0
+    assert majority_accuracy(POOL) == 0
     assert best_of_n(POOL, SCORES) == 1
     assert weighted_vote(POOL, SCORES) == 1  # 1.8 against 1.5: multiplicity counts
     assert weighted_vote(POOL.first(1), SCORES) == 1
@@ -31,15 +31,15 @@ def test_random_score_falls_where_right_texts_are_equal() -> None:
 
 
 def test_missing_answers_do_not_vote() -> None:
-    pool = Pool("5", ("a", "b", "c"), (None, None, "5"), (1, 1, 1))
-    assert majority(pool) == 1
+    pool = SolutionPool("5", ("a", "b", "c"), (None, None, "5"), (1, 1, 1))
+    assert majority_accuracy(pool) == 1
     assert weighted_vote(pool, (0.9, 0.9, 0.1)) == 1
-    assert oracle(Pool("5", ("a",), (None,), (1,))) == 0
+    assert oracle(SolutionPool("5", ("a",), (None,), (1,))) == 0
 
 
 def test_ties_go_to_the_first() -> None:
-    pool = Pool("5", ("a", "b"), ("5", "7"), (1, 1))
-    assert majority(pool) == best_of_n(pool, (0.5, 0.5)) == weighted_vote(pool, (0.5, 0.5)) == 1
+    pool = SolutionPool("5", ("a", "b"), ("5", "7"), (1, 1))
+    assert majority_accuracy(pool) == best_of_n(pool, (0.5, 0.5)) == weighted_vote(pool, (0.5, 0.5)) == 1
 
 
 def test_paired_interval() -> None:

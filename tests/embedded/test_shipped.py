@@ -9,8 +9,8 @@ import pytest
 
 from its_graph.contracts import Candidate, SampleRequest
 from its_graph.embedded import WEIGHTS, load, load_larger, load_thinker, problems
-from its_graph.embedded.arithmetic import problems as world_problems
-from its_graph.embedded.arithmetic import solution
+from its_graph.embedded.arithmetic import arithmetic_problems as world_problems
+from its_graph.embedded.arithmetic import true_solution
 from its_graph.embedded.expressions import parse
 from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
 from its_graph.embedded.tokenizer import build_tokenizer
@@ -73,7 +73,7 @@ def test_auto_tokenizer_reads_the_world_as_the_models_were_trained(name: str) ->
     assert loaded.get_vocab() == built.get_vocab()
     assert (loaded.eos_token_id, loaded.pad_token_id) == (built.eos_token_id, built.pad_token_id)
     for item in world_problems(100, seed=3, operations=(1, 8)):
-        text = f"<|im_start|>user\n{item.text}<|im_end|>\n{solution(item.expression)}<|im_end|>"
+        text = f"<|im_start|>user\n{item.text}<|im_end|>\n{true_solution(item.expression)}<|im_end|>"
         assert loaded.encode(text) == built.encode(text)
 
 
@@ -148,7 +148,7 @@ def test_a_prefix_is_continued(pair: Pair) -> None:
 def test_the_verifier_finds_the_wrong_step(pair: Pair) -> None:
     _, verifier = pair
     question = "What is 34 + 57 - 8?"
-    true = solution(parse("34 + 57 - 8"))
+    true = true_solution(parse("34 + 57 - 8"))
     right, wrong = verifier.batch([_solution(question, true), _solution(question, true.replace("91", "90"))])
     assert right.value is not None
     assert wrong.value is not None

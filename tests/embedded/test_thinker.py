@@ -9,14 +9,14 @@ import pytest
 
 pytest.importorskip("torch")
 
-from its_graph.embedded.arithmetic import problem, solution
+from its_graph.embedded.arithmetic import problem, true_solution
 from its_graph.embedded.phrasing import known_turns
 from its_graph.embedded.thinker import END_OF_THINKING, WAIT, Attempts, revision, thinking_batch, thought
 from its_graph.embedded.tokenizer import build_tokenizer
-from its_graph.embedded.train_thinker import QUICK, run
+from its_graph.embedded.train_thinker import QUICK_THINKER, train_thinker
 
 PROBLEM = problem(3, seed=5, split="train")
-RIGHT = solution(PROBLEM.expression)
+RIGHT = true_solution(PROBLEM.expression)
 WRONG = tuple(f"Step 1: 1 + 1 = {wrong}\n\\boxed{{{wrong}}}" for wrong in (3, 4, 5, 6, 7))
 ATTEMPTS = Attempts(PROBLEM, (RIGHT,), WRONG)
 
@@ -87,9 +87,9 @@ def test_training_runs_through_and_goes_on(tmp_path: Path, capsys: pytest.Captur
     from its_graph.embedded import WEIGHTS
     from its_graph.embedded.models import ArithmeticThinker
 
-    folder = run(QUICK, WEIGHTS / "generator", tmp_path / "out", export=tmp_path / "weights")
+    folder = train_thinker(QUICK_THINKER, WEIGHTS / "generator", tmp_path / "out", export=tmp_path / "weights")
     stamp = (folder / "model.safetensors").stat().st_mtime_ns
-    run(QUICK, WEIGHTS / "generator", tmp_path / "out")
+    train_thinker(QUICK_THINKER, WEIGHTS / "generator", tmp_path / "out")
     assert (folder / "model.safetensors").stat().st_mtime_ns == stamp
     with ArithmeticThinker.from_pretrained(tmp_path / "weights" / "thinker", device="cpu") as thinker:
         sample: Any = thinker.invoke(_asked())[0]

@@ -12,7 +12,7 @@ from its_graph.embedded.gate import GateReport
 from its_graph.embedded.models import ArithmeticPRM
 from its_graph.embedded.pretrain import Phase, PretrainPlan, build_model, pretrain, training_batch
 from its_graph.embedded.tokenizer import build_tokenizer
-from its_graph.embedded.train import Rejected, main, run
+from its_graph.embedded.train import Rejected, main, train_embedded
 from its_graph.embedded.train_plans import FULL, QUICK, QUICK_LARGER
 
 STRICT_FAILURES = {"pass@4 >= 85", "single < majority"}
@@ -40,7 +40,7 @@ def test_quick_run_goes_through_all_stages(finished: Path) -> None:
 
 def test_a_failed_gate_exports_nothing(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="nothing was exported"):
-        run(QUICK, finished, export=tmp_path / "weights")
+        train_embedded(QUICK, finished, export=tmp_path / "weights")
     assert not (tmp_path / "weights").exists()
 
 
@@ -108,5 +108,5 @@ def test_the_larger_generator_is_trained_exported_and_found_again(tmp_path: Path
     assert json.loads((exported / "training.json").read_text())["pretraining"]["hidden"] == 128
     assert json.loads((exported / "config.json").read_text())["hidden_size"] == 128
     stamp = (out / "larger" / "model.safetensors").stat().st_mtime_ns
-    train_larger.run(QUICK_LARGER, out)
+    train_larger.train_larger_generator(QUICK_LARGER, out)
     assert (out / "larger" / "model.safetensors").stat().st_mtime_ns == stamp

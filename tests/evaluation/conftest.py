@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from its_graph.budget import Spend
-from its_graph.evaluation import Drawn, Outcome
+from its_graph.evaluation import Outcome, SampleRecord
 
 Made = Callable[..., Outcome]
 
@@ -21,10 +21,10 @@ def sums() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def drawn() -> Callable[..., Drawn]:
+def drawn() -> Callable[..., SampleRecord]:
     """Make a sample."""
 
-    def make(key: int, right: bool, **changes: Any) -> Drawn:
+    def make(key: int, right: bool, **changes: Any) -> SampleRecord:
         fields: dict[str, Any] = {
             "id": str(key),
             "answer": "3" if right else "4",
@@ -35,13 +35,13 @@ def drawn() -> Callable[..., Drawn]:
             "tokens": 10,
             "from_question": True,
         }
-        return Drawn(**fields | changes)
+        return SampleRecord(**fields | changes)
 
     return make
 
 
 @pytest.fixture
-def made(drawn: Callable[..., Drawn]) -> Made:
+def made(drawn: Callable[..., SampleRecord]) -> Made:
     """Make an outcome of samples that are right or wrong; the first sample is its answer."""
 
     def make(index: int, *right: bool, **changes: Any) -> Outcome:

@@ -1,4 +1,4 @@
-"""Control, scaling and performance of s1 (2501.19393): algorithms.md 4.2."""
+"""Control, scaling and performance of s1 (2501.19393): docs/reference/algorithms.md 4.2."""
 
 import pytest
 

@@ -12,7 +12,7 @@ from its_graph import Budget, SearchContext, create
 from its_graph.budget import Spend
 from its_graph.contracts import Sample, SampleRequest
 from its_graph.errors import ConfigurationError
-from its_graph.evaluation import Outcome, compare, evaluate, summarise
+from its_graph.evaluation import Outcome, compare_outcomes, evaluate, summarize_outcomes
 from its_graph.seeds import derive_seed
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
@@ -52,7 +52,7 @@ async def toy_outcomes(name: str, n_problems: int, **options: Any) -> list[Outco
 
 async def test_a_single_sample_is_right_as_often_as_its_steps_are() -> None:
     """Accuracy (1 - error) ** steps = .7 ** 3 = .343; 400 problems give a standard error of .024."""
-    row = summarise(await toy_outcomes("single", 400))
+    row = summarize_outcomes(await toy_outcomes("single", 400))
     assert row.accuracy == pytest.approx(0.7**3, abs=3 * 0.024)
     assert row.ci95.low < 0.7**3 < row.ci95.high
     assert row.problems == 400
@@ -63,7 +63,7 @@ async def test_a_single_sample_is_right_as_often_as_its_steps_are() -> None:
 async def test_a_known_verifier_finds_what_the_oracle_finds() -> None:
     """The toy verifier knows right from wrong, so best-of-8 fails only where all 8 samples do: 1 - .657 ** 8 = .965."""
     outcomes = await toy_outcomes("best_of_n", 200, n=8)
-    row = summarise(outcomes)
+    row = summarize_outcomes(outcomes)
     assert row.pass_at_n is not None
     assert row.pass_at_n == pytest.approx(1 - 0.657**8, abs=0.04)
     assert row.accuracy <= row.pass_at_n
@@ -72,7 +72,7 @@ async def test_a_known_verifier_finds_what_the_oracle_finds() -> None:
 
 async def test_strategies_come_out_in_the_order_of_their_means() -> None:
     rows = [
-        summarise(await toy_outcomes(name, 200, **options))
+        summarize_outcomes(await toy_outcomes(name, 200, **options))
         for name, options in (("single", {}), ("self_consistency", {"n": 16}), ("best_of_n", {"n": 16}))
     ]
     assert rows[0].accuracy < rows[1].accuracy < rows[2].accuracy
@@ -80,7 +80,7 @@ async def test_strategies_come_out_in_the_order_of_their_means() -> None:
 
 async def test_costs_are_the_ledgers_means() -> None:
     """A sample of 3 steps and a box has 16 words, its problem 5; the verifier reads both."""
-    row = summarise(await toy_outcomes("best_of_n", 5, n=1))
+    row = summarize_outcomes(await toy_outcomes("best_of_n", 5, n=1))
     assert row.mean_calls == 2
     assert (row.mean_prompt_tokens, row.mean_generated_tokens, row.mean_verifier_tokens) == (5, 16, 21)
     assert row.mean_flops == 2 * 10 * (5 + 16) + 2 * 3 * 21
@@ -103,10 +103,10 @@ async def test_each_problem_has_its_own_seed_whatever_runs_beside_it() -> None:
 async def test_settings_reach_every_search() -> None:
     graph = create("single", ToyGenerator(0.9)).compile()
     greedy = await evaluate(graph, toy_problems(6), context=SearchContext(temperature=0))
-    assert summarise(greedy).accuracy == 1.0
+    assert summarize_outcomes(greedy).accuracy == 1.0
     starved = await evaluate(graph, toy_problems(6), context=SearchContext(budget=Budget(tokens=0)))
-    assert summarise(starved).accuracy == 0.0
-    assert summarise(starved).mean_calls == 0
+    assert summarize_outcomes(starved).accuracy == 0.0
+    assert summarize_outcomes(starved).mean_calls == 0
 
 
 class Counting(ScriptedGenerator):
@@ -149,7 +149,7 @@ async def test_a_failed_search_is_wrong_counted_and_paid_for() -> None:
     assert bad.error is not None
     assert "no luck" in bad.error
     assert bad.spend.calls == 3
-    row = summarise([good, bad])
+    row = summarize_outcomes([good, bad])
     assert (row.accuracy, row.failed, row.pass_at_n, row.random) == (0.5, 1, 0.5, 0.5)
 
 
@@ -214,37 +214,37 @@ async def test_a_concurrency_of_zero_is_refused() -> None:
 
 
 def test_a_row_sums_up() -> None:
-    row = summarise([outcome(0), outcome(1, right=False, right_candidates=0, right_finished=0, seconds=1.5)])
+    row = summarize_outcomes([outcome(0), outcome(1, right=False, right_candidates=0, right_finished=0, seconds=1.5)])
     assert (row.accuracy, row.pass_at_n, row.random, row.seconds) == (0.5, 0.5, 0.125, 1.0)
     assert (row.mean_calls, row.mean_prompt_tokens, row.mean_generated_tokens) == (4, 8, 40)
     assert (row.mean_verifier_tokens, row.mean_flops) == (6, 100.0)
 
 
 def test_the_random_choice_is_among_finished_candidates() -> None:
-    row = summarise([outcome(finished=2, right_finished=1), outcome(1, finished=0, right_finished=0)])
+    row = summarize_outcomes([outcome(finished=2, right_finished=1), outcome(1, finished=0, right_finished=0)])
     assert row.random == 0.25
 
 
 def test_no_outcomes_make_no_row() -> None:
     with pytest.raises(ConfigurationError, match="at least one problem"):
-        summarise([])
+        summarize_outcomes([])
 
 
 def test_strategies_are_compared_on_the_problems_that_both_have() -> None:
     one = [outcome(index, right=True) for index in range(4)]
     other = [outcome(index, right=index == 3) for index in range(2, 8)]
-    difference = compare(one, other)
+    difference = compare_outcomes(one, other)
     assert difference is not None
     assert difference.mean == 0.5
-    assert compare(one, other[2:]) is None
+    assert compare_outcomes(one, other[2:]) is None
 
 
 def test_the_order_in_which_searches_ended_moves_no_interval() -> None:
     one = [outcome(index, right=index % 3 > 0) for index in range(30)]
     other = [outcome(index, right=index % 4 == 0) for index in range(30)]
     chance = random.Random(0)
-    found = {compare(chance.sample(one, 30), chance.sample(other, 30)) for _ in range(20)}
-    assert found == {compare(one, other)}
+    found = {compare_outcomes(chance.sample(one, 30), chance.sample(other, 30)) for _ in range(20)}
+    assert found == {compare_outcomes(one, other)}
 
 
 def test_outcomes_survive_json() -> None:

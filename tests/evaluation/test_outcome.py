@@ -7,7 +7,7 @@ import pytest
 
 from its_graph.catalog.registry import create
 from its_graph.contracts import Candidate, Sample, SampleRequest
-from its_graph.evaluation import Outcome, Problem, evaluate, summarise
+from its_graph.evaluation import Outcome, Problem, evaluate, summarize_outcomes
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier
 
 Made = Callable[..., Outcome]
@@ -37,7 +37,7 @@ async def test_the_vote_and_the_best_score_stand_beside_the_strategys_own_answer
         ("1", "b", 0.9, True),
         ("2", "a", 0.3, False),
     ]
-    row = summarise([one])
+    row = summarize_outcomes([one])
     assert (row.accuracy, row.majority, row.best_score, row.pass_at_n) == (1.0, 0.0, 1.0, 1.0)
 
 
@@ -45,8 +45,8 @@ async def test_without_scores_there_is_no_best_one() -> None:
     graph = create("self_consistency", by_turns(r"\boxed{a}", r"\boxed{b}"), n=2).compile()
     (one,) = await evaluate(graph, [("Which?", "b")])
     assert one.best_right is None
-    assert summarise([one]).best_score is None
-    assert summarise([one]).majority == 0.0
+    assert summarize_outcomes([one]).best_score is None
+    assert summarize_outcomes([one]).majority == 0.0
 
 
 async def test_generator_and_verifier_cost_apart_and_cached_tokens_cost_nothing() -> None:
@@ -57,7 +57,7 @@ async def test_generator_and_verifier_cost_apart_and_cached_tokens_cost_nothing(
     read = verifier.tokens(verifier.candidates[0])
     assert one.verifier_flops == 2 * 3 * read
     assert one.spend.flops == 2 * 10 * (9 - 4 + 5) + 2 * 3 * read
-    row = summarise([one])
+    row = summarize_outcomes([one])
     assert (row.mean_prompt_tokens, row.mean_cached_tokens, row.mean_verifier_flops) == (9, 4, 6 * read)
     assert row.mean_tokens == 9 + 5 + read
 
@@ -74,7 +74,7 @@ async def test_a_failed_search_is_paid_for_and_has_no_samples() -> None:
 
     (one,) = await evaluate(create("single", ScriptedGenerator(script)).compile(), [("Which?", "b")])
     assert (one.samples, one.majority_right, one.spend.calls) == ((), None, 1)
-    assert summarise([one, one]).majority is None
+    assert summarize_outcomes([one, one]).majority is None
 
 
 async def test_a_problem_may_have_a_scorer_of_its_own() -> None:
@@ -88,7 +88,7 @@ def test_rows_of_failed_and_starved_searches_count_as_wrong(made: Made) -> None:
     good = made(0, True, True, majority_right=True, best_right=True, verifier_flops=5.0)
     starved = made(1, verifier_flops=0.0, majority_right=False)
     failed = made(2, error="none came", verifier_flops=1.0)
-    row = summarise([good, starved, failed])
+    row = summarize_outcomes([good, starved, failed])
     assert (row.majority, row.best_score, row.mean_verifier_flops) == pytest.approx((1 / 3, 1 / 3, 2.0))
 
 
@@ -104,4 +104,4 @@ def test_an_outcome_of_an_older_file_is_read(made: Made) -> None:
     newer = ("majority_right", "best_right", "verifier_flops", "reused", "samples")
     older = Outcome.model_validate({name: value for name, value in whole.items() if name not in newer})
     assert (older.samples, older.reused, older.majority_right) == ((), 0, None)
-    assert summarise([older, older]).mean_verifier_flops is None
+    assert summarize_outcomes([older, older]).mean_verifier_flops is None

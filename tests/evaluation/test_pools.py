@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import SampleRequest
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import (
-    Drawn,
     Outcome,
     Pool,
+    SampleRecord,
     measure,
     oracle_bins,
     pass_curve,
@@ -21,7 +21,7 @@ from its_graph.evaluation import (
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 Made = Callable[..., Outcome]
-DrawnBy = Callable[..., Drawn]
+DrawnBy = Callable[..., SampleRecord]
 
 
 def test_a_pool_has_the_unbiased_pass_at_k(made: Made) -> None:
@@ -40,7 +40,7 @@ def test_the_first_k_are_by_id_whatever_failed(drawn: DrawnBy) -> None:
 
 
 async def test_the_first_k_of_a_pool_are_the_samples_of_a_search_of_k(sums: list[tuple[str, str]]) -> None:
-    wide, narrow = (Setting(strategy="best_of_n", options={"n": n}) for n in (12, 3))
+    wide, narrow = (StrategyConfig(strategy="best_of_n", options={"n": n}) for n in (12, 3))
     generator, verifier = ToyGenerator(0.4), ToyVerifier()
     whole = pools((await measure([wide], generator, verifier, sums[:4]))[wide])
     few = pools((await measure([narrow], generator, verifier, sums[:4]))[narrow])
@@ -49,7 +49,9 @@ async def test_the_first_k_of_a_pool_are_the_samples_of_a_search_of_k(sums: list
 
 
 async def test_steps_and_revisions_are_no_pool(sums: list[tuple[str, str]]) -> None:
-    settings = [Setting(strategy=name, options={"n": 4}) for name in ("beam_search", "aggregation", "self_consistency")]
+    settings = [
+        StrategyConfig(strategy=name, options={"n": 4}) for name in ("beam_search", "aggregation", "self_consistency")
+    ]
     measured = await measure(settings, ToyGenerator(0.4), ToyVerifier(), sums[:4])
     assert [len(pools(measured[setting])) for setting in settings] == [0, 0, 4]
 
@@ -104,7 +106,7 @@ async def test_a_flaky_problem_does_not_take_the_difficulty_of_the_others(sums: 
                 raise ValueError("out of order")
         return toy.script(request)
 
-    wide = Setting(strategy="best_of_n", options={"n": 8})
+    wide = StrategyConfig(strategy="best_of_n", options={"n": 8})
     measured = await measure([wide], ScriptedGenerator(script), ToyVerifier(), sums[:5])
     assert [(len(one.samples), one.failures) for one in measured[wide]] == [(8, 0), (8, 0), (2, 6), (8, 0), (8, 0)]
     found = widest_pools(measured)

@@ -58,14 +58,14 @@ def by_hand(plain: list[list[float]], k: int) -> list[float]:
 def test_token_confidences_are_those_of_a_plain_forward_pass(
     generator: Generator, plain: list[list[float]], k: int
 ) -> None:
-    """algorithms.md 1.5: C_t = -(1/k) sum of the k highest log-probabilities."""
+    """Reference 1.5: C_t = -(1/k) sum of the k highest log-probabilities."""
     [sample] = generator.invoke(ask(top_logprobs=k))
     assert sample.generated_tokens == LONG
     assert sample.token_confidences == pytest.approx(by_hand(plain, k), abs=2e-4)
 
 
 def test_self_certainty_is_that_of_a_plain_forward_pass(generator: Generator, plain: list[list[float]]) -> None:
-    """algorithms.md 1.6: the mean over tokens of KL(uniform || p) over the whole vocabulary."""
+    """Reference 1.6: the mean over tokens of KL(uniform || p) over the whole vocabulary."""
     [sample] = generator.invoke(ask(self_certainty=True))
     assert sample.self_certainty == pytest.approx(mean_confidence([self_certainty(row) for row in plain]), abs=2e-4)
 
@@ -91,7 +91,7 @@ def test_nothing_is_told_that_was_not_asked_for(generator: Generator) -> None:
 def test_a_floor_ends_a_trace_at_the_first_full_window_below_it(
     generator: Generator, plain: list[list[float]], window: int
 ) -> None:
-    """algorithms.md 1.5, online: a trace ends when a full window's mean < s."""
+    """Reference 1.5, online: a trace ends when a full window's mean < s."""
     groups = group_confidences(by_hand(plain, 20), window)
     for rank in (0, len(groups) // 2):
         threshold = sorted(groups)[rank] + 1e-3
@@ -143,7 +143,7 @@ def log(*rows: tuple[float, ...]) -> torch.Tensor:
 
 
 def test_each_row_has_its_own_number_of_tokens() -> None:
-    """algorithms.md 1.5: top-2 probabilities (.5, .25): 1.039721; (.9, .05): 1.550546. k = 0 wants none."""
+    """Reference 1.5: top-2 probabilities (.5, .25): 1.039721; (.9, .05): 1.550546. k = 0 wants none."""
     rows = log((0.25, 0.05, 0.5, 0.2), (0.9, 0.03, 0.02, 0.05), (0.7, 0.1, 0.1, 0.1), (0.7, 0.1, 0.1, 0.1))
     told = token_confidences(rows, torch.tensor([2, 2, 0, 1])).tolist()
     assert told == pytest.approx([1.039721, 1.550546, 0.0, -math.log(0.7)], abs=1e-6)
@@ -154,7 +154,7 @@ def test_a_vocabulary_smaller_than_k_is_taken_whole() -> None:
 
 
 def test_certainties_of_rows() -> None:
-    """algorithms.md 1.6: V = 4."""
+    """Reference 1.6: V = 4."""
     rows = log((0.25, 0.25, 0.25, 0.25), (0.7, 0.1, 0.1, 0.1), (0.97, 0.01, 0.01, 0.01))
     assert self_certainties(rows).tolist() == pytest.approx([0.0, 0.429813, 2.075198], abs=1e-6)
 

@@ -111,7 +111,7 @@ async def test_a_text_does_not_depend_on_its_batch(
 def test_neighbouring_seeds_share_no_sample(
     generator: TransformersGenerator, ask: Callable[..., SampleRequest]
 ) -> None:
-    """serving.md 3.3: with seed + i, seed 7 with n = 4 and seed 8 would share three streams."""
+    """Reference 0.7: with seed + i, seed 7 with n = 4 and seed 8 would share three streams."""
     first, second = generator.batch([ask(seed=7, n=4), ask(seed=8, n=4)])
     assert len({sample.text for sample in first + second}) == 8
     assert generator.invoke(ask(seed=7))[0].text == first[0].text

@@ -1,4 +1,4 @@
-"""AB-MCTS-A (algorithms.md section 3.3) as a whole search; the arms and the draws are tested in tests/nodes."""
+"""AB-MCTS-A (docs/reference/algorithms.md 3.3) as a whole search; the arms and the draws are tested in tests/nodes."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Adaptive best-of-N through the graph: waves until one more is not worth its price (BEACON, algorithms.md 9)."""
+"""Adaptive best-of-N through the graph (BEACON): docs/reference/algorithms.md 9.1."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Recursive self-aggregation through the graph: algorithms.md section 4.4."""
+"""Recursive self-aggregation through the graph: docs/reference/algorithms.md 4.4."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -40,14 +40,14 @@ def numbered(say: Callable[[int], str | Sample]) -> ScriptedGenerator:
 
 @pytest.mark.parametrize(("n", "rounds", "calls"), [(4, 2, 12), (4, 0, 4), (1, 3, 4), (16, 1, 32)])
 def test_the_calls_are_n_and_n_for_each_round(n: int, rounds: int, calls: int) -> None:
-    """algorithms.md 4.4: calls = N + N*T (N=4, T=2: 12)."""
+    """Reference 4.4: calls = N + N*T (N=4, T=2: 12)."""
     result, tree = run(create_aggregation(ToyGenerator(), n=n, rounds=rounds))
     assert result["spend"]["calls"] == calls == len(tree.steps)
     assert result["stop_reason"] == "completed"
 
 
 def test_each_member_is_written_from_k_different_ones_of_the_population_before() -> None:
-    """algorithms.md 4.4: K members distinct, drawn by the seeded RNG."""
+    """Reference 4.4: K members distinct, drawn by the seeded RNG."""
     toy = ToyGenerator(0.5)
     _, tree = run(create_aggregation(toy, n=6, k=3, rounds=2))
     for key, step in tree.steps.items():
@@ -68,7 +68,7 @@ def test_the_seed_decides_who_is_shown_to_whom() -> None:
 
 
 def test_with_k_one_it_is_self_refinement() -> None:
-    """algorithms.md 4.4: K=1 is self-refinement."""
+    """Reference 4.4: K=1 is self-refinement."""
     toy = ToyGenerator()
     _, tree = run(create_aggregation(toy, n=3, k=1, rounds=1))
     assert all(list(one.messages) == prompts.revise(tree.question, seen(one)) for one in toy.requests[3:])
@@ -76,7 +76,7 @@ def test_with_k_one_it_is_self_refinement() -> None:
 
 
 def test_without_rounds_it_is_self_consistency() -> None:
-    """algorithms.md 4.4: T=0 is self-consistency."""
+    """Reference 4.4: T=0 is self-consistency."""
     voted, _ = run(create_self_consistency(ToyGenerator(0.5), n=9))
     result, _ = run(create_aggregation(ToyGenerator(0.5), n=9, rounds=0))
     for key in ("candidates", "votes", "answer", "text", "tie", "notes"):
@@ -172,7 +172,7 @@ def test_a_recursion_limit_leaves_room_for_the_answer() -> None:
 
 
 def test_a_random_member_can_be_the_answer() -> None:
-    """algorithms.md 4.4: final by vote or a random member."""
+    """Reference 4.4: final by vote or a random member."""
     said = numbered(lambda at: rf"\boxed{{{at}}}")
     result, tree = run(create_aggregation(said, n=4, k=2, rounds=1, choose=any_member))
     assert result["answer"] in {tree.text(one).removeprefix(r"\boxed{").removesuffix("}") for one in tree.frontier}

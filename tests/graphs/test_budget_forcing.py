@@ -1,4 +1,4 @@
-"""Budget forcing: the vectors of algorithms.md 4.2, through the graph."""
+"""Budget forcing: the vectors of docs/reference/algorithms.md 4.2, through the graph."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -43,7 +43,7 @@ def run(
 
 
 def test_two_ends_are_ignored_and_the_third_is_not() -> None:
-    """algorithms.md 4.2: it ends 3 times, NUM_IGNORE=2 -> exactly 2 `Wait`, 3 generations, then the answer."""
+    """Reference 4.2: it ends 3 times, NUM_IGNORE=2 -> exactly 2 `Wait`, 3 generations, then the answer."""
     result, tree, requests = run(thinker, ignores=2)
     assert len(requests) == 4
     assert [request.stop for request in requests] == [(END,)] * 3 + [()]
@@ -56,7 +56,7 @@ def test_two_ends_are_ignored_and_the_third_is_not() -> None:
 
 
 def test_without_ignores_there_is_no_wait() -> None:
-    """algorithms.md 4.2: NUM_IGNORE=0 -> no `Wait`."""
+    """Reference 4.2: NUM_IGNORE=0 -> no `Wait`."""
     result, _, requests = run(thinker, ignores=0)
     assert len(requests) == 2
     assert result["text"] == f"thought 0 {END}\n\n{ANSWER}"
@@ -64,14 +64,14 @@ def test_without_ignores_there_is_no_wait() -> None:
 
 @pytest.mark.parametrize("wait", ["", "Hmm", "Alternatively"])
 def test_the_text_in_place_of_an_end_is_free(wait: str) -> None:
-    """algorithms.md 4.2, settings tried in the paper."""
+    """Reference 4.2, settings tried in the paper."""
     result, _, requests = run(lambda one: ANSWER if END in one.prefix else f"a{END}", ignores=1, wait=wait)
     assert requests[1].prefix == f"a{wait}"
     assert result["text"] == f"a{wait}a{END}\n\n{ANSWER}"
 
 
 def test_the_end_of_the_turn_is_an_end_of_thinking_too() -> None:
-    """algorithms.md 4.2: thinking stops on the end of the turn as on the delimiter."""
+    """Reference 4.2: thinking stops on the end of the turn as on the delimiter."""
     result, _, _ = run(lambda one: ANSWER if END in one.prefix else "so", ignores=1)
     assert result["text"] == f"soWaitso{END}\n\n{ANSWER}"
 
@@ -91,7 +91,7 @@ def rambler(request: SampleRequest) -> str:
 
 
 def test_at_the_ceiling_there_is_one_forced_end_and_one_final_answer() -> None:
-    """algorithms.md 4.2: exactly one forced end, one `Final Answer:`, thinking within its maximum; no `Wait`."""
+    """Reference 4.2: exactly one forced end, one `Final Answer:`, thinking within its maximum; no `Wait`."""
     result, tree, requests = run(rambler, ignores=4, max_thinking_tokens=10, answer_tokens=5)
     thought = " ".join(["hm"] * 10)
     assert result["text"] == f"{thought}\n{END}\n\nFinal Answer:{ANSWER}"
@@ -102,7 +102,7 @@ def test_at_the_ceiling_there_is_one_forced_end_and_one_final_answer() -> None:
 
 
 def test_a_prolonged_thinking_gets_what_is_left_and_a_cut_one_is_final() -> None:
-    """algorithms.md 4.2, README rule: remaining = maximum - used; a generation ended by length is final."""
+    """Reference 4.2, README rule: remaining = maximum - used; a generation ended by length is final."""
     script = iter([f"one two three {END}", "hm " * 50, ANSWER])
     result, tree, requests = run(lambda one: next(script), ignores=3, max_thinking_tokens=10)
     assert [request.max_tokens for request in requests] == [10, 6, 64]
@@ -112,7 +112,7 @@ def test_a_prolonged_thinking_gets_what_is_left_and_a_cut_one_is_final() -> None
 
 
 def test_no_end_is_ignored_once_the_maximum_is_used_up() -> None:
-    """algorithms.md 4.2, README rule: it stops extending at <= 0. The thinking ended by itself: nothing is forced."""
+    """Reference 4.2, README rule: it stops extending at <= 0. The thinking ended by itself: nothing is forced."""
     script = iter([f"one two three {END}", ANSWER])
     result, _, _ = run(lambda one: next(script), ignores=3, max_thinking_tokens=4)
     assert result["text"] == f"one two three {END}\n\n{ANSWER}"
@@ -132,7 +132,7 @@ def test_an_end_at_the_very_limit_is_an_end() -> None:
 
 
 def test_thinking_below_the_maximum_is_not_prolonged_beyond_the_ignores() -> None:
-    """algorithms.md 4.2: the rule acts on the end, a fixed number of times, not whenever below the budget."""
+    """Reference 4.2: the rule acts on the end, a fixed number of times, not whenever below the budget."""
     _, tree, requests = run(thinker, ignores=1, max_thinking_tokens=10_000)
     assert len(requests) == 3
     assert thinking_tokens(tree, "2", THINK) == 6
@@ -140,7 +140,7 @@ def test_thinking_below_the_maximum_is_not_prolonged_beyond_the_ignores() -> Non
 
 @given(lengths=st.lists(st.integers(1, 12), min_size=6, max_size=6), ignores=st.integers(0, 5), most=st.integers(1, 30))
 def test_thinking_is_never_longer_than_its_maximum(lengths: list[int], ignores: int, most: int) -> None:
-    """algorithms.md 4.2: total thinking <= maximum, one end, at most `ignores` times `Wait`."""
+    """Reference 4.2: total thinking <= maximum, one end, at most `ignores` times `Wait`."""
     script = iter([" ".join(["hm"] * length) + f" {END}" for length in lengths])
     result, tree, _ = run(
         lambda one: ANSWER if END in one.prefix else next(script), ignores=ignores, max_thinking_tokens=most
@@ -163,7 +163,7 @@ def test_an_answer_that_is_cut_off_does_not_vote() -> None:
 
 
 def test_the_delimiters_of_s1() -> None:
-    """algorithms.md 4.2: `<|im_start|>` ends the thinking, `<|im_start|>answer` leads over, `Wait` prolongs."""
+    """Reference 4.2: `<|im_start|>` ends the thinking, `<|im_start|>answer` leads over, `Wait` prolongs."""
     script = iter(["a<|im_start|>", "b<|im_start|>answer", "4"])
     result, _, requests = run(lambda one: next(script), style="s1")
     assert requests[0].prefix == "<|im_start|>think\n"
@@ -172,7 +172,7 @@ def test_the_delimiters_of_s1() -> None:
 
 
 def test_s1_cut_off_answers_final_answer() -> None:
-    """algorithms.md 4.2, "Cut"."""
+    """Reference 4.2: a thinking that reaches its maximum."""
     script = iter(["a b c d", "4"])
     result, _, _ = run(lambda one: next(script), style=S1, max_thinking_tokens=3)
     assert result["text"] == "<|im_start|>think\na b c\n<|im_start|>answer\nFinal Answer:4"

@@ -77,7 +77,7 @@ def test_a_problem_is_asked_once_and_the_threads_next_question_may_be_a_message(
 
 
 def test_more_than_pays_is_warned_about_and_done() -> None:
-    """seed_inventory.md A28: N > 64 and more than 200 iterations bring little."""
+    """Reference 1.1: N > 64 and more than 200 iterations bring little."""
     with pytest.warns(DiminishingReturnsWarning, match=r"best_of_n with n=65: beyond 64"):
         graph = create("best_of_n", ToyGenerator(), ToyVerifier(), n=65).compile()
     assert len(graph.invoke({"problem": "Add 1, 2."})["result"]["candidates"]) == 65

@@ -16,7 +16,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 
 from its_graph import Budget, SampleRequest, SearchContext, Spend, create
 from its_graph.catalog.registry import STRATEGIES, register, strategy
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.subsearch import beginning
@@ -54,17 +54,17 @@ BEGINNING = [name for name in STRATEGIES if name not in (*GOING_ON, *REFUSED, "s
 SIZES: dict[str, Any] = {"n": 8, "width": 4, "price": 0.005, "iterations": 6}
 
 
-def setting(name: str, **options: Any) -> Setting:
+def setting(name: str, **options: Any) -> StrategyConfig:
     known = {key: value for key, value in (SIZES | options).items() if key in strategy(name).options}
-    return Setting(strategy=name, options=known)
+    return StrategyConfig(strategy=name, options=known)
 
 
-def always(chosen: Setting, *, pilots: int = PILOTS, estimator: Estimator = "agreement") -> Policy:
+def always(chosen: StrategyConfig, *, pilots: int = PILOTS, estimator: Estimator = "agreement") -> Policy:
     return Policy(estimator=estimator, pilots=pilots, unit="tokens", thresholds=(), budgets=(1.0,), table=((chosen,),))
 
 
 def routed_to(
-    chosen: Setting, generator: Generator | None = None, verifier: Verifier | None = None, **policy: Any
+    chosen: StrategyConfig, generator: Generator | None = None, verifier: Verifier | None = None, **policy: Any
 ) -> Any:
     models = generator or ToyGenerator(0.3), verifier or ToyVerifier()
     return create("compute_optimal", *models, policy=always(chosen, **policy))
@@ -102,7 +102,7 @@ def test_pilots_and_strategy_are_one_search(name: str) -> None:
     assert sorted([*state["steps"], *state["failures"]], key=int) == [str(key) for key in range(len(state["steps"]))]
     assert [str(key) for key in range(PILOTS)] == [one["id"] for one in by_id(result)][:PILOTS]
     assert result["spend"]["generated_tokens"] == sum(step["tokens"] for step in state["steps"].values())
-    opinions = [*state["scores"].values(), *state["judgements"].values()]
+    opinions = [*state["scores"].values(), *state["judgments"].values()]
     assert result["spend"]["verifier_tokens"] == sum(opinion["tokens"] for opinion in opinions)
     assert list(state["charges"]) == [str(key) for key in range(len(state["charges"]))]
 
@@ -123,7 +123,7 @@ def test_a_strategy_that_begins_beside_the_pilots_does_what_it_does_alone(name: 
     """A generator that never errs makes every draw the same, so that only the numbers of the records differ."""
     _, alone = run(create(name, ToyGenerator(0.0), *[ToyVerifier()][: strategy(name).needs_verifier], **options(name)))
     _, state = run(routed_to(setting(name), ToyGenerator(0.0)))
-    own = Tree.at_work(state)
+    own = Tree.for_strategy(state)
     assert [step["text"] for step in own.steps.values()] == [step["text"] for step in alone["steps"].values()]
     if name not in BY_LOT:
         parents = [moved(step["parent"]) for step in alone["steps"].values()]
@@ -137,7 +137,7 @@ def test_every_node_counts_from_where_its_strategy_began(name: str, monkeypatch:
     _, alone = run(create(name, ToyGenerator(0.0), *[ToyVerifier()][: strategy(name).needs_verifier], **options(name)))
     monkeypatch.setattr(f"its_graph.graphs.{name}.going_on", beginning)
     _, state = run(routed_to(setting(name), ToyGenerator(0.0)))
-    assert len(Tree.at_work(state).steps) == len(alone["steps"])
+    assert len(Tree.for_strategy(state).steps) == len(alone["steps"])
     assert len(state["steps"]) == PILOTS + len(alone["steps"])
 
 
@@ -148,7 +148,7 @@ def test_windows_of_draws_begin_where_the_strategy_began() -> None:
         for key, answer in enumerate("1111222")
     }
     state = {"steps": steps, "entry": {"record": 3, "charge": 1}}
-    assert Tree.at_work(state).unanimous(3) is None
+    assert Tree.for_strategy(state).unanimous(3) is None
     assert Tree.of(state).unanimous(3) is None
     assert Tree.of({"steps": steps}).unanimous(3) == "0"
 
@@ -182,29 +182,29 @@ def test_a_pilot_can_be_the_answer(name: str) -> None:
 
 def test_single_after_pilots_draws_nothing_more() -> None:
     generator = ToyGenerator(0.3)
-    result, _ = run(routed_to(Setting(strategy="single"), generator, estimator="verifier"))
+    result, _ = run(routed_to(StrategyConfig(strategy="single"), generator, estimator="verifier"))
     assert len(generator.requests) == PILOTS == len(result["candidates"])
     assert result["votes"][0]["weight"] != result["votes"][0]["count"]  # the scores weigh the vote
 
 
 def test_single_without_pilots_draws_one() -> None:
-    result, _ = run(routed_to(Setting(strategy="single"), pilots=0, estimator="text"))
+    result, _ = run(routed_to(StrategyConfig(strategy="single"), pilots=0, estimator="text"))
     assert len(result["candidates"]) == 1
 
 
 def test_fewer_samples_than_pilots_draw_nothing_more() -> None:
-    result, _ = run(routed_to(Setting(strategy="best_of_n", options={"n": 2})))
+    result, _ = run(routed_to(StrategyConfig(strategy="best_of_n", options={"n": 2})))
     assert len(result["candidates"]) == PILOTS
 
 
 def test_a_strategy_of_ones_own_begins_beside_the_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("its_graph.catalog.registry.STRATEGIES", dict(STRATEGIES))
     register("mine", "its_graph.graphs.single:create_single")
-    result, _ = run(routed_to(Setting(strategy="mine")))
+    result, _ = run(routed_to(StrategyConfig(strategy="mine")))
     assert result["route"]["setting"] == "mine"
     register("foreign", f"{__name__}:create_foreign")
     with pytest.raises(ConfigurationError, match=r"only if it begins with `search_graph`.*'foreign'"):
-        routed_to(Setting(strategy="foreign"))
+        routed_to(StrategyConfig(strategy="foreign"))
 
 
 def create_foreign(generator: Generator) -> Any:
@@ -288,10 +288,10 @@ def test_the_events_tell_the_route_and_rebuild_the_tree(name: str) -> None:
     state = compiled.get_state(CONFIG).values
     assert [parse_event(json.loads(json.dumps(event))) for event in events] == events
     kinds = [event["type"] for event in events]
-    assert kinds.count("its.search_started") == kinds.count("its.routed") == kinds.count("its.answer") == 1
+    assert kinds.count("its.search_started") == kinds.count("its.routed") == kinds.count("its.answered") == 1
     rebuilt = rebuild(events)
     assert rebuilt["route"] == state["route"] == state["result"]["route"]
-    for log in ("steps", "scores", "judgements", "failures", "charges"):
+    for log in ("steps", "scores", "judgments", "failures", "charges"):
         assert rebuilt.get(log, {}) == state.get(log, {}), log
 
 
@@ -336,13 +336,19 @@ class Bare(ToyGenerator):
     [
         (setting("beam_search"), Bare(0.3), ToyVerifier(), "best_of_n n=8", "continues a given text, which Bare does"),
         (setting("beam_search"), ToyGenerator(0.3), None, "self_consistency n=8", "a verifier, and none was given"),
-        (Setting(strategy="mcts"), Bare(0.3), None, "self_consistency n=16", "a verifier, .* and a generator that"),
+        (
+            StrategyConfig(strategy="mcts"),
+            Bare(0.3),
+            None,
+            "self_consistency n=16",
+            "a verifier, .* and a generator that",
+        ),
         (setting("budget_forcing", n=2), Bare(0.3), None, "self_consistency n=2", "continues a given text"),
-        (Setting(strategy="self_refine"), Bare(0.3), None, "self_refine", None),
+        (StrategyConfig(strategy="self_refine"), Bare(0.3), None, "self_refine", None),
     ],
 )
 def test_what_lacks_something_gives_way(
-    chosen: Setting, generator: Generator, verifier: Verifier | None, label: str, why: str | None
+    chosen: StrategyConfig, generator: Generator, verifier: Verifier | None, label: str, why: str | None
 ) -> None:
     result, _ = run(create("compute_optimal", generator, verifier, policy=always(chosen)))
     route = result["route"]
@@ -370,7 +376,10 @@ def test_without_a_verifier_the_default_table_goes_by_agreement() -> None:
 
 
 def test_the_budget_of_a_question_chooses_among_settings() -> None:
-    small, large = Setting(strategy="best_of_n", options={"n": 4}), Setting(strategy="best_of_n", options={"n": 8})
+    small, large = (
+        StrategyConfig(strategy="best_of_n", options={"n": 4}),
+        StrategyConfig(strategy="best_of_n", options={"n": 8}),
+    )
     policy = Policy(
         estimator="verifier", pilots=2, unit="tokens", thresholds=(), budgets=(100, 1000), table=((small, large),)
     )
@@ -386,7 +395,7 @@ def test_the_budget_of_a_question_chooses_among_settings() -> None:
 
 
 def test_labels_with_signs_of_langgraph_s_own_are_possible() -> None:
-    chosen = Setting(strategy="diverse_prompts", options={"n": 4, "prompts": ["a: b|c"]})
+    chosen = StrategyConfig(strategy="diverse_prompts", options={"n": 4, "prompts": ["a: b|c"]})
     assert run(routed_to(chosen))[0]["route"]["setting"] == chosen.label
 
 

@@ -84,7 +84,7 @@ def test_spend_is_the_sum_of_what_was_recorded(name: str, build: Build) -> None:
     spend = graph.invoke(QUESTION, config, context=SEEDED)["result"]["spend"]
     state = graph.get_state(config).values
     assert spend["generated_tokens"] == sum(step["tokens"] for step in state["steps"].values()) > 0
-    opinions = [*state.get("scores", {}).values(), *state.get("judgements", {}).values()]
+    opinions = [*state.get("scores", {}).values(), *state.get("judgments", {}).values()]
     assert spend["verifier_tokens"] == sum(opinion["tokens"] for opinion in opinions)
     forward = 20 * (spend["prompt_tokens"] + spend["generated_tokens"]) + 10 * spend["verifier_tokens"]
     assert spend["flops"] == pytest.approx(forward)

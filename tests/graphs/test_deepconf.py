@@ -1,4 +1,4 @@
-"""DeepConf offline through the graph: algorithms.md 1.5."""
+"""DeepConf offline through the graph: docs/reference/algorithms.md 1.5."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def result(*told: Told, **options: Any) -> dict[str, Any]:
 
 
 def test_the_unsure_lose_their_vote_and_the_others_weigh_by_score() -> None:
-    """algorithms.md 1.5, offline: keep traces with score >= percentile(100(1 - eta)), then vote weighted by score."""
+    """Reference 1.5, offline: keep traces with score >= percentile(100(1 - eta)), then vote weighted by score."""
     told: list[Told] = [("1", [1.0]), ("1", [2.0]), ("1", [3.0]), ("2", [5.0]), ("2", [4.0])]
     found = result(*told, keep=0.5)
     assert found["answer"] == "2"

@@ -1,4 +1,4 @@
-"""DeepConf online through the graph: algorithms.md 1.5."""
+"""DeepConf online through the graph: docs/reference/algorithms.md 1.5."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def telling(answers: str, confidences: list[float]) -> ScriptedGenerator:
 
 @pytest.mark.parametrize(("keep", "threshold"), [(0.9, 2.5), (0.1, 14.5)])
 def test_the_warm_up_is_whole_and_sets_the_floor_of_all_later_traces(keep: float, threshold: float) -> None:
-    """algorithms.md 1.5: warm-up minima 1..16: q=90 -> 2.5; q=10 -> 14.5."""
+    """Reference 1.5: warm-up minima 1..16: q=90 -> 2.5; q=10 -> 14.5."""
     minima = [float(one) for one in range(1, 17)]
     generator = telling("12" * 10, [*minima, 100.0, 0.5, 200.0, 300.0])
     run(generator, n=20, warmup=16, wave=2, keep=keep, window=1)
@@ -83,7 +83,7 @@ def test_what_is_ended_saves_tokens() -> None:
     ],
 )
 def test_it_stops_once_the_confident_agree(answers: str, share: float, drawn: int, reason: str) -> None:
-    """algorithms.md 1.5: stop all at vote share >= beta, looked at after the warm-up and after every wave."""
+    """Reference 1.5: stop all at vote share >= beta, looked at after the warm-up and after every wave."""
     generator = telling(answers, [1.0] * 8)
     found = run(generator, n=8, warmup=4, wave=2, share=share)
     assert (len(generator.requests), found["stop_reason"]) == (drawn, reason)

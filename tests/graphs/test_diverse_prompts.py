@@ -43,20 +43,20 @@ def test_the_answers_of_all_instructions_vote_together() -> None:
 
 def test_a_verifier_weighs_the_votes_and_reads_the_question_as_it_was_asked() -> None:
     verifier = ScriptedVerifier(lambda candidate: int(candidate.steps[0].split()[0]) / 10)
-    found = result(n=7, prompts=("be 1", "be 3", "be 2"), judged_by=verifier)
+    found = result(n=7, prompts=("be 1", "be 3", "be 2"), verifier=verifier)
     assert found["answer"] == "3"
     assert [vote["weight"] for vote in found["votes"]] == pytest.approx([0.6, 0.4, 0.3])
     asked: list[Candidate] = verifier.candidates
     assert all([message["role"] for message in one.messages] == ["user"] for one in asked)
-    assert result(n=7, prompts=("be 1", "be 3", "be 2"), judged_by=verifier, choose=majority)["answer"] == "1"
-    assert result(n=3, prompts=("be 1", "be 3", "be 2"), judged_by=verifier, choose=argmax)["answer"] == "3"
+    assert result(n=7, prompts=("be 1", "be 3", "be 2"), verifier=verifier, choose=majority)["answer"] == "1"
+    assert result(n=3, prompts=("be 1", "be 3", "be 2"), verifier=verifier, choose=argmax)["answer"] == "3"
 
 
 def test_an_unbounded_verifier_is_read_through_a_sigmoid() -> None:
     """Raw scores 2 and -9, -9: negative votes would let the many bad outweigh nothing at all."""
     verifier = ScriptedVerifier(lambda candidate: 2.0 if candidate.steps[0].startswith("1") else -9.0)
     verifier.score_range = "real"
-    found = result(n=3, prompts=("be 1", "be 2", "be 2"), judged_by=verifier)
+    found = result(n=3, prompts=("be 1", "be 2", "be 2"), verifier=verifier)
     assert all(0 < vote["weight"] < 1 for vote in found["votes"])
 
 

@@ -1,4 +1,4 @@
-"""Extended chain of thought: algorithms.md 4.1, through the graph."""
+"""Extended chain of thought: docs/reference/algorithms.md 4.1, through the graph."""
 
 from typing import Any
 
@@ -28,21 +28,21 @@ def test_one_long_generation_is_asked_for_by_default() -> None:
 
 @pytest.mark.parametrize("style", ["think", "turn", THINK, None])
 def test_the_answer_stands_behind_the_thinking(style: Any) -> None:
-    r"""algorithms.md 4.1: a box inside the thinking is none."""
+    r"""Reference 4.1: a box inside the thinking is none."""
     assert run(r"<think>\boxed{3}</think> \boxed{4}", style=style)[0]["answer"] == "4"
     assert run(r"\boxed{3}</think> \boxed{4}", style=style)[0]["answer"] == "4"
     assert run(r"<think>\boxed{3}", style=style)[0]["answer"] is None
 
 
 def test_two_closing_tags_split_at_the_first() -> None:
-    """algorithms.md 4.1."""
+    """Reference 4.1."""
     result, _ = run(r"<think>\boxed{3}</think> \boxed{4}</think> so", style="think")
     assert result["answer"] == "4"
 
 
 @pytest.mark.parametrize("finish", ["length", "end"])
 def test_a_thinking_that_never_ends_has_no_answer(finish: Any) -> None:
-    """algorithms.md 4.1: text without a closing tag is truncated thinking; the chat template wrote the opening one."""
+    """Reference 4.1: text without a closing tag is truncated thinking; the chat template wrote the opening one."""
     result, _ = run(Sample(text=r"so \boxed{3}", finish_reason=finish, generated_tokens=2), style="think")
     assert result["answer"] is None
     assert result["text"] == "<think>\n" + r"so \boxed{3}"
@@ -68,7 +68,7 @@ def test_the_answers_vote_and_what_was_cut_does_not() -> None:
 
 
 def test_the_settings_of_the_run_are_the_models() -> None:
-    """algorithms.md 4.1: R1's temperature .6, top_p .95 and 32,768 tokens are settings, not constants."""
+    """Reference 4.1: R1's temperature .6, top_p .95 and 32,768 tokens are settings, not constants."""
     settings = SearchContext(seed=0, temperature=0.6, top_p=0.95, max_tokens=32_768)
     _, generator = run("</think>4", context=settings)
     (request,) = generator.requests

@@ -34,12 +34,12 @@ def test_the_tree_is_as_it_was(
         "stop_reason": result["stop_reason"],
         "spend": timeless(result)["spend"],
         "tree": [_line(tree, step) for step in tree.steps],
-        "judgements": [f"{' '.join(one['among'])}: {one['scores']}" for one in tree.judgements.values()],
+        "judgments": [f"{' '.join(one['candidates'])}: {one['scores']}" for one in tree.judgments.values()],
     }
 
 
 def _line(tree: Tree, step: str) -> str:
     record = tree.steps[step]
-    extra = {key: value for key, value in record.items() if key in ("aside", "sources", "model")}
+    extra = {key: value for key, value in record.items() if key in ("auxiliary", "sources", "model")}
     said = f"{step} < {record['parent']} [{tree.score(step)}] {record['finish']}: {record['text'].strip()!r}"
     return f"{said} {extra}" if extra else said

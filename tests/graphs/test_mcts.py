@@ -1,4 +1,4 @@
-"""MCTS (algorithms.md section 3.1) as a whole search; rules, descent and backup alone are the matter of tests/nodes."""
+"""MCTS (docs/reference/algorithms.md 3.1) as a whole search; tests/nodes has rules, descent and backup alone."""
 
 import math
 from collections import Counter
@@ -43,7 +43,7 @@ def lot(request: SampleRequest, sides: int) -> int:
 # --- small worlds -----------------------------------------------------------------------------------------------------
 
 
-def seed_document(request: SampleRequest) -> str:
+def two_step_world(request: SampleRequest) -> str:
     """Step 1 is good or bad, step 2 is boxed."""
     if request.prefix:
         return r"\boxed{1}" if "good" in request.prefix else r"\boxed{0}"
@@ -54,16 +54,16 @@ GOOD_OR_BAD = ScriptedVerifier(lambda one: 0.9 if "good" in "".join(one.steps) e
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_seed_documents_world_takes_a_handful_of_iterations_on_one_leaf(seed: int) -> None:
-    """algorithms.md 3.1: must return the good answer; the seed's code spent 96 of 100 iterations on a finished leaf."""
-    generator = ScriptedGenerator(seed_document)
+def test_the_two_step_world_takes_a_handful_of_iterations_on_one_leaf(seed: int) -> None:
+    """Reference 3.1: it must return the good answer; a loop that skips finished leaves takes 96 of 100 iterations."""
+    generator = ScriptedGenerator(two_step_world)
     graph = create_mcts(generator, GOOD_OR_BAD, iterations=100, leaves=1, branch=6)
     result, tree = run(graph, SearchContext(seed=seed))
     assert result["answer"] == "1"
     assert result["stop_reason"] == "completed"
     assert len(expanded(tree)) <= 3  # the root, good, bad: then the tree is exhausted
     assert len(generator.requests) <= 3 * 6
-    quick, _ = run(create_mcts(ScriptedGenerator(seed_document), GOOD_OR_BAD, iterations=2, leaves=1, branch=6))
+    quick, _ = run(create_mcts(ScriptedGenerator(two_step_world), GOOD_OR_BAD, iterations=2, leaves=1, branch=6))
     assert quick["answer"] == "1"
 
 
@@ -97,7 +97,7 @@ def test_uct_on_a_bandit_visits_the_best_arm_most(leaves: int, seed: int) -> Non
 
 
 def test_a_verifier_that_takes_the_minimum_does_not_keep_it_from_finishing() -> None:
-    """algorithms.md 3.1, rule 5: with min over steps deep paths score low; finished ones are chosen all the same."""
+    """Reference 3.1, rule 5: with min over steps deep paths score low; finished ones are chosen all the same."""
     generator = ScriptedGenerator(
         lambda request: r"\boxed{21}" if request.prefix.count("\n\n") >= 4 else f"{request.seed}\n\n"
     )
@@ -110,7 +110,7 @@ def test_a_verifier_that_takes_the_minimum_does_not_keep_it_from_finishing() -> 
 
 
 def test_a_generator_that_never_ends_stays_within_the_depth() -> None:
-    """algorithms.md 3.1: max_depth 3 -> tree depth <= 3."""
+    """Reference 3.1: max_depth 3 -> tree depth <= 3."""
     generator = ScriptedGenerator(lambda request: f"hm {request.seed}\n\n")
     result, tree = run(create_mcts(generator, ScriptedVerifier(lambda one: 0.5), max_steps=3, iterations=20))
     steps = [step for step in tree.steps if tree.open(step)]
@@ -120,7 +120,7 @@ def test_a_generator_that_never_ends_stays_within_the_depth() -> None:
 
 
 def test_a_round_expands_different_leaves_in_one_batch() -> None:
-    """algorithms.md 3.1, rule 6: waves under virtual loss."""
+    """Reference 3.1, rule 6: waves under virtual loss."""
     generator = ToyGenerator(0.3)
     batches: list[list[str]] = []
     each = generator.batch_as_completed
@@ -139,7 +139,7 @@ def test_a_round_expands_different_leaves_in_one_batch() -> None:
 
 
 def test_a_node_is_expanded_once_and_equal_steps_are_one() -> None:
-    """algorithms.md 3.1, rules 1 and 4."""
+    """Reference 3.1, rules 1 and 4."""
     generator = ScriptedGenerator(lambda request: f"{lot(request, 2)}\n\n")
     result, tree = run(create_mcts(generator, ScriptedVerifier(lambda one: 0.5), max_steps=3, branch=6, iterations=99))
     assert (
@@ -169,7 +169,7 @@ def test_it_costs_about_as_much_as_n_whole_solutions() -> None:
 
 
 def test_finished_leaves_are_backed_up() -> None:
-    """algorithms.md 3.1, rule 1: where a branch only led to bad solutions, the search turns to the other one."""
+    """Reference 3.1, rule 1: where a branch only led to bad solutions, the search turns to the other one."""
 
     def world(request: SampleRequest) -> str:
         if not request.prefix:
@@ -215,7 +215,7 @@ def test_a_simulation_values_its_step_and_is_a_candidate() -> None:
     opened = {tree.text(step) for step in tree.steps if tree.open(step)}
     assert whole == opened  # every open step is simulated, equal ones once
     assert sum(not request.stop for request in generator.requests) == len(opened)
-    assert all("aside" not in step for step in tree.steps.values())
+    assert all("auxiliary" not in step for step in tree.steps.values())
     assert len([one for one in result["candidates"] if one["finished"]]) >= len(opened)
 
 
@@ -263,14 +263,14 @@ def taste(candidate: Candidate) -> float:
     ("choose", "answer"), [(None, "vote"), (argmax, "value"), (most_visited, "visits")], ids=["vote", "value", "visits"]
 )
 def test_the_answer_is_chosen_by_vote_by_value_or_by_visits(choose: Any, answer: str) -> None:
-    """algorithms.md 3.1, rule 3."""
+    """Reference 3.1, rule 3."""
     options: dict[str, Any] = {"branch": 9, "leaves": 1, "iterations": 5, "n": 64}
     result, _ = run(create_mcts(ScriptedGenerator(three_winners), ScriptedVerifier(taste), choose=choose, **options))
     assert result["answer"] == answer
 
 
 def test_a_search_that_has_no_solution_yet_completes_its_best_path() -> None:
-    """algorithms.md 3.1, rule 3: the result is a finished node if any exists."""
+    """Reference 3.1, rule 3: the result is a finished node if any exists."""
     generator = ScriptedGenerator(lambda request: f"{request.seed}\n\n" if request.stop else r"so \boxed{21}")
     verifier = ScriptedVerifier(
         lambda one: 0.1 * (int(one.steps[-1].strip()) % 10) if one.steps[-1].strip().isdigit() else 0.5

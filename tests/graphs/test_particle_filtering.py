@@ -1,4 +1,4 @@
-"""Particle filtering (algorithms.md section 2.5); weights and draws alone are the matter of tests/nodes."""
+"""Particle filtering (docs/reference/algorithms.md 2.5); weights and draws alone are the matter of tests/nodes."""
 
 from collections import Counter
 from itertools import pairwise
@@ -47,12 +47,12 @@ def test_the_population_has_n_particles_after_every_round() -> None:
 
 
 def test_only_open_particles_take_a_step() -> None:
-    """algorithms.md 2.5: each step extends one step, finished particles keep their last w: they cost nothing more."""
+    """Reference 2.5: each step extends one step, finished particles keep their last w: they cost nothing more."""
     graph = create_particle_filtering(ScriptedGenerator(ends_now_and_then), ScriptedVerifier(lambda one: 0.5), n=8)
     trees = rounds(graph)
     for before, after in pairwise(trees):
         if len(after.steps) > len(before.steps) and before.frontier:
-            drawn = Counter(after.steps[step]["parent"] for step in after.fresh)
+            drawn = Counter(after.steps[step]["parent"] for step in after.new_steps)
             assert drawn == Counter(filter(before.open, before.frontier))
 
 

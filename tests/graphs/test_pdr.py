@@ -1,4 +1,4 @@
-"""Parallel-distill-refine through the graph: algorithms.md section 4.5."""
+"""Parallel-distill-refine through the graph: docs/reference/algorithms.md 4.5."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ToyGenerator
 
 SEEDED = SearchContext(seed=7)
-_NOTES_WANTED = prompts.summarise([{"role": "user", "content": "?"}], ["x"])[-1]["content"].split("\n\n")[0]
+_NOTES_WANTED = prompts.summarize([{"role": "user", "content": "?"}], ["x"])[-1]["content"].split("\n\n")[0]
 
 
 def run(graph: Any, context: SearchContext = SEEDED, **config: Any) -> tuple[dict[str, Any], Tree]:
@@ -47,12 +47,12 @@ def answers(at: int, is_summary: bool) -> str:
 
 
 def workspaces(tree: Tree) -> list[str]:
-    return [key for key, step in tree.steps.items() if step.get("aside") == "summary"]
+    return [key for key, step in tree.steps.items() if step.get("auxiliary") == "summary"]
 
 
 @pytest.mark.parametrize(("n", "rounds"), [(1, 1), (4, 2), (3, 3), (1, 4)])
 def test_m_drafts_and_a_workspace_a_round_and_one_last_solution(n: int, rounds: int) -> None:
-    """algorithms.md 4.5: rounds R, M drafts: M*R drafts + R workspace calls; then one solution from the last one."""
+    """Reference 4.5: rounds R, M drafts: M*R drafts + R workspace calls; then one solution from the last one."""
     result, tree = run(create_pdr(numbered(answers), n=n, rounds=rounds))
     assert len(workspaces(tree)) == rounds
     assert len(tree.steps) - rounds == n * rounds + 1 == len(result["candidates"])
@@ -71,11 +71,11 @@ def test_a_draft_sees_the_newest_workspace_and_a_workspace_the_drafts_of_its_rou
         None, None, ["0", "1"], ["2"], ["2"], ["3", "4"], ["5"],
     ]  # fmt: skip
     assert list(generator.requests[3].messages) == prompts.from_workspace(tree.question, ["notes 2"])
-    assert list(generator.requests[2].messages) == prompts.summarise(tree.question, shown[2])
+    assert list(generator.requests[2].messages) == prompts.summarize(tree.question, shown[2])
 
 
 def test_with_one_draft_a_round_it_is_sequential_refinement() -> None:
-    """algorithms.md 4.5: M=1 is sequential refinement."""
+    """Reference 4.5: M=1 is sequential refinement."""
     _, tree = run(create_pdr(numbered(answers), n=1, rounds=3))
     assert [step.get("sources") for step in tree.steps.values()] == [None, *([str(key)] for key in range(6))]
 
@@ -83,7 +83,7 @@ def test_with_one_draft_a_round_it_is_sequential_refinement() -> None:
 @settings(max_examples=25, deadline=None)
 @given(draft=st.integers(1, 64), notes=st.integers(1, 300), cap=st.integers(1, 80))
 def test_a_workspace_is_never_longer_than_its_cap(draft: int, notes: int, cap: int) -> None:
-    """algorithms.md 4.5: workspace length <= its cap for any drafts."""
+    """Reference 4.5: workspace length <= its cap for any drafts."""
 
     def ramble(at: int, is_summary: bool) -> str:
         return "word " * notes if is_summary else "hm " * draft

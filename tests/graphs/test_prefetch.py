@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from its_graph import Budget, Candidate, SearchContext, Verdict, Verifier, create
-from its_graph.batching.prefetch import AheadRunnable
+from its_graph.batching.prefetch import PrefetchRunnable
 from its_graph.catalog.registry import STRATEGIES, strategy
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 
-class Eager(AheadRunnable[Candidate, Verdict], Verifier):
+class Eager(PrefetchRunnable[Candidate, Verdict], Verifier):
     """Judges as the toy verifier does, and notes what was begun and what was started."""
 
     def __init__(self) -> None:

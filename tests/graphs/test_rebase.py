@@ -1,4 +1,4 @@
-"""REBASE against the vectors of algorithms.md section 2.4; for its widths alone see tests/nodes/rules/test_rebase."""
+"""REBASE against docs/reference/algorithms.md 2.4; for its widths alone see tests/nodes/rules/test_rebase."""
 
 from collections import Counter
 from typing import Any
@@ -32,7 +32,7 @@ def drawn_at_each_depth(tree: Tree) -> list[int]:
 
 
 def test_each_path_gets_its_share_of_the_continuations() -> None:
-    """algorithms.md 2.4: .9, .8, .1 at T = .2 share W = 4 as 3, 1, 0; n is 5, and one of them has ended."""
+    """Reference 2.4: .9, .8, .1 at T = .2 share W = 4 as 3, 1, 0; n is 5, and one of them has ended."""
     texts = iter(["a", "b", "c", r"\boxed{1}", "c"])
     generator = ScriptedGenerator(lambda request: f"{next(texts, request.seed)}\n\n")
     scores = {"a": 0.9, "b": 0.8, "c": 0.1, r"\boxed{1}": 0.5}
@@ -58,7 +58,7 @@ def test_the_width_shrinks_with_every_path_that_ends() -> None:
 
 
 def test_a_cut_off_path_takes_its_width_with_it() -> None:
-    """algorithms.md 2.4: a leaf is an answer or the token limit."""
+    """Reference 2.4: a leaf is an answer or the token limit."""
 
     def script(request: SampleRequest) -> str:
         if request.prefix:
@@ -84,7 +84,7 @@ def test_a_sample_that_fails_gives_its_width_back() -> None:
 
 
 def test_equal_answers_add_up_their_scores() -> None:
-    """algorithms.md 2.4: final: weighted vote. A .4 + .4 against B .7, see 1.2."""
+    """Reference 2.4: final: weighted vote. A .4 + .4 against B .7, see Reference 1.2."""
     texts = iter([r"a \boxed{1}", r"b \boxed{1}", r"c \boxed{2}"])
     scores = iter([0.4, 0.4, 0.7])
     graph = create_rebase(
@@ -113,7 +113,7 @@ def test_temperature_says_how_far_the_best_is_preferred() -> None:
 
 
 def test_it_goes_25_steps_deep_at_most() -> None:
-    """algorithms.md 2.4: max depth 25."""
+    """Reference 2.4: max depth 25."""
     generator = ScriptedGenerator(lambda request: f"{request.seed}\n\n" if request.stop else r"\boxed{5}")
     result, tree = run(create_rebase(generator, ScriptedVerifier(lambda one: 0.5), n=2))
     assert max(tree.depth(step) for step in tree.steps if tree.open(step)) == 25

@@ -1,4 +1,4 @@
-"""ReST-MCTS* (algorithms.md section 3.2) as a whole search; its values and visits are the matter of tests/nodes."""
+"""ReST-MCTS* (docs/reference/algorithms.md 3.2) as a whole search; tests/nodes has its values and visits."""
 
 from itertools import pairwise
 from random import Random
@@ -46,14 +46,14 @@ def endless(request: SampleRequest) -> str:
 
 
 def test_the_defaults_are_the_published_ones() -> None:
-    """algorithms.md 3.2: c .7, 50 iterations, 3 actions, alpha .5, rollouts of 3 steps, end gate .9."""
+    """Reference 3.2: c .7, 50 iterations, 3 actions, alpha .5, rollouts of 3 steps, end gate .9."""
     published = {"exploration": 0.7, "iterations": 50, "branch": 3, "alpha": 0.5, "rollout_steps": 3, "end_gate": 0.9}
     assert published.items() <= strategy("rest_mcts").options.items()
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_seed_documents_world_takes_a_handful_of_iterations(seed: int) -> None:
-    """algorithms.md 3.1: step 1 good or bad, step 2 boxed; .9 if good else .2."""
+def test_the_two_step_world_takes_a_handful_of_iterations(seed: int) -> None:
+    """Reference 3.1: step 1 good or bad, step 2 boxed; .9 if good else .2."""
 
     def world(request: SampleRequest) -> str:
         if request.prefix:
@@ -64,7 +64,7 @@ def test_the_seed_documents_world_takes_a_handful_of_iterations(seed: int) -> No
     graph = create_rest_mcts(ScriptedGenerator(world), verifier, branch=6)
     result, tree = run(graph, SearchContext(seed=seed))
     assert result["answer"] == "1"
-    expanded = {step["parent"] for step in tree.steps.values() if "aside" not in step}
+    expanded = {step["parent"] for step in tree.steps.values() if "auxiliary" not in step}
     assert len(expanded) <= 3  # the root, good, bad: an unvisited child counts V + 1, so bad is looked at too
 
 
@@ -78,20 +78,20 @@ def test_it_finds_the_answer_where_a_single_sample_mostly_fails(seed: int) -> No
 
 
 def test_a_greedy_rollout_of_three_steps_goes_out_from_the_best_child_only() -> None:
-    """algorithms.md 3.2, step 4."""
+    """Reference 3.2, step 4."""
     generator = ScriptedGenerator(endless)
     verifier = ScriptedVerifier(lambda one: Random("".join(one.steps)).random() * 0.8)
     trail = states(create_rest_mcts(generator, verifier, iterations=6))
     judged = [tree for node, tree in trail if node == "judge"]
     assert len(judged) == 6
     for tree in judged:
-        best = min(tree.fresh, key=tree.rank)
+        best = min(tree.new_steps, key=tree.sort_key)
         rolled = tree.path(tree.rollout_tip(best))[tree.depth(best) :]
         assert len(rolled) == 3
-        assert all(tree.steps[step]["aside"] == "rollout" for step in rolled)
+        assert all(tree.steps[step]["auxiliary"] == "rollout" for step in rolled)
         assert all(tree.score(step) is not None for step in rolled)
-        assert all(tree.rollout_tip(step) == step for step in tree.fresh if step != best)
-    asides = [step for step in judged[-1].steps.values() if "aside" in step]
+        assert all(tree.rollout_tip(step) == step for step in tree.new_steps if step != best)
+    asides = [step for step in judged[-1].steps.values() if "auxiliary" in step]
     assert len(asides) == 3 * 6
     assert sum(request.temperature == 0 for request in generator.requests) == 3 * 6
 
@@ -101,7 +101,7 @@ def test_a_rollout_stops_where_the_solution_does_and_is_no_candidate() -> None:
         return r"\boxed{21}" if request.prefix.count("\n\n") > 1 else f"hm {request.seed}\n\n"
 
     result, tree = run(create_rest_mcts(ScriptedGenerator(script), ScriptedVerifier(lambda one: 0.5), iterations=1))
-    rolled = [step for step, record in tree.steps.items() if "aside" in record]
+    rolled = [step for step, record in tree.steps.items() if "auxiliary" in record]
     assert [tree.steps[step]["finish"] for step in rolled] == ["stop_string", "end"]
     assert {one["id"] for one in result["candidates"]}.isdisjoint(rolled)
 
@@ -109,7 +109,7 @@ def test_a_rollout_stops_where_the_solution_does_and_is_no_candidate() -> None:
 def test_without_rollouts_a_step_is_worth_its_own_score() -> None:
     generator = ScriptedGenerator(endless)
     _, tree = run(create_rest_mcts(generator, ScriptedVerifier(lambda one: 0.5), rollout_steps=0, iterations=4))
-    assert not any("aside" in step for step in tree.steps.values())
+    assert not any("auxiliary" in step for step in tree.steps.values())
     assert all(request.temperature > 0 for request in generator.requests)
 
 
@@ -141,7 +141,7 @@ def gated(score: float, **options: Any) -> tuple[dict[str, Any], Tree]:
 
 
 def test_a_solution_that_is_good_enough_ends_the_search() -> None:
-    """algorithms.md 3.2, step 2: a good beginning does not, and a gate above 1 lets nothing through."""
+    """Reference 3.2, step 2: a good beginning does not, and a gate above 1 lets nothing through."""
     good, _ = gated(0.9)
     assert (len(good["candidates"]), good["stop_reason"], good["answer"]) == (3, "completed", "21")
     assert len(gated(0.89)[0]["candidates"]) == 9
@@ -151,7 +151,7 @@ def test_a_solution_that_is_good_enough_ends_the_search() -> None:
 
 def test_solutions_below_the_gate_are_not_selected_again() -> None:
     _, tree = gated(0.5)
-    expanded = [step["parent"] for step in tree.steps.values() if "aside" not in step]
+    expanded = [step["parent"] for step in tree.steps.values() if "auxiliary" not in step]
     assert expanded == [None] * 3 + [parent for parent in dict.fromkeys(expanded[3:]) for _ in range(3)]
     assert all(parent is None or tree.open(parent) for parent in expanded)
 
@@ -161,15 +161,15 @@ def test_it_expands_one_leaf_after_another(iterations: int) -> None:
     graph = create_rest_mcts(ScriptedGenerator(endless), ScriptedVerifier(lambda one: 0.5), iterations=iterations)
     trail = [(node, tree) for node, tree in states(graph) if node == "expand"]
     assert len(trail) == iterations
-    assert all(len({tree.steps[step]["parent"] for step in tree.fresh}) == 1 for _, tree in trail)
+    assert all(len({tree.steps[step]["parent"] for step in tree.new_steps}) == 1 for _, tree in trail)
 
 
 def test_a_generator_that_never_ends_stays_within_the_depth() -> None:
-    """algorithms.md 3.1: max_depth 3 -> tree depth <= 3; a rollout may look beyond."""
+    """Reference 3.1: max_depth 3 -> tree depth <= 3; a rollout may look beyond."""
     generator = ScriptedGenerator(lambda request: f"{lot(request, 2)}\n\n")
     options: dict[str, Any] = {"max_steps": 3, "rollout_steps": 1, "branch": 4}
     result, tree = run(create_rest_mcts(generator, ScriptedVerifier(lambda one: 0.5), **options))
-    steps = [step for step, record in tree.steps.items() if "aside" not in record]
+    steps = [step for step, record in tree.steps.items() if "auxiliary" not in record]
     assert max(map(tree.depth, steps[:-1])) == 3
     assert (result["stop_reason"], result["text"] is None) == ("max_steps", False)
 
@@ -178,7 +178,7 @@ def test_a_generator_that_never_ends_stays_within_the_depth() -> None:
 
 
 def test_the_answer_has_the_largest_sum_of_values_or_the_best_value() -> None:
-    """algorithms.md 3.2, step 6."""
+    """Reference 3.2, step 6."""
 
     def script(request: SampleRequest) -> str:
         if not request.prefix:

@@ -1,4 +1,4 @@
-"""Self-certainty with its Borda vote through the graph: algorithms.md 1.6."""
+"""Self-certainty with its Borda vote through the graph: docs/reference/algorithms.md 1.6."""
 
 from typing import Any
 
@@ -36,19 +36,19 @@ def result(answers: str, certainties: list[float | None], **options: Any) -> dic
     ],
 )
 def test_ranks_vote(power: float, votes: dict[str, float]) -> None:
-    """algorithms.md 1.6: S=[.9,.5,.4,.3], answers A,B,B,B: p=.5 A 2, B 4.146264; p=3 A 64, B 36; p=0 the majority."""
+    """Reference 1.6: S=[.9,.5,.4,.3], answers A,B,B,B: p=.5 A 2, B 4.146264; p=3 A 64, B 36; p=0 the majority."""
     found = result("1222", [0.9, 0.5, 0.4, 0.3], power=power)
     assert {vote["answer"]: vote["weight"] for vote in found["votes"]} == pytest.approx(votes, abs=1e-6)
     assert found["answer"] == next(iter(votes))
 
 
 def test_half_is_the_default_power() -> None:
-    """algorithms.md 1.6: default p=.5 in the authors' script."""
+    """Reference 1.6: default p=.5 in the authors' script."""
     assert result("1222", [0.9, 0.5, 0.4, 0.3])["votes"][0]["weight"] == pytest.approx(4.146264, abs=1e-6)
 
 
 def test_what_has_no_answer_does_not_vote() -> None:
-    """algorithms.md 1.6: None does not vote; it is ranked all the same."""
+    """Reference 1.6: None does not vote; it is ranked all the same."""
     found = result("-12", [0.9, 0.5, 0.4], power=1.0)
     assert found["votes"] == [{"answer": "1", "count": 1, "weight": 2.0}, {"answer": "2", "count": 1, "weight": 1.0}]
     assert found["abstained"] == 1
@@ -70,7 +70,7 @@ def test_the_certainty_is_asked_for_and_becomes_the_score() -> None:
 
 
 def test_a_generator_that_does_not_tell_it_is_refused() -> None:
-    """algorithms.md 1.6: it needs the full vocabulary; top-k log-probabilities of a server do not suffice."""
+    """Reference 1.6: it needs the full vocabulary; top-k log-probabilities of a server do not suffice."""
     generator = ToyGenerator()
     generator.signals = frozenset({"logprobs", "token_confidences", "alternatives"})
     with pytest.raises(ConfigurationError, match="local models only"):

@@ -1,4 +1,4 @@
-"""Self-consistency with its stop rules: algorithms.md sections 1.3 and 1.4, through the graph."""
+"""Self-consistency with its stop rules: docs/reference/algorithms.md 1.3 and 1.4, through the graph."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def test_stop_rules_end_the_search_where_the_vectors_say(
 
 
 def test_n_samples_are_asked_for_together() -> None:
-    """algorithms.md 1.1: N=0 is an error (see test_core); N samples are one wave, not N calls one after another."""
+    """Reference 1.1: N=0 is an error (see test_core); N samples are one wave, not N calls one after another."""
     sizes: list[int] = []
 
     class Counting(ScriptedGenerator):
@@ -59,7 +59,7 @@ def test_n_samples_are_asked_for_together() -> None:
 
 
 def test_best_of_n_by_the_highest_score_through_the_graph() -> None:
-    """algorithms.md 1.1: scores [.2, .9, .9] -> index 1."""
+    """Reference 1.1: scores [.2, .9, .9] -> index 1."""
     scores = {"first": 0.2, "second": 0.9, "third": 0.9}
     words = iter(scores)
 

@@ -40,7 +40,7 @@ def saying(*replies: Reply, parameters: int = 0) -> ScriptedGenerator:
 def test_attempt_critique_attempt_until_the_rounds_are_over() -> None:
     generator = saying(r"\boxed{7}", "Off by one.", r"\boxed{9}", "Too much.", r"\boxed{8}")
     result, tree = run(create_self_refine(generator, rounds=2))
-    assert [step.get("aside") for step in tree.steps.values()] == [None, "critique", None, "critique", None]
+    assert [step.get("auxiliary") for step in tree.steps.values()] == [None, "critique", None, "critique", None]
     assert [step.get("sources") for step in tree.steps.values()] == [None, ["0"], ["0", "1"], ["2"], ["2", "3"]]
     assert [one["text"] for one in result["candidates"]] == [r"\boxed{7}", r"\boxed{9}", r"\boxed{8}"]
     assert (result["answer"], result["stop_reason"]) == ("8", "completed")

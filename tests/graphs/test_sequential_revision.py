@@ -1,4 +1,7 @@
-"""Sequential revision through the graph: algorithms.md section 4.3. For its rules alone see tests/nodes/revision/test_chains."""
+"""Sequential revision through the graph: docs/reference/algorithms.md 4.3.
+
+For its rules alone see tests/nodes/revision/test_chains.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -51,7 +54,7 @@ def run(graph: Any, context: SearchContext = SEEDED, **config: Any) -> tuple[dic
 
 
 def test_a_revision_sees_the_last_four_attempts_oldest_first() -> None:
-    """algorithms.md 4.3: after 6 attempts the prompt holds attempts 3..6."""
+    """Reference 4.3: after 6 attempts the prompt holds attempts 3..6."""
     generator = Attempts()
     _, tree = run(create_sequential_revision(generator, ToyVerifier(), n=7, chains=1))
     texts = [rf"attempt {number} \boxed{{{number}}}" for number in range(7)]
@@ -61,7 +64,7 @@ def test_a_revision_sees_the_last_four_attempts_oldest_first() -> None:
 
 
 def test_an_earlier_attempt_is_returned_where_it_scores_higher() -> None:
-    """algorithms.md 4.3: chain scores [.9, .4] -> returns attempt 1."""
+    """Reference 4.3: chain scores [.9, .4] -> returns attempt 1."""
     result, _ = run(create_sequential_revision(Attempts(), score_of({"0": 0.9, "1": 0.4}), n=2, chains=1))
     assert result["answer"] == "0"
     assert [one["score"] for one in result["candidates"]] == [0.9, 0.4]
@@ -69,7 +72,7 @@ def test_an_earlier_attempt_is_returned_where_it_scores_higher() -> None:
 
 @pytest.mark.parametrize(("length", "count"), ratio_grid(8) + ratio_grid(16))
 def test_every_split_of_the_grid_costs_the_same(length: int, count: int) -> None:
-    """algorithms.md 4.3: s*p = N for each entry; the attempts of one round are asked for together."""
+    """Reference 4.3: s*p = N for each entry; the attempts of one round are asked for together."""
     generator = Attempts()
     result, tree = run(create_sequential_revision(generator, ToyVerifier(), n=length * count, chains=count))
     assert generator.sizes == [count] * length
@@ -93,7 +96,7 @@ def test_chains_do_not_see_each_other() -> None:
 
 
 def test_with_one_attempt_a_chain_it_is_best_of_n() -> None:
-    """algorithms.md 4.3: the ratio 1:N is all parallel."""
+    """Reference 4.3: the ratio 1:N is all parallel."""
     revision, _ = run(create_sequential_revision(ToyGenerator(), ToyVerifier(), n=8, chains=8))
     plain, _ = run(create_best_of_n(ToyGenerator(), ToyVerifier(), n=8))
     assert revision["candidates"] == plain["candidates"]
@@ -101,7 +104,7 @@ def test_with_one_attempt_a_chain_it_is_best_of_n() -> None:
 
 
 def test_a_right_attempt_that_is_spoiled_later_is_still_found() -> None:
-    """algorithms.md 4.3: about 38 % of right answers turn wrong: the choice goes over the chain, never the last."""
+    """Reference 4.3: about 38 % of right answers turn wrong: the choice goes over the chain, never the last."""
     generator = Attempts(lambda number: rf"attempt {number} \boxed{{{21 if number == 1 else 9}}}")
     scores = {"0": 0.1, "1": 0.9, "2": 0.2, "3": 0.3}
     result, tree = run(create_sequential_revision(generator, score_of(scores), n=4, chains=1))

@@ -20,11 +20,11 @@ from pydantic import TypeAdapter
 
 from its_graph import Budget, SearchContext, Spend
 from its_graph.errors import ConfigurationError
-from its_graph.nodes.rules.steering import APPROVE, AskRule, Steering, every, when_unsure
-from its_graph.nodes.tree_search.descent import best_leaves, growth
+from its_graph.nodes.rules.steering import APPROVE, AskRule, Steering, every, when_uncertain
+from its_graph.nodes.tree_search.descent import best_leaves, search_stats
 from its_graph.search.event_schema import parse_event
 from its_graph.search.events import rebuild
-from its_graph.search.human_request import Ask
+from its_graph.search.human_request import HumanRequest
 from its_graph.search.tree import Tree
 from its_graph.testing import ToyGenerator, ToyVerifier
 
@@ -42,7 +42,7 @@ each_way = pytest.mark.parametrize(
 
 Build = Callable[..., Any]
 Timeless = Callable[[dict[str, Any]], dict[str, Any]]
-Person = Callable[[Ask], Any]
+Person = Callable[[HumanRequest], Any]
 
 QUESTION = {"problem": "Add 3, 5, 4, 7, 2."}
 SEEDED = SearchContext(seed=7)
@@ -53,21 +53,21 @@ def thread(number: int = 1) -> Any:
     return {"configurable": {"thread_id": str(number)}}
 
 
-def asking(out: dict[str, Any]) -> Ask | None:
+def asking(out: dict[str, Any]) -> HumanRequest | None:
     """What the search asks, if it does not answer."""
     (question,) = out.get("__interrupt__", [None])
-    return None if question is None else TypeAdapter(Ask).validate_python(question.value)
+    return None if question is None else TypeAdapter(HumanRequest).validate_python(question.value)
 
 
-def approve(ask: Ask) -> Any:
+def approve(ask: HumanRequest) -> Any:
     return APPROVE
 
 
 def once(reply: Person) -> Person:
     """Say something to the second question, when every strategy has paths to choose from, and approve all others."""
-    asked: list[Ask] = []
+    asked: list[HumanRequest] = []
 
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         asked.append(ask)
         return reply(ask) if len(asked) == 2 else APPROVE
 
@@ -91,7 +91,7 @@ class Run:
         graph = build(name, self.generator, self.verifier, ask=ask or every(1), **options)
         self.graph = graph.compile(name=name, checkpointer=InMemorySaver())
         self.context = context
-        self.asks: list[Ask] = []
+        self.asks: list[HumanRequest] = []
         self.trees: list[Tree] = []
         """The search as it stood at each question."""
         self.events: list[Any] = []
@@ -116,7 +116,7 @@ class Run:
             if not out["interrupts"]:
                 self.result = out["data"]["result"]
                 return self
-            self.asks.append(TypeAdapter(Ask).validate_python(out["interrupts"][0].value))
+            self.asks.append(TypeAdapter(HumanRequest).validate_python(out["interrupts"][0].value))
             self.trees.append(self.tree)
             given = Command(resume=person(self.asks[-1]))
         raise AssertionError("The search asks for ever.")
@@ -125,7 +125,7 @@ class Run:
 def later(run: Run) -> list[str]:
     """Ids of the steps that were written after the second question, rollouts left out."""
     steps = run.tree.steps
-    return [step for step in steps if int(step) >= run.trees[1].next_id and "aside" not in steps[step]]
+    return [step for step in steps if int(step) >= run.trees[1].next_id and "auxiliary" not in steps[step]]
 
 
 def drawn_below(run: Run, parent: str) -> int:
@@ -170,8 +170,8 @@ def test_it_asks_with_the_open_paths_of_its_frontier(name: str, build: Build) ->
 def test_it_asks_every_other_round_or_when_it_is_unsure(build: Build) -> None:
     rounds = [ask["round"] for ask in Run(build, "beam_search", ask=every(2))(approve).asks]
     assert rounds == list(range(2, 2 * len(rounds) + 1, 2))
-    assert Run(build, "beam_search", ask=when_unsure(0.2, 0.8))(approve).asks == []  # the toy verifier says .1 or .9
-    assert Run(build, "beam_search", ask=when_unsure(0.2, 0.9))(approve).asks != []
+    assert Run(build, "beam_search", ask=when_uncertain(0.2, 0.8))(approve).asks == []  # the toy verifier says .1 or .9
+    assert Run(build, "beam_search", ask=when_uncertain(0.2, 0.9))(approve).asks != []
 
 
 @each
@@ -203,7 +203,7 @@ def test_without_a_checkpointer_the_error_says_what_to_do(name: str, config: Any
 @each
 def test_what_is_pruned_is_given_up_for_good(name: str, build: Build) -> None:
     run = Run(build, name)(once(lambda ask: {"prune": [ask["frontier"][0]["id"]]}))
-    (pruned,) = run.tree.steers["1"]["prune"]
+    (pruned,) = run.tree.human_edits["1"]["prune"]
     assert Run(build, name)(approve).tree.children.get(pruned)  # it would have gone on
     assert below(run, pruned) == []
     assert all(pruned not in (one["id"] for one in ask["frontier"]) for ask in run.asks[2:])
@@ -216,7 +216,7 @@ def test_a_tree_search_never_comes_back_to_what_was_pruned(name: str, build: Bui
     """Whole subtrees at a time, until there is nothing left but what is finished."""
     gone: set[str] = set()
 
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         roots = {run.tree.root(one["id"]) for one in ask["frontier"]}
         assert not roots & gone
         gone.update(roots if run.tree.completed else ())
@@ -249,14 +249,14 @@ def test_a_cut_path_comes_back_with_the_share_of_one(name: str, build: Build) ->
     ask, revived = run.asks[1], cut(run.trees[1])
     share = sum(one["continuations"] for one in ask["frontier"]) // len(ask["frontier"])
     assert drawn_below(run, revived) == share
-    assert sum(run.trees[2].steps[step]["parent"] == revived for step in run.trees[2].fresh) == share
+    assert sum(run.trees[2].steps[step]["parent"] == revived for step in run.trees[2].new_steps) == share
 
 
 @each
 def test_an_edited_step_takes_the_place_of_the_old_one(name: str, build: Build) -> None:
     run = Run(build, name)(once(lambda ask: {"edits": {ask["frontier"][0]["id"]: "3 + 5 = 8, surely: 8 = 8"}}))
     tree = run.tree
-    ((old, new),) = tree.steers["1"]["edits"].items()
+    ((old, new),) = tree.human_edits["1"]["edits"].items()
     assert tree.steps[old] == run.trees[1].steps[old]
     assert tree.steps[new] == {
         "parent": tree.steps[old]["parent"],
@@ -277,7 +277,7 @@ def test_an_edit_that_ends_the_solution_is_judged_and_a_candidate(
     name: str, options: dict[str, Any], build: Build
 ) -> None:
     run = Run(build, name, **options)(once(lambda ask: {"edits": {ask["frontier"][0]["id"]: r"It is \boxed{99}"}}))
-    (new,) = run.tree.steers["1"]["edits"].values()
+    (new,) = run.tree.human_edits["1"]["edits"].values()
     assert run.tree.finished(new)
     assert drawn_below(run, new) == 0
     (mine,) = [one for one in run.result["candidates"] if one["id"] == new]
@@ -301,7 +301,7 @@ def test_a_hint_reaches_generator_and_verifier(name: str, build: Build) -> None:
     run = Run(build, name)
     seen: list[tuple[int, int]] = []
 
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         seen.append((len(run.generator.requests), len(run.verifier.candidates)))
         return {"hint": hint} if (hint := next(hints, None)) else APPROVE
 
@@ -331,24 +331,24 @@ def test_told_to_stop_it_answers_with_what_there_is(name: str, build: Build) -> 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_tree_search_that_is_told_to_stop_finishes_its_best_path(name: str, seed: int, build: Build) -> None:
     run = Run(build, name, leaves=1, context=SearchContext(seed=seed), error=0.6)(once(lambda ask: {"stop": True}))
-    best = best_leaves(growth(40), leaves=1)(run.trees[1])
+    best = best_leaves(search_stats(40), leaves=1)(run.trees[1])
     assert [list(run.tree.steps.values())[-1]["parent"]] == best
 
 
 @each
 def test_told_to_stop_with_a_solution_it_judges_that_first(name: str, build: Build) -> None:
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         return {"edits": {ask["frontier"][0]["id"]: r"\boxed{99}"}, "stop": True}
 
     run = Run(build, name)(person)
     assert (run.result["answer"], run.result["stop_reason"]) == ("99", "steered")
-    (new,) = run.tree.steers["0"]["edits"].values()
+    (new,) = run.tree.human_edits["0"]["edits"].values()
     assert run.tree.score(new) is not None
     assert run.tree.next_id == int(new) + 1
 
 
 def test_an_edited_first_step_stays_in_its_own_tree(build: Build) -> None:
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         return {"edits": {one["id"]: "3 + 5 = 8" for one in ask["frontier"]}} if ask["round"] == 1 else APPROVE
 
     run = Run(build, "dvts")(person)
@@ -357,14 +357,14 @@ def test_an_edited_first_step_stays_in_its_own_tree(build: Build) -> None:
 
 
 def test_a_step_in_the_middle_can_be_edited_and_its_paths_go_on_from_there(build: Build) -> None:
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         if ask["round"] != 2:
             return APPROVE
         return {"edits": {run.tree.path(ask["frontier"][0]["id"])[0]: "3 + 5 = 8"}}
 
     run = Run(build, "beam_search")
     run(person)
-    ((old, new),) = run.tree.steers["1"]["edits"].items()
+    ((old, new),) = run.tree.human_edits["1"]["edits"].items()
     moved = [one for one in run.asks[1]["frontier"] if old in run.trees[1].path(one["id"])]
     assert len(run.tree.children[new]) == sum(one["continuations"] for one in moved) >= 1
 
@@ -376,7 +376,7 @@ def test_a_step_in_the_middle_can_be_edited_and_its_paths_go_on_from_there(build
 def test_a_bad_reply_is_asked_for_again_with_the_reason(name: str, build: Build, timeless: Timeless) -> None:
     """Nothing is lost by it: the search ends as if it had never been given."""
 
-    def bad(ask: Ask) -> list[Any]:
+    def bad(ask: HumanRequest) -> list[Any]:
         some = ask["frontier"][0]["id"]
         return [
             "do as you like",
@@ -389,7 +389,7 @@ def test_a_bad_reply_is_asked_for_again_with_the_reason(name: str, build: Build,
 
     wrong: list[Any] = []
 
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         if len(run.asks) == 1:
             wrong.extend(bad(ask))
         return wrong.pop(0) if wrong else APPROVE
@@ -405,7 +405,7 @@ def test_a_bad_reply_is_asked_for_again_with_the_reason(name: str, build: Build,
 
 
 def test_a_finished_solution_cannot_be_steered(build: Build) -> None:
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         return {"prune": run.tree.complete[:1]} if run.tree.complete and not ask["problem"] else APPROVE
 
     run = Run(build, "mcts", n=64)
@@ -424,7 +424,7 @@ def test_a_beam_search_is_not_left_without_a_path(build: Build) -> None:
 # --- saved, embedded, async ------------------------------------------------------------------------------------------
 
 
-def one_of_each(ask: Ask) -> Any:
+def one_of_each(ask: HumanRequest) -> Any:
     """All kinds of steering, one after the other."""
     paths = [one["id"] for one in ask["frontier"]]
     kinds: list[dict[str, Any]] = [
@@ -498,7 +498,7 @@ def test_the_next_question_on_the_thread_knows_nothing_of_what_was_said(
 def saying(chance: random.Random) -> Person:
     """A person who says anything, sensible or not."""
 
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         paths = [one["id"] for one in ask["frontier"]] + [str(chance.randrange(30))]
 
         def some() -> list[str]:
@@ -547,7 +547,7 @@ def test_judging_what_a_person_wrote_is_paid_for_before_anything_is_drawn(
 ) -> None:
     """Otherwise a step that was drawn would be the one that nobody judges. Many errors make for few equal steps."""
 
-    def person(ask: Ask) -> Any:
+    def person(ask: HumanRequest) -> Any:
         return {"edits": {ask["frontier"][0]["id"]: r"It is \boxed{99}"}} if ask["round"] == 1 else APPROVE
 
     budgets = (SearchContext(seed=7, budget=Budget(calls=calls)) for calls in range(8, 28))
@@ -555,7 +555,7 @@ def test_judging_what_a_person_wrote_is_paid_for_before_anything_is_drawn(
     asked = [run.tree for run in runs if run.asks]
     assert len(asked) >= 5
     for tree in asked:
-        steps = [step for step, record in tree.steps.items() if "aside" not in record]
+        steps = [step for step, record in tree.steps.items() if "auxiliary" not in record]
         beginnings = options.get("rollout_weight") == 1  # then nobody judges them
         assert all(step in tree.scores for step in steps if not (beginnings and tree.open(step)))
 
@@ -564,7 +564,7 @@ def test_judging_what_a_person_wrote_is_paid_for_before_anything_is_drawn(
 def test_the_events_alone_rebuild_the_tree_hints_and_prunes_included(name: str, build: Build) -> None:
     run = Run(build, name)(one_of_each)
     seen, state = rebuild(run.events), run.graph.get_state(thread()).values
-    for key in ("strategy", "question", "settings", "steps", "scores", "steers", "charges", "result", "answer"):
+    for key in ("strategy", "question", "settings", "steps", "scores", "human_edits", "charges", "result", "answer"):
         assert seen[key] == state[key], key
     rebuilt, tree = Tree.of(seen), run.tree
     assert rebuilt.question == tree.question != state["question"]
@@ -575,7 +575,7 @@ def test_the_events_alone_rebuild_the_tree_hints_and_prunes_included(name: str, 
 
 def test_all_events_are_of_the_published_kinds(build: Build) -> None:
     run = Run(build, "mcts")(one_of_each)
-    asked = [{"type": "its.asked", "ask": ask} for ask in run.asks]
+    asked = [{"type": "its.human_requested", "request": ask} for ask in run.asks]
     ended = {"type": "its.ended", "status": "failed", "error": "why"}
     events = json.loads(json.dumps([*run.events, *asked, ended]))
     assert [parse_event(event) for event in events] == events

@@ -1,4 +1,4 @@
-"""The loop of all step searches, and beam search and DVTS against algorithms.md sections 2.1, 2.2, 2.3 and 2.6."""
+"""The loop of all step searches; beam search and DVTS against docs/reference/algorithms.md 2.1, 2.2, 2.3 and 2.6."""
 
 import random
 from collections import Counter
@@ -43,7 +43,7 @@ def calls_per_round(generator: ScriptedGenerator) -> Counter[int]:
 
 
 def test_each_round_makes_n_calls_and_keeps_width() -> None:
-    """algorithms.md 2.1: N=8, M=4 -> round 1 = 8 calls, keep 2, each later round 8 calls."""
+    """Reference 2.1: N=8, M=4 -> round 1 = 8 calls, keep 2, each later round 8 calls."""
     generator = ScriptedGenerator(endless)
     _, tree = run(create_beam_search(generator, ScriptedVerifier(lambda one: 0.5), n=8, width=2, max_steps=5))
     assert [calls_per_round(generator)[depth] for depth in range(5)] == [8] * 5
@@ -54,7 +54,7 @@ def test_each_round_makes_n_calls_and_keeps_width() -> None:
 
 
 def test_width_must_divide_n() -> None:
-    """algorithms.md 2.1: N % M != 0 -> error, and it says what was given."""
+    """Reference 2.1: N % M != 0 -> error, and it says what was given."""
     with pytest.raises(ConfigurationError, match=r"width must divide n\. Given: n=10, width=4"):
         create_beam_search(ToyGenerator(), ToyVerifier(), n=10, width=4)
 
@@ -67,14 +67,14 @@ def test_impossible_shapes_are_refused_when_the_graph_is_built(create: Callable[
 
 
 def test_width_one_is_greedy() -> None:
-    """algorithms.md 2.1: M=N keeps 1."""
+    """Reference 2.1: M=N keeps 1."""
     _, tree = run(create_beam_search(ToyGenerator(0.5), ToyVerifier(), n=4, width=1))
     for depth in range(1, 5):
         assert len({step["parent"] for step in tree.steps.values() if tree.depth(step["parent"]) == depth}) == 1
 
 
 def test_a_finished_beam_is_kept_and_gets_no_further_call() -> None:
-    """algorithms.md 2.1. Seeds decide who ends at once; whoever did is a candidate and no one's parent."""
+    """Reference 2.1. Seeds decide who ends at once; whoever did is a candidate and no one's parent."""
 
     def script(request: SampleRequest) -> str:
         return r"\boxed{21}" if request.seed is not None and request.seed % 4 == 0 else endless(request)
@@ -87,7 +87,7 @@ def test_a_finished_beam_is_kept_and_gets_no_further_call() -> None:
 
 
 def test_a_generator_that_never_ends_is_stopped_at_the_depth_limit() -> None:
-    """algorithms.md 3.1 (max_depth 3 -> depth <= 3); then one path is taken to its end."""
+    """Reference 3.1 (max_depth 3 -> depth <= 3); then one path is taken to its end."""
     generator = ScriptedGenerator(lambda request: endless(request) if request.stop else r"\boxed{5}")
     result, tree = run(create_beam_search(generator, ScriptedVerifier(lambda one: 0.5), n=4, width=2, max_steps=3))
     assert max(tree.depth(step) for step in tree.steps if tree.open(step)) == 3
@@ -116,7 +116,7 @@ def test_the_draws_of_a_round_are_shared_by_the_paths_that_are_open() -> None:
 
 
 def test_dvts_deals_the_first_steps_to_its_trees_and_returns_n_candidates() -> None:
-    """algorithms.md 2.3: n=8, m=4 -> 2 trees; output 8 candidates."""
+    """Reference 2.3: n=8, m=4 -> 2 trees; output 8 candidates."""
     generator = ToyGenerator(0.3)
     result, tree = run(create_dvts(generator, ToyVerifier(), n=8, width=2))
     assert [calls_per_round(generator)[depth] for depth in range(5)] == [8] * 5
@@ -127,7 +127,7 @@ def test_dvts_deals_the_first_steps_to_its_trees_and_returns_n_candidates() -> N
 
 
 def test_no_lookahead_is_plain_beam_search() -> None:
-    """algorithms.md 2.2: k=0 identical to beam under a scripted model."""
+    """Reference 2.2: k=0 identical to beam under a scripted model."""
     plain, _ = run(create_beam_search(ToyGenerator(), ToyVerifier(), n=8, width=2))
     zero, _ = run(create_beam_search(ToyGenerator(), ToyVerifier(), n=8, width=2, lookahead=0))
     assert [one["text"] for one in plain["candidates"]] == [one["text"] for one in zero["candidates"]]
@@ -135,7 +135,7 @@ def test_no_lookahead_is_plain_beam_search() -> None:
 
 @pytest.mark.parametrize("create", [create_beam_search, create_dvts])
 def test_lookahead_is_paid_judged_and_not_kept(create: Callable[..., Any]) -> None:
-    """algorithms.md 2.2: k=3, N=16 -> 64 units a round; the PRM input contains the rollout, the kept text does not."""
+    """Reference 2.2: k=3, N=16 -> 64 units a round; the PRM input contains the rollout, the kept text does not."""
     generator = ScriptedGenerator(lambda request: f"{'greedy' if request.temperature == 0 else request.seed}\n\n")
     verifier = ScriptedVerifier(lambda one: 0.5)
     _, tree = run(create(generator, verifier, n=16, width=4, lookahead=3, max_steps=1))
@@ -153,7 +153,7 @@ def test_lookahead_stops_at_the_end_of_the_solution() -> None:
     result, tree = run(create_beam_search(generator, ToyVerifier(), n=4, width=2, lookahead=9))
     assert all(r"\boxed" not in request.prefix for request in generator.requests)
     assert result["answer"] == "21"
-    assert not any("aside" in step for step in (tree.steps[one["id"]] for one in result["candidates"]))
+    assert not any("auxiliary" in step for step in (tree.steps[one["id"]] for one in result["candidates"]))
 
 
 def test_a_step_search_refuses_a_generator_that_cannot_continue() -> None:
@@ -164,7 +164,7 @@ def test_a_step_search_refuses_a_generator_that_cannot_continue() -> None:
 
 
 def test_identical_paths_are_verified_once_and_all_scored() -> None:
-    """algorithms.md 1.1: deduplicate identical candidates before scoring, keep their multiplicity."""
+    """Reference 1.1: deduplicate identical candidates before scoring, keep their multiplicity."""
     verifier = ScriptedVerifier(lambda one: 0.5)
     result, tree = run(create_beam_search(ScriptedGenerator(lambda request: r"\boxed{1}"), verifier, n=8, width=2))
     assert len(verifier.candidates) == 1
@@ -255,7 +255,7 @@ def test_lookahead_leaves_enough_to_answer(create: Callable[..., Any], calls: in
 
 @pytest.mark.parametrize(("score", "answer"), [(Tree.score, "high"), (advantage(), "low")])
 def test_of_paths_of_equal_promise_those_that_made_progress_go_on(score: StepScore, answer: str) -> None:
-    """algorithms.md 2.6: the effective reward prunes, Q alone chooses. `high` stays at .6, `low` comes up to .6."""
+    """Reference 2.6: the effective reward prunes, Q alone chooses. `high` stays at .6, `low` comes up to .6."""
     first = iter(["high\n\n", "low\n\n"] * 2)
 
     def script(request: SampleRequest) -> str:
@@ -362,7 +362,7 @@ def test_rollouts_that_reach_the_end_complete_nothing() -> None:
 
     graph = create_beam_search(ScriptedGenerator(script), ScriptedVerifier(lambda one: 0.5), n=4, width=2, lookahead=1)
     result, tree = run(graph)
-    assert sum(step.get("aside") == "rollout" and step["finish"] == "end" for step in tree.steps.values()) == 12
+    assert sum(step.get("auxiliary") == "rollout" and step["finish"] == "end" for step in tree.steps.values()) == 12
     assert tree.completed == len(tree.complete) == 4
     assert {tree.depth(step) for step in tree.complete} == {4}
     assert len(result["candidates"]) == 4

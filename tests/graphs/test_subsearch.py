@@ -8,8 +8,8 @@ from its_graph.graphs.subsearch import as_part, beginning, builds_part, enter, g
 from its_graph.nodes.revision.population import population
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import enough_complete
-from its_graph.nodes.select import go_on_or_finish, select
-from its_graph.nodes.tree_search.token_budget import worth
+from its_graph.nodes.select import next_stop_or_finish, select
+from its_graph.nodes.tree_search.token_budget import stop_after_tokens_of
 from its_graph.search.tree import Tree
 
 PILOTS = 3
@@ -32,7 +32,7 @@ def state_of(*own: str, **changes: Any) -> Any:
     return {
         "steps": steps,
         "charges": charges,
-        "fresh": [str(key) for key in range(PILOTS, len(ends))],
+        "new_steps": [str(key) for key in range(PILOTS, len(ends))],
         "frontier": [],
         "stop_reason": None,
         "settings": {"seed": 1},
@@ -49,19 +49,19 @@ def test_it_begins_behind_the_records_there_are() -> None:
     tree = Tree.of(state_of(entry=None))
     assert beginning(tree) == {"record": PILOTS, "charge": 1}
     assert going_on(tree) is None
-    assert enter(beginning)(state_of()) == {"entry": {"record": PILOTS, "charge": 1}, "fresh": [], "frontier": []}
+    assert enter(beginning)(state_of()) == {"entry": {"record": PILOTS, "charge": 1}, "new_steps": [], "frontier": []}
 
 
 def test_the_view_at_work_hides_the_pilots_and_no_cost() -> None:
     state = state_of("end", "end")
-    own, whole = Tree.at_work(state), Tree.of(state)
+    own, whole = Tree.for_strategy(state), Tree.of(state)
     assert list(own.steps) == ["3", "4"]
-    assert (own.next_id, own.drawn) == (whole.next_id, whole.drawn) == (5, 2)
+    assert (own.next_id, own.samples_drawn) == (whole.next_id, whole.samples_drawn) == (5, 2)
     assert (own.completed, whole.completed) == (2, 5)
     assert own.spend == whole.spend
     assert own.spend.generated_tokens == 320
     assert own.own_spend.generated_tokens == 20
-    alone = Tree.at_work(state | {"entry": None})
+    alone = Tree.for_strategy(state | {"entry": None})
     assert (alone.steps, alone.own_spend) == (whole.steps, whole.spend)
 
 
@@ -69,9 +69,9 @@ def test_failed_pilots_count_as_pilots() -> None:
     failures = {"2": {"parent": None, "reason": "lost"}, "3": {"parent": None, "reason": "lost"}}
     state = state_of(failures=failures)
     del state["steps"]["2"]
-    tree = Tree.at_work(state)
+    tree = Tree.for_strategy(state)
     assert list(tree.failures) == ["3"]
-    assert (tree.next_id, tree.drawn) == (4, 1)
+    assert (tree.next_id, tree.samples_drawn) == (4, 1)
 
 
 def test_solutions_of_the_pilots_do_not_end_its_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,17 +82,17 @@ def test_solutions_of_the_pilots_do_not_end_its_search(monkeypatch: pytest.Monke
 
 
 def test_it_finishes_a_path_of_its_own() -> None:
-    assert go_on_or_finish(state_of(stop_reason="budget")) == "unfinished"
-    assert go_on_or_finish(state_of("end", stop_reason="budget")) == "enough"
+    assert next_stop_or_finish(state_of(stop_reason="budget")) == "unfinished"
+    assert next_stop_or_finish(state_of("end", stop_reason="budget")) == "enough"
 
 
 def test_its_size_is_measured_in_its_own_tokens() -> None:
-    assert worth(2)(Tree.at_work(state_of("end"))) is None
-    assert worth(2)(Tree.at_work(state_of("end", "end"))) == "completed"
+    assert stop_after_tokens_of(2)(Tree.for_strategy(state_of("end"))) is None
+    assert stop_after_tokens_of(2)(Tree.for_strategy(state_of("end", "end"))) == "completed"
 
 
 def test_places_of_a_population_are_counted_from_its_first_member() -> None:
-    assert population(2)(Tree.at_work(state_of("end", "end", "end"))) == ["5", "4"]
+    assert population(2)(Tree.for_strategy(state_of("end", "end", "end"))) == ["5", "4"]
 
 
 def test_parts_are_built_inside_alone() -> None:

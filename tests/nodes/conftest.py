@@ -28,7 +28,7 @@ def solutions() -> MakeTree:
             str(index): {"step": str(index), "value": value, "steps": [], "tokens": 0}
             for index, value in enumerate(known)
         }
-        return Tree.of({"steps": steps, "scores": judged, "fresh": list(steps)})
+        return Tree.of({"steps": steps, "scores": judged, "new_steps": list(steps)})
 
     return make
 
@@ -44,6 +44,6 @@ def frontier_of() -> MakeTree:
             steps[key] = {"parent": parent, "text": text, "tokens": 1, "finish": finish, "confidence": None}
             scores[key] = {"step": key, "value": value, "steps": [], "tokens": 0}
         parents = {parent for _, parent, *_ in rows}
-        return Tree.of({"steps": steps, "scores": scores, "fresh": [key for key in steps if key not in parents]})
+        return Tree.of({"steps": steps, "scores": scores, "new_steps": [key for key in steps if key not in parents]})
 
     return make

@@ -6,7 +6,7 @@ import pytest
 
 from its_graph import SampleRequest
 from its_graph.nodes.prompt_variation import APPROACHES, under_system, varied
-from its_graph.search.calls import Planned
+from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 
 QUESTION: dict[str, Any] = {"role": "user", "content": "Add 1, 2."}
@@ -15,7 +15,7 @@ QUESTION: dict[str, Any] = {"role": "user", "content": "Add 1, 2."}
 def messages(sample: int, prompts: tuple[str, ...], *asked: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the conversation that sample `sample` is asked with."""
     request = SampleRequest(messages=asked or (QUESTION,), seed=3)
-    shaped = varied(prompts)(Tree.of({}), Planned(str(sample), None, request))
+    shaped = varied(prompts)(Tree.of({}), PlannedCall(str(sample), None, request))
     assert shaped.model_copy(update={"messages": request.messages}) == request
     return list(shaped.messages)
 

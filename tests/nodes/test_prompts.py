@@ -8,7 +8,7 @@ from its_graph import SampleRequest
 from its_graph.contracts import Message
 from its_graph.embedded.phrasing import known_conversation, known_turns
 from its_graph.nodes import prompts
-from its_graph.nodes.prompts import INSTRUCTIONS, NEXT, Prompt, shown, without_instruction
+from its_graph.nodes.prompts import INSTRUCTIONS, NEXT, RewritePrompt, shown, without_instruction
 from its_graph.testing import ToyGenerator
 
 QUESTION: list[Message] = [{"role": "user", "content": "Compute 3 + 5."}]
@@ -17,7 +17,7 @@ PROMPTS = (
     prompts.revise,
     prompts.bare,
     prompts.aggregate,
-    prompts.summarise,
+    prompts.summarize,
     prompts.from_workspace,
     prompts.critique,
     prompts.refine,
@@ -26,7 +26,9 @@ PROMPTS = (
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1]])
-def test_a_prompt_is_a_conversation_by_turns_that_ends_with_the_question(prompt: Prompt, texts: list[str]) -> None:
+def test_a_prompt_is_a_conversation_by_turns_that_ends_with_the_question(
+    prompt: RewritePrompt, texts: list[str]
+) -> None:
     messages = prompt(QUESTION, texts)
     assert messages[0] == QUESTION[0]
     assert [one["role"] for one in messages] == ["user", "assistant"] * len(texts) + ["user"]
@@ -35,12 +37,12 @@ def test_a_prompt_is_a_conversation_by_turns_that_ends_with_the_question(prompt:
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_without_texts_only_the_question_is_asked(prompt: Prompt) -> None:
+def test_without_texts_only_the_question_is_asked(prompt: RewritePrompt) -> None:
     assert prompt(QUESTION, []) == QUESTION
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_a_model_that_knows_only_the_question_answers_afresh(prompt: Prompt) -> None:
+def test_a_model_that_knows_only_the_question_answers_afresh(prompt: RewritePrompt) -> None:
     question: list[Message] = [{"role": "user", "content": "Add 3, 5, 4."}]
     plain = SampleRequest(messages=tuple(question), seed=5)
     again = SampleRequest(messages=tuple(prompt(question, [r"\boxed{99}"])), seed=5)
@@ -50,7 +52,7 @@ def test_a_model_that_knows_only_the_question_answers_afresh(prompt: Prompt) -> 
 
 
 @pytest.mark.parametrize("prompt", PROMPTS[:-1])
-def test_a_model_trained_on_bare_turns_reads_every_prompt_as_such(prompt: Prompt) -> None:
+def test_a_model_trained_on_bare_turns_reads_every_prompt_as_such(prompt: RewritePrompt) -> None:
     assert list(known_turns(prompt(QUESTION, TEXTS))) == prompts.bare(QUESTION, TEXTS)
 
 
@@ -68,7 +70,7 @@ def test_each_purpose_has_its_own_instruction() -> None:
 
 
 def test_a_single_text_is_revised_not_aggregated_and_so_is_one_without_a_review() -> None:
-    """algorithms.md 4.4: K=1 is self-refinement."""
+    """Reference 4.4: K=1 is self-refinement."""
     assert prompts.aggregate(QUESTION, TEXTS[:1]) == prompts.revise(QUESTION, TEXTS[:1])
     assert prompts.refine(QUESTION, TEXTS[:1]) == prompts.revise(QUESTION, TEXTS[:1])
 

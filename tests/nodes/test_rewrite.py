@@ -37,7 +37,7 @@ def test_a_new_text_is_a_whole_one_and_names_its_sources() -> None:
     tree = tree_of(rewrite("join", toy, lambda tree: [["1", "0"], ["1"], []], prompts.aggregate), toy)
     assert [step.get("sources") for step in tree.steps.values()] == [None, None, ["1", "0"], ["1"], None]
     assert all(step["parent"] is None for step in tree.steps.values())
-    assert tree.fresh == ["2", "3", "4"]
+    assert tree.new_steps == ["2", "3", "4"]
     assert [charge["node"] for charge in tree.charges.values()] == ["generate", "join"]
     assert (runs(tree, "join"), runs(tree, "generate"), runs(tree, "other")) == (1, 1, 0)
 
@@ -62,25 +62,25 @@ def test_a_text_may_have_a_limit_of_its_own_but_never_a_higher_one(cap: int | No
 
 def test_an_aside_is_no_solution_and_leaves_the_fresh_ones_as_they_are() -> None:
     toy = ToyGenerator()
-    tree = tree_of(rewrite("notes", toy, lambda tree: [["0", "1"]], prompts.summarise, aside="summary"), toy)
-    assert tree.steps["2"]["aside"] == "summary"
-    assert [one.id for one in tree.finalists] == tree.fresh == ["0", "1"]
+    tree = tree_of(rewrite("notes", toy, lambda tree: [["0", "1"]], prompts.summarize, auxiliary="summary"), toy)
+    assert tree.steps["2"]["auxiliary"] == "summary"
+    assert [one.id for one in tree.finalists] == tree.new_steps == ["0", "1"]
 
 
 def test_nothing_to_write_is_no_call() -> None:
     toy = ToyGenerator()
     tree = tree_of(rewrite("join", toy, lambda tree: [], prompts.revise), toy)
     assert len(toy.requests) == 2
-    assert tree.fresh == []
+    assert tree.new_steps == []
     assert runs(tree, "join") == 1
 
 
 def test_the_price_of_the_verdict_is_reserved_with_the_text() -> None:
     """Three calls are left for two solutions that want a verdict each: one is written, and can be judged."""
     toy = ToyGenerator()
-    node = rewrite("join", toy, lambda tree: [["0"], ["1"]], prompts.revise, judged_by=ToyVerifier())
+    node = rewrite("join", toy, lambda tree: [["0"], ["1"]], prompts.revise, verifier=ToyVerifier())
     tree = tree_of(node, toy, SearchContext(seed=7, budget=Budget(calls=5)))
-    assert tree.fresh == ["2"]
+    assert tree.new_steps == ["2"]
     assert tree.stop_reason == "budget"
 
 
@@ -93,4 +93,4 @@ def test_a_failure_loses_only_itself() -> None:
     generator = ScriptedGenerator(script)
     tree = tree_of(rewrite("join", generator, lambda tree: [["0"], ["1"]], prompts.revise), generator)
     assert list(tree.failures) == ["2"]
-    assert tree.fresh == ["3"]
+    assert tree.new_steps == ["3"]

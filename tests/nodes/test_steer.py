@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from its_graph.errors import InputError
-from its_graph.nodes.steer import go_on_as_told, steered
 from its_graph.nodes.rules.steering import Steering
+from its_graph.nodes.steer import exit_after_steering, steered
 from its_graph.search.state import Update
 from its_graph.search.tree import Tree
 
@@ -34,8 +34,8 @@ def state(*frontier: str, rows: tuple[Row, ...] = ROWS, **more: Any) -> dict[str
         for key, (parent, text, finish) in enumerate(rows)
     }
     if len(rows) > 9:
-        steps["9"]["aside"] = "rollout"
-    return {"steps": steps, "frontier": list(frontier), "fresh": ["3"], "stop_reason": None, **more}
+        steps["9"]["auxiliary"] = "rollout"
+    return {"steps": steps, "frontier": list(frontier), "new_steps": ["3"], "stop_reason": None, **more}
 
 
 def say(given: dict[str, Any], *, max_steps: int = 9, at_end: Any = lambda tree: tree.frontier, **said: Any) -> Update:
@@ -47,12 +47,12 @@ FRONTIER = ("3", "3", "4", "4", "5", "5")
 
 def test_approving_is_a_record_and_nothing_else() -> None:
     nothing: dict[str, Any] = {"prune": [], "boost": [], "edits": {}, "hint": None, "stop": False}
-    assert say(state(*FRONTIER)) == {"steers": {"0": nothing}}
-    assert say(state(*FRONTIER, steers={"0": nothing})) == {"steers": {"1": nothing}}
+    assert say(state(*FRONTIER)) == {"human_edits": {"0": nothing}}
+    assert say(state(*FRONTIER, human_edits={"0": nothing})) == {"human_edits": {"1": nothing}}
 
 
 def test_a_hint_leaves_the_frontier_alone() -> None:
-    assert say(state(*FRONTIER), hint="h").keys() == {"steers"}
+    assert say(state(*FRONTIER), hint="h").keys() == {"human_edits"}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_hint_leaves_the_frontier_alone() -> None:
 def test_the_frontier_after_it(said: dict[str, Any], frontier: str) -> None:
     update = say(state(*FRONTIER), **said)
     assert update["frontier"] == frontier.split()
-    assert update["fresh"] == []
+    assert update["new_steps"] == []
 
 
 def test_the_share_of_one_is_the_mean_of_the_open_paths() -> None:
@@ -112,11 +112,11 @@ def test_ids_of_failed_samples_are_not_used_again() -> None:
 
 def test_told_to_stop_it_is_left_with_the_paths_for_the_end() -> None:
     assert say(state(*FRONTIER), stop=True) == {
-        "steers": {"0": {"prune": [], "boost": [], "edits": {}, "hint": None, "stop": True}},
+        "human_edits": {"0": {"prune": [], "boost": [], "edits": {}, "hint": None, "stop": True}},
         "stop_reason": "steered",
     }
     ripe = say(state(*FRONTIER), stop=True, at_end=lambda tree: ["2"])
-    assert (ripe["frontier"], ripe["fresh"], ripe["stop_reason"]) == (["2"], [], "steered")
+    assert (ripe["frontier"], ripe["new_steps"], ripe["stop_reason"]) == (["2"], [], "steered")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_told_to_stop_it_is_left_with_the_paths_for_the_end() -> None:
 def test_what_cannot_be_steered_is_refused(said: dict[str, Any], problem: str) -> None:
     before: dict[str, Any] = {"0": {"prune": ["2"], "boost": [], "edits": {}, "hint": None, "stop": False}}
     with pytest.raises(InputError, match=problem):
-        say(state(*FRONTIER, steers=before), max_steps=2 if "long" in problem else 9, **said)
+        say(state(*FRONTIER, human_edits=before), max_steps=2 if "long" in problem else 9, **said)
 
 
 def test_an_equal_path_of_the_frontier_can_be_boosted() -> None:
@@ -159,8 +159,8 @@ def test_a_search_is_not_left_with_nothing() -> None:
 
 
 def exit_of(given: dict[str, Any], update: Update) -> str:
-    logs = {log: given.get(log, {}) | update.get(log, {}) for log in ("steps", "steers")}
-    return go_on_as_told({**given, **update, **logs})  # type: ignore[typeddict-item]
+    logs = {log: given.get(log, {}) | update.get(log, {}) for log in ("steps", "human_edits")}
+    return exit_after_steering({**given, **update, **logs})  # type: ignore[typeddict-item]
 
 
 def test_the_exits() -> None:
@@ -179,7 +179,7 @@ def test_the_exits() -> None:
 def test_the_tree_knows_what_was_given_up_replaced_and_not_judged_yet() -> None:
     given = state(*FRONTIER)
     update = say(given, prune=["1"], edits={"0": "x", "2": r"\boxed{1}"})
-    tree = Tree.of({**given, "steps": given["steps"] | update["steps"], "steers": update["steers"]})
+    tree = Tree.of({**given, "steps": given["steps"] | update["steps"], "human_edits": update["human_edits"]})
     assert [step for step in tree.steps if tree.pruned(step)] == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
     assert (tree.root("10"), tree.root("11"), tree.root("3")) == ("0", "2", "0")
     assert tree.unjudged == ["10", "11"]

@@ -1,4 +1,4 @@
-"""The rules of budget forcing (algorithms.md 4.2), each on a tree made for it."""
+"""The rules of budget forcing (docs/reference/algorithms.md 4.2), each on a tree made for it."""
 
 from typing import Any, cast
 
@@ -24,9 +24,9 @@ def state(*steps: dict[str, Any], **more: Any) -> SearchState:
 def test_a_path_lives_until_it_is_continued_or_complete() -> None:
     """0 goes on as 3, 1 could not be prolonged, 2 waits for its answer, 4 is complete."""
     steps = step("a"), step("b"), step(CUT), step("Waita", "0"), step("Waitb", "1", "end")
-    assert live_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], fresh=["3"]))) == ["1", "2", "3"]
-    assert live_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], fresh=["3", "4"]))) == ["2", "3"]
-    assert live_paths(Tree.of(state(*steps[:3], frontier=[], fresh=["0", "1", "2"]))) == ["0", "1", "2"]
+    assert live_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], new_steps=["3"]))) == ["1", "2", "3"]
+    assert live_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], new_steps=["3", "4"]))) == ["2", "3"]
+    assert live_paths(Tree.of(state(*steps[:3], frontier=[], new_steps=["0", "1", "2"]))) == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Parity with published rules on the same invented scores (algorithms.md 5.1, 1.1 to 1.3 and 1.4.1).
+"""Parity with published rules on the same invented scores (docs/reference/algorithms.md 5.1, 1.1 to 1.3 and 1.4.1).
 
 `published.json` holds what huggingface/search-and-learn (6f81cac) and Pranjal2041/AdaptiveConsistency (899ab56) really
 decide, and `record_published.py` is how it was made. Their `naive` is our argmax, `weighted` and `maj` are our
@@ -32,7 +32,7 @@ def tree_of(answers: Sequence[str | None], scores: Sequence[float] | None = None
         str(index): {"step": str(index), "value": value, "steps": [], "tokens": 0}
         for index, value in enumerate(scores or [])
     }
-    return Tree.of({"steps": steps, "scores": judged, "fresh": list(steps)})
+    return Tree.of({"steps": steps, "scores": judged, "new_steps": list(steps)})
 
 
 def answer_of(rule: ChoiceRule, tree: Tree) -> str | None:

@@ -1,4 +1,4 @@
-"""algorithms.md 5.7."""
+"""docs/reference/algorithms.md 5.7."""
 
 import random
 import warnings
@@ -12,8 +12,8 @@ from its_graph.contracts import Candidate, Verdict
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.best_of_n import create_best_of_n
 from its_graph.prm.calibration import (
-    Calibration,
     NoOpinion,
+    VerifierCalibration,
     VerifierWarning,
     calibrate,
     calibration_of,
@@ -65,14 +65,14 @@ def test_expected_calibration_error() -> None:
 
 def test_missing_values_count_in_nothing_else() -> None:
     nan = float("nan")
-    assert calibration_of([0.9, None, 0.1, nan], [True, True, False, False]) == Calibration(
+    assert calibration_of([0.9, None, 0.1, nan], [True, True, False, False]) == VerifierCalibration(
         right=1,
         wrong=1,
         missing=2,
         auc=1.0,
         ece=pytest.approx(0.1),  # type: ignore[arg-type]
     )
-    assert calibration_of([None], [True]) == Calibration(right=0, wrong=0, missing=1, auc=None, ece=None)
+    assert calibration_of([None], [True]) == VerifierCalibration(right=0, wrong=0, missing=1, auc=None, ece=None)
     assert calibration_of([7.0, -3.0], [True, False], bounded=False).ece is None
 
 
@@ -90,7 +90,7 @@ def test_missing_values_count_in_nothing_else() -> None:
     ],
 )
 def test_better_than_chance(right: int, wrong: int, area: float | None, better: bool) -> None:
-    assert Calibration(right, wrong, 0, area, None).better_than_chance is better
+    assert VerifierCalibration(right, wrong, 0, area, None).better_than_chance is better
 
 
 def test_calibrate_asks_the_verifier() -> None:
@@ -101,7 +101,7 @@ def test_calibrate_asks_the_verifier() -> None:
 
     labelled = [(solved("good"), True)] * 3 + [(solved("bad"), False)] * 3 + [(solved("fails"), True)]
     found = calibrate(FunctionVerifier(judge), labelled)
-    assert found == Calibration(right=3, wrong=3, missing=1, auc=1.0, ece=pytest.approx(0.1))  # type: ignore[arg-type]
+    assert found == VerifierCalibration(right=3, wrong=3, missing=1, auc=1.0, ece=pytest.approx(0.1))  # type: ignore[arg-type]
     assert calibrate(FunctionVerifier(judge, score_range="real"), labelled).ece is None
     with pytest.raises(ConfigurationError, match="tried on nothing"):
         calibrate(FunctionVerifier(judge), [])
@@ -109,14 +109,14 @@ def test_calibrate_asks_the_verifier() -> None:
 
 def test_a_good_verifier_is_kept(fixed: Fixed) -> None:
     verifier = fixed(Verdict(scores=(None,), value=0.5))
-    assert guarded(verifier, Calibration(50, 50, 0, 0.9, 0.1)) is verifier
+    assert guarded(verifier, VerifierCalibration(50, 50, 0, 0.9, 0.1)) is verifier
 
 
 @pytest.mark.parametrize("area", [0.5, 0.4, None])
 def test_a_bad_verifier_is_replaced_and_that_is_said(area: float | None, fixed: Fixed) -> None:
     verifier = fixed(Verdict(scores=(None,), value=0.5))
     with pytest.warns(VerifierWarning, match="not better than chance.*the vote decides"):
-        safe = guarded(verifier, Calibration(50, 50, 0, area, None))
+        safe = guarded(verifier, VerifierCalibration(50, 50, 0, area, None))
     assert isinstance(safe, NoOpinion)
     assert safe.invoke(solved("x")) == Verdict(scores=(None,), value=None)
     assert (safe.tokens(solved("x")), safe.parameters) == (0, 0)
@@ -132,7 +132,7 @@ def test_a_search_without_opinions_is_the_vote() -> None:
 
     assert answer(inverted)["answer"] != "18"
     with pytest.warns(VerifierWarning):
-        safe = guarded(inverted, Calibration(50, 50, 0, 0.1, None))
+        safe = guarded(inverted, VerifierCalibration(50, 50, 0, 0.1, None))
     result = answer(safe)
     assert result["answer"] == "18"
     assert result["spend"]["verifier_tokens"] == 0

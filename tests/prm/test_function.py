@@ -12,7 +12,7 @@ from langchain_core.tools import tool
 from its_graph.contracts import Candidate, Verdict
 from its_graph.errors import ConfigurationError
 from its_graph.prm.families.aggregation import minimum, product
-from its_graph.prm.function import FunctionVerifier, Judgement
+from its_graph.prm.function import FunctionResult, FunctionVerifier
 
 CANDIDATE = Candidate(messages=({"role": "user", "content": "2 + 3?"},), steps=("a", "b", "c"))
 
@@ -87,7 +87,7 @@ def test_an_async_function_sees_the_callers_context() -> None:
 
 
 @pytest.mark.parametrize(
-    ("judgement", "verdict"),
+    ("judgment", "verdict"),
     [
         (1, Verdict(scores=(None,) * 3, value=1.0)),
         (True, Verdict(scores=(None,) * 3, value=1.0)),
@@ -99,8 +99,8 @@ def test_an_async_function_sees_the_callers_context() -> None:
         (Verdict(scores=(0.1,), value=0.2, tokens=7), Verdict(scores=(0.1,), value=0.2, tokens=7)),
     ],
 )
-def test_judgements(judgement: Judgement, verdict: Verdict) -> None:
-    assert FunctionVerifier(lambda candidate: judgement).invoke(CANDIDATE) == verdict
+def test_judgments(judgment: FunctionResult, verdict: Verdict) -> None:
+    assert FunctionVerifier(lambda candidate: judgment).invoke(CANDIDATE) == verdict
 
 
 def test_step_scores_are_aggregated_by_the_given_rule() -> None:
@@ -109,11 +109,11 @@ def test_step_scores_are_aggregated_by_the_given_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("judgement", "message"), [([0.5], "1 scores for 3 steps"), (1.5, "outside"), ([0.5, -0.1, 0.2], "outside")]
+    ("judgment", "message"), [([0.5], "1 scores for 3 steps"), (1.5, "outside"), ([0.5, -0.1, 0.2], "outside")]
 )
-def test_impossible_judgements_are_errors(judgement: Judgement, message: str) -> None:
+def test_impossible_judgments_are_errors(judgment: FunctionResult, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        FunctionVerifier(lambda candidate: judgement).invoke(CANDIDATE)
+        FunctionVerifier(lambda candidate: judgment).invoke(CANDIDATE)
 
 
 def test_real_scores_are_unbounded_and_have_no_product() -> None:

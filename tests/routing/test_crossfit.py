@@ -6,30 +6,32 @@ from functools import partial
 
 import pytest
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
-from its_graph.routing.crossfit import Routed, cheapest_reaching, cross_fit, lead, route
-from its_graph.routing.fitting import fit
+from its_graph.routing.crossfit import RoutedResults, cheapest_reaching, cross_fit, lead, route_trials
+from its_graph.routing.fitting import fit_policy
 from its_graph.routing.policy import Policy
-from its_graph.routing.trials import Result, Trial, mean_result
+from its_graph.routing.trials import Trial, TrialResult, mean_result
 
 Make = Callable[..., list[Trial]]
 
-FIT = partial(fit, budgets=[10.0], estimator="verifier", pilots=2, unit="flops", bins=1)
+FIT = partial(fit_policy, budgets=[10.0], estimator="verifier", pilots=2, unit="flops", bins=1)
 
 
 def test_a_problem_has_no_say_in_its_own_route() -> None:
     chance = random.Random(1)
-    settings = [Setting(strategy="best_of_n", options={"n": n}) for n in (1, 2, 4)]
+    settings = [StrategyConfig(strategy="best_of_n", options={"n": n}) for n in (1, 2, 4)]
     problems = [
-        Trial(chance.random(), {one: Result(float(chance.random() < 0.5), one.options["n"]) for one in settings})
+        Trial(chance.random(), {one: TrialResult(float(chance.random() < 0.5), one.options["n"]) for one in settings})
         for _ in range(12)
     ]
     (before,) = cross_fit(problems, FIT)
     for place, trial in enumerate(problems):
-        turned = trial._replace(results={one: Result(1 - right, cost) for one, (right, cost) in trial.results.items()})
+        turned = trial._replace(
+            results={one: TrialResult(1 - right, cost) for one, (right, cost) in trial.results.items()}
+        )
         (after,) = cross_fit([*problems[:place], turned, *problems[place + 1 :]], FIT)
-        assert after.results[place] == Result(1 - before.results[place].right, before.results[place].cost)
+        assert after.results[place] == TrialResult(1 - before.results[place].right, before.results[place].cost)
 
 
 def test_results_are_in_the_order_of_the_problems(trials: Make) -> None:
@@ -52,27 +54,30 @@ def test_every_fit_sees_half_of_the_problems(trials: Make) -> None:
 def test_luck_does_not_pass_for_skill() -> None:
     """Ten settings that are all right half of the time: the best of them on the fit is no better on the other half."""
     chance = random.Random(3)
-    settings = [Setting(strategy="best_of_n", options={"n": n}) for n in range(1, 11)]
+    settings = [StrategyConfig(strategy="best_of_n", options={"n": n}) for n in range(1, 11)]
     problems = [
-        Trial(chance.random(), {one: Result(float(chance.random() < 0.5), n) for n, one in enumerate(settings, 1)})
+        Trial(chance.random(), {one: TrialResult(float(chance.random() < 0.5), n) for n, one in enumerate(settings, 1)})
         for _ in range(2000)
     ]
     fitting = partial(FIT, bins=5)
-    measured_on_itself = mean_result(route(fitting(problems), problems, 10.0)).right
+    measured_on_itself = mean_result(route_trials(fitting(problems), problems, 10.0)).right
     (row,) = cross_fit(problems, fitting)
     assert measured_on_itself > row.accuracy
     assert row.accuracy == pytest.approx(0.5, abs=0.03)
 
 
 def test_the_cheapest_that_reaches() -> None:
-    rows = [Routed(str(cost), (Result(right, cost),)) for right, cost in [(0.5, 1), (0.8, 3), (0.9, 2), (0.9, 9)]]
+    rows = [
+        RoutedResults(str(cost), (TrialResult(right, cost),))
+        for right, cost in [(0.5, 1), (0.8, 3), (0.9, 2), (0.9, 9)]
+    ]
     assert cheapest_reaching(0.8, rows) == rows[2]
     assert cheapest_reaching(0.95, rows) is None
 
 
 def test_a_lead_is_paired() -> None:
-    one = Routed("router", tuple(Result(right, 2) for right in (1, 1, 1, 0)))
-    other = Routed("fixed", tuple(Result(right, 8) for right in (1, 0, 1, 0)))
+    one = RoutedResults("router", tuple(TrialResult(right, 2) for right in (1, 1, 1, 0)))
+    other = RoutedResults("fixed", tuple(TrialResult(right, 8) for right in (1, 0, 1, 0)))
     found = lead(one, other)
     assert found.accuracy.mean == 0.25
     assert found.accuracy.ci95.low == 0.0

@@ -1,4 +1,4 @@
-"""algorithms.md 8.1: bins, tables, budgets; and what must hold for any measurements."""
+"""docs/reference/algorithms.md 8.1: bins, tables, budgets; and what must hold for any measurements."""
 
 import random
 from collections.abc import Callable
@@ -8,22 +8,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation.router.policy_calibration import least_cost
 from its_graph.routing.budget_constraint import each_bin, on_average
-from its_graph.routing.fitting import fit, natural_budgets
+from its_graph.routing.fitting import fit_policy, natural_budgets
 from its_graph.routing.pareto_front import climb
 from its_graph.routing.policy import BudgetHolds, Policy, quantiles
-from its_graph.routing.trials import Result, Trial, into_bins
+from its_graph.routing.trials import Trial, TrialResult, into_bins
 
 Make = Callable[..., list[Trial]]
 
-SETTINGS = [Setting(strategy="single")] + [Setting(strategy="best_of_n", options={"n": n}) for n in (2, 4, 8)]
+SETTINGS = [StrategyConfig(strategy="single")] + [
+    StrategyConfig(strategy="best_of_n", options={"n": n}) for n in (2, 4, 8)
+]
 
 
 def fitted(problems: list[Trial], budgets: list[float], **options: Any) -> Policy:
-    return fit(problems, budgets, estimator="verifier", pilots=2, unit="flops", **options)
+    return fit_policy(problems, budgets, estimator="verifier", pilots=2, unit="flops", **options)
 
 
 def world(count: int, seed: int, *, bins: int = 2) -> list[Trial]:
@@ -35,7 +37,7 @@ def world(count: int, seed: int, *, bins: int = 2) -> list[Trial]:
         results = {}
         for place, setting in enumerate(SETTINGS):
             solved = chance.random() < 1 - hard * 0.8 * 0.6**place
-            results[setting] = Result(float(solved), 2.0**place * (1 + hard * 0.2))
+            results[setting] = TrialResult(float(solved), 2.0**place * (1 + hard * 0.2))
         found.append(Trial(hard * 0.9, results))
     return found
 
@@ -43,14 +45,14 @@ def world(count: int, seed: int, *, bins: int = 2) -> list[Trial]:
 def test_ten_questions_make_five_bins_of_two() -> None:
     difficulties = [1 - tenth / 10 for tenth in range(10)]
     thresholds = quantiles(difficulties, 5)
-    groups = into_bins([Trial(one, {SETTINGS[0]: Result(1, 1)}) for one in difficulties], thresholds)
+    groups = into_bins([Trial(one, {SETTINGS[0]: TrialResult(1, 1)}) for one in difficulties], thresholds)
     assert [len(group) for group in groups] == [2, 2, 2, 2, 2]
 
 
 def test_equal_difficulties_make_one_bin(trials: Make) -> None:
     policy = fitted(trials(*[(0.5, {"single": (1, 1), "best_of_n 4": (1, 4)})] * 10), [4.0])
     assert policy.thresholds == ()
-    assert policy.table == ((Setting(strategy="single"),),)
+    assert policy.table == ((StrategyConfig(strategy="single"),),)
 
 
 def test_each_bin_gets_what_pays_there() -> None:
@@ -173,8 +175,8 @@ def longer_if_hard(seed: int) -> list[Trial]:
         difficulty = chance.random()
         cost = 80 + 120 * difficulty
         once, often = (float(chance.random() < share) for share in (0.3, 0.9))
-        best = Setting(strategy="best_of_n", options={"n": 16})
-        found.append(Trial(difficulty, {SETTINGS[0]: Result(once, cost), best: Result(often, 16 * cost)}))
+        best = StrategyConfig(strategy="best_of_n", options={"n": 16})
+        found.append(Trial(difficulty, {SETTINGS[0]: TrialResult(once, cost), best: TrialResult(often, 16 * cost)}))
     return found
 
 

@@ -32,7 +32,9 @@ def test_all_events_of_a_search_are_valid(name: str) -> None:
     context = SearchContext(seed=7, stream_tokens=True)
     events = list(search(name).stream(QUESTION, context=context, stream_mode="custom"))
     assert [parse_event(json.loads(json.dumps(event))) for event in events] == events
-    assert {"its.search_started", "its.token", "its.step_added", "its.answer"} <= {event["type"] for event in events}
+    assert {"its.search_started", "its.token_added", "its.step_added", "its.answered"} <= {
+        event["type"] for event in events
+    }
 
 
 @pytest.mark.parametrize("broken", [{}, {"type": "its.unknown"}, {"type": "its.selected"}, 3])
@@ -77,4 +79,4 @@ async def test_ag_ui_receives_them() -> None:
     events = [event async for event in agent.run(asked)]
     names = [event.name for event in events if event.type == "CUSTOM"]
     assert names.count("its.step_added") == 4
-    assert "its.answer" in names
+    assert "its.answered" in names

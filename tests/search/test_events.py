@@ -53,7 +53,7 @@ async def test_tokens_are_told_from_the_thread_of_a_backend(is_async: bool) -> N
     events = await told(graph, is_async=is_async, stream_tokens=True)
     texts: dict[str, str] = defaultdict(str)
     for event in events:
-        if event["type"] == "its.token":
+        if event["type"] == "its.token_added":
             assert event["at"] == len(texts[event["id"]])
             texts[event["id"]] += event["text"]
     steps = rebuild(events)["steps"]

@@ -42,12 +42,12 @@ def test_they_follow_what_the_user_asked_last(question: list[dict[str, Any]], to
 
 
 def test_the_tree_tells_them_to_whoever_asks_it_for_the_question() -> None:
-    steers: dict[str, Any] = {
+    human_edits: dict[str, Any] = {
         str(key): {"prune": [], "boost": [], "edits": {}, "hint": hint, "stop": False}
         for key, hint in enumerate(("Think.", None, "Twice."))
     }
     steps = {"0": {"parent": None, "text": "a", "tokens": 1, "finish": "end", "confidence": None}}
-    tree = Tree.of({"question": [USER], "steers": steers, "steps": steps})
+    tree = Tree.of({"question": [USER], "human_edits": human_edits, "steps": steps})
     assert tree.question == list(tree.candidate("0").messages) == [{"role": "user", "content": TOLD}]
 
 

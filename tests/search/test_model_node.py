@@ -224,7 +224,7 @@ async def test_calls_are_repeated_after_a_pause_that_hangs_on_seed_and_attempt(
         asked.append((attempts, list(map(str, errors)), seed))
         return float(attempts)
 
-    monkeypatch.setattr("its_graph.search.model_node.pause_s", pause_s)
+    monkeypatch.setattr("its_graph.search.model_node.backoff_s", pause_s)
     for _ in range(2):
         graph = create("self_consistency", flaky(3, TimeoutError("late")), n=2).compile()
         context = SearchContext(seed=7, retries=2)
@@ -237,7 +237,7 @@ async def test_calls_are_repeated_after_a_pause_that_hangs_on_seed_and_attempt(
 
 
 def test_a_pause_leaves_time_for_the_calls_behind_it(pauses: Pauses, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("its_graph.search.model_node.pause_s", lambda attempts, errors, seed: 8.0)
+    monkeypatch.setattr("its_graph.search.model_node.backoff_s", lambda attempts, errors, seed: 8.0)
     generator = flaky(1, TimeoutError("late"))
     context = SearchContext(seed=7, budget=Budget(seconds=6))
     result = create("self_consistency", generator, n=1).compile().invoke(QUESTION, context=context)["result"]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from its_graph.search.retries import FIRST_PAUSE_S, LONGEST_PAUSE_S, is_passing, pause_s
+from its_graph.search.retries import FIRST_PAUSE_S, LONGEST_PAUSE_S, backoff_s, is_transient
 
 
 class Status(Exception):
@@ -30,7 +30,7 @@ class Status(Exception):
     ],
 )
 def test_what_passes_by_itself(error: Exception, passing: bool) -> None:
-    assert is_passing(error) is passing
+    assert is_transient(error) is passing
 
 
 class Busy(Exception):
@@ -41,7 +41,7 @@ class Busy(Exception):
 
 
 def bounds(attempts: int, errors: Sequence[Exception] = ()) -> tuple[float, float]:
-    pauses = [pause_s(attempts, errors, seed) for seed in range(500)]
+    pauses = [backoff_s(attempts, errors, seed) for seed in range(500)]
     return min(pauses), max(pauses)
 
 
@@ -55,7 +55,7 @@ def test_pauses_double_up_to_a_cap_and_chance_shortens_them_by_a_quarter_at_most
 
 
 def test_a_seed_repeats_its_pause() -> None:
-    assert pause_s(3, [], seed=5) == pause_s(3, [], seed=5) != pause_s(3, [], seed=6)
+    assert backoff_s(3, [], seed=5) == backoff_s(3, [], seed=5) != backoff_s(3, [], seed=6)
 
 
 @pytest.mark.parametrize("asked", [{"Retry_After": "3"}, {"retry_after": "3.0"}, {"Retry_After": 3}])
@@ -65,9 +65,9 @@ def test_a_server_gets_the_pause_it_asks_for(asked: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("asked", ["0", "-3", "60", "8.5", "nan", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", None, [3]])
 def test_what_a_server_asks_in_vain_changes_nothing(asked: object) -> None:
-    assert pause_s(1, [Busy(Retry_After=asked)], seed=1) == pause_s(1, [], seed=1)
+    assert backoff_s(1, [Busy(Retry_After=asked)], seed=1) == backoff_s(1, [], seed=1)
 
 
 def test_a_pause_is_never_shorter_than_without_the_servers_wish() -> None:
-    assert pause_s(4, [Busy(Retry_After="1")], seed=1) == pause_s(4, [], seed=1)
-    assert pause_s(4, [Busy(), Busy(Retry_After="8")], seed=1) == 8
+    assert backoff_s(4, [Busy(Retry_After="1")], seed=1) == backoff_s(4, [], seed=1)
+    assert backoff_s(4, [Busy(), Busy(Retry_After="8")], seed=1) == 8

@@ -1,4 +1,4 @@
-"""Answer extraction and end detection: algorithms.md 0.3, the defects of seed_inventory.md A34 and A41."""
+"""Answer extraction and end detection: docs/reference/algorithms.md 0.3."""
 
 import time
 
@@ -23,7 +23,7 @@ from its_graph.text.answers import extract_answer, has_final_answer
     ],
 )
 def test_vectors_of_the_reference(text: str, answer: str | None) -> None:
-    """algorithms.md 0.3."""
+    """Reference 0.3."""
     assert extract_answer(text) == answer
 
 
@@ -122,7 +122,7 @@ def test_markers(text: str, answer: str) -> None:
     ],
 )
 def test_what_is_not_an_answer_does_not_vote(text: str) -> None:
-    """algorithms.md 1.3: a last-line fallback makes non-answers vote."""
+    """Reference 1.3: a last-line fallback makes non-answers vote."""
     assert extract_answer(text) is None
 
 
@@ -159,7 +159,7 @@ def test_thinking_is_not_read(text: str, answer: str | None) -> None:
     ],
 )
 def test_end_detection(text: str, final: bool) -> None:
-    """algorithms.md 0.3 and seed_inventory.md A41: words are not ends, half a box is not an end."""
+    """Reference 0.3: words are not ends, half a box is not an end."""
     assert has_final_answer(text) is final
 
 

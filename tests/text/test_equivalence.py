@@ -1,4 +1,4 @@
-"""Normal forms, equivalence and classes: algorithms.md 0.3 and 1.3, data.md 2.2 and 4.1."""
+"""Normal forms, equivalence and classes: docs/reference/algorithms.md 0.6 and 1.3."""
 
 import os
 import signal
@@ -18,24 +18,24 @@ from hypothesis import strategies as st
 
 from its_graph.errors import ConfigurationError
 from its_graph.text import equivalence
-from its_graph.text.equivalence import Judge, canonical, default_judge, equivalent, group
+from its_graph.text.equivalence import AnswerComparer, canonical, default_comparer, equivalent, group
 from its_graph.text.math_verify_client import MathProcess
 
 needs_math_verify = pytest.mark.skipif(find_spec("math_verify") is None, reason="math-verify (extra 'math') is absent")
 
 
 @pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
-    judge = Judge(timeout_s=20)  # generous: these tests are about answers, and machines are busy
+def judge() -> Iterator[AnswerComparer]:
+    judge = AnswerComparer(timeout_s=20)  # generous: these tests are about answers, and machines are busy
     yield judge
     judge.close()
 
 
 @pytest.fixture
-def cheap_judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
+def cheap_judge(monkeypatch: pytest.MonkeyPatch) -> AnswerComparer:
     """A judge without math-verify."""
     monkeypatch.setattr(equivalence, "find_spec", lambda name: None)
-    return Judge()
+    return AnswerComparer()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def cheap_judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
     ],
 )
 def test_normal_forms(answer: str, form: str) -> None:
-    """algorithms.md 0.3 and the hard shapes of data.md 2.2."""
+    """Reference 0.6, and the hard shapes of MATH-500."""
     assert canonical(answer) == form
     assert canonical(form) == form
 
@@ -170,28 +170,28 @@ def test_numbers_are_exact(numerator: int, denominator: int) -> None:
 
 
 @pytest.mark.parametrize(("a", "b"), [("50%", "0.5"), ("40", r"40\%"), (r"40\%", "2/5"), (r"40\%", "40 percent")])
-def test_percentages(cheap_judge: Judge, a: str, b: str) -> None:
-    """data.md 4.1: 50 % = 0.5. The sign may be left out, as math-verify allows."""
+def test_percentages(cheap_judge: AnswerComparer, a: str, b: str) -> None:
+    """Reference 0.6: 50 % = 0.5. The sign may be left out, as math-verify allows."""
     assert cheap_judge.equivalent(a, b)
     assert cheap_judge.equivalent(b, a)
 
 
 @pytest.mark.parametrize(("a", "b"), [(r"40\%", r"4000\%"), ("40", "0.4"), (r"40\%", "4"), (r"40\%", "x")])
-def test_other_percentages_differ(cheap_judge: Judge, a: str, b: str) -> None:
+def test_other_percentages_differ(cheap_judge: AnswerComparer, a: str, b: str) -> None:
     assert not cheap_judge.equivalent(a, b)
     assert not cheap_judge.equivalent(b, a)
 
 
-def test_groups_are_numbered_by_first_appearance(cheap_judge: Judge) -> None:
-    """algorithms.md 0.3 (one class) and 1.3 ([A, B, A, None])."""
+def test_groups_are_numbered_by_first_appearance(cheap_judge: AnswerComparer) -> None:
+    """Reference 0.6 and 1.3: one class, and [A, B, A, None]."""
     assert cheap_judge.group(["0.5", "1/2", r"\frac{1}{2}"]) == [0, 0, 0]
     assert cheap_judge.group([None, "B", "A", "B", None, "C", "A"]) == [None, 0, 1, 0, None, 2, 1]
     assert cheap_judge.group(["", None]) == [None, None]
     assert cheap_judge.group([]) == []
 
 
-def test_groups_are_transitive(cheap_judge: Judge) -> None:
-    """algorithms.md 1.3: `40%` equals both `0.4` and `40`, which alone differ."""
+def test_groups_are_transitive(cheap_judge: AnswerComparer) -> None:
+    """Reference 0.6: `40%` equals both `0.4` and `40`, which alone differ."""
     assert cheap_judge.group(["0.4", "7", "40"]) == [0, 1, 2]
     assert cheap_judge.group(["0.4", "7", "40", "40%", "8"]) == [0, 1, 0, 0, 2]
 
@@ -204,11 +204,11 @@ def test_plain_answers_never_start_the_process(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(equivalence, "find_spec", lambda name: True)
     numbers = ["5", "6", "1/2", "0.51", "58,500", "40%", "18 cm", "52_8", "52_{12}"]
     plain = [*numbers, "3, 5", "(1,2)", "[1,2)", "Evelyn", "Monday", "(C)", "D"]
-    assert Judge().group(plain) == list(range(len(plain)))
-    assert Judge().equivalent("2x", "2 x")
+    assert AnswerComparer().group(plain) == list(range(len(plain)))
+    assert AnswerComparer().equivalent("2x", "2 x")
 
 
-def test_without_math_verify_the_cheap_tiers_decide(cheap_judge: Judge) -> None:
+def test_without_math_verify_the_cheap_tiers_decide(cheap_judge: AnswerComparer) -> None:
     assert cheap_judge.equivalent("p - q", "p-q")
     assert not cheap_judge.equivalent("(x+1)^2", "x^2+2x+1")
     assert (cheap_judge.timeouts, cheap_judge.errors) == (0, 0)
@@ -238,15 +238,15 @@ def test_without_math_verify_the_cheap_tiers_decide(cheap_judge: Judge) -> None:
         (r"\begin{bad 1, 2, 5", "5", False),
     ],
 )
-def test_math_verify_decides_the_rest(judge: Judge, a: str, b: str, same: bool) -> None:
-    """data.md 4.1; math-verify itself is not symmetric (interval against inequality), a judge is."""
+def test_math_verify_decides_the_rest(judge: AnswerComparer, a: str, b: str, same: bool) -> None:
+    """Reference 0.6; math-verify itself is not symmetric (interval against inequality), a judge is."""
     assert judge.equivalent(a, b) is same
     assert judge.equivalent(b, a) is same
     assert (judge.timeouts, judge.errors) == (0, 0)
 
 
 @needs_math_verify
-def test_algebraic_answers_form_classes(judge: Judge) -> None:
+def test_algebraic_answers_form_classes(judge: AnswerComparer) -> None:
     answers = ["(x+1)^2", "y", "x^2+2x+1", None, r"\sqrt{9}", "3", "(1+x)^2"]
     assert judge.group(answers) == [0, 1, 0, None, 2, 2, 0]
 
@@ -256,7 +256,7 @@ def test_two_letters_are_no_product_in_a_vote() -> None:
 
 
 @needs_math_verify
-def test_threads_may_share_a_judge(judge: Judge) -> None:
+def test_threads_may_share_a_judge(judge: AnswerComparer) -> None:
     pairs = [(f"(x+{n})^2", f"x^2+{2 * n}x+{n * n + n % 2}") for n in range(1, 13)]
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(lambda pair: judge.equivalent(*pair), pairs)) == [n % 2 == 0 for n in range(1, 13)]
@@ -264,8 +264,8 @@ def test_threads_may_share_a_judge(judge: Judge) -> None:
 
 @needs_math_verify
 def test_a_hostile_answer_is_counted_once_and_costs_bounded_time(caplog: pytest.LogCaptureFixture) -> None:
-    """data.md 4.1: a timeout counts as "not equal" and is reported."""
-    judge = Judge(timeout_s=3)
+    """Reference 0.6: a timeout counts as "not equal" and is reported."""
+    judge = AnswerComparer(timeout_s=3)
     assert judge.equivalent(r"\sqrt{4}", "2"), "the process is warm"
     start = time.monotonic()
     answers = ["9^{9^{9^9}}", "x+1", "x+2", "x+3", "(" * 60 + "x" + ")" * 60, "1+x"]
@@ -278,7 +278,7 @@ def test_a_hostile_answer_is_counted_once_and_costs_bounded_time(caplog: pytest.
 
 @needs_math_verify
 def test_long_answers_are_compared_as_text_only() -> None:
-    judge = Judge()
+    judge = AnswerComparer()
     long = "x+" * 50_000
     start = time.monotonic()
     assert judge.equivalent(long + "1", long + " 1")
@@ -401,16 +401,16 @@ def test_a_useless_timeout_is_refused() -> None:
 
 @needs_math_verify
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
-def test_a_forked_child_leaves_the_process_of_its_parent_alone(judge: Judge) -> None:
+def test_a_forked_child_leaves_the_process_of_its_parent_alone(judge: AnswerComparer) -> None:
     script = """
 import os
-from its_graph.text.equivalence import equivalent, default_judge
+from its_graph.text.equivalence import equivalent, default_comparer
 assert equivalent("(x+1)^2", "x^2+2x+1")
-worker = default_judge()._process._process
+worker = default_comparer()._process._process
 child = os.fork()
 if child == 0:
     assert equivalent("(x+2)^2", "x^2+4x+4")
-    assert default_judge()._process._process is not worker
+    assert default_comparer()._process._process is not worker
     raise SystemExit(0)
 assert os.waitpid(child, 0)[1] == 0
 assert worker.poll() is None
@@ -423,10 +423,10 @@ assert equivalent("(x+3)^2", "x^2+6x+9")
 def test_a_script_without_a_main_guard_works_and_leaves_no_process() -> None:
     done = _python(
         "import sys\n"
-        "from its_graph.text.equivalence import equivalent, default_judge\n"
+        "from its_graph.text.equivalence import equivalent, default_comparer\n"
         "assert equivalent('(x+1)^2', 'x^2+2x+1')\n"
         "assert not {'torch', 'sympy', 'math_verify'} & set(sys.modules)\n"
-        "print(default_judge()._process._process.pid)"
+        "print(default_comparer()._process._process.pid)"
     )
     assert done.returncode == 0, done.stderr
     with pytest.raises(ProcessLookupError):
@@ -446,5 +446,5 @@ def _python(script: str) -> SimpleNamespace | subprocess.CompletedProcess[str]:
 
 
 def test_the_functions_share_one_judge() -> None:
-    assert default_judge() is default_judge()
+    assert default_comparer() is default_comparer()
     assert group(["1", "1.0", None]) == [0, 0, None]

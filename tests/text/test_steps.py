@@ -1,4 +1,4 @@
-"""Step splitting: algorithms.md 0.3, the defects of seed_inventory.md A32 and A42."""
+"""Step splitting: docs/reference/algorithms.md 0.3."""
 
 import time
 
@@ -39,7 +39,7 @@ from its_graph.text.steps import split_steps
     ],
 )
 def test_two_steps(text: str) -> None:
-    """algorithms.md 0.3: each of these forms has two steps."""
+    """Reference 0.3: each of these forms has two steps."""
     steps = split_steps(text)
     assert len(steps) == 2
     assert "".join(steps) == text
@@ -61,7 +61,7 @@ def test_two_steps(text: str) -> None:
     ],
 )
 def test_no_boundary(text: str) -> None:
-    """algorithms.md 0.3: "Stepping back" and "Steps are many" open no step."""
+    """Reference 0.3: "Stepping back" and "Steps are many" open no step."""
     assert split_steps(text) == [text]
 
 
@@ -85,7 +85,7 @@ def test_white_space_is_never_a_step_of_its_own() -> None:
     ],
 )
 def test_nothing_is_cut_inside_code_or_display_math(block: str) -> None:
-    """seed_inventory.md A32."""
+    """Reference 0.3."""
     assert split_steps(f"a\n\n{block}\n\nb") == ["a\n\n", f"{block}\n\n", "b"]
     assert split_steps(block) == [block]
 
@@ -132,7 +132,7 @@ def test_other_separators() -> None:
 
 
 def test_the_problem_is_no_part_of_the_steps() -> None:
-    """algorithms.md 0.3 and A42: the state `Problem: l1 / l2 / Solution: / a / b` has the steps a and b.
+    """Reference 0.3: the state `Problem: l1 / l2 / Solution: / a / b` has the steps a and b.
 
     Problem and solution are kept apart, so the splitter sees the solution only; every line of it can be a step.
     """

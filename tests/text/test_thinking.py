@@ -1,4 +1,4 @@
-"""Where thinking ends: algorithms.md 4.1 and 4.2 (delimiters and forced ends)."""
+"""Where thinking ends: docs/reference/algorithms.md 4.1 and 4.2 (delimiters and forced ends)."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from its_graph.errors import ConfigurationError
 from its_graph.text.answers import extract_answer, has_final_answer
-from its_graph.text.thinking import S1, STYLES, THINK, TURN, Split, split_thinking, think_style, thinking_share
+from its_graph.text.thinking import S1, STYLES, THINK, TURN, ThinkingSplit, split_thinking, think_style, thinking_share
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ from its_graph.text.thinking import S1, STYLES, THINK, TURN, Split, split_thinki
     ],
 )
 def test_a_text_is_split_where_its_thinking_ends(text: str, thinking: str, answer: str | None) -> None:
-    """algorithms.md 4.1: two closing tags split at the first, the rest is the answer."""
-    assert split_thinking(text) == Split(thinking, answer)
+    """Reference 4.1: two closing tags split at the first, the rest is the answer."""
+    assert split_thinking(text) == ThinkingSplit(thinking, answer)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_text_is_split_where_its_thinking_ends(text: str, thinking: str, answe
     ],
 )
 def test_answers_are_looked_for_behind_the_thinking(text: str, answer: str | None) -> None:
-    """algorithms.md 4.1: text with a thinking that never ends has no answer; without any tag nothing changes."""
+    """Reference 4.1: text with a thinking that never ends has no answer; without any tag nothing changes."""
     assert extract_answer(text) == answer
     assert not has_final_answer(text) or answer is not None
 
@@ -66,7 +66,7 @@ def test_a_text_that_is_split_loses_tags_and_nothing_else(text: str) -> None:
 
 
 def test_a_cut_thinking_ends_on_a_line_of_its_own() -> None:
-    r"""algorithms.md 4.2, "Cut": a newline only where there is none, the delimiter, and how the answer begins."""
+    r"""Reference 4.2: a newline only where there is none, the delimiter, and how the answer begins."""
     assert S1.cut("a") == "a\n<|im_start|>answer\nFinal Answer:"
     assert S1.cut("a\n") == "a\n<|im_start|>answer\nFinal Answer:"
     assert THINK.cut("a") == "a\n</think>\n\nFinal Answer:"

@@ -76,7 +76,11 @@ def parts(events: Events) -> dict[str, str]:
     rows = TreeRows(tree, winner=winner, over=result is not None)
     found: dict[str, str] = {step: rows.role(step) for step in tree.steps}
     path = tree.path(winner)[:-1] if winner is not None else []
-    return found | dict.fromkeys(path, "kept") | {step: "aside" for step in tree.steps if "aside" in tree.steps[step]}
+    return (
+        found
+        | dict.fromkeys(path, "kept")
+        | {step: "auxiliary" for step in tree.steps if "auxiliary" in tree.steps[step]}
+    )
 
 
 def test_pruned_and_edited_steps_are_told_apart(page: Any) -> None:

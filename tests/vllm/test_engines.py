@@ -21,7 +21,7 @@ from its_graph.generators.vllm import VLLMGenerator
 from its_graph.prm.backends.local import PRM
 from its_graph.prm.backends.vllm import VLLMPRM
 from its_graph.serving.engine import Engine
-from its_graph.token_stream import listening
+from its_graph.token_stream import subscribe
 from tests.vllm.searches import QUESTION, ask, check_scores, judged, run_strategy
 
 SMALL: dict[str, Any] = {"max_model_len": 512, "max_num_seqs": 32, "kv_cache_memory_bytes": 64 << 20}
@@ -121,7 +121,7 @@ def test_a_deadline_gives_what_there_is(generator: VLLMGenerator) -> None:
 
 def test_text_is_told_while_it_is_written(generator: VLLMGenerator) -> None:
     heard: list[str] = []
-    with listening(lambda name, text: heard.append(text)):
+    with subscribe(lambda name, text: heard.append(text)):
         [sample] = generator.invoke(ask(seed=3, live="a", stop=("\n\n",)))
     assert len(heard) > 3
     assert "".join(heard) == sample.text

@@ -141,7 +141,7 @@ async def test_a_search_outlives_the_replica_that_it_began_on(generator_url: str
                 async for event in graph.astream(question, context=SearchContext(seed=7), stream_mode="custom"):
                     if event["type"] == "its.step_added" and number == 3:
                         server.stop()
-                    if event["type"] == "its.answer":
+                    if event["type"] == "its.answered":
                         assert not event["result"]["failed"]
                         assert len(event["result"]["candidates"]) == 8
 

@@ -1,4 +1,4 @@
-"""`api`: searches over HTTP, with OpenAI's API in front of them, until Ctrl-C."""
+"""`api_command`: searches over HTTP, with OpenAI's API in front of them, until Ctrl-C."""
 
 import asyncio
 import sqlite3
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import SecretStr
 
-from its_graph.cli.options.models import BaseUrl, Family, Model, Prm, PrmUrl
+from its_graph.cli.options.models import BaseUrl, FamilyOption, ModelOption, Prm, PrmUrl
 from its_graph.cli.runs import models
 from its_graph.contracts import Generator
 from its_graph.errors import ConfigurationError, MissingExtraError
@@ -20,17 +20,17 @@ from its_graph.serving.server_address import server_key
 if TYPE_CHECKING:
     from its_graph.api.model_catalog import ServedModel
 
-__all__ = ["api"]
+__all__ = ["api_command"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 """As they stand in a request."""
 
 
-def api(
-    model: Model = None,
+def api_command(
+    model: ModelOption = None,
     prm: Prm = None,
-    family: Family = "auto",
+    family: FamilyOption = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
     policy: Annotated[

@@ -9,33 +9,33 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.console import Console
 
-from its_graph.cli.display.calibration_tables import as_data, tables
+from its_graph.cli.display.calibration_tables import as_data, calibration_tables
 from its_graph.cli.exit_codes import INTERRUPTED, exit_code, tell
 from its_graph.cli.options.data import PANEL, Data, Seed
 from its_graph.cli.options.grid import possible_arms
-from its_graph.cli.options.models import BaseUrl, Family, Model, Prm, PrmUrl
+from its_graph.cli.options.models import BaseUrl, FamilyOption, ModelOption, Prm, PrmUrl
 from its_graph.cli.options.sampling import MaxTokens, System, Temperature
 from its_graph.cli.runs import models as model_choice
 from its_graph.cli.runs.calibration_plan import grid_of, pilots_of, require_features, require_problems, with_pilots
-from its_graph.cli.runs.evaluation_run import Notebook, described, run
+from its_graph.cli.runs.evaluation_run import ResultsStore, described, run_evaluation
 from its_graph.cli.runs.output_files import require_apart, require_writable, writing
-from its_graph.cli.runs.preflight import require_askable
+from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, ItsGraphError
-from its_graph.evaluation.data.datasets import EMBEDDED, problems_of
+from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, problems_of
 from its_graph.evaluation.router.difficulty_estimates import estimate_all
-from its_graph.evaluation.router.policy_calibration import Calibrated, Plan, calibrated
+from its_graph.evaluation.router.policy_calibration import Calibrated, FitPlan, calibrated
 from its_graph.routing.fitting import BINS
 from its_graph.routing.pareto_front import GUARD
 from its_graph.routing.policy import BudgetHolds, Cost, Estimator
 
-__all__ = ["calibrate"]
+__all__ = ["calibrate_command"]
 
 _GRID, _MODELS, _FIT = "What is measured", "Models", "What is fitted"
 
 
-def calibrate(
+def calibrate_command(
     out: Annotated[Path, typer.Option(dir_okay=False, help="File of the policy, as JSON.")],
     work: Annotated[
         Path | None,
@@ -65,15 +65,15 @@ def calibrate(
             min=0, help="Samples that tell the difficulty. (2; none for learned and text.)", rich_help_panel=_GRID
         ),
     ] = None,
-    data: Data = EMBEDDED,
+    data: Data = EMBEDDED_DATASET,
     limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.", rich_help_panel=PANEL)] = 300,
     seed: Seed = 0,
     temperature: Temperature = None,
     max_tokens: MaxTokens = None,
     system: System = None,
-    model: Model = None,
+    model: ModelOption = None,
     prm: Prm = None,
-    family: Family = "auto",
+    family: FamilyOption = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
     concurrency: Annotated[
@@ -124,7 +124,7 @@ def calibrate(
             strategies, n, setting or [], SearchContext(temperature=temperature, max_tokens=max_tokens, system=system)
         )
         chosen = _one_of("--estimator", estimator or ("verifier" if judged else "agreement"), Estimator)
-        plan = Plan(
+        plan = FitPlan(
             chosen,
             pilots_of(chosen, pilots, grid, judged=judged),
             _one_of("--unit", unit, Cost),
@@ -140,11 +140,11 @@ def calibrate(
             typer.echo(reason, err=True)
         problems = problems_of(data, limit=limit, seed=seed)
         require_problems(plan, len(problems))
-        notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, work)
+        notebook = ResultsStore({arm: described(arm, shared) for arm in arms}, problems, work)
         with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url, family) as (generator, verifier):
             require_features(plan, generator)
-            require_askable(generator, (one.problem for one in problems), system)
-            stopped = run(
+            require_supported_problem(generator, (one.problem for one in problems), system)
+            stopped = run_evaluation(
                 notebook,
                 generator,
                 verifier,
@@ -167,10 +167,12 @@ def calibrate(
     policy = fitted.policy.model_copy(update={"fitted_on": origin | as_data(fitted)})
     with writing(out):
         policy.save(out)
-    typer.echo(policy.model_dump_json(indent=2)) if as_json else Console().print(tables(fitted, out))
+    typer.echo(policy.model_dump_json(indent=2)) if as_json else Console().print(calibration_tables(fitted, out))
 
 
-def _fitted(notebook: Notebook, plan: Plan, generator: Generator, verifier: Verifier | None, seed: int) -> Calibrated:
+def _fitted(
+    notebook: ResultsStore, plan: FitPlan, generator: Generator, verifier: Verifier | None, seed: int
+) -> Calibrated:
     measured = {arm.setting: outcomes for arm, outcomes in notebook.measured.items()}
     estimates = estimate_all(
         plan.estimator,

@@ -8,30 +8,30 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from its_graph.cli.display.evaluation_tables import rows_of, tables
-from its_graph.cli.exit_codes import FAILED, INTERRUPTED, exit_code, tell
+from its_graph.cli.display.evaluation_tables import evaluation_tables, rows_of
+from its_graph.cli.exit_codes import EXIT_FAILED, INTERRUPTED, exit_code, tell
 from its_graph.cli.options.data import PANEL, Data, Seed
 from its_graph.cli.options.grid import arms_of, chosen_strategies, possible_arms
-from its_graph.cli.options.models import BaseUrl, Family, Model, Prm, PrmUrl
+from its_graph.cli.options.models import BaseUrl, FamilyOption, ModelOption, Prm, PrmUrl
 from its_graph.cli.options.number_types import whole_numbers
 from its_graph.cli.options.sampling import MaxTokens, System, Temperature
-from its_graph.cli.options.set_option import further_options
+from its_graph.cli.options.set_option import parse_set_options
 from its_graph.cli.runs import models as model_choice
 from its_graph.cli.runs.evaluation_report import Prints, origin_of
-from its_graph.cli.runs.evaluation_run import Notebook, described, run
+from its_graph.cli.runs.evaluation_run import ResultsStore, described, run_evaluation
 from its_graph.cli.runs.output_files import require_apart
 from its_graph.cli.runs.policy_check import note_other_fit
-from its_graph.cli.runs.preflight import require_askable
+from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.context import SearchContext
 from its_graph.errors import ItsGraphError
-from its_graph.evaluation.data.datasets import EMBEDDED, EMBEDDED_PROBLEMS, problems_of
+from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, EMBEDDED_PROBLEMS, problems_of
 
-__all__ = ["evaluate"]
+__all__ = ["eval_command"]
 
 _GRID, _RESULTS = "What is measured", "What comes out"
 
 
-def evaluate(
+def eval_command(
     context: typer.Context,
     strategies: Annotated[
         str,
@@ -62,7 +62,7 @@ def evaluate(
             help="Let the searches of a problem share equal samples: exact, but for times.", rich_help_panel=_GRID
         ),
     ] = True,
-    data: Data = EMBEDDED,
+    data: Data = EMBEDDED_DATASET,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -75,9 +75,9 @@ def evaluate(
     temperature: Temperature = None,
     max_tokens: MaxTokens = None,
     system: System = None,
-    model: Model = None,
+    model: ModelOption = None,
     prm: Prm = None,
-    family: Family = "auto",
+    family: FamilyOption = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
     out: Annotated[
@@ -116,7 +116,7 @@ def evaluate(
     shared = {"seed": seed, **model_choice.identity(model, prm, base_url, prm_url, family)}
     try:
         chosen = chosen_strategies(strategies)
-        others = further_options(further or [], chosen)
+        others = parse_set_options(further or [], chosen)
         require_apart(
             ("--data", data),
             ("--out", out),
@@ -139,10 +139,10 @@ def evaluate(
             typer.echo(reason, err=True)
         asked_with = {"temperature": temperature, "max_tokens": max_tokens, "system": system}
         note_other_fit(others.get("policy"), shared | asked_with)
-        notebook = Notebook({arm: described(arm, shared) for arm in arms}, problems, out, samples, timed=not reuse)
+        notebook = ResultsStore({arm: described(arm, shared) for arm in arms}, problems, out, samples, timed=not reuse)
         with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url, family) as (generator, verifier):
-            require_askable(generator, (one.problem for one in problems), system)
-            stopped = run(
+            require_supported_problem(generator, (one.problem for one in problems), system)
+            stopped = run_evaluation(
                 notebook,
                 generator,
                 verifier,
@@ -158,9 +158,9 @@ def evaluate(
     for failure in notebook.failures():
         typer.echo(failure, err=True)
     rows = rows_of(notebook.measured, seed)
-    typer.echo(json.dumps(rows, indent=2)) if as_json else Console().print(tables(rows))
+    typer.echo(json.dumps(rows, indent=2)) if as_json else Console().print(evaluation_tables(rows))
     prints.write(notebook.measured, origin_of(context, data, shared))
     if stopped:
         raise typer.Exit(INTERRUPTED)
     if notebook.lost:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)

@@ -18,7 +18,7 @@ from its_graph.errors import ConfigurationError, InputError
 from its_graph.evaluation.data.json_lines import json_lines
 from its_graph.prm.training.processbench import NO_ERROR, StepErrors, best_threshold, first_below, step_errors
 
-__all__ = ["Case", "baselines", "evaluate_prm", "halves", "read_cases"]
+__all__ = ["Case", "baselines", "eval_prm_command", "halves", "read_cases"]
 
 _BATCH = 32
 
@@ -40,7 +40,7 @@ class _Report(NamedTuple):
     errors: StepErrors
 
 
-def evaluate_prm(
+def eval_prm_command(
     data: Annotated[
         Path,
         typer.Argument(

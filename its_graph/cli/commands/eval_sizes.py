@@ -12,26 +12,32 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.cli.exit_codes import INTERRUPTED, exit_code, tell
 from its_graph.cli.options.grid import arms_of, chosen_strategies, possible_arms
-from its_graph.cli.options.models import Family
+from its_graph.cli.options.models import FamilyOption
 from its_graph.cli.options.number_types import whole_numbers
 from its_graph.cli.options.sampling import MaxTokens, System, Temperature
 from its_graph.cli.runs import models as model_choice
-from its_graph.cli.runs.evaluation_run import Notebook, described, run
+from its_graph.cli.runs.evaluation_run import ResultsStore, described, run_evaluation
 from its_graph.cli.runs.output_files import require_apart, require_folder, writing
-from its_graph.cli.runs.preflight import require_askable
+from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.context import SearchContext
 from its_graph.errors import ConfigurationError, ItsGraphError
-from its_graph.evaluation import Arm, Outcome, Problem
-from its_graph.evaluation.data.datasets import EMBEDDED, problems_of
+from its_graph.evaluation import GridCell, Outcome, Problem
+from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, problems_of
 from its_graph.evaluation.reports.matched_plot import matched_picture
 from its_graph.evaluation.reports.plots import require_plots, save_pictures
-from its_graph.evaluation.router.flops_matched import RATIOS, Match, inference_multiplier, matched, unseen_difficulty
+from its_graph.evaluation.router.flops_matched import (
+    RATIOS,
+    FlopsMatch,
+    flops_matched,
+    inference_multiplier,
+    unseen_difficulty,
+)
 from its_graph.evaluation.router.pilot_accounting import SINGLE
 
-__all__ = ["evaluate_sizes"]
+__all__ = ["eval_sizes_command"]
 
 _RATIOS = ",".join(f"{ratio:g}" for ratio in RATIOS)
 _NOTE = (
@@ -42,19 +48,19 @@ _NOTE = (
 )
 
 
-def evaluate_sizes(
+def eval_sizes_command(
     model: Annotated[Path | None, typer.Option(help="Folder of the small model. (The embedded one.)")] = None,
     prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. (The embedded one.)")] = None,
-    family: Family = "auto",
+    family: FamilyOption = "auto",
     larger: Annotated[
         Path, typer.Option(help="Folder of the larger model. (The embedded one of several times the size.)")
-    ] = model_choice.LARGER,
+    ] = model_choice.LARGER_MODEL,
     strategies: Annotated[
         str, typer.Option(help="How the small model may search, separated by commas.")
     ] = "single,self_consistency,best_of_n,adaptive_best_of_n",
     n: Annotated[str, typer.Option(help="Samples of a search; each is measured.")] = "2,3,4,8,16,32",
     ratios: Annotated[str, typer.Option(help="Values of R, tokens of inference over tokens of training.")] = _RATIOS,
-    data: Annotated[str, typer.Option(help="Problems, as for eval.")] = EMBEDDED,
+    data: Annotated[str, typer.Option(help="Problems, as for eval.")] = EMBEDDED_DATASET,
     limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.")] = 300,
     temperature: Temperature = None,
     max_tokens: MaxTokens = None,
@@ -82,18 +88,20 @@ def evaluate_sizes(
             require_plots()
         values = _ratios(ratios)
         context = SearchContext(temperature=temperature, max_tokens=max_tokens, system=system)
-        greedy = Arm(SINGLE, context.model_copy(update={"temperature": 0.0}))  # the larger model's most likely answer
+        greedy = GridCell(
+            SINGLE, context.model_copy(update={"temperature": 0.0})
+        )  # the larger model's most likely answer
         grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n, "1,2,4,8,16"), {}, [None], context)
-        arms, left_out = possible_arms([Arm(SINGLE, context), *grid], judged=model_choice.has_verifier(model, prm))
+        arms, left_out = possible_arms([GridCell(SINGLE, context), *grid], judged=model_choice.has_verifier(model, prm))
         for reason in left_out:
             typer.echo(reason, err=True)
         seen = max(arm.n for arm in arms)
-        drawn = Arm(Setting(strategy="self_consistency", options={"n": 2 * seen}), context)
+        drawn = GridCell(StrategyConfig(strategy="self_consistency", options={"n": 2 * seen}), context)
         problems = problems_of(data, limit=limit, seed=seed)
         measure = partial(_measured, problems=problems, seed=seed, work=work, concurrency=concurrency, hide_bar=as_json)
         large, large_size = measure([greedy], larger, None)
         small, small_size = measure([*arms, drawn], model, prm, family, below=large_size)
-        rows = matched(
+        rows = flops_matched(
             {arm.setting: small[arm] for arm in arms},
             large[greedy],
             large_size / small_size,
@@ -113,11 +121,11 @@ def evaluate_sizes(
             save_pictures([matched_picture(rows, large_size / small_size)], plots)
 
 
-Measured = dict[Arm, list[Outcome]]
+OutcomesByCell = dict[GridCell, list[Outcome]]
 
 
 def _measured(
-    arms: Sequence[Arm],
+    arms: Sequence[GridCell],
     model: Path | None,
     prm: Path | None,
     family: str = "auto",
@@ -128,20 +136,20 @@ def _measured(
     concurrency: int,
     hide_bar: bool,
     below: int | None = None,
-) -> tuple[Measured, int]:
+) -> tuple[OutcomesByCell, int]:
     """Return the outcomes of one model, in the order of the problems, and its parameters.
 
     With `below` it is refused, before anything is measured, unless it has fewer parameters than that.
     """
     shared = {"seed": seed, **model_choice.identity(model, prm, family=family)}
-    notebook = Notebook({arm: described(arm, shared) for arm in dict.fromkeys(arms)}, problems, work)
+    notebook = ResultsStore({arm: described(arm, shared) for arm in dict.fromkeys(arms)}, problems, work)
     with closing(notebook), model_choice.loaded(model, prm, family=family) as (generator, verifier):
         if below is not None and not 0 < generator.parameters < below:
             raise ConfigurationError(
                 f"The larger model must be the larger one. Given: {generator.parameters:,} and {below:,} parameters."
             )
-        require_askable(generator, (one.problem for one in problems), arms[0].context.system)
-        stopped = run(
+        require_supported_problem(generator, (one.problem for one in problems), arms[0].context.system)
+        stopped = run_evaluation(
             notebook,
             generator,
             verifier,
@@ -172,7 +180,7 @@ def _head(small: int, large: int) -> str:
     return f"{small:,} parameters that search, against {large:,} that answer once: {large / small:.1f} times"
 
 
-def _table(rows: Sequence[Match]) -> Table:
+def _table(rows: Sequence[FlopsMatch]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for title in ("R", "k", "spent", "bin", "problems", "single", "search", "larger", "lead", "95 %"):
         table.add_column(title, justify="right")
@@ -193,5 +201,5 @@ def _table(rows: Sequence[Match]) -> Table:
     return table
 
 
-def _data(row: Match) -> dict[str, object]:
+def _data(row: FlopsMatch) -> dict[str, object]:
     return {**row._asdict(), "lead": row.lead._asdict()}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from its_graph.cli.runs.output_files import require_apart, writing
-from its_graph.evaluation.data.datasets import EMBEDDED, EMBEDDED_PROBLEMS, problems_of
+from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, EMBEDDED_PROBLEMS, problems_of
 from its_graph.evaluation.data.problem_file import as_lines
 
 __all__ = ["write_problems"]
@@ -15,7 +15,7 @@ __all__ = ["write_problems"]
 def write_problems(
     data: Annotated[
         str, typer.Argument(help="`embedded`, `reasoning-gym:chain_sum?size=50&seed=42`, or a JSONL file.")
-    ] = EMBEDDED,
+    ] = EMBEDDED_DATASET,
     limit: Annotated[
         int | None, typer.Option(min=1, help=f"Problems to take. ({EMBEDDED_PROBLEMS} embedded ones; of others, all.)")
     ] = None,

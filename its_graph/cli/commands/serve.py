@@ -1,4 +1,4 @@
-"""`serve`: a generator and a reward model side by side on this machine, watched until Ctrl-C."""
+"""`serve_command`: a generator and a reward model side by side on this machine, watched until Ctrl-C."""
 
 import signal
 from contextlib import ExitStack
@@ -14,12 +14,12 @@ from its_graph.serving.commands import CPU_ENVIRONMENT, Address, generator_comma
 from its_graph.serving.memory import Part, check_fit, gpu_bytes, shares
 from its_graph.serving.process import ServerError, ServerProcess
 
-__all__ = ["serve"]
+__all__ = ["serve_command"]
 
 _WATCH_S = 2.0
 
 
-def serve(
+def serve_command(
     generator: Annotated[str, typer.Option(help="Folder or hub id of the generator.")],
     prm: Annotated[str | None, typer.Option(help="Folder or hub id of a reward model.")] = None,
     gpu_split: Annotated[

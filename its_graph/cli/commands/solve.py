@@ -1,4 +1,4 @@
-"""`solve`: answer one problem by a search, watched live, reported in words or as JSON."""
+"""`solve_command`: answer one problem by a search, watched live, reported in words or as JSON."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,26 +13,34 @@ from rich.live import Live
 from rich.text import Text
 
 from its_graph.catalog.registry import Strategy, strategies, strategy
-from its_graph.cli.display.html_page import check_target, write_page
+from its_graph.cli.display.html_page import check_target, write_search_page
 from its_graph.cli.display.live import SearchView
-from its_graph.cli.display.report import as_json, print_report
+from its_graph.cli.display.report import print_report, result_json
 from its_graph.cli.exit_codes import INTERRUPTED
 from its_graph.cli.options.budget import LIMITS, BudgetCalls, BudgetFlops, BudgetGenerated, BudgetTokens
-from its_graph.cli.options.models import BaseUrl, Family, Model, Prm, PrmUrl
+from its_graph.cli.options.models import BaseUrl, FamilyOption, ModelOption, Prm, PrmUrl
 from its_graph.cli.options.number_types import finite
 from its_graph.cli.options.sampling import MaxTokens, System, Temperature
-from its_graph.cli.options.set_option import further_options
-from its_graph.cli.options.strategy_flags import RULES, Choose, Shape, StopEarly, check, choice_rule, factory_options
+from its_graph.cli.options.set_option import parse_set_options
+from its_graph.cli.options.strategy_flags import (
+    RULES,
+    Choose,
+    StopEarly,
+    StrategyFlags,
+    check,
+    choice_rule,
+    factory_options,
+)
 from its_graph.cli.runs import models
 from its_graph.cli.runs.policy_check import note_other_fit
-from its_graph.cli.runs.preflight import require_askable
+from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.cli.runs.stream_search import events_of_search, result_of
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.nodes.rules.choice import ChoiceRule
 
-__all__ = ["solve"]
+__all__ = ["solve_command"]
 
 _REDRAW_S = 0.1
 _LOG_HEIGHT = 40
@@ -40,7 +48,7 @@ _LOG_HEIGHT = 40
 _SHAPE, _OUTPUT = "Shape of the search", "Output"
 
 
-def solve(
+def solve_command(
     problem: Annotated[str, typer.Argument(help='The question; "-" reads it from standard input.')],
     name: Annotated[
         str, typer.Option("--strategy", "-s", help="See `its-graph strategies`.", rich_help_panel=_SHAPE)
@@ -65,9 +73,9 @@ def solve(
     max_tokens: MaxTokens = None,
     system: System = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
-    model: Model = None,
+    model: ModelOption = None,
     prm: Prm = None,
-    family: Family = "auto",
+    family: FamilyOption = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
     budget_tokens: BudgetTokens = None,
@@ -97,9 +105,9 @@ def solve(
     Example: its-graph solve "Compute 3 + 5 * 4" --strategy beam_search --n 16 --width 4 --budget-tokens 4000 --seed 7
     """
     chosen = strategy(name)
-    shape = Shape(n, width, max_steps, lookahead, stop, choose)
+    shape = StrategyFlags(n, width, max_steps, lookahead, stop, choose)
     check(chosen, shape)
-    others = further_options(further or [], [chosen], rules=RULES)
+    others = parse_set_options(further or [], [chosen], rules=RULES)
     asked = _question(problem)
     check_target(html)
     settings = _settings(
@@ -122,7 +130,7 @@ def solve(
     watched = not (json_output or no_live)
     view = SearchView()
     try:
-        require_askable(generator, [asked], system)
+        require_supported_problem(generator, [asked], system)
         options = {**factory_options(chosen, shape, verifier), **others}
         graph = chosen.create(generator, verifier, options).compile(name=chosen.name)
         result = _search(graph, asked, settings, choice_rule(shape, verifier), view, _live_console(wanted=watched))
@@ -131,11 +139,11 @@ def solve(
     if watched and not sys.stdout.isatty():  # nothing was drawn while it ran: show where it ended
         Console(highlight=False, height=_LOG_HEIGHT).print(view, Text())
     if json_output:
-        typer.echo(as_json(asked, result))
+        typer.echo(result_json(asked, result))
     else:
         print_report(Console(highlight=False), result)
     if html is not None:
-        write_page(html, view.events, result)
+        write_search_page(html, view.events, result)
     if result["stop_reason"] == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
@@ -197,7 +205,7 @@ def _models(
     """Return what `chosen` needs; a reward model that nobody would ask is not loaded."""
     if not chosen.takes_verifier:
         return models.models(model, None, base_url)[0], None
-    if chosen.needs_verifier and (base_url or model not in models.EMBEDDED) and prm is None:
+    if chosen.needs_verifier and (base_url or model not in models.EMBEDDED_MODELS) and prm is None:
         without = ", ".join(one.name for one in strategies() if not one.needs_verifier)
         raise ConfigurationError(
             f"{chosen.name} needs a verifier: give the folder of a reward model with --prm, or use a strategy that "

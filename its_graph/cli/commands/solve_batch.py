@@ -14,15 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from its_graph.budget import Budget
 from its_graph.cli.display.batch_summary import in_words, summary_of
 from its_graph.cli.display.formatting import count, counted, one_line
-from its_graph.cli.exit_codes import FAILED, INTERRUPTED, exit_code, tell
+from its_graph.cli.exit_codes import EXIT_FAILED, INTERRUPTED, exit_code, tell
 from its_graph.cli.options.budget import BudgetCalls, BudgetFlops, BudgetGenerated, BudgetTokens
-from its_graph.cli.options.models import BaseUrl, Family, Model, Prm, PrmUrl
+from its_graph.cli.options.models import BaseUrl, FamilyOption, ModelOption, Prm, PrmUrl
 from its_graph.cli.options.sampling import MaxTokens, System, Temperature
 from its_graph.cli.runs import models as model_choice
 from its_graph.cli.runs.batch_plan import Choosing, PlanName, judge_of, plan_of
 from its_graph.cli.runs.output_files import require_apart
 from its_graph.cli.runs.policy_check import note_other_fit
-from its_graph.cli.runs.preflight import require_askable
+from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator
 from its_graph.errors import ConfigurationError, ItsGraphError
@@ -33,10 +33,10 @@ if TYPE_CHECKING:  # allocation needs numpy, which the other commands do without
     from its_graph.batch.journal import Journal
     from its_graph.cli.runs.batch_files import Answers, Item
 
-__all__ = ["solve_batch"]
+__all__ = ["solve_batch_command"]
 
 
-def solve_batch(
+def solve_batch_command(
     problems: Annotated[
         Path,
         typer.Argument(
@@ -70,9 +70,9 @@ def solve_batch(
     system: System = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Problems under way at the same time.")] = 8,
-    model: Model = None,
+    model: ModelOption = None,
     prm: Prm = None,
-    family: Family = "auto",
+    family: FamilyOption = "auto",
     base_url: BaseUrl = None,
     prm_url: PrmUrl = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -104,7 +104,7 @@ def solve_batch(
             generator, verifier = model_choice.models(model, prm, base_url, prm_url, family)
             try:
                 judge = judge_of(verifier, name, plan)
-                require_askable(generator, (item.problem for item in items), system)
+                require_supported_problem(generator, (item.problem for item in items), system)
                 given = {
                     "verifier": judge,
                     "budget": budget,
@@ -128,7 +128,7 @@ def solve_batch(
     if stopped:
         raise typer.Exit(INTERRUPTED)
     if not answers.tally.answered:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _journal(out: Path) -> Path:
@@ -157,10 +157,10 @@ def _run(
     items: "list[Item]", answers: "Answers", generator: Generator, given: dict[str, Any], *, hide_bar: bool
 ) -> bool:
     """Solve what is not answered yet and write it down; tell whether Ctrl-C ended it early."""
-    from its_graph.batch import Solved, solutions
+    from its_graph.batch import ProblemResult, stream_solutions
 
     async def solve(show: Callable[[int, float], None]) -> None:
-        arriving = solutions(
+        arriving = stream_solutions(
             [item.problem for item in items],
             generator,
             known=answers.known,
@@ -171,7 +171,7 @@ def _run(
             async for one in arriving:
                 answers.add(one, right=await right(one))
 
-    async def right(one: Solved) -> bool | None:
+    async def right(one: ProblemResult) -> bool | None:
         expected = items[one.number].expected
         # math-verify may take seconds to compare two answers, and the searches go on meanwhile.
         return None if expected is None else await asyncio.to_thread(equivalent, one.answer, expected)

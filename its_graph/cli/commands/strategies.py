@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from its_graph.catalog.recommend import Difficulty, Latency, Task, recommend
+from its_graph.catalog.recommend import DifficultyLevel, Latency, Task, recommend
 from its_graph.catalog.registry import Strategy, strategies, strategy
 from its_graph.testing import ToyGenerator, ToyVerifier
 
@@ -33,7 +33,7 @@ def list_strategies(
 
 def guide(
     task: Annotated[Task, typer.Argument(help="Whether answers can be compared or checked.")],
-    difficulty: Annotated[Difficulty, typer.Option(help="easy: single answers are mostly right.")] = "hard",
+    difficulty: Annotated[DifficultyLevel, typer.Option(help="easy: single answers are mostly right.")] = "hard",
     latency: Annotated[Latency, typer.Option(help="real_time: a person waits for the answer.")] = "relaxed",
     verifier: Annotated[bool, typer.Option(help="Whether a reward model is at hand.")] = True,
 ) -> None:

@@ -8,10 +8,10 @@ from its_graph.budget import Spend
 from its_graph.cli.display.formatting import count, counted
 from its_graph.statistics import wilson
 
-__all__ = ["Tally", "in_words", "summary_of"]
+__all__ = ["BatchTotals", "in_words", "summary_of"]
 
 
-class Tally(NamedTuple):
+class BatchTotals(NamedTuple):
     """What is known of all problems together that were tried."""
 
     problems: int = 0
@@ -27,9 +27,9 @@ class Tally(NamedTuple):
         """Problems that have an answer."""
         return self.problems - self.unanswered
 
-    def plus(self, line: dict[str, Any]) -> "Tally":
+    def plus(self, line: dict[str, Any]) -> "BatchTotals":
         """Return the tally with one more answer."""
-        return Tally(
+        return BatchTotals(
             self.problems + 1,
             self.unanswered + (line["answer"] is None),
             self.failed + ("error" in line),
@@ -39,7 +39,7 @@ class Tally(NamedTuple):
         )
 
 
-def summary_of(tally: Tally, problems: int, out: Path, *, spent: Spend, lost: Spend) -> dict[str, Any]:
+def summary_of(tally: BatchTotals, problems: int, out: Path, *, spent: Spend, lost: Spend) -> dict[str, Any]:
     """Return what came out and what it cost, as plain data.
 
     Args:

@@ -9,12 +9,12 @@ from rich.table import Table
 
 from its_graph.cli.display.formatting import compute, count, counted
 from its_graph.evaluation.router.policy_calibration import Calibrated
-from its_graph.routing.crossfit import Routed
-from its_graph.routing.difficulty_calibration import Calibration
+from its_graph.routing.crossfit import RoutedResults
+from its_graph.routing.difficulty_calibration import DifficultyCalibration
 from its_graph.routing.policy import Cost, Policy
 from its_graph.statistics import Difference
 
-__all__ = ["as_data", "tables"]
+__all__ = ["as_data", "calibration_tables"]
 
 
 def as_data(fitted: Calibrated) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def as_data(fitted: Calibrated) -> dict[str, Any]:
     }
 
 
-def tables(fitted: Calibrated, out: Path) -> Group:
+def calibration_tables(fitted: Calibrated, out: Path) -> Group:
     """Return everything for a terminal."""
     policy = fitted.policy
     scope = "on average" if policy.budget_holds == "on_average" else "in each bin"
@@ -108,7 +108,7 @@ def _gain(gain: Difference) -> str:
     return rf"{_percent(gain.mean, '+')} \[{low}, {high}]"
 
 
-def _calibration(found: Calibration | None, problems: int) -> list[Any]:
+def _calibration(found: DifficultyCalibration | None, problems: int) -> list[Any]:
     if found is None:
         return ["Too few samples were drawn to tell how far the estimate can be trusted.", ""]
     table = _table("problems", "predicted", "measured", first="bin")
@@ -133,7 +133,7 @@ def _table(*numbers: str, first: str) -> Table:
     return table
 
 
-def _row(row: Routed) -> dict[str, Any]:
+def _row(row: RoutedResults) -> dict[str, Any]:
     return {"name": row.name, "accuracy": row.accuracy, "cost": row.cost}
 
 

@@ -8,9 +8,9 @@ from rich.console import Group
 from rich.table import Table
 
 from its_graph.cli.display.formatting import compute, count
-from its_graph.evaluation import Arm, Outcome, compare, summarise
+from its_graph.evaluation import GridCell, Outcome, compare_outcomes, summarize_outcomes
 
-__all__ = ["rows_of", "tables"]
+__all__ = ["evaluation_tables", "rows_of"]
 
 _NOTE = (
     "95% intervals. random: a random finished candidate; pass@n: any candidate (oracle); lost: searches that failed, "
@@ -19,14 +19,14 @@ _NOTE = (
 _SHARED_TIMES = "A search that reuses samples has no time of its own: --no-reuse measures it."
 
 
-def rows_of(measured: Mapping[Arm, Sequence[Outcome]], seed: int) -> list[dict[str, Any]]:
+def rows_of(measured: Mapping[GridCell, Sequence[Outcome]], seed: int) -> list[dict[str, Any]]:
     """Return a row for each arm that has outcomes, with its difference to the row before on the same problems."""
     rows: list[dict[str, Any]] = []
     begun = [(arm, outcomes) for arm, outcomes in measured.items() if outcomes]
     for before, (arm, outcomes) in zip([None, *begun], begun, strict=False):
         row: dict[str, Any] = {"strategy": arm.setting.strategy, "n": arm.n, "options": dict(arm.setting.options)}
-        row |= {"budget_tokens": arm.context.budget.tokens, **summarise(outcomes)._asdict()}
-        difference = compare(outcomes, before[1], seed=seed) if before else None
+        row |= {"budget_tokens": arm.context.budget.tokens, **summarize_outcomes(outcomes)._asdict()}
+        difference = compare_outcomes(outcomes, before[1], seed=seed) if before else None
         if before and difference:
             to = {"to": before[0].setting.strategy, "to_setting": before[0].label}
             row["difference"] = to | difference._asdict()
@@ -34,7 +34,7 @@ def rows_of(measured: Mapping[Arm, Sequence[Outcome]], seed: int) -> list[dict[s
     return rows
 
 
-def tables(rows: Sequence[dict[str, Any]]) -> Group:
+def evaluation_tables(rows: Sequence[dict[str, Any]]) -> Group:
     """Return what came out and what it cost, each narrow enough for a terminal of 80 columns."""
     quality = _table("accuracy %", "gain on row above", "random", "pass@n")
     cost = _table("n", "tokens", "compute", "calls", "seconds", "lost")

@@ -13,7 +13,7 @@ from rich.text import Text
 from its_graph.budget import Spend
 from its_graph.cli.display.formatting import TIMES, counted, one_line, readable, spend_text
 
-__all__ = ["as_json", "print_report"]
+__all__ = ["print_report", "result_json"]
 
 _DIGITS = 6
 """Decimals of a score: batched arithmetic may differ in the last bits, and those say nothing."""
@@ -34,7 +34,7 @@ _STOPPED = {
 }
 
 
-def as_json(problem: str, result: Mapping[str, Any]) -> str:
+def result_json(problem: str, result: Mapping[str, Any]) -> str:
     """Return one JSON object: the result of a search behind its problem. Equal searches give equal objects.
 
     `spend.seconds` is the one value that differs from run to run.

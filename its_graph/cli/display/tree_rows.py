@@ -87,7 +87,7 @@ class TreeRows:
     @cached_property
     def _living(self) -> set[str]:
         """Every step on a path that is at the frontier, complete, or about to be judged."""
-        leaves = [step for step in self._tree.steps if "aside" not in self._tree.steps[step]]
+        leaves = [step for step in self._tree.steps if "auxiliary" not in self._tree.steps[step]]
         ends = [*self._tree.frontier, *self._tree.complete]
         living = {link for step in ends for link in self._tree.path(step)}
         waiting = [self._tree.steps[step]["parent"] for step in leaves if self._waits(step)]

@@ -5,11 +5,11 @@ from typing import Any, get_args
 
 from its_graph.budget import Budget
 from its_graph.catalog.registry import Strategy, strategy
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.context import SearchContext
 from its_graph.contracts import Signal
 from its_graph.errors import ConfigurationError
-from its_graph.evaluation import Arm
+from its_graph.evaluation import GridCell
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 __all__ = ["arms_of", "chosen_strategies", "possible_arms"]
@@ -26,7 +26,7 @@ def arms_of(
     others: Mapping[str, Any],
     budgets: Sequence[int | None],
     context: SearchContext,
-) -> list[Arm]:
+) -> list[GridCell]:
     """Return the grid, in the order of the strategies; each has those of the options that mean something to it.
 
     Args:
@@ -37,14 +37,17 @@ def arms_of(
         context: what all have in common.
     """
     return [
-        Arm(Setting(strategy=one.name, options=options), context.model_copy(update={"budget": Budget(tokens=tokens)}))
+        GridCell(
+            StrategyConfig(strategy=one.name, options=options),
+            context.model_copy(update={"budget": Budget(tokens=tokens)}),
+        )
         for one in chosen
         for options in _options(one, widths, others)
         for tokens in budgets
     ]
 
 
-def possible_arms(arms: Sequence[Arm], *, judged: bool) -> tuple[list[Arm], list[str]]:
+def possible_arms(arms: Sequence[GridCell], *, judged: bool) -> tuple[list[GridCell], list[str]]:
     """Return the arms that can be measured, and why the others cannot; found out before any model is loaded.
 
     A step search at fewer samples than it keeps paths is impossible, and no reason to give up the wider ones.
@@ -57,7 +60,7 @@ def possible_arms(arms: Sequence[Arm], *, judged: bool) -> tuple[list[Arm], list
         ConfigurationError: if nothing is left of a strategy.
     """
     generator = _Able()
-    refused: dict[Setting, ConfigurationError] = {}
+    refused: dict[StrategyConfig, ConfigurationError] = {}
     for setting in dict.fromkeys(arm.setting for arm in arms):
         try:
             setting.create(generator, ToyVerifier() if judged else None)

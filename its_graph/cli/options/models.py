@@ -5,11 +5,11 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["BaseUrl", "Family", "Model", "Prm", "PrmUrl"]
+__all__ = ["BaseUrl", "FamilyOption", "ModelOption", "Prm", "PrmUrl"]
 
 _PANEL = "Models"
 
-Model: TypeAlias = Annotated[
+ModelOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         help="Folder of a causal language model, or `thinker`, or `larger`. (Without it: the embedded one.)",
@@ -31,7 +31,7 @@ BaseUrl: TypeAlias = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-Family: TypeAlias = Annotated[
+FamilyOption: TypeAlias = Annotated[
     str,
     typer.Option(
         help="How --prm judges. `auto` asks its files; `likelihood` judges with any causal language model.",

@@ -12,10 +12,10 @@ from its_graph.catalog.option_schema import plain_types
 from its_graph.catalog.registry import Strategy
 from its_graph.errors import ConfigurationError
 
-__all__ = ["further_options"]
+__all__ = ["parse_set_options"]
 
 
-def further_options(
+def parse_set_options(
     settings: Sequence[str],
     chosen: Sequence[Strategy],
     *,

@@ -10,7 +10,7 @@ from its_graph.errors import ConfigurationError
 from its_graph.nodes.rules.choice import ChoiceRule, argmax, majority, pessimistic, weighted, window_vote
 from its_graph.nodes.rules.stopping import adaptive_consistency, e_value, unanimous_window
 
-__all__ = ["RULES", "Choose", "Shape", "StopEarly", "check", "choice_rule", "factory_options"]
+__all__ = ["RULES", "Choose", "StopEarly", "StrategyFlags", "check", "choice_rule", "factory_options"]
 
 _WINDOW = 5
 """Samples in a window of ESC, as in its paper (2401.10480)."""
@@ -40,7 +40,7 @@ RULES = {
 """Options that are rules, and the flag that names some."""
 
 
-class Shape(NamedTuple):
+class StrategyFlags(NamedTuple):
     """The flags that shape a strategy. One at its default is passed over by a strategy that does not have it."""
 
     n: int = 16
@@ -51,9 +51,9 @@ class Shape(NamedTuple):
     choose: Choose | None = None
 
 
-def check(strategy: Strategy, shape: Shape) -> None:
+def check(strategy: Strategy, shape: StrategyFlags) -> None:
     """Raise a `ConfigurationError` for a flag that was given but means nothing to `strategy`."""
-    for name, default in Shape._field_defaults.items():
+    for name, default in StrategyFlags._field_defaults.items():
         value = getattr(shape, name)
         if value != default and name not in strategy.options:
             flag = f"--{name.replace('_', '-')} {value}"
@@ -67,7 +67,7 @@ def check(strategy: Strategy, shape: Shape) -> None:
         )
 
 
-def factory_options(strategy: Strategy, shape: Shape, verifier: Verifier | None) -> Mapping[str, Any]:
+def factory_options(strategy: Strategy, shape: StrategyFlags, verifier: Verifier | None) -> Mapping[str, Any]:
     """Return the keyword arguments for the factory of `strategy`."""
     plain = {name: getattr(shape, name) for name in ("n", "width", "max_steps", "lookahead")}
     options = {name: value for name, value in plain.items() if value is not None and name in strategy.options}
@@ -78,7 +78,7 @@ def factory_options(strategy: Strategy, shape: Shape, verifier: Verifier | None)
     return options
 
 
-def choice_rule(shape: Shape, verifier: Verifier | None) -> ChoiceRule:
+def choice_rule(shape: StrategyFlags, verifier: Verifier | None) -> ChoiceRule:
     """Return the rule that finds the winner: the one asked for, or what strategies of this kind use."""
     score_range = verifier.score_range if verifier else "prob"
     rules: dict[Choose, ChoiceRule] = {

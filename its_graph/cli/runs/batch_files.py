@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from its_graph.batch.records import Solved
-from its_graph.cli.display.batch_summary import Tally
+from its_graph.batch.records import ProblemResult
+from its_graph.cli.display.batch_summary import BatchTotals
 from its_graph.errors import InputError
 from its_graph.evaluation.data.json_lines import json_lines
 from its_graph.evaluation.data.problem_file import parts_of
@@ -59,11 +59,11 @@ class Answers:
     def __init__(self, lines: Lines, items: list[Item]) -> None:
         self._lines, self._items = lines, items
         numbers = {item.id: number for number, item in enumerate(items)}
-        done: dict[int, Tally] = {}
+        done: dict[int, BatchTotals] = {}
         self._failed: list[tuple[int, str]] = []
 
         def take(place: int, record: Any) -> None:
-            number, tally = numbers[record["id"]], Tally().plus(record)
+            number, tally = numbers[record["id"]], BatchTotals().plus(record)
             if not (tally.unanswered and record["stop_reason"] in _PASSING):
                 done[number] = tally
                 self._note(number, record)
@@ -71,9 +71,9 @@ class Answers:
         lines.read(take, _KIND)
         self.known = frozenset(done)
         """Numbers of the problems that need not be solved again."""
-        self.tally = Tally(*map(sum, zip(Tally(), *done.values(), strict=True)))
+        self.tally = BatchTotals(*map(sum, zip(BatchTotals(), *done.values(), strict=True)))
 
-    def add(self, solved: Solved, *, right: bool | None) -> None:
+    def add(self, solved: ProblemResult, *, right: bool | None) -> None:
         """Write an answer; `right` is None where the right one is not known."""
         line = {"id": self._items[solved.number].id, **dict(_told(solved, right))}
         self._lines.append(line)
@@ -90,7 +90,7 @@ class Answers:
             self._failed = [min([(number, line["error"]), *self._failed])]
 
 
-def _told(solved: Solved, right: bool | None) -> Iterator[tuple[str, Any]]:
+def _told(solved: ProblemResult, right: bool | None) -> Iterator[tuple[str, Any]]:
     yield from {
         "answer": solved.answer,
         "text": solved.text,

@@ -11,7 +11,7 @@ from its_graph.errors import ConfigurationError
 from its_graph.routing.policy import Policy
 
 if TYPE_CHECKING:  # allocation needs numpy, which the other commands do without
-    from its_graph.batch.records import Plan
+    from its_graph.batch.records import AllocationPlan
 
 __all__ = ["Choosing", "PlanName", "judge_of", "plan_of"]
 
@@ -46,18 +46,18 @@ def judge_of(verifier: Verifier | None, name: Choosing | None, plan: PlanName) -
 
 def plan_of(
     plan: PlanName, pilots: int, solved: float, most: int, policy: Path | None
-) -> "Callable[[Verifier | None], Plan]":
+) -> "Callable[[Verifier | None], AllocationPlan]":
     """Return the plan that the options describe, to be told of the batch's verifier once models are loaded."""
     from its_graph import batch
 
     if (policy is None) == (plan is PlanName.MENU):
         raise ConfigurationError("--plan menu and --policy belong together: give both or neither.")
     if policy is not None:
-        return partial(batch.menu, Policy.load(policy))
+        return partial(batch.policy_plan, Policy.load(policy))
     if plan is PlanName.BETA_GREEDY:
-        chosen = batch.beta_greedy(pilots=pilots, most=most)
+        chosen = batch.beta_greedy_plan(pilots=pilots, most=most)
     elif plan is PlanName.ADAPTIVE:
-        chosen = batch.adaptive(solved=solved, most=most)
+        chosen = batch.adaptive_plan(solved=solved, most=most)
     else:
-        chosen = (batch.uniform if plan is PlanName.UNIFORM else batch.seed_weights)(most=most)
+        chosen = (batch.uniform_plan if plan is PlanName.UNIFORM else batch.hardest_first_plan)(most=most)
     return lambda verifier: chosen

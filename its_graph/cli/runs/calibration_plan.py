@@ -3,36 +3,36 @@
 from collections.abc import Sequence
 
 from its_graph.catalog.registry import strategy
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.cli.options.grid import arms_of, chosen_strategies
 from its_graph.cli.options.number_types import whole_numbers
-from its_graph.cli.options.set_option import further_options
+from its_graph.cli.options.set_option import parse_set_options
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator
 from its_graph.errors import ConfigurationError
-from its_graph.evaluation import Arm
+from its_graph.evaluation import GridCell
 from its_graph.evaluation.router.pilot_accounting import SINGLE, Pilots
-from its_graph.evaluation.router.policy_calibration import Plan
+from its_graph.evaluation.router.policy_calibration import FitPlan
 from its_graph.routing.policy import Estimator
 
 __all__ = ["grid_of", "pilots_of", "require_features", "require_problems", "with_pilots"]
 
 
-def grid_of(strategies: str, n: str, settings: Sequence[str], context: SearchContext) -> list[Arm]:
+def grid_of(strategies: str, n: str, settings: Sequence[str], context: SearchContext) -> list[GridCell]:
     """Return what was asked for: every strategy at every n, and the settings named one by one."""
     grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n, "1,2,4,8,16"), {}, [None], context)
-    return list(dict.fromkeys([*grid, *(Arm(_setting(one), context) for one in settings)]))
+    return list(dict.fromkeys([*grid, *(GridCell(_setting(one), context) for one in settings)]))
 
 
-def _setting(text: str) -> Setting:
+def _setting(text: str) -> StrategyConfig:
     """Return a setting from how people read it: `beam_search n=16 width=4`."""
     if not text.strip():
         raise ConfigurationError(f'--setting {text!r} names no strategy. Expected for example "beam_search n=16".')
     name, *options = text.split()
-    return Setting(strategy=name, options=further_options(options, [strategy(name)], flag="--setting"))
+    return StrategyConfig(strategy=name, options=parse_set_options(options, [strategy(name)], flag="--setting"))
 
 
-def pilots_of(estimator: Estimator, samples: int | None, grid: Sequence[Arm], *, judged: bool) -> Pilots:
+def pilots_of(estimator: Estimator, samples: int | None, grid: Sequence[GridCell], *, judged: bool) -> Pilots:
     """Return the pilots; the router verifies them where any of its settings goes by scores."""
     usual = 0 if estimator in ("learned", "text") else 2
     count = usual if samples is None else samples
@@ -44,13 +44,13 @@ def pilots_of(estimator: Estimator, samples: int | None, grid: Sequence[Arm], *,
     return Pilots(count, verified=count > 0 and judged and scored)
 
 
-def with_pilots(grid: Sequence[Arm], pilots: Pilots) -> list[Arm]:
+def with_pilots(grid: Sequence[GridCell], pilots: Pilots) -> list[GridCell]:
     """Return the grid with the searches that the pilots are measured by."""
     needed = (SINGLE, pilots.drawn, pilots.answered)
-    return list(dict.fromkeys([*grid, *(Arm(setting, grid[0].context) for setting in needed)]))
+    return list(dict.fromkeys([*grid, *(GridCell(setting, grid[0].context) for setting in needed)]))
 
 
-def require_problems(plan: Plan, problems: int) -> None:
+def require_problems(plan: FitPlan, problems: int) -> None:
     """Refuse before anything is measured fewer problems than can be divided."""
     least = 2
     if plan.estimator == "learned":
@@ -64,7 +64,7 @@ def require_problems(plan: Plan, problems: int) -> None:
         )
 
 
-def require_features(plan: Plan, generator: Generator) -> None:
+def require_features(plan: FitPlan, generator: Generator) -> None:
     """Refuse before anything is measured what could not be estimated after."""
     if plan.estimator == "learned" and not hasattr(generator, "embed"):
         raise ConfigurationError(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import typer
 
 from its_graph.cli.runs.output_files import require_folder, require_writable, writing
-from its_graph.evaluation import Arm, Outcome
+from its_graph.evaluation import GridCell, Outcome
 from its_graph.evaluation.reports.page import check_page
 from its_graph.evaluation.reports.plots import require_plots, save_pictures
 from its_graph.evaluation.reports.report import Origin, all_pictures, write_report
@@ -40,7 +40,7 @@ class Prints(NamedTuple):
         if self.reports or self.plots is not None:
             require_plots()
 
-    def write(self, measured: Mapping[Arm, Sequence[Outcome]], origin: Origin) -> None:
+    def write(self, measured: Mapping[GridCell, Sequence[Outcome]], origin: Origin) -> None:
         """Write everything; nothing at all where no problem was ended by all arms.
 
         Raises:

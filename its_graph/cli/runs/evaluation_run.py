@@ -15,13 +15,13 @@ from its_graph.cli.display.formatting import counted, one_line
 from its_graph.cli.runs.evaluation_files import OutcomeFile, SampleFile
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import SearchFailedError
-from its_graph.evaluation import Arm, Outcome, Problem, measure_arms
+from its_graph.evaluation import GridCell, Outcome, Problem, measure_cells
 from its_graph.jsonl import Lines
 
-__all__ = ["Notebook", "described", "run"]
+__all__ = ["ResultsStore", "described", "run_evaluation"]
 
 
-def described(arm: Arm, shared: Mapping[str, Any]) -> dict[str, Any]:
+def described(arm: GridCell, shared: Mapping[str, Any]) -> dict[str, Any]:
     """Return everything that decides about the outcomes of an arm, but for the problems; of a policy its content.
 
     Args:
@@ -37,7 +37,7 @@ def described(arm: Arm, shared: Mapping[str, Any]) -> dict[str, Any]:
     return {"strategy": arm.setting.strategy, **arm.setting.options, **context, **shared}
 
 
-class Notebook:
+class ResultsStore:
     """The outcomes so far, in memory and in files, which nobody else can write until it is closed.
 
     Args:
@@ -50,7 +50,7 @@ class Notebook:
 
     def __init__(
         self,
-        arms: Mapping[Arm, dict[str, Any]],
+        arms: Mapping[GridCell, dict[str, Any]],
         problems: Sequence[Problem],
         out: Path | None = None,
         samples: Path | None = None,
@@ -61,7 +61,10 @@ class Notebook:
         with ExitStack() as files:
             self._file = OutcomeFile(files.enter_context(closing(Lines.of(out)))) if out else None
             self._samples = SampleFile(files.enter_context(closing(Lines.of(samples)))) if samples else None
-            held = {arm: self._file.known(run, problems) if self._file else {} for arm, run in arms.items()}
+            held = {
+                arm: self._file.known(run_evaluation, problems) if self._file else {}
+                for arm, run_evaluation in arms.items()
+            }
             self.known = {
                 arm: {index: one for index, one in outcomes.items() if not (timed and one.reused)}
                 for arm, outcomes in held.items()
@@ -73,11 +76,11 @@ class Notebook:
             self.close = files.pop_all().close
 
     @property
-    def measured(self) -> dict[Arm, list[Outcome]]:
+    def measured(self) -> dict[GridCell, list[Outcome]]:
         """The outcomes of each arm in the order of the problems, whichever search ended first."""
         return {arm: [outcomes[index] for index in sorted(outcomes)] for arm, outcomes in self._found.items()}
 
-    def add(self, arm: Arm, outcome: Outcome) -> None:
+    def add(self, arm: GridCell, outcome: Outcome) -> None:
         """Take down one outcome. Its samples come first: an outcome that is in its file is not searched again."""
         self._found[arm][outcome.index] = outcome.without_texts()
         self._keep_samples(arm, outcome)
@@ -86,8 +89,8 @@ class Notebook:
 
     def failures(self) -> Iterator[str]:
         """Say how many searches failed, and why the first of them did; arms with the same reason are told together."""
-        reasons: dict[Arm, str] = {}
-        alike: dict[str, list[Arm]] = {}
+        reasons: dict[GridCell, str] = {}
+        alike: dict[str, list[GridCell]] = {}
         measured = self.measured
         for arm, outcomes in measured.items():
             if errors := [one.error for one in outcomes if one.error is not None]:
@@ -118,7 +121,7 @@ class Notebook:
         for failure in self.failures():
             typer.echo(failure, err=True)
 
-    def _keep_samples(self, arm: Arm, outcome: Outcome) -> None:
+    def _keep_samples(self, arm: GridCell, outcome: Outcome) -> None:
         if self._samples:
             self._samples.append(self._described[arm], arm.label, outcome)
 
@@ -128,8 +131,8 @@ def _cause(error: str) -> str:
     return error.rpartition("The first: ")[2]
 
 
-def run(
-    notebook: Notebook,
+def run_evaluation(
+    notebook: ResultsStore,
     generator: Generator,
     verifier: Verifier | None,
     problems: Sequence[Problem],
@@ -145,11 +148,11 @@ def run(
     try:
         with _progress(len(arms) * len(problems), done, hidden=hide_bar) as advance:
 
-            def keep(arm: Arm, outcome: Outcome) -> None:
+            def keep(arm: GridCell, outcome: Outcome) -> None:
                 notebook.add(arm, outcome)
                 advance(arm.label)
 
-            measuring = measure_arms(
+            measuring = measure_cells(
                 arms,
                 generator,
                 verifier,

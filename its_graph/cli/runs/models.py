@@ -9,8 +9,8 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, MissingExtraError
 
 __all__ = [
-    "EMBEDDED",
-    "LARGER",
+    "EMBEDDED_MODELS",
+    "LARGER_MODEL",
     "THINKER",
     "fingerprint",
     "has_verifier",
@@ -23,9 +23,9 @@ __all__ = [
 
 THINKER = Path("thinker")
 """What `--model` calls the embedded variant that thinks before it answers."""
-LARGER = Path("larger")
+LARGER_MODEL = Path("larger")
 """What it calls the embedded generator that is several times larger."""
-EMBEDDED: dict[Path | None, str] = {None: "generator", THINKER: "thinker", LARGER: "larger"}
+EMBEDDED_MODELS: dict[Path | None, str] = {None: "generator", THINKER: "thinker", LARGER_MODEL: "larger"}
 """The values of `--model` that need no folder, and the folders of their weights."""
 _SAMPLED = 2**16
 """Bytes read from each end of a weight file."""
@@ -56,15 +56,15 @@ def models(
         return _remote(base_url, model), _judge(prm, prm_url, family)
     if prm_url is not None:
         return models(model, None)[0], _judge(prm, prm_url, family)
-    for folder in filter(None, (None if model in EMBEDDED else model, prm)):
+    for folder in filter(None, (None if model in EMBEDDED_MODELS else model, prm)):
         if not folder.is_dir():
             raise ConfigurationError(f"There is no folder {folder}. Give the folder of a downloaded checkpoint.")
     _be_silent()
-    if model is None or model in EMBEDDED:
+    if model is None or model in EMBEDDED_MODELS:
         from its_graph.embedded import load, load_larger, load_thinker
 
         plain, verifier = load()
-        generator = {None: lambda: plain, THINKER: load_thinker, LARGER: load_larger}[model]()
+        generator = {None: lambda: plain, THINKER: load_thinker, LARGER_MODEL: load_larger}[model]()
         if prm is not None:
             return generator, reward_model(prm, family)
         _use_one_thread()
@@ -102,7 +102,7 @@ def loaded(
 
 def has_verifier(model: Path | None, prm: Path | None, base_url: str | None = None, prm_url: str | None = None) -> bool:
     """Tell whether `models` will return a verifier, without loading any."""
-    return prm is not None or prm_url is not None or (base_url is None and model in EMBEDDED)
+    return prm is not None or prm_url is not None or (base_url is None and model in EMBEDDED_MODELS)
 
 
 def release(*used: Generator | Verifier | None) -> None:
@@ -137,7 +137,7 @@ def fingerprint(model: Path | None, prm: Path | None) -> dict[str, str | None]:
     """Return what tells the weights of a run from those that stood in the same folders before, read in a moment."""
     from its_graph.embedded import WEIGHTS
 
-    ours = EMBEDDED.get(model)
+    ours = EMBEDDED_MODELS.get(model)
     folder = model if ours is None else WEIGHTS / ours
     judge = WEIGHTS / "verifier" if prm is None and ours is not None else prm
     return {

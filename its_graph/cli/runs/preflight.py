@@ -6,10 +6,10 @@ from its_graph.contracts import Generator, SampleRequest
 from its_graph.errors import InputError
 from its_graph.nodes.prompt_variation import under_system
 
-__all__ = ["require_askable"]
+__all__ = ["require_supported_problem"]
 
 
-def require_askable(generator: Generator, questions: Iterable[str], system: str | None = None) -> None:
+def require_supported_problem(generator: Generator, questions: Iterable[str], system: str | None = None) -> None:
     """See that at least one question can be asked; none is sent.
 
     Raises:

@@ -20,7 +20,7 @@ from its_graph.search.tree import Tree
 
 __all__ = ["events_of_search", "result_of"]
 
-Event = Mapping[str, Any]
+StreamEvent = Mapping[str, Any]
 
 _SUPERSTEPS = 1_000_000
 """A search ends by its own rules and its budget, never by LangGraph's guard against endless loops."""
@@ -28,13 +28,13 @@ _SUPERSTEPS = 1_000_000
 
 def events_of_search(
     graph: Any, problem: str, settings: SearchContext, *, tick_s: float = 0.1
-) -> Iterator[Event | None]:
+) -> Iterator[StreamEvent | None]:
     """Yield the events of a search as they come, and None whenever `tick_s` seconds passed without one.
 
     Raises:
         Exception: whatever the search raised.
     """
-    arrivals: SimpleQueue[Event | Exception | None] = SimpleQueue()
+    arrivals: SimpleQueue[StreamEvent | Exception | None] = SimpleQueue()
 
     def search() -> None:
         try:
@@ -66,7 +66,7 @@ def events_of_search(
 
 
 def result_of(
-    events: Sequence[Event], choose: ChoiceRule, strategy: str, settings: SearchContext, seconds: float
+    events: Sequence[StreamEvent], choose: ChoiceRule, strategy: str, settings: SearchContext, seconds: float
 ) -> dict[str, Any]:
     """Return the result that a search ended with; if it was interrupted, as if it had chosen after these events.
 

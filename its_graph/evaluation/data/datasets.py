@@ -9,11 +9,11 @@ from pathlib import Path
 
 from its_graph.evaluation.data.problem import Problem
 from its_graph.evaluation.data.problem_file import read_problems
-from its_graph.evaluation.data.reasoning_gym import PREFIX, gym_problems
+from its_graph.evaluation.data.reasoning_gym import PREFIX, reasoning_gym_problems
 
-__all__ = ["EMBEDDED", "EMBEDDED_PROBLEMS", "problems_of"]
+__all__ = ["EMBEDDED_DATASET", "EMBEDDED_PROBLEMS", "problems_of"]
 
-EMBEDDED = "embedded"
+EMBEDDED_DATASET = "embedded"
 EMBEDDED_PROBLEMS = 200
 
 
@@ -30,10 +30,10 @@ def problems_of(name: str, *, limit: int | None = None, seed: int = 0) -> list[P
         InputError: a line of the file is no problem.
         MissingExtraError: reasoning-gym is not installed.
     """
-    if name == EMBEDDED:
+    if name == EMBEDDED_DATASET:
         from its_graph.embedded import problems
 
         return [Problem(text, answer) for text, answer in problems(limit or EMBEDDED_PROBLEMS, seed=seed, split="test")]
     if name.startswith(PREFIX):
-        return gym_problems(name.removeprefix(PREFIX), limit=limit)
+        return reasoning_gym_problems(name.removeprefix(PREFIX), limit=limit)
     return read_problems(Path(name))[:limit]

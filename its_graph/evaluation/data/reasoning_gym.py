@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.evaluation.data.problem import Problem
 
-__all__ = ["PREFIX", "gym_problems"]
+__all__ = ["PREFIX", "reasoning_gym_problems"]
 
 PREFIX = "reasoning-gym:"
 _FULL = 0.999
@@ -23,7 +23,7 @@ _UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, Syn
 """What a scorer raises where it cannot parse an answer: it is not the right one."""
 
 
-def gym_problems(spec: str, *, limit: int | None = None) -> list[Problem]:
+def reasoning_gym_problems(spec: str, *, limit: int | None = None) -> list[Problem]:
     """Return the problems of a task.
 
     Args:

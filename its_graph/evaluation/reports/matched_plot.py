@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from its_graph.evaluation.reports.plots import COLOURS, Picture, require_plots, style
-from its_graph.evaluation.router.flops_matched import Match
+from its_graph.evaluation.router.flops_matched import FlopsMatch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["matched_picture"]
 
 
-def matched_picture(matches: Sequence[Match], size: float) -> Picture:
+def matched_picture(matches: Sequence[FlopsMatch], size: float) -> Picture:
     """Return the picture.
 
     Args:
-        matches: of `its_graph.evaluation.router.flops_matched.matched`.
+        matches: of `its_graph.evaluation.router.flops_matched.flops_matched`.
         size: parameters of the larger model over those of the small one.
 
     Raises:
@@ -39,7 +39,7 @@ def matched_picture(matches: Sequence[Match], size: float) -> Picture:
     return Picture("matched", "A small model that searches and a larger one, at equal FLOPs", figure)
 
 
-def _panel(axes: "Axes", bins: Sequence[Match], size: float) -> None:
+def _panel(axes: "Axes", bins: Sequence[FlopsMatch], size: float) -> None:
     places = [str((one.bin or 0) + 1) for one in bins]
     rows = (
         (f"{size:.1f} times larger, one answer", "s-", [one.larger for one in bins]),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation.reports.plots import Picture
 
-__all__ = ["Section", "Table", "check_page", "write_page"]
+__all__ = ["Section", "Table", "check_page", "write_report_page"]
 
 
 class Table(NamedTuple):
@@ -31,12 +31,12 @@ class Section(NamedTuple):
 
 
 def check_page(path: Path) -> None:
-    """Raise a `ConfigurationError` unless `write_page` can write `path`."""
+    """Raise a `ConfigurationError` unless `write_report_page` can write `path`."""
     if path.suffix not in (".md", ".html"):
         raise ConfigurationError(f"A report is a .md or an .html file. Given: {path}.")
 
 
-def write_page(path: Path, title: str, sections: Sequence[Section]) -> None:
+def write_report_page(path: Path, title: str, sections: Sequence[Section]) -> None:
     """Write the page; the name's ending says as what.
 
     Raises:

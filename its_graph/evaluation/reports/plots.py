@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from its_graph.errors import MissingExtraError
 from its_graph.evaluation.pools import Bins, Pool
 from its_graph.evaluation.reports.curve_labels import End, label
-from its_graph.evaluation.reports.series import AXES, Axis, Measured, Series, series_of
-from its_graph.evaluation.runs.grid import Arm
+from its_graph.evaluation.reports.series import AXES, Axis, CellOutcomes, Series, series_of
+from its_graph.evaluation.runs.grid import GridCell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-Drawing: TypeAlias = tuple[Arm, Sequence[Pool]]
+Drawing: TypeAlias = tuple[GridCell, Sequence[Pool]]
 
 
 class Picture(NamedTuple):
@@ -71,7 +71,7 @@ def require_plots() -> None:
         raise MissingExtraError("matplotlib", "plots") from error
 
 
-def pictures(measured: Measured, drawn: Drawing | None = None, bins: Bins | None = None) -> list[Picture]:
+def pictures(measured: CellOutcomes, drawn: Drawing | None = None, bins: Bins | None = None) -> list[Picture]:
     """Return accuracy against each cost that all arms have, and in each bin against FLOPs, or tokens without those.
 
     Args:
@@ -128,7 +128,7 @@ def _whole(axis: Axis, series: Sequence[Series], drawn: Drawing | None) -> "Figu
     return figure
 
 
-def _by_bin(measured: Measured, axis: Axis, bins: Bins) -> "Figure":
+def _by_bin(measured: CellOutcomes, axis: Axis, bins: Bins) -> "Figure":
     from matplotlib.figure import Figure
 
     count = len(bins.members)

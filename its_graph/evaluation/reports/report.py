@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from its_graph.budget import total
 from its_graph.evaluation.pools import FEWEST, Bins, Pool, oracle_bins, pass_curve, widest_pools
-from its_graph.evaluation.reports.page import Section, Table, write_page
-from its_graph.evaluation.reports.paired_gains import gains
+from its_graph.evaluation.reports.page import Section, Table, write_report_page
+from its_graph.evaluation.reports.paired_gains import paired_gains
 from its_graph.evaluation.reports.plots import Picture, pictures
-from its_graph.evaluation.reports.series import Measured, in_common
-from its_graph.evaluation.runs.grid import Arm
-from its_graph.evaluation.summary import Row, summarise
+from its_graph.evaluation.reports.series import CellOutcomes, in_common
+from its_graph.evaluation.runs.grid import GridCell
+from its_graph.evaluation.summary import SummaryRow, summarize_outcomes
 from its_graph.statistics import Interval, wilson
 
 __all__ = ["Origin", "all_pictures", "versions", "write_report"]
@@ -42,7 +42,7 @@ class Origin(NamedTuple):
     """Of the report, ISO 8601."""
 
 
-def write_report(path: Path, measured: Measured, origin: Origin) -> None:
+def write_report(path: Path, measured: CellOutcomes, origin: Origin) -> None:
     """Write the report on the problems that all arms have ended, as Markdown or HTML after the ending of `path`.
 
     Raises:
@@ -50,7 +50,7 @@ def write_report(path: Path, measured: Measured, origin: Origin) -> None:
         MissingExtraError: without matplotlib.
     """
     begun = in_common(measured)
-    rows = {arm.label: summarise(outcomes) for arm, outcomes in begun.items()}
+    rows = {arm.label: summarize_outcomes(outcomes) for arm, outcomes in begun.items()}
     found = widest_pools(begun)
     bins = oracle_bins(found[1]) if found else None
     whole, by_bin = _divided(pictures(begun, found, bins))
@@ -62,10 +62,10 @@ def write_report(path: Path, measured: Measured, origin: Origin) -> None:
     if found and bins:
         sections.append(Section("By difficulty", _difficulty(begun, found, bins), (_bins(begun, bins),), by_bin))
         sections.append(Section("Pool", _POOL, (_curve(found[1]),)))
-    write_page(path, "Evaluation", [*sections, _repeat(begun, origin)])
+    write_report_page(path, "Evaluation", [*sections, _repeat(begun, origin)])
 
 
-def all_pictures(measured: Measured) -> list[Picture]:
+def all_pictures(measured: CellOutcomes) -> list[Picture]:
     """Return the pictures of the report."""
     begun = in_common(measured)
     found = widest_pools(begun)
@@ -103,7 +103,7 @@ def _divided(found: Sequence[Picture]) -> tuple[tuple[Picture, ...], tuple[Pictu
     return tuple(one for one in found if one.name != "bins"), tuple(one for one in found if one.name == "bins")
 
 
-def _accuracy(rows: dict[str, Row]) -> Table:
+def _accuracy(rows: dict[str, SummaryRow]) -> Table:
     header = ("setting", "problems", "accuracy, %", "random", "vote", "best score", "pass@n", "lost")
     cells = (
         (name, str(row.problems), _share(row.accuracy, row.ci95), *map(_percent, _baselines(row)), str(row.failed))
@@ -112,16 +112,16 @@ def _accuracy(rows: dict[str, Row]) -> Table:
     return Table(header, tuple(cells))
 
 
-def _baselines(row: Row) -> tuple[float | None, ...]:
+def _baselines(row: SummaryRow) -> tuple[float | None, ...]:
     return row.random, row.majority, row.best_score, row.pass_at_n
 
 
-def _costs(rows: dict[str, Row]) -> Table:
+def _costs(rows: dict[str, SummaryRow]) -> Table:
     header = ("setting", "prompt", "cached", "generated", "verifier", "generator FLOPs", "verifier FLOPs", "calls", "s")
     return Table(header, tuple((name, *_cost(row)) for name, row in rows.items()))
 
 
-def _cost(row: Row) -> tuple[str, ...]:
+def _cost(row: SummaryRow) -> tuple[str, ...]:
     judged = row.mean_verifier_flops
     tokens = (row.mean_prompt_tokens, row.mean_cached_tokens, row.mean_generated_tokens, row.mean_verifier_tokens)
     return (
@@ -133,13 +133,13 @@ def _cost(row: Row) -> tuple[str, ...]:
     )
 
 
-def _differences(measured: Measured, seed: int) -> Table:
-    found = gains(measured, seed=seed)
+def _differences(measured: CellOutcomes, seed: int) -> Table:
+    found = paired_gains(measured, seed=seed)
     cells = ((one.arm.label, _share(one.difference.mean, one.difference.ci95, "+"), one.over.label) for one in found)
     return Table(("setting", "gain, points", "over"), tuple(cells))
 
 
-def _difficulty(measured: Measured, drawn: tuple[Arm, Sequence[Pool]], bins: Bins) -> str:
+def _difficulty(measured: CellOutcomes, drawn: tuple[GridCell, Sequence[Pool]], bins: Bins) -> str:
     arm, found = drawn
     least, lost = min(len(pool.samples) for pool in found), sum(not one.candidates for one in measured[arm])
     left_out = f" Problems left out, as every sample of them failed: {lost:,}." if lost else ""
@@ -156,7 +156,7 @@ def _difficulty(measured: Measured, drawn: tuple[Arm, Sequence[Pool]], bins: Bin
     )
 
 
-def _bins(measured: Measured, bins: Bins) -> Table:
+def _bins(measured: CellOutcomes, bins: Bins) -> Table:
     header = ("setting", *(f"bin {place + 1} ({len(members)})" for place, members in enumerate(bins.members)))
     rows = []
     for arm, outcomes in measured.items():
@@ -172,7 +172,7 @@ def _curve(found: Sequence[Pool]) -> Table:
     return Table(("k", *map(str, curve)), (("pass@k, %", *map(_percent, curve.values())),))
 
 
-def _repeat(measured: Measured, origin: Origin) -> Section:
+def _repeat(measured: CellOutcomes, origin: Origin) -> Section:
     outcomes = [one for found in measured.values() for one in found]
     calls, reused = total(one.spend for one in outcomes).calls, sum(one.reused for one in outcomes)
     problems = len({one.index for one in outcomes})

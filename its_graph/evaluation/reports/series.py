@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from its_graph.evaluation.outcome import Outcome
-from its_graph.evaluation.runs.grid import Arm
-from its_graph.evaluation.summary import Row, summarise
+from its_graph.evaluation.runs.grid import GridCell
+from its_graph.evaluation.summary import SummaryRow, summarize_outcomes
 
-__all__ = ["AXES", "Axis", "Measured", "Point", "Series", "in_common", "series_of"]
+__all__ = ["AXES", "Axis", "CellOutcomes", "CurvePoint", "Series", "in_common", "series_of"]
 
-Measured = Mapping[Arm, Sequence[Outcome]]
+CellOutcomes = Mapping[GridCell, Sequence[Outcome]]
 
 
 class Axis(NamedTuple):
@@ -17,7 +17,7 @@ class Axis(NamedTuple):
 
     name: str
     title: str
-    cost: Callable[[Row], float | None]
+    cost: Callable[[SummaryRow], float | None]
     """Mean for a problem; None where it is not known."""
 
 
@@ -30,23 +30,23 @@ AXES = (
 )
 
 
-class Point(NamedTuple):
+class CurvePoint(NamedTuple):
     """A setting on a curve."""
 
-    arm: Arm
+    arm: GridCell
     cost: float
-    row: Row
+    row: SummaryRow
 
 
 class Series(NamedTuple):
     """A strategy at several widths, or under several budgets."""
 
     name: str
-    points: tuple[Point, ...]
+    points: tuple[CurvePoint, ...]
     """By ascending cost."""
 
 
-def in_common(measured: Measured) -> dict[Arm, list[Outcome]]:
+def in_common(measured: CellOutcomes) -> dict[GridCell, list[Outcome]]:
     """Return the outcomes on the problems that every arm has ended; arms without any outcome are left out.
 
     A run that was stopped has ended some problems for some arms only, and the hard ones take longest.
@@ -58,7 +58,7 @@ def in_common(measured: Measured) -> dict[Arm, list[Outcome]]:
     return {arm: outcomes for arm, outcomes in chosen.items() if outcomes}
 
 
-def series_of(measured: Measured, axis: Axis, among: Iterable[int] | None = None) -> list[Series]:
+def series_of(measured: CellOutcomes, axis: Axis, among: Iterable[int] | None = None) -> list[Series]:
     """Return the curves on one axis; a setting without a cost is left out.
 
     Args:
@@ -67,22 +67,22 @@ def series_of(measured: Measured, axis: Axis, among: Iterable[int] | None = None
         among: numbers of the problems to look at; None takes all.
     """
     wanted = None if among is None else frozenset(among)
-    curves: dict[str, list[Point]] = {}
+    curves: dict[str, list[CurvePoint]] = {}
     for arm, outcomes in measured.items():
         looked_at = [one for one in outcomes if wanted is None or one.index in wanted]
-        row = summarise(looked_at) if looked_at else None
+        row = summarize_outcomes(looked_at) if looked_at else None
         cost = axis.cost(row) if row else None
         if row and cost:
-            curves.setdefault(_name(arm, _at_one_width(measured, arm)), []).append(Point(arm, cost, row))
+            curves.setdefault(_name(arm, _at_one_width(measured, arm)), []).append(CurvePoint(arm, cost, row))
     return [Series(name, tuple(sorted(points, key=lambda point: point.cost))) for name, points in curves.items()]
 
 
-def _at_one_width(measured: Measured, arm: Arm) -> bool:
+def _at_one_width(measured: CellOutcomes, arm: GridCell) -> bool:
     """Tell whether the arm's strategy was measured at one width, so that its curve runs over the budgets."""
     return len({other.n for other in measured if other.setting.strategy == arm.setting.strategy}) == 1
 
 
-def _name(arm: Arm, over_budgets: bool) -> str:
+def _name(arm: GridCell, over_budgets: bool) -> str:
     """Name an arm's curve: the strategy, and what all points of the curve have in common beside it."""
     others = [f"{name}={value}" for name, value in arm.setting.options.items() if name != "n"]
     tokens = arm.context.budget.tokens

@@ -9,7 +9,7 @@ from its_graph.evaluation.outcome import Outcome
 from its_graph.evaluation.pools import widest_pools
 from its_graph.evaluation.router.pilot_accounting import SINGLE, Measured, Pilots, pilot_tree
 from its_graph.nodes.rules.choice import to_unit
-from its_graph.routing.difficulty import Difficulty, by_agreement, by_text, by_verifier
+from its_graph.routing.difficulty import DifficultyEstimator, by_agreement, by_text, by_verifier
 from its_graph.routing.policy import Cost, Estimator
 from its_graph.routing.regressor import Embed, Regressor
 
@@ -58,7 +58,7 @@ def estimate_all(
             f"Difficulty by {estimator} is read from {'verified ' * (estimator == 'verifier')}pilots. "
             f"Given: {pilots.samples} pilots, verified: {pilots.verified}."
         )
-    estimates: dict[Estimator, Difficulty] = {
+    estimates: dict[Estimator, DifficultyEstimator] = {
         "verifier": partial(by_verifier, scale=to_unit(score_range)),
         "agreement": by_agreement,
         "text": by_text,

@@ -15,25 +15,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation.outcome import Outcome
 from its_graph.evaluation.router.pilot_accounting import SINGLE
 from its_graph.routing.crossfit import cross_fit
-from its_graph.routing.fitting import BINS, fit
+from its_graph.routing.fitting import BINS, fit_policy
 from its_graph.routing.policy import quantiles
-from its_graph.routing.trials import Result, Trial
+from its_graph.routing.trials import Trial, TrialResult
 from its_graph.statistics import Difference, paired_difference
 
-__all__ = ["RATIOS", "Match", "inference_multiplier", "matched", "unseen_difficulty"]
+__all__ = ["RATIOS", "FlopsMatch", "flops_matched", "inference_multiplier", "unseen_difficulty"]
 
-Measured: TypeAlias = Mapping[Setting, Sequence[Outcome]]
+SettingOutcomes: TypeAlias = Mapping[StrategyConfig, Sequence[Outcome]]
 
 RATIOS = (0.16, 0.79, 22.0)
 """Inference / training, those of the paper: far more training, a little more, far more inference."""
 
 
-class Match(NamedTuple):
+class FlopsMatch(NamedTuple):
     """Both models on some problems, at one R."""
 
     ratio: float
@@ -79,8 +79,8 @@ def unseen_difficulty(outcome: Outcome, seen: int) -> float:
     return 1 - sum(rest) / len(rest) if rest else 1.0
 
 
-def matched(
-    measured: Measured,
+def flops_matched(
+    measured: SettingOutcomes,
     larger: Sequence[Outcome],
     size: float,
     difficulties: Sequence[float],
@@ -88,7 +88,7 @@ def matched(
     ratios: Sequence[float] = RATIOS,
     bins: int = BINS,
     seed: int = 0,
-) -> list[Match]:
+) -> list[FlopsMatch]:
     """Compare the two models, ratio by ratio: all problems first, then from the easiest bin to the hardest.
 
     Args:
@@ -110,7 +110,7 @@ def matched(
     answer = _mean(one.spend.flops for one in larger) / unit
     budgets = {ratio: inference_multiplier(size, ratio, answer=answer) for ratio in ratios}
     trials = _trials(measured, difficulties, unit)
-    choose = partial(fit, estimator="agreement", pilots=0, unit="flops", bins=bins, budget_holds="in_each_bin")
+    choose = partial(fit_policy, estimator="agreement", pilots=0, unit="flops", bins=bins, budget_holds="in_each_bin")
     steps = sorted(set(budgets.values()))
     routed = dict(zip(steps, cross_fit(trials, partial(choose, budgets=steps)), strict=True))
     thresholds = quantiles(difficulties, bins)
@@ -129,11 +129,11 @@ class _Row(NamedTuple):
     """One problem."""
 
     single: Outcome
-    searching: Result
+    searching: TrialResult
     larger: Outcome
 
 
-def _require_same(measured: Measured, larger: Sequence[Outcome]) -> None:
+def _require_same(measured: SettingOutcomes, larger: Sequence[Outcome]) -> None:
     if SINGLE not in measured:
         raise ConfigurationError("Budgets are counted in single answers of the small model: measure `single` as well.")
     numbers = {tuple(one.index for one in outcomes) for outcomes in (*measured.values(), larger)}
@@ -141,11 +141,11 @@ def _require_same(measured: Measured, larger: Sequence[Outcome]) -> None:
         raise ConfigurationError("The two models, or the settings, were not measured on the same problems.")
 
 
-def _trials(measured: Measured, difficulties: Sequence[float], unit: float) -> list[Trial]:
+def _trials(measured: SettingOutcomes, difficulties: Sequence[float], unit: float) -> list[Trial]:
     """Return the problems with costs in single answers."""
 
-    def result(outcome: Outcome) -> Result:
-        return Result(float(outcome.right), outcome.spend.flops / unit)
+    def result(outcome: Outcome) -> TrialResult:
+        return TrialResult(float(outcome.right), outcome.spend.flops / unit)
 
     return [
         Trial(difficulty, {setting: result(outcomes[place]) for setting, outcomes in measured.items()})
@@ -153,11 +153,11 @@ def _trials(measured: Measured, difficulties: Sequence[float], unit: float) -> l
     ]
 
 
-def _match(ratio: float, multiplier: float, place: int | None, rows: Sequence[_Row], seed: int) -> Match:
+def _match(ratio: float, multiplier: float, place: int | None, rows: Sequence[_Row], seed: int) -> FlopsMatch:
     def mean(value: Callable[[_Row], float]) -> float:
         return _mean(map(value, rows))
 
-    return Match(
+    return FlopsMatch(
         ratio,
         multiplier,
         place,

@@ -15,20 +15,20 @@ searches that were run apart:
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation.outcome import Outcome
 from its_graph.routing.policy import Cost
-from its_graph.routing.trials import Result
+from its_graph.routing.trials import TrialResult
 from its_graph.search.state import Score, Step
 from its_graph.search.tree import Tree
 
 __all__ = ["SINGLE", "Measured", "Pilots", "after_pilots", "pilot_tree", "price"]
 
-Measured: TypeAlias = Mapping[Setting, Sequence[Outcome]]
+Measured: TypeAlias = Mapping[StrategyConfig, Sequence[Outcome]]
 """What `its_graph.evaluation.measure` returns."""
 
-SINGLE = Setting(strategy="single")
+SINGLE = StrategyConfig(strategy="single")
 
 
 class Pilots(NamedTuple):
@@ -39,17 +39,17 @@ class Pilots(NamedTuple):
     """Whether they are scored: for the estimate, or since a setting of the policy will go by scores."""
 
     @property
-    def drawn(self) -> Setting:
+    def drawn(self) -> StrategyConfig:
         """The plain search that draws them, or the plain first sample where there are none."""
-        return Setting(strategy="self_consistency", options={"n": self.samples}) if self.samples else SINGLE
+        return StrategyConfig(strategy="self_consistency", options={"n": self.samples}) if self.samples else SINGLE
 
     @property
-    def answered(self) -> Setting:
+    def answered(self) -> StrategyConfig:
         """The plain search that draws them, verifies them if they are to be, and answers."""
-        return Setting(strategy="best_of_n", options={"n": self.samples}) if self.verified else self.drawn
+        return StrategyConfig(strategy="best_of_n", options={"n": self.samples}) if self.verified else self.drawn
 
 
-def after_pilots(measured: Measured, pilots: Pilots, unit: Cost) -> list[dict[Setting, Result]]:
+def after_pilots(measured: Measured, pilots: Pilots, unit: Cost) -> list[dict[StrategyConfig, TrialResult]]:
     """Return for each problem what each setting gives behind the pilots.
 
     Args:
@@ -89,24 +89,24 @@ def pilot_tree(outcome: Outcome) -> Tree:
     return Tree.of({"question": [{"role": "user", "content": outcome.problem}], "steps": steps, "scores": scores})
 
 
-def _behind(tried: Mapping[Setting, Outcome], pilots: Pilots, unit: Cost) -> dict[Setting, Result]:
+def _behind(tried: Mapping[StrategyConfig, Outcome], pilots: Pilots, unit: Cost) -> dict[StrategyConfig, TrialResult]:
     drawn, answered = tried[pilots.drawn], tried[pilots.answered]
     before = price(answered, unit) if pilots.samples else 0.0
     verification = price(answered, unit) - price(drawn, unit)
-    plain = Result(float(answered.right), price(answered, unit))
+    plain = TrialResult(float(answered.right), price(answered, unit))
     results = {SINGLE: plain}
     for setting, outcome in tried.items():
         if setting in (SINGLE, pilots.drawn, pilots.answered):
             continue
         right, own = float(outcome.right), price(outcome, unit)
         if not _goes_on(outcome, drawn):
-            results[setting] = Result(right, own + before)
+            results[setting] = TrialResult(right, own + before)
         elif len(outcome.samples) < len(drawn.samples):
             results[setting] = plain
         else:
             judged = any(one.score is not None for one in outcome.samples)
             share = _drawn_again(outcome, len(drawn.samples)) if judged else 1.0
-            results[setting] = Result(right, own + share * verification)
+            results[setting] = TrialResult(right, own + share * verification)
     return results
 
 

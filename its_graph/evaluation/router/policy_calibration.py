@@ -8,17 +8,17 @@ from its_graph.errors import ConfigurationError
 from its_graph.evaluation.router.difficulty_estimates import Estimates, unseen_pass_at_1
 from its_graph.evaluation.router.pilot_accounting import Measured, Pilots, after_pilots, price
 from its_graph.routing.budget_constraint import held_cost
-from its_graph.routing.crossfit import Lead, Routed, cheapest_reaching, cross_fit, lead
-from its_graph.routing.difficulty_calibration import Calibration, calibrate
-from its_graph.routing.fitting import BINS, fit, natural_budgets
+from its_graph.routing.crossfit import Lead, RoutedResults, cheapest_reaching, cross_fit, lead
+from its_graph.routing.difficulty_calibration import DifficultyCalibration, calibrate_difficulty
+from its_graph.routing.fitting import BINS, fit_policy, natural_budgets
 from its_graph.routing.pareto_front import GUARD
 from its_graph.routing.policy import BudgetHolds, Cost, Estimator, Policy
-from its_graph.routing.trials import Result, Trial
+from its_graph.routing.trials import Trial, TrialResult
 
-__all__ = ["Calibrated", "Plan", "Rival", "calibrated", "fixed_rows", "least_cost", "trials_of"]
+__all__ = ["Calibrated", "FitPlan", "Rival", "calibrated", "fixed_rows", "least_cost", "trials_of"]
 
 
-class Plan(NamedTuple):
+class FitPlan(NamedTuple):
     """How a policy is to be fitted."""
 
     estimator: Estimator
@@ -34,8 +34,8 @@ class Plan(NamedTuple):
 class Rival(NamedTuple):
     """One setting for every question, without pilots, and the router with its mean cost for a budget."""
 
-    fixed: Routed
-    routed: Routed
+    fixed: RoutedResults
+    routed: RoutedResults
     lead: Lead
     """Of the router."""
 
@@ -44,37 +44,37 @@ class Calibrated(NamedTuple):
     """A fitted policy and its worth."""
 
     policy: Policy
-    cross_fitted: tuple[Routed, ...]
+    cross_fitted: tuple[RoutedResults, ...]
     """By budget."""
-    fixed: tuple[Routed, ...]
+    fixed: tuple[RoutedResults, ...]
     """Every setting on its own, the cheapest first."""
     rivals: tuple[Rival, ...]
     """Those of them that cost at least what the router's pilots do."""
-    calibration: Calibration | None
+    calibration: DifficultyCalibration | None
     """On the problems that were not lost; None where too few samples were drawn to measure pass@1."""
 
     @property
-    def reference(self) -> Routed:
+    def reference(self) -> RoutedResults:
         """What the router's saving is told against: the dearest best_of_n, or else the most accurate setting."""
         widest = [row for row in self.fixed if row.name.startswith("best_of_n ")]
         return widest[-1] if widest else max(self.fixed, key=lambda row: (row.accuracy, -row.cost))
 
     @property
-    def reaching(self) -> Routed | None:
+    def reaching(self) -> RoutedResults | None:
         """The cheapest router, cross-fitted, that is at least as accurate as the reference."""
         return cheapest_reaching(self.reference.accuracy, [*self.cross_fitted, *(one.routed for one in self.rivals)])
 
 
-def trials_of(measured: Measured, plan: Plan, estimates: Estimates) -> list[Trial]:
+def trials_of(measured: Measured, plan: FitPlan, estimates: Estimates) -> list[Trial]:
     """Return the problems as a fit sees them: costs with pilots and estimate."""
     results = after_pilots(measured, plan.pilots, plan.unit)
     return [
-        Trial(difficulty, {setting: Result(one.right, one.cost + extra) for setting, one in by_setting.items()})
+        Trial(difficulty, {setting: TrialResult(one.right, one.cost + extra) for setting, one in by_setting.items()})
         for difficulty, extra, by_setting in zip(estimates.difficulties, estimates.costs, results, strict=True)
     ]
 
 
-def calibrated(measured: Measured, plan: Plan, estimates: Estimates, *, seed: int = 0) -> Calibrated:
+def calibrated(measured: Measured, plan: FitPlan, estimates: Estimates, *, seed: int = 0) -> Calibrated:
     """Fit a policy on all problems, and measure by cross-fitting what it is worth.
 
     Args:
@@ -93,7 +93,7 @@ def calibrated(measured: Measured, plan: Plan, estimates: Estimates, *, seed: in
         )
     budgets = plan.budgets or tuple(natural_budgets(trials, bins=plan.bins, budget_holds=plan.budget_holds))
     fitted = partial(
-        fit,
+        fit_policy,
         estimator=plan.estimator,
         pilots=plan.pilots.samples,
         unit=plan.unit,
@@ -114,10 +114,10 @@ def calibrated(measured: Measured, plan: Plan, estimates: Estimates, *, seed: in
     )
 
 
-def fixed_rows(measured: Measured, unit: Cost) -> tuple[Routed, ...]:
+def fixed_rows(measured: Measured, unit: Cost) -> tuple[RoutedResults, ...]:
     """Return every setting as it is without a router, the cheapest first."""
     rows = (
-        Routed(setting.label, tuple(Result(float(one.right), price(one, unit)) for one in outcomes))
+        RoutedResults(setting.label, tuple(TrialResult(float(one.right), price(one, unit)) for one in outcomes))
         for setting, outcomes in measured.items()
     )
     return tuple(sorted(rows, key=lambda row: (row.cost, row.accuracy)))
@@ -138,18 +138,20 @@ def _require_enough(policy: Policy) -> None:
 
 
 def _rivals(
-    alone: Sequence[Routed], trials: Sequence[Trial], fitted: Callable[..., Policy], seed: int
+    alone: Sequence[RoutedResults], trials: Sequence[Trial], fitted: Callable[..., Policy], seed: int
 ) -> tuple[Rival, ...]:
     costs = sorted({row.cost for row in alone})
     routed = dict(zip(costs, cross_fit(trials, partial(fitted, budgets=costs)), strict=True)) if costs else {}
     return tuple(Rival(row, routed[row.cost], lead(routed[row.cost], row, seed=seed)) for row in alone)
 
 
-def _calibration(measured: Measured, plan: Plan, estimates: Estimates, policy: Policy) -> Calibration | None:
+def _calibration(
+    measured: Measured, plan: FitPlan, estimates: Estimates, policy: Policy
+) -> DifficultyCalibration | None:
     chances = unseen_pass_at_1(measured, plan.pilots)
     if chances is None:
         return None
     asked = zip(measured[plan.pilots.answered], estimates.difficulties, strict=True)
     seen = [(difficulty, chances[one.index]) for one, difficulty in asked if one.index in chances]
     difficulties, shares = zip(*seen, strict=True)
-    return calibrate(difficulties, shares, [policy.bin_of(one) for one in difficulties])
+    return calibrate_difficulty(difficulties, shares, [policy.bin_of(one) for one in difficulties])

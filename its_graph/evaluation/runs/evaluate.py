@@ -9,8 +9,8 @@ from langchain_core.runnables import Runnable
 from its_graph.context import SearchContext
 from its_graph.evaluation.data.problem import AnyProblem, as_problem
 from its_graph.evaluation.outcome import Outcome
-from its_graph.evaluation.runs.run_search import search
-from its_graph.evaluation.runs.workers import require_workers, together
+from its_graph.evaluation.runs.run_search import run_search
+from its_graph.evaluation.runs.workers import require_workers, run_workers
 from its_graph.seeds import derive_seed
 
 __all__ = ["evaluate"]
@@ -50,8 +50,8 @@ async def evaluate(
     async def work() -> None:
         for index, problem in waiting:
             settings = (context or SearchContext()).model_copy(update={"seed": derive_seed(seed, str(index))})
-            outcomes[index] = await search(graph, index, problem, settings)
+            outcomes[index] = await run_search(graph, index, problem, settings)
             on_result(outcomes[index])
 
-    await together(work() for _ in range(concurrency))
+    await run_workers(work() for _ in range(concurrency))
     return [outcomes[index] for index in sorted(outcomes)]

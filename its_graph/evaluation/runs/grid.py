@@ -8,26 +8,26 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import InputError
 from its_graph.evaluation.data.problem import AnyProblem, Problem, as_problem
 from its_graph.evaluation.outcome import Outcome
-from its_graph.evaluation.runs.run_search import FAILED, search
-from its_graph.evaluation.runs.sample_cache import RememberingGenerator, RememberingVerifier
-from its_graph.evaluation.runs.workers import require_workers, together
+from its_graph.evaluation.runs.run_search import SEARCH_FAILURES, run_search
+from its_graph.evaluation.runs.sample_cache import CachedGenerator, CachedVerifier
+from its_graph.evaluation.runs.workers import require_workers, run_workers
 from its_graph.seeds import derive_seed
 
-__all__ = ["Arm", "measure", "measure_arms"]
+__all__ = ["GridCell", "measure", "measure_cells"]
 
 Known = Mapping[int, Outcome]
 
 
-class Arm(NamedTuple):
+class GridCell(NamedTuple):
     """What is measured: a setting, under a context (a budget, a temperature) whose seed each problem sets."""
 
-    setting: Setting
+    setting: StrategyConfig
     context: SearchContext = SearchContext()
 
     @property
@@ -43,7 +43,7 @@ class Arm(NamedTuple):
 
 
 async def measure(
-    settings: Sequence[Setting],
+    settings: Sequence[StrategyConfig],
     generator: Generator,
     verifier: Verifier | None,
     problems: Iterable[AnyProblem],
@@ -51,13 +51,13 @@ async def measure(
     seed: int = 0,
     context: SearchContext | None = None,
     concurrency: int = 8,
-    on_result: Callable[[Setting, Outcome], None] = lambda setting, outcome: None,
-    known: Mapping[Setting, Known] = MappingProxyType({}),
+    on_result: Callable[[StrategyConfig, Outcome], None] = lambda setting, outcome: None,
+    known: Mapping[StrategyConfig, Known] = MappingProxyType({}),
     reuse: bool = True,
-) -> dict[Setting, list[Outcome]]:
-    """Search every problem with every setting; see `measure_arms`, which takes a context for each setting."""
-    arms = {Arm(setting, context or SearchContext()): setting for setting in settings}
-    measured = await measure_arms(
+) -> dict[StrategyConfig, list[Outcome]]:
+    """Search every problem with every setting; see `measure_cells`, which takes a context for each setting."""
+    arms = {GridCell(setting, context or SearchContext()): setting for setting in settings}
+    measured = await measure_cells(
         list(arms),
         generator,
         verifier,
@@ -71,18 +71,18 @@ async def measure(
     return {arm.setting: outcomes for arm, outcomes in measured.items()}
 
 
-async def measure_arms(
-    arms: Sequence[Arm],
+async def measure_cells(
+    arms: Sequence[GridCell],
     generator: Generator,
     verifier: Verifier | None,
     problems: Iterable[AnyProblem],
     *,
     seed: int = 0,
     concurrency: int = 8,
-    on_result: Callable[[Arm, Outcome], None] = lambda arm, outcome: None,
-    known: Mapping[Arm, Known] = MappingProxyType({}),
+    on_result: Callable[[GridCell, Outcome], None] = lambda arm, outcome: None,
+    known: Mapping[GridCell, Known] = MappingProxyType({}),
     reuse: bool = True,
-) -> dict[Arm, list[Outcome]]:
+) -> dict[GridCell, list[Outcome]]:
     """Search every problem with every arm, and compare the answers with the known ones.
 
     Args:
@@ -115,30 +115,32 @@ async def measure_arms(
                 found[arm][index] = outcome.without_texts()
 
     desks = [_Desk(arms, generator, verifier, reuse) for _ in range(concurrency)]
-    await together(work(desk) for desk in desks)
+    await run_workers(work(desk) for desk in desks)
     return {arm: [outcomes[index] for index in sorted(outcomes)] for arm, outcomes in found.items()}
 
 
 class _Desk:
     """Where one worker searches: graphs of its own, over models that remember the problem at hand."""
 
-    def __init__(self, arms: Sequence[Arm], generator: Generator, verifier: Verifier | None, reuse: bool) -> None:
+    def __init__(self, arms: Sequence[GridCell], generator: Generator, verifier: Verifier | None, reuse: bool) -> None:
         self.arms = sorted(arms, key=lambda arm: -arm.n)  # the widest draws in one batch what the others reuse
-        self._generator = RememberingGenerator(generator)
-        self._verifier = None if verifier is None else RememberingVerifier(verifier)
+        self._generator = CachedGenerator(generator)
+        self._verifier = None if verifier is None else CachedVerifier(verifier)
         self._reuse = reuse
         settings = dict.fromkeys(arm.setting for arm in arms)
         self._graphs = {one: one.create(self._generator, self._verifier).compile() for one in settings}
 
     async def searches(
-        self, arms: Sequence[Arm], index: int, problem: Problem, seed: int
-    ) -> AsyncIterator[tuple[Arm, Outcome]]:
+        self, arms: Sequence[GridCell], index: int, problem: Problem, seed: int
+    ) -> AsyncIterator[tuple[GridCell, Outcome]]:
         """Search one problem with each of `arms`."""
         self._forget()
         for arm in arms:
             before = self._reused
             context = arm.context.model_copy(update={"seed": seed})
-            outcome = await search(self._graphs[arm.setting], index, problem, context, (*FAILED, InputError))
+            outcome = await run_search(
+                self._graphs[arm.setting], index, problem, context, (*SEARCH_FAILURES, InputError)
+            )
             yield arm, outcome.model_copy(update={"reused": self._reused - before})
             if not self._reuse:
                 self._forget()

@@ -15,14 +15,14 @@ from its_graph.budget import Spend
 from its_graph.context import SearchContext
 from its_graph.errors import InputError, ItsGraphError, SearchFailedError
 from its_graph.evaluation.data.problem import Problem
-from its_graph.evaluation.outcome import Drawn, Outcome, Verdicts
+from its_graph.evaluation.outcome import Outcome, SampleRecord, Verdicts
 from its_graph.nodes.rules.choice import Choice, argmax, majority
 from its_graph.search.events import rebuild
 from its_graph.search.tree import Finalist, Tree
 
-__all__ = ["FAILED", "search"]
+__all__ = ["SEARCH_FAILURES", "run_search"]
 
-FAILED: tuple[type[ItsGraphError], ...] = (SearchFailedError,)
+SEARCH_FAILURES: tuple[type[ItsGraphError], ...] = (SearchFailedError,)
 """What makes a search a failed one, which has an outcome; any other error is for the caller."""
 
 
@@ -33,12 +33,12 @@ class _Ended(NamedTuple):
     error: ItsGraphError | None
 
 
-async def search(
+async def run_search(
     graph: Runnable[Any, Any],
     index: int,
     problem: Problem,
     context: SearchContext,
-    failed: tuple[type[ItsGraphError], ...] = FAILED,
+    failed: tuple[type[ItsGraphError], ...] = SEARCH_FAILURES,
 ) -> Outcome:
     """Search one problem.
 
@@ -128,10 +128,10 @@ def _chosen(tree: Tree, choice: Choice) -> str | None:
     return winner.answer if winner else None
 
 
-def _drawn(tree: Tree, candidate: Mapping[str, Any], right: bool) -> Drawn:
+def _drawn(tree: Tree, candidate: Mapping[str, Any], right: bool) -> SampleRecord:
     key = candidate["id"]
     record = tree.steps[key]
-    return Drawn(
+    return SampleRecord(
         id=key,
         answer=candidate["answer"],
         score=candidate["score"],

@@ -18,22 +18,22 @@ from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Ver
 from its_graph.generators.cassette_attributes import kept, restored
 from its_graph.generators.cassette_requests import outcome, request_key, varies
 
-__all__ = ["RememberingGenerator", "RememberingVerifier"]
+__all__ = ["CachedGenerator", "CachedVerifier"]
 
-Request = TypeVar("Request", bound=SampleRequest | Candidate)
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request", bound=SampleRequest | Candidate)
+_Reply = TypeVar("_Reply")
 
 
-class _Remembering(AsCompleted[Request, Reply]):
+class _Remembering(AsCompleted[_Request, _Reply]):
     """Asks once, and answers an equal request with the same reply until told to forget. Failures are not kept."""
 
-    _inner: Runnable[Request, Reply]
+    _inner: Runnable[_Request, _Reply]
 
     def __init__(self, inner: Generator | Verifier) -> None:
         vars(self).update(restored(kept(inner)), _inner=inner)
         self.reused = 0
         """Requests answered from memory so far."""
-        self._replies: dict[str, Reply] = {}
+        self._replies: dict[str, _Reply] = {}
 
     def forget(self) -> None:
         """Drop all replies: what comes next is another problem."""
@@ -41,7 +41,7 @@ class _Remembering(AsCompleted[Request, Reply]):
 
     def batch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -57,7 +57,7 @@ class _Remembering(AsCompleted[Request, Reply]):
 
     async def abatch_as_completed(
         self,
-        inputs: Sequence[Request],
+        inputs: Sequence[_Request],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -73,23 +73,23 @@ class _Remembering(AsCompleted[Request, Reply]):
             self._keep(unknown[position], reply)
             yield asked[position], outcome(reply, return_exceptions)
 
-    def knows(self, request: Request) -> bool:
+    def knows(self, request: _Request) -> bool:
         """Tell whether the reply to `request` is in memory."""
         return _repeats(request) and request_key(request) in self._replies
 
-    def _divide(self, inputs: Sequence[Request]) -> tuple[list[tuple[int, Reply]], list[int]]:
+    def _divide(self, inputs: Sequence[_Request]) -> tuple[list[tuple[int, _Reply]], list[int]]:
         """Return the known replies by place, and the places of the requests that must be asked."""
         keys = [request_key(request) if _repeats(request) else "" for request in inputs]
         known = [(place, self._replies[key]) for place, key in enumerate(keys) if key in self._replies]
         self.reused += len(known)
         return known, [place for place, key in enumerate(keys) if key not in self._replies]
 
-    def _keep(self, request: Request, reply: Reply | Exception) -> None:
+    def _keep(self, request: _Request, reply: _Reply | Exception) -> None:
         if _repeats(request) and not isinstance(reply, Exception):
             self._replies[request_key(request)] = reply
 
 
-class RememberingGenerator(_Remembering[SampleRequest, list[Sample]], Generator):
+class CachedGenerator(_Remembering[SampleRequest, list[Sample]], Generator):
     """A generator that draws each sample of a problem once."""
 
     _inner: Generator
@@ -109,7 +109,7 @@ class RememberingGenerator(_Remembering[SampleRequest, list[Sample]], Generator)
         return self._inner.parameters_of(request)
 
 
-class RememberingVerifier(_Remembering[Candidate, Verdict], Verifier):
+class CachedVerifier(_Remembering[Candidate, Verdict], Verifier):
     """A verifier that reads each solution of a problem once."""
 
     _inner: Verifier

@@ -6,7 +6,7 @@ from typing import Any
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["require_workers", "together"]
+__all__ = ["require_workers", "run_workers"]
 
 
 def require_workers(concurrency: int) -> None:
@@ -15,7 +15,7 @@ def require_workers(concurrency: int) -> None:
         raise ConfigurationError(f"An evaluation needs a concurrency of at least 1. Given: {concurrency}.")
 
 
-async def together(workers: Iterable[Coroutine[Any, Any, None]]) -> None:
+async def run_workers(workers: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Run all workers to their end; where one fails, or this is cancelled, all are."""
     tasks = [asyncio.create_task(one) for one in workers]
     try:

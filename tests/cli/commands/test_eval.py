@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from its_graph.cli.commands.eval import evaluate
+from its_graph.cli.commands.eval import eval_command
 from its_graph.cli.runs import models
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
@@ -49,7 +49,7 @@ def run(monkeypatch: pytest.MonkeyPatch, generator: ScriptedGenerator) -> Eval:
 
     monkeypatch.setattr(models, "models", chosen)
     app = typer.Typer()
-    app.command("eval")(evaluate)
+    app.command("eval")(eval_command)
     return lambda *arguments: CliRunner().invoke(app, [str(one) for one in arguments])
 
 
@@ -115,7 +115,7 @@ def test_embedded_problems_come_from_the_test_split(
         asked.append((n, seed, split))
         return toy_problems(n)
 
-    monkeypatch.setattr("its_graph.embedded.problems", problems, raising=False)
+    monkeypatch.setattr("its_graph.embedded.arithmetic_problems", problems, raising=False)
     rows = rows_of(run("--strategies", "single", "--limit", 7, "--seed", 9, "--json"))
     assert asked == [(7, 9, "test")]
     assert rows[0]["problems"] == 7

@@ -49,7 +49,7 @@ def test_the_baselines_need_no_model(call: Call, data: Path) -> None:
 
 
 def test_the_baselines_of_the_recorded_subset(call: Call, data_folder: Path, data_rows: Any) -> None:
-    """data.md 3.2."""
+    """Reference 11.3."""
     data_rows("processbench_gsm8k.jsonl")  # skips where it is absent
     found = rows_of(call("eval-prm", data_folder / "processbench_gsm8k.jsonl", "--json"))
     f1 = {name: round(one["f1"], 6) for name, one in found.items()}

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.cli.main import app
 from its_graph.cli.runs import models
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import InputError
-from its_graph.routing.policy import Point, Policy
+from its_graph.routing.policy import Policy, PolicyPoint
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 Run = Callable[..., Result]
@@ -91,7 +91,9 @@ def test_every_plan_as_json(run: Run, data: Path, out: Path, plan: str) -> None:
 
 def test_a_policy_is_a_menu(run: Run, data: Path, out: Path, tmp_path: Path) -> None:
     points = [
-        Point(setting=Setting(strategy="best_of_n", options={"n": n}), accuracy=accuracy, cost=n, problems=9)
+        PolicyPoint(
+            setting=StrategyConfig(strategy="best_of_n", options={"n": n}), accuracy=accuracy, cost=n, problems=9
+        )
         for n, accuracy in ((1, 0.3), (4, 0.8))
     ]
     policy = Policy(

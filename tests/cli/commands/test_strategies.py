@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from its_graph import create
-from its_graph.catalog.recommend import Difficulty, Latency, Task, recommend
+from its_graph.catalog.recommend import DifficultyLevel, Latency, Task, recommend
 from its_graph.catalog.registry import STRATEGIES, strategies, strategy
 from its_graph.cli.main import app
-from its_graph.cli.options.set_option import further_options
-from its_graph.cli.options.strategy_flags import Shape, factory_options
+from its_graph.cli.options.set_option import parse_set_options
+from its_graph.cli.options.strategy_flags import StrategyFlags, factory_options
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 
@@ -62,7 +62,7 @@ def test_strategies_as_json(call: Any) -> None:
     "flags", [*product(["easy", "hard"], ["relaxed", "real_time"], ["--verifier", "--no-verifier"])]
 )
 def test_a_recommended_command_line_does_what_is_recommended(
-    call: Any, task: Task, flags: tuple[Difficulty, Latency, str]
+    call: Any, task: Task, flags: tuple[DifficultyLevel, Latency, str]
 ) -> None:
     """`solve` has defaults of its own, such as --n 16: where the strategy's differ, the line must say so."""
     difficulty, latency, verifier = flags
@@ -71,9 +71,9 @@ def test_a_recommended_command_line_does_what_is_recommended(
     found = recommend(task, difficulty, latency, verifier=verifier == "--verifier")
     for line, one in zip(lines, (found, *found.alternatives), strict=True):
         _, name, *rest = line.split()
-        said = further_options([part for part in rest if part != "--set"], [strategy(name)])
+        said = parse_set_options([part for part in rest if part != "--set"], [strategy(name)])
         meant = {**strategy(one.strategy).options, **one.options}
-        done = {**strategy(name).options, **factory_options(strategy(name), Shape(), None), **said}
+        done = {**strategy(name).options, **factory_options(strategy(name), StrategyFlags(), None), **said}
         assert done == meant
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from its_graph.budget import Spend
 from its_graph.cli.display.formatting import compute, counted, one_line, readable, score_style, seconds_text, spend_text
-from its_graph.cli.display.report import as_json, print_report
+from its_graph.cli.display.report import print_report, result_json
 
 
 def result(**changes: Any) -> dict[str, Any]:
@@ -41,8 +41,10 @@ def printed(found: dict[str, Any], *, terminal: bool = False, width: int = 80) -
 
 def test_floating_noise_and_what_json_cannot_write_are_rounded_away() -> None:
     noisy = result(candidates=[{"score": 0.1 + 0.2}, {"score": math.inf}, {"score": math.nan}])
-    assert [one["score"] for one in json.loads(as_json("p", noisy))["candidates"]] == [0.3, None, None]
-    assert as_json("p", noisy) == as_json("p", result(candidates=[{"score": 0.3}, {"score": None}, {"score": None}]))
+    assert [one["score"] for one in json.loads(result_json("p", noisy))["candidates"]] == [0.3, None, None]
+    assert result_json("p", noisy) == result_json(
+        "p", result(candidates=[{"score": 0.3}, {"score": None}, {"score": None}])
+    )
 
 
 def test_a_route_is_one_line() -> None:

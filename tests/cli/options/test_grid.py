@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from its_graph.budget import Spend
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.cli.runs import models
-from its_graph.cli.runs.evaluation_run import Notebook, run
+from its_graph.cli.runs.evaluation_run import ResultsStore, run_evaluation
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import InputError
-from its_graph.evaluation import Arm, Outcome, Problem
+from its_graph.evaluation import GridCell, Outcome, Problem
 from its_graph.routing.policy import Policy
 from its_graph.routing.regressor import Regressor
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
@@ -175,9 +175,9 @@ def test_every_candidate_is_kept(call: Call, sums: Path, tmp_path: Path) -> None
 
 
 def test_a_notebook_forgets_the_texts_that_it_has_written(tmp_path: Path) -> None:
-    arm, samples = Arm(Setting(strategy="best_of_n", options={"n": 2})), tmp_path / "samples.jsonl"
-    with closing(Notebook({arm: {}}, [Problem("Add 1, 2.", "3")], samples=samples)) as notebook:
-        run(
+    arm, samples = GridCell(StrategyConfig(strategy="best_of_n", options={"n": 2})), tmp_path / "samples.jsonl"
+    with closing(ResultsStore({arm: {}}, [Problem("Add 1, 2.", "3")], samples=samples)) as notebook:
+        run_evaluation(
             notebook,
             ToyGenerator(),
             ToyVerifier(),
@@ -193,13 +193,13 @@ def test_a_notebook_forgets_the_texts_that_it_has_written(tmp_path: Path) -> Non
 
 
 def test_a_notebook_is_in_the_order_of_the_problems_whichever_search_ended_first(tmp_path: Path) -> None:
-    arm, out = Arm(Setting(strategy="single")), tmp_path / "out.jsonl"
+    arm, out = GridCell(StrategyConfig(strategy="single")), tmp_path / "out.jsonl"
     problems = [Problem(f"Add {number}, 2.", str(number + 2)) for number in range(4)]
-    with closing(Notebook({arm: {}}, problems, out)) as notebook:
+    with closing(ResultsStore({arm: {}}, problems, out)) as notebook:
         for index in (2, 0, 3):
             notebook.add(arm, answered(index, problems[index]))
         assert [one.index for one in notebook.measured[arm]] == [0, 2, 3]
-    with closing(Notebook({arm: {}}, problems, out)) as notebook:
+    with closing(ResultsStore({arm: {}}, problems, out)) as notebook:
         notebook.add(arm, answered(1, problems[1]))
         assert [one.index for one in notebook.measured[arm]] == [0, 1, 2, 3]
 
@@ -330,13 +330,13 @@ def test_a_system_prompt_is_asked_with_and_tells_runs_apart(call: Call, tmp_path
     prompted = json.loads(call(*grid, "--system", "Think step by step.").out)[0]
     assert prompted["mean_prompt_tokens"] == plain["mean_prompt_tokens"] + 4
     runs = [json.loads(line)["run"] for line in out.read_text().splitlines()]
-    assert [run.get("system") for run in runs] == [None, "Think step by step."]
+    assert [run_evaluation.get("system") for run_evaluation in runs] == [None, "Think step by step."]
 
 
 def routed_to(path: Path, *labels: str, regressor: Regressor | None = None) -> Path:
     """Write a policy of one budget that knows a setting for each bin."""
     settings = [
-        Setting(strategy=name, options={"n": int(n)} if n else {})
+        StrategyConfig(strategy=name, options={"n": int(n)} if n else {})
         for name, _, n in (one.partition(" ") for one in labels)
     ]
     policy = Policy(

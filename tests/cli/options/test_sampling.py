@@ -36,7 +36,7 @@ def world(
     call: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small: ScriptedGenerator, larger: ScriptedGenerator
 ) -> None:
     def chosen(model: Path | None, *given: Any) -> tuple[Generator, Verifier | None]:
-        return (larger if model == models.LARGER else small), ToyVerifier(parameters=3)
+        return (larger if model == models.LARGER_MODEL else small), ToyVerifier(parameters=3)
 
     monkeypatch.setattr(models, "models", chosen)
     monkeypatch.chdir(tmp_path)

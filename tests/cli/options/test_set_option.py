@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from its_graph.catalog.registry import strategy
-from its_graph.cli.options.set_option import further_options
+from its_graph.cli.options.set_option import parse_set_options
 from its_graph.cli.runs import models
 from its_graph.errors import ConfigurationError
 
@@ -24,17 +24,17 @@ from its_graph.errors import ConfigurationError
     ],
 )
 def test_a_value_is_what_the_option_takes(name: str, given: str, value: Any) -> None:
-    (read,) = further_options([given], [strategy(name)]).values()
+    (read,) = parse_set_options([given], [strategy(name)]).values()
     assert (read, type(read)) == (value, type(value))
 
 
 def test_every_strategy_that_has_the_option_must_take_it() -> None:
     chosen = [strategy(name) for name in ("single", "tournament", "pdr")]
-    assert further_options(["n=4"], chosen) == {"n": 4}
+    assert parse_set_options(["n=4"], chosen) == {"n": 4}
     with pytest.raises(ConfigurationError, match="rounds=many does not suit pdr"):
-        further_options(["rounds=many"], chosen)
+        parse_set_options(["rounds=many"], chosen)
     with pytest.raises(ConfigurationError, match="No strategy asked for has the option 'depth'"):
-        further_options(["depth=2"], chosen)
+        parse_set_options(["depth=2"], chosen)
 
 
 @pytest.mark.parametrize(

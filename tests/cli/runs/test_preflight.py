@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from its_graph.cli.runs import models
-from its_graph.cli.runs.preflight import require_askable
+from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.contracts import SampleRequest
 from its_graph.errors import EmbeddedScopeError
 from its_graph.testing import ToyGenerator, ToyVerifier
@@ -47,8 +47,8 @@ def test_problems_that_are_all_refused_are_refused_before_any_search(
 
 
 def test_one_that_can_be_asked_is_enough() -> None:
-    require_askable(OnlySums(), ["A poem.", "Add 1, 2."], "Be brief.")
-    require_askable(OnlySums(), [])
+    require_supported_problem(OnlySums(), ["A poem.", "Add 1, 2."], "Be brief.")
+    require_supported_problem(OnlySums(), [])
 
 
 @pytest.mark.parametrize(

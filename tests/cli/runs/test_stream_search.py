@@ -29,7 +29,7 @@ def interrupted(told: list[Any]) -> dict[str, Any]:
 def test_the_events_are_those_of_the_search_and_the_result_is_its_own() -> None:
     told = events()
     assert told[0]["type"] == "its.search_started"
-    assert told[-1]["type"] == "its.answer"
+    assert told[-1]["type"] == "its.answered"
     assert interrupted(told) == told[-1]["result"]
 
 
@@ -84,7 +84,7 @@ def test_after_it_the_frontier_is() -> None:
 
 def test_the_same_rule_chooses() -> None:
     told = events("best_of_n")
-    until_scored = [event for event in told if event["type"] not in ("its.answer", "its.stopped")]
+    until_scored = [event for event in told if event["type"] not in ("its.answered", "its.stopped")]
     complete, cut = told[-1]["result"], interrupted(until_scored)
     assert (cut["answer"], cut["votes"]) == (complete["answer"], complete["votes"])
 

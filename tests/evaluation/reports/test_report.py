@@ -12,28 +12,28 @@ from xml.etree import ElementTree
 import pytest
 
 from its_graph.budget import Budget, Spend
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.context import SearchContext
 from its_graph.errors import ConfigurationError
-from its_graph.evaluation import Arm, Outcome
+from its_graph.evaluation import GridCell, Outcome
 from its_graph.evaluation.pools import oracle_bins, widest_pools
 from its_graph.evaluation.reports.curve_labels import spread
-from its_graph.evaluation.reports.page import Section, Table, write_page
-from its_graph.evaluation.reports.paired_gains import gains
+from its_graph.evaluation.reports.page import Section, Table, write_report_page
+from its_graph.evaluation.reports.paired_gains import paired_gains
 from its_graph.evaluation.reports.plots import pictures, save_pictures
 from its_graph.evaluation.reports.report import Origin, write_report
 from its_graph.evaluation.reports.series import AXES, in_common, series_of
 
 Made = Callable[..., Outcome]
-Grid = dict[Arm, list[Outcome]]
+Grid = dict[GridCell, list[Outcome]]
 
 GENERATED, TOKENS, FLOPS, SECONDS = AXES
 ORIGIN = Origin("its-graph eval --n 4,8", "embedded", "embedded", 3, "2030-01-02T03:04:05+00:00")
 
 
-def arm(strategy: str, tokens: int | None = None, **options: int) -> Arm:
+def arm(strategy: str, tokens: int | None = None, **options: int) -> GridCell:
     context = SearchContext(budget=Budget(tokens=tokens))
-    return Arm(Setting(strategy=strategy, options=options), context)
+    return GridCell(StrategyConfig(strategy=strategy, options=options), context)
 
 
 SINGLE, VOTE4, VOTE8 = arm("single"), arm("self_consistency", n=4), arm("self_consistency", n=8)
@@ -44,7 +44,7 @@ BEST4, BEST8 = arm("best_of_n", n=4), arm("best_of_n", n=8)
 def grid(made: Made) -> Grid:
     """Problem i of 10 is right in i of 10 samples; best_of_n finds a right one wherever the vote does not."""
 
-    def outcomes(one: Arm, right: Callable[[int], bool]) -> list[Outcome]:
+    def outcomes(one: GridCell, right: Callable[[int], bool]) -> list[Outcome]:
         drawn = {index: [place * 10 < index * one.n for place in range(one.n)] for index in range(10)}
         spend = Spend(calls=one.n, generated_tokens=10 * one.n, flops=1000.0 * one.n)
         return [made(index, *drawn[index], right=right(index), spend=spend) for index in range(10)]
@@ -96,7 +96,7 @@ def test_a_run_that_was_stopped_is_reported_on_what_all_have_ended(made: Made) -
 
 
 def test_gains_are_over_the_strategy_before_at_the_same_width(grid: Grid) -> None:
-    found = {one.arm: (one.over, round(one.difference.mean, 6)) for one in gains(grid)}
+    found = {one.arm: (one.over, round(one.difference.mean, 6)) for one in paired_gains(grid)}
     assert found == {VOTE4: (SINGLE, 0.2), VOTE8: (VOTE4, 0.1), BEST4: (VOTE4, 0.3), BEST8: (VOTE8, 0.3)}
 
 
@@ -194,16 +194,16 @@ def test_a_report_without_pools_has_no_bins(made: Made, tmp_path: Path) -> None:
 
 def test_a_page_says_nothing_that_its_text_would_mark_up(tmp_path: Path) -> None:
     sections = [Section("a < b", "1 & 2", (Table(("x", "y|z"), (("<i>", "4"),)),), verbatim="if a < b")]
-    write_page(tmp_path / "page.html", "A & B", sections)
+    write_report_page(tmp_path / "page.html", "A & B", sections)
     assert "<h2>a &lt; b</h2>\n<p>1 &amp; 2</p>" in (tmp_path / "page.html").read_text()
     assert "<td>&lt;i&gt;</td><td>4</td>" in (tmp_path / "page.html").read_text()
-    write_page(tmp_path / "page.md", "A & B", sections)
+    write_report_page(tmp_path / "page.md", "A & B", sections)
     assert "| x | y\\|z |\n| --- | ---: |\n| <i> | 4 |" in (tmp_path / "page.md").read_text()
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"report\.pdf"):
-        write_page(tmp_path / "report.pdf", "", [])
+        write_report_page(tmp_path / "report.pdf", "", [])
 
 
 def test_the_evaluation_is_light_to_import() -> None:

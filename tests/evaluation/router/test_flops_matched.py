@@ -6,15 +6,21 @@ from typing import Any
 import pytest
 
 from its_graph.budget import Spend
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import Outcome
-from its_graph.evaluation.router.flops_matched import RATIOS, Match, inference_multiplier, matched, unseen_difficulty
+from its_graph.evaluation.router.flops_matched import (
+    RATIOS,
+    FlopsMatch,
+    flops_matched,
+    inference_multiplier,
+    unseen_difficulty,
+)
 from its_graph.evaluation.router.pilot_accounting import SINGLE
 
 Made = Callable[..., Outcome]
 
-FOUR = Setting(strategy="best_of_n", options={"n": 4})
+FOUR = StrategyConfig(strategy="best_of_n", options={"n": 4})
 PROBLEMS, EASY = 40, 10  # so few are easy that the median is hard in both halves
 
 
@@ -66,12 +72,12 @@ def world(made: Made) -> dict[str, Any]:
     return {"measured": {SINGLE: single, FOUR: four}, "larger": larger, "difficulties": difficulties}
 
 
-def _rows(matches: list[Match], ratio: float) -> list[Match]:
+def _rows(matches: list[FlopsMatch], ratio: float) -> list[FlopsMatch]:
     return [one for one in matches if one.ratio == ratio]
 
 
 def test_search_wins_where_its_budget_allows_it(world: dict[str, Any]) -> None:
-    matches = matched(size=1.5, bins=2, **world)
+    matches = flops_matched(size=1.5, bins=2, **world)
     rich, poor = _rows(matches, RATIOS[0]), _rows(matches, RATIOS[2])
     assert [one.multiplier for one in (rich[0], poor[0])] == pytest.approx([1.6 + 1.5 / 0.16, 1.6 + 1.5 / 22])
     assert [one.bin for one in rich] == [None, 0, 1]
@@ -87,7 +93,7 @@ def test_search_wins_where_its_budget_allows_it(world: dict[str, Any]) -> None:
 
 def test_the_larger_answers_cost_is_what_it_was_measured_to_be(world: dict[str, Any]) -> None:
     dear = [one.model_copy(update={"spend": _spend(500.0)}) for one in world["larger"]]
-    poor = _rows(matched(size=1.5, bins=2, **world | {"larger": dear}), RATIOS[2])
+    poor = _rows(flops_matched(size=1.5, bins=2, **world | {"larger": dear}), RATIOS[2])
     assert poor[0].multiplier == pytest.approx(5 + 1.5 / 22)
     assert poor[2].searching == 1.0  # now four samples fit
 
@@ -95,9 +101,9 @@ def test_the_larger_answers_cost_is_what_it_was_measured_to_be(world: dict[str, 
 def test_what_is_missing_is_named(world: dict[str, Any]) -> None:
     measured, larger = world["measured"], world["larger"]
     with pytest.raises(ConfigurationError, match="measure `single`"):
-        matched(size=2.0, **world | {"measured": {FOUR: measured[FOUR]}})
+        flops_matched(size=2.0, **world | {"measured": {FOUR: measured[FOUR]}})
     with pytest.raises(ConfigurationError, match="same problems"):
-        matched(size=2.0, **world | {"larger": larger[1:]})
+        flops_matched(size=2.0, **world | {"larger": larger[1:]})
     free = [one.model_copy(update={"spend": Spend()}) for one in measured[SINGLE]]
     with pytest.raises(ConfigurationError, match="parameters"):
-        matched(size=2.0, **world | {"measured": {SINGLE: free, FOUR: measured[FOUR]}})
+        flops_matched(size=2.0, **world | {"measured": {SINGLE: free, FOUR: measured[FOUR]}})

@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 
 from its_graph.budget import Spend
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import Outcome, measure
 from its_graph.evaluation.router.difficulty_estimates import estimate_all, unseen_pass_at_1
 from its_graph.evaluation.router.pilot_accounting import SINGLE, Measured, Pilots, after_pilots, pilot_tree, price
 from its_graph.routing.difficulty import by_agreement, by_verifier
 from its_graph.routing.policy import Estimator, Policy
-from its_graph.routing.trials import Result
+from its_graph.routing.trials import TrialResult
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 Made = Callable[..., Outcome]
 Problems = list[tuple[str, str]]
 
 
-def of(strategy: str, n: int) -> Setting:
-    return Setting(strategy=strategy, options={"n": n})
+def of(strategy: str, n: int) -> StrategyConfig:
+    return StrategyConfig(strategy=strategy, options={"n": n})
 
 
 VERIFIED = Pilots(2, verified=True)
@@ -29,19 +29,19 @@ PLAIN = [SINGLE, VERIFIED.drawn, VERIFIED.answered]
 GRID = [SINGLE, *(of(strategy, n) for strategy in ("self_consistency", "best_of_n") for n in (1, 2, 4, 8))]
 
 
-async def toy(settings: list[Setting], sums: Problems) -> dict[Setting, list[Outcome]]:
+async def toy(settings: list[StrategyConfig], sums: Problems) -> dict[StrategyConfig, list[Outcome]]:
     return await measure(
         settings, ToyGenerator(0.3, parameters=10), ToyVerifier(parameters=3), sums, seed=4, concurrency=1
     )
 
 
-def constant(setting: Setting, estimator: Estimator, folder: Path) -> Setting:
+def constant(setting: StrategyConfig, estimator: Estimator, folder: Path) -> StrategyConfig:
     """The router itself, under a policy that always says the same."""
     path = folder / f"{estimator} {setting.label}.json"
     table = ((setting,),)
     policy = Policy(estimator=estimator, pilots=2, unit="flops", thresholds=(), budgets=(1e9,), table=table)
     policy.save(path)
-    return Setting(strategy="compute_optimal", options={"policy": str(path)})
+    return StrategyConfig(strategy="compute_optimal", options={"policy": str(path)})
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def constant(setting: Setting, estimator: Estimator, folder: Path) -> Setting:
     ],
 )
 async def test_the_router_does_what_was_foretold(
-    sums: Problems, tmp_path: Path, setting: Setting, estimator: Estimator
+    sums: Problems, tmp_path: Path, setting: StrategyConfig, estimator: Estimator
 ) -> None:
     """Accuracy and cost, problem by problem, of settings that go on with the pilots."""
     foretold = after_pilots(await toy(list(dict.fromkeys([*PLAIN, setting])), sums), VERIFIED, "flops")
     router = constant(setting, estimator, tmp_path)
     routed = (await toy([router], sums))[router]
-    assert [Result(float(one.right), one.spend.flops) for one in routed] == [one[setting] for one in foretold]
+    assert [TrialResult(float(one.right), one.spend.flops) for one in routed] == [one[setting] for one in foretold]
 
 
 async def test_who_draws_fewer_than_the_pilots_answers_from_them(sums: Problems) -> None:
@@ -72,12 +72,12 @@ async def test_who_draws_fewer_than_the_pilots_answers_from_them(sums: Problems)
 
 
 async def test_a_step_search_is_paid_on_top_of_the_pilots(sums: Problems) -> None:
-    beam = Setting(strategy="beam_search", options={"n": 4, "width": 2})
+    beam = StrategyConfig(strategy="beam_search", options={"n": 4, "width": 2})
     measured = await toy([*GRID, beam], sums)
     for place, one in enumerate(after_pilots(measured, VERIFIED, "flops")):
         alone = measured[beam][place]
         both = alone.spend.flops + measured[VERIFIED.answered][place].spend.flops
-        assert one[beam] == Result(float(alone.right), both)
+        assert one[beam] == TrialResult(float(alone.right), both)
 
 
 async def test_without_pilots_everything_is_as_it_is(sums: Problems) -> None:
@@ -85,7 +85,7 @@ async def test_without_pilots_everything_is_as_it_is(sums: Problems) -> None:
     for place, one in enumerate(after_pilots(measured, Pilots(0, verified=False), "tokens")):
         for setting in (SINGLE, of("self_consistency", 4), of("best_of_n", 8)):
             alone = measured[setting][place]
-            assert one[setting] == Result(float(alone.right), alone.spend.tokens)
+            assert one[setting] == TrialResult(float(alone.right), alone.spend.tokens)
 
 
 async def test_estimates_are_those_that_the_router_makes(sums: Problems) -> None:
@@ -147,7 +147,7 @@ def test_a_failed_search_is_paid_for_and_wrong(made: Made) -> None:
     failed = made(0, spend=Spend(generated_tokens=7), error="lost")
     measured = {SINGLE: [made(0, True)], pilots.drawn: [made(0, True, True)], of("best_of_n", 4): [failed]}
     (one,) = after_pilots(measured, pilots, "generated_tokens")
-    assert one[of("best_of_n", 4)] == Result(0.0, 27)
+    assert one[of("best_of_n", 4)] == TrialResult(0.0, 27)
 
 
 def test_what_is_missing_is_named(made: Made) -> None:

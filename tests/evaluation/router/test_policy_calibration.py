@@ -9,19 +9,19 @@ import pytest
 from rich.console import Console, Group
 
 from its_graph.budget import Spend
-from its_graph.catalog.strategy_config import Setting
-from its_graph.cli.display.calibration_tables import tables
+from its_graph.catalog.strategy_config import StrategyConfig
+from its_graph.cli.display.calibration_tables import calibration_tables
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import Outcome
 from its_graph.evaluation.router.difficulty_estimates import estimate_all
 from its_graph.evaluation.router.pilot_accounting import SINGLE, Measured, Pilots
-from its_graph.evaluation.router.policy_calibration import Plan, calibrated, fixed_rows, least_cost
+from its_graph.evaluation.router.policy_calibration import FitPlan, calibrated, fixed_rows, least_cost
 
 Made = Callable[..., Outcome]
 
 PILOTS = Pilots(2, verified=True)
-WIDE = Setting(strategy="best_of_n", options={"n": 8})
-PLAN = Plan("verifier", PILOTS, "flops", bins=2, budgets=(4.0, 5.0, 8.0))
+WIDE = StrategyConfig(strategy="best_of_n", options={"n": 8})
+PLAN = FitPlan("verifier", PILOTS, "flops", bins=2, budgets=(4.0, 5.0, 8.0))
 
 
 def printed(shown: Group) -> str:
@@ -72,7 +72,7 @@ def test_the_saving_is_told_against_the_widest_best_of_n(measured: Measured) -> 
 def test_the_table_has_the_router_at_its_own_cost(measured: Measured) -> None:
     found = calibrated(measured, PLAN, estimate_all("verifier", measured, PILOTS, "flops"))
     assert found.rivals[-1].routed.cost == pytest.approx(6.35)
-    lines = printed(tables(found, Path("policy.json"))).splitlines()
+    lines = printed(calibration_tables(found, Path("policy.json"))).splitlines()
     (row,) = [line for line in lines if line.startswith(" best_of_n n=8 ") and "[" in line]
     assert re.findall(r"[\d.]+ FLOP", row) == ["8 FLOP", "6.35 FLOP"]
 
@@ -101,9 +101,9 @@ def test_a_lost_problem_is_left_out_of_the_calibration_alone(measured: Measured,
     fitted = calibrated(lost, PLAN, estimate_all("verifier", lost, PILOTS, "flops"))
     assert fitted.calibration is not None
     assert [(one.problems, one.measured) for one in fitted.calibration.bins] == [(19, 1.0), (20, 0.0)]
-    assert "Left out: 1 problem of which" in printed(tables(fitted, Path("policy.json")))
+    assert "Left out: 1 problem of which" in printed(calibration_tables(fitted, Path("policy.json")))
     whole = calibrated(measured, PLAN, estimate_all("verifier", measured, PILOTS, "flops"))
-    assert "Left out" not in printed(tables(whole, Path("policy.json")))
+    assert "Left out" not in printed(calibration_tables(whole, Path("policy.json")))
 
 
 def test_a_budget_that_does_not_pay_for_the_pilots(measured: Measured) -> None:

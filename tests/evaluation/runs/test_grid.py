@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from its_graph import Budget, SearchContext
-from its_graph.catalog.strategy_config import Setting
+from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.embedded import load, problems
 from its_graph.errors import ConfigurationError
-from its_graph.evaluation import Arm, Outcome, evaluate, measure, measure_arms
+from its_graph.evaluation import GridCell, Outcome, evaluate, measure, measure_cells
 from its_graph.generators.cassette_requests import request_key
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 Pairs = list[tuple[str, str]]
 
-SINGLE = Setting(strategy="single")
-WIDTHS = [Setting(strategy="best_of_n", options={"n": n}) for n in (1, 3, 8)]
-VOTES = [Setting(strategy="self_consistency", options={"n": n}) for n in (2, 8)]
+SINGLE = StrategyConfig(strategy="single")
+WIDTHS = [StrategyConfig(strategy="best_of_n", options={"n": n}) for n in (1, 3, 8)]
+VOTES = [StrategyConfig(strategy="self_consistency", options={"n": n}) for n in (2, 8)]
 OTHERS = [
-    Setting(strategy=name, options={"n": 4})
+    StrategyConfig(strategy=name, options={"n": 4})
     for name in ("adaptive_best_of_n", "beam_search", "ab_mcts", "tournament", "self_certainty", "deepconf_online")
 ]
 
@@ -32,7 +32,9 @@ def told(outcomes: list[Outcome]) -> list[dict[str, Any]]:
     return [one.model_dump(exclude={"seconds", "reused"}) for one in timeless]
 
 
-async def alone(setting: Setting, generator: Generator, verifier: Verifier, pairs: Pairs, seed: int) -> list[Outcome]:
+async def alone(
+    setting: StrategyConfig, generator: Generator, verifier: Verifier, pairs: Pairs, seed: int
+) -> list[Outcome]:
     return await evaluate(setting.create(generator, verifier).compile(), pairs, seed=seed)
 
 
@@ -46,7 +48,7 @@ async def test_a_setting_finds_and_pays_what_it_would_alone(sums: Pairs) -> None
 async def test_so_it_is_with_real_models() -> None:
     generator, verifier = load()
     pairs = list(problems(2, seed=3))
-    settings = [*WIDTHS[:2], VOTES[0], Setting(strategy="beam_search", options={"n": 2, "width": 1})]
+    settings = [*WIDTHS[:2], VOTES[0], StrategyConfig(strategy="beam_search", options={"n": 2, "width": 1})]
     measured = await measure(settings, generator, verifier, pairs, seed=5)
     assert any(one.reused for one in measured[WIDTHS[0]])
     for setting in settings:
@@ -84,8 +86,8 @@ async def test_without_reuse_everything_is_asked_again(sums: Pairs) -> None:
 
 async def test_budgets_are_arms_of_one_run_and_hold(sums: Pairs) -> None:
     generator, verifier = ToyGenerator(0.4), ToyVerifier()
-    arms = [Arm(WIDTHS[2], SearchContext(budget=Budget(tokens=tokens))) for tokens in (60, 200, 2000)]
-    measured = await measure_arms(arms, generator, verifier, sums, seed=2)
+    arms = [GridCell(WIDTHS[2], SearchContext(budget=Budget(tokens=tokens))) for tokens in (60, 200, 2000)]
+    measured = await measure_cells(arms, generator, verifier, sums, seed=2)
     for arm in arms:
         assert all(one.spend.tokens <= (arm.context.budget.tokens or 0) for one in measured[arm])
         graph = arm.setting.create(ToyGenerator(0.4), ToyVerifier()).compile()
@@ -148,7 +150,7 @@ async def test_known_outcomes_are_taken_over(sums: Pairs, made: Any) -> None:
 async def test_problems_come_in_order_so_that_an_early_end_leaves_pairs(sums: Pairs) -> None:
     heard: list[int] = []
 
-    def stop(setting: Setting, outcome: Outcome) -> None:
+    def stop(setting: StrategyConfig, outcome: Outcome) -> None:
         heard.append(outcome.index)
         if len(heard) == 7:
             task.cancel()

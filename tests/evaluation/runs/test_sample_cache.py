@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest
-from its_graph.evaluation.runs.sample_cache import RememberingGenerator, RememberingVerifier
+from its_graph.evaluation.runs.sample_cache import CachedGenerator, CachedVerifier
 from its_graph.generators.team import Team
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
@@ -25,14 +25,14 @@ async def both_ways(generator: Generator, *requests: SampleRequest) -> list[Any]
 
 async def test_what_was_asked_is_not_asked_again_either_way() -> None:
     inner = ToyGenerator(0.5)
-    first, second = await both_ways(RememberingGenerator(inner), ask(seed=1), ask(seed=2))
+    first, second = await both_ways(CachedGenerator(inner), ask(seed=1), ask(seed=2))
     assert first == second
     assert [one.seed for one in inner.requests] == [1, 2]
 
 
 async def test_replies_keep_their_places_between_known_and_new_ones() -> None:
     inner = ToyGenerator(0.5)
-    remembering = RememberingGenerator(inner)
+    remembering = CachedGenerator(inner)
     alone = {seed: inner.invoke(ask(seed=seed)) for seed in range(5)}
     remembering.batch([ask(seed=seed) for seed in (1, 3)])
     assert remembering.batch([ask(seed=seed) for seed in range(5)]) == [alone[seed] for seed in range(5)]
@@ -44,14 +44,14 @@ async def test_replies_keep_their_places_between_known_and_new_ones() -> None:
 )
 def test_another_request_is_asked(change: dict[str, Any]) -> None:
     inner = ToyGenerator()
-    remembering = RememberingGenerator(inner)
+    remembering = CachedGenerator(inner)
     remembering.batch([ask()])
     remembering.batch([ask(**change)])
     assert len(inner.requests) == 2
 
 
 def test_who_watches_makes_no_difference() -> None:
-    remembering = RememberingGenerator(ToyGenerator())
+    remembering = CachedGenerator(ToyGenerator())
     remembering.batch([ask()])
     assert remembering.knows(ask(live="0"))
 
@@ -59,7 +59,7 @@ def test_who_watches_makes_no_difference() -> None:
 @pytest.mark.parametrize("change", [{"seed": None}, {"timeout_s": 5.0}])
 async def test_what_may_come_out_otherwise_is_always_asked(change: dict[str, Any]) -> None:
     inner = ToyGenerator()
-    remembering = RememberingGenerator(inner)
+    remembering = CachedGenerator(inner)
     await both_ways(remembering, ask(**change))
     assert len(inner.requests) == 2
     assert remembering.reused == 0
@@ -70,17 +70,17 @@ async def test_failures_are_not_remembered() -> None:
         raise ValueError("no luck")
 
     inner = ScriptedGenerator(script)
-    first, second = await both_ways(RememberingGenerator(inner), ask())
+    first, second = await both_ways(CachedGenerator(inner), ask())
     assert isinstance(first[0], ValueError)
     assert isinstance(second[0], ValueError)
     with pytest.raises(ValueError, match="no luck"):
-        RememberingGenerator(inner).invoke(ask())
+        CachedGenerator(inner).invoke(ask())
     assert len(inner.requests) == 3
 
 
 def test_what_is_forgotten_is_asked_again() -> None:
     inner = ToyGenerator()
-    remembering = RememberingGenerator(inner)
+    remembering = CachedGenerator(inner)
     remembering.batch([ask()])
     remembering.forget()
     assert not remembering.knows(ask())
@@ -95,7 +95,7 @@ def test_only_new_candidates_are_begun() -> None:
 
     begun: list[Candidate] = []
     candidate = Candidate(messages=QUESTION, steps=("3 + 5 = 8\n\n",))
-    remembering = RememberingVerifier(Eager())
+    remembering = CachedVerifier(Eager())
     remembering.begin(candidate)
     assert remembering.invoke(candidate) == remembering.invoke(candidate)
     remembering.begin(candidate)
@@ -107,14 +107,14 @@ def test_features_of_questions_are_those_of_the_model_if_it_has_any() -> None:
         def embed(self, texts: list[str]) -> list[list[float]]:
             return [[float(len(text))] for text in texts]
 
-    assert not hasattr(RememberingGenerator(ToyGenerator()), "embed")
-    assert RememberingGenerator(Reader()).embed(["one", "three"]) == [[3.0], [5.0]]
+    assert not hasattr(CachedGenerator(ToyGenerator()), "embed")
+    assert CachedGenerator(Reader()).embed(["one", "three"]) == [[3.0], [5.0]]
 
 
 def test_it_is_in_all_else_the_model_that_it_stands_for() -> None:
     small, large = ToyGenerator(parameters=3), ToyGenerator(parameters=40)
     team = Team({"small": small, "large": large})
-    remembering = RememberingGenerator(team)
+    remembering = CachedGenerator(team)
     for name in ("can_continue", "signals", "models", "max_tokens", "step_tokens", "temperature", "think_style"):
         assert getattr(remembering, name) == getattr(team, name)
     assert remembering.parameters_of(ask(model="large")) == 40
@@ -122,5 +122,5 @@ def test_it_is_in_all_else_the_model_that_it_stands_for() -> None:
     said: list[Sample] = remembering.invoke(ask(model="small"))
     assert said == team.invoke(ask(model="small"))
     verifier = ToyVerifier(parameters=5)
-    assert RememberingVerifier(verifier).parameters == 5
-    assert RememberingVerifier(verifier).score_range == verifier.score_range
+    assert CachedVerifier(verifier).parameters == 5
+    assert CachedVerifier(verifier).score_range == verifier.score_range

@@ -1,4 +1,4 @@
-"""Chains of attempts and the choice over them: algorithms.md section 4.3."""
+"""Chains of attempts and the choice over them: docs/reference/algorithms.md 4.3."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def tree_of(rows: Sequence[Row], asides: Sequence[int] = ()) -> Tree:
         text = f"attempt {index}" + (rf" \boxed{{{said}}}" if said else "")
         steps[str(index)] = {"parent": None, "text": text, "tokens": 1, "finish": "end", "confidence": None}
         steps[str(index)] |= {"sources": sources} if sources else {}
-        steps[str(index)] |= {"aside": "critique"} if index in asides else {}
+        steps[str(index)] |= {"auxiliary": "critique"} if index in asides else {}
         scores[str(index)] = {"step": str(index), "value": score, "steps": [], "tokens": 0}
     return Tree.of({"steps": steps, "scores": scores})
 
@@ -48,7 +48,7 @@ def test_a_critique_leads_from_attempt_to_attempt_and_is_none() -> None:
 
 
 def test_the_last_four_attempts_are_shown_oldest_first() -> None:
-    """algorithms.md 4.3: after 6 attempts the prompt holds attempts 3..6."""
+    """Reference 4.3: after 6 attempts the prompt holds attempts 3..6."""
     assert latest_of_each_chain(1)(grid([("A", 0.5)] * 6)) == [["2", "3", "4", "5"]]
     assert latest_of_each_chain(1, shown=2)(grid([("A", 0.5)] * 6)) == [["4", "5"]]
     assert latest_of_each_chain(2)(grid([("A", 0.5)] * 2, [("B", 0.5)] * 2)) == [["0", "2"], ["1", "3"]]
@@ -59,7 +59,7 @@ def test_chains_that_never_began_are_begun() -> None:
 
 
 def test_an_earlier_attempt_wins_by_its_score() -> None:
-    """algorithms.md 4.3: chain scores [.9, .4] -> returns attempt 1."""
+    """Reference 4.3: chain scores [.9, .4] -> returns attempt 1."""
     assert hierarchical()(grid([("A", 0.9), ("B", 0.4)])).winner == 0
     assert hierarchical()(grid([("A", 0.9), ("A", 0.4)])).winner == 0
 
@@ -69,7 +69,7 @@ def test_a_chain_speaks_with_one_voice_and_the_score_of_its_best() -> None:
     tree = grid([("A", 0.7), ("B", 0.4), ("B", 0.4)], [("C", 0.1), ("A", 0.6), ("C", 0.1)])
     choice = hierarchical()(tree)
     assert choice.winner == 3
-    assert choice.votes == {tree.labels[0]: pytest.approx(0.6), tree.labels[2]: pytest.approx(0.4)}
+    assert choice.votes == {tree.answer_classes[0]: pytest.approx(0.6), tree.answer_classes[2]: pytest.approx(0.4)}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_chain_speaks_with_one_voice_and_the_score_of_its_best() -> None:
     ],
 )
 def test_hierarchical_pooled_and_majority(columns: Any, nested: str, pooled: str, plain: str) -> None:
-    """algorithms.md 4.3: hierarchical goes chain by chain; majority pools all answers of all chains at once."""
+    """Reference 4.3: hierarchical goes chain by chain; majority pools all answers of all chains at once."""
     tree = grid(*columns)
     for rule, said in ((hierarchical(), nested), (weighted(), pooled), (majority, plain)):
         winner = rule(tree).winner
@@ -140,7 +140,7 @@ def ratios(n: int) -> set[str]:
     ],
 )
 def test_the_grid_is_the_papers(n: int, table: str) -> None:
-    """algorithms.md 4.3: the table of ratios, and s*p = N for each entry."""
+    """Reference 4.3: the table of ratios, and s*p = N for each entry."""
     assert all(length * count == n for length, count in ratio_grid(n))
     assert ratios(n) == set(table.split(", "))
     assert ratio_grid(n) == sorted(ratio_grid(n))

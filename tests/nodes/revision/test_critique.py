@@ -48,7 +48,7 @@ def tree_of(letters: str, runs: int = 0, finish: str | None = None, **state: Any
         ended = reasons[finish[index]] if finish else "end"
         steps[str(index)] = {"parent": None, "text": texts[letter] % index, "tokens": 1, "finish": ended}
         if letter in "+-":
-            steps[str(index)] |= {"aside": "critique", "sources": [str(index - 1)]}
+            steps[str(index)] |= {"auxiliary": "critique", "sources": [str(index - 1)]}
     charges = {str(key): {"node": "refine"} for key in range(runs)} | {"x": {"node": "critique"}}
     return Tree.of({"steps": steps, "charges": charges, **state})
 
@@ -62,8 +62,8 @@ def test_a_critique_belongs_to_the_attempt_that_it_was_shown() -> None:
 
 
 def test_a_new_attempt_is_reviewed_unless_it_is_the_last() -> None:
-    assert unreviewed("refine", 2)(tree_of("a-a", 1, fresh=["2"])) == [["2"]]
-    assert unreviewed("refine", 2)(tree_of("a-a-a", 2, fresh=["4"])) == []
+    assert unreviewed("refine", 2)(tree_of("a-a", 1, new_steps=["2"])) == [["2"]]
+    assert unreviewed("refine", 2)(tree_of("a-a-a", 2, new_steps=["4"])) == []
     assert unreviewed("refine", 2)(tree_of("a-", 1)) == []
 
 

@@ -1,4 +1,4 @@
-"""Populations: who lives, who is drawn, who is the newest. algorithms.md section 4.4."""
+"""Populations: who lives, who is drawn, who is the newest. docs/reference/algorithms.md 4.4."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def tree_of(finish: str, frontier: list[str] | None = None, seed: int = 0, **rec
             failures[str(index)] = {"parent": None, "reason": "bad reply"}
             continue
         step = {"parent": None, "text": rf"\boxed{{{index}}}", "tokens": 1, "finish": reasons[letter]}
-        steps[str(index)] = step | ({"aside": "summary"} if letter == "s" else {}) | records.get(f"at_{index}", {})
+        steps[str(index)] = step | ({"auxiliary": "summary"} if letter == "s" else {}) | records.get(f"at_{index}", {})
     return Tree.of({"steps": steps, "failures": failures, "frontier": frontier or [], "settings": {"seed": seed}})
 
 
@@ -62,7 +62,7 @@ def test_the_newest_living_member_of_each_place_stays(finish: str, alive: str) -
 
 
 def test_k_different_members_are_drawn_for_each_new_one() -> None:
-    """algorithms.md 4.4: K members distinct, drawn by the seeded RNG."""
+    """Reference 4.4: K members distinct, drawn by the seeded RNG."""
     frontier = [str(key) for key in range(8)]
     groups = [random_members(8, 4)(tree_of("e" * 8, frontier, seed)) for seed in (1, 1, 2)]
     assert groups[0] == groups[1] != groups[2]

@@ -12,11 +12,11 @@ def tree_of(letters: str, runs: int = 0, fresh: list[str] | None = None) -> Tree
     """Return a tree of drafts (`d`, cut off `l`) and workspaces (`w`) after so many runs of the node `draft`."""
     steps: dict[str, Any] = {
         str(index): {"parent": None, "text": letter, "tokens": 1, "finish": "length" if letter == "l" else "end"}
-        | ({"aside": "summary"} if letter == "w" else {})
+        | ({"auxiliary": "summary"} if letter == "w" else {})
         for index, letter in enumerate(letters)
     }
     charges = {str(key): {"node": "draft"} for key in range(runs)} | {"x": {"node": "summarise"}}
-    return Tree.of({"steps": steps, "charges": charges, "fresh": fresh or []})
+    return Tree.of({"steps": steps, "charges": charges, "new_steps": fresh or []})
 
 
 @pytest.mark.parametrize(

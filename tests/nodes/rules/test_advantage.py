@@ -1,4 +1,4 @@
-"""The effective reward against the vectors of algorithms.md section 2.6."""
+"""The effective reward against the vectors of docs/reference/algorithms.md 2.6."""
 
 from collections.abc import Callable
 
@@ -17,14 +17,14 @@ OPEN = "stop_string"
     ("before", "after", "effective"), [(0.2, 0.3, 0.38475), (0.5, 0.5, 0.5), (0.9, 0.95, 0.950047)]
 )
 def test_effective_reward(before: float, after: float, effective: float) -> None:
-    """algorithms.md 2.6, K = 4, alpha = .5; the advantages behind them are .1695, 0 and .00009375."""
+    """Reference 2.6, K = 4, alpha = .5; the advantages behind them are .1695, 0 and .00009375."""
     assert effective_reward(before, after, alpha=0.5, k=4) == pytest.approx(effective, abs=1e-6)
     assert effective_reward(before, after) == pytest.approx(effective, abs=1e-6)
 
 
 @pytest.mark.parametrize(("before", "after", "gain"), [(0.2, 0.3, 0.1695), (0.5, 0.5, 0.0), (0.9, 0.95, 0.00009375)])
 def test_the_advantage_is_the_provers_gain(before: float, after: float, gain: float) -> None:
-    """algorithms.md 2.6: A = Q^BoK(after) - Q^BoK(before)."""
+    """Reference 2.6: A = Q^BoK(after) - Q^BoK(before)."""
     assert effective_reward(before, after, alpha=1.0) - after == pytest.approx(gain, abs=1e-9)
     assert effective_reward(before, after, alpha=0.0) == after
 
@@ -42,7 +42,7 @@ def two_parents(frontier_of: FrontierOf) -> Tree:
 
 
 def test_of_two_steps_with_equal_q_the_one_that_made_progress_is_kept(frontier_of: FrontierOf) -> None:
-    """algorithms.md 2.6: two steps with equal Q^pi: the one with A > 0 is kept."""
+    """Reference 2.6: two steps with equal Q^pi: the one with A > 0 is kept."""
     tree = two_parents(frontier_of)
     assert top_k(1, 1)(tree) == ["2"]
     assert top_k(1, 1, advantage())(tree) == ["3"]

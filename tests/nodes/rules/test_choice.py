@@ -1,4 +1,4 @@
-"""Choice rules against the vectors of algorithms.md sections 0.2, 1.1, 1.2, 1.3, 1.4.2 and 1.6."""
+"""Choice rules against the vectors of docs/reference/algorithms.md 0.2, 1.1, 1.2, 1.3, 1.4.2 and 1.6."""
 
 import itertools
 import math
@@ -22,7 +22,7 @@ MakeTree = Callable[..., Tree]
 
 
 def test_argmax_takes_the_first_of_equals(solutions: MakeTree) -> None:
-    """algorithms.md 1.1: scores [.2, .9, .9] -> index 1; the tie of two answers is reported (0.2 rule 1)."""
+    """Reference 1.1: scores [.2, .9, .9] -> index 1; the tie of two answers is reported (Reference 0.2, rule 1)."""
     choice = argmax(solutions(["A", "B", "C"], [0.2, 0.9, 0.9]))
     assert choice.winner == 1
     assert choice.tie
@@ -33,7 +33,7 @@ def test_the_same_answer_twice_is_no_tie(solutions: MakeTree) -> None:
 
 
 def test_weighted_max_and_majority_can_all_differ(solutions: MakeTree) -> None:
-    """algorithms.md 1.2: A .4, A .4, B .7 -> weighted A (.8), max B, majority A."""
+    """Reference 1.2: A .4, A .4, B .7 -> weighted A (.8), max B, majority A."""
     tree = solutions(["A", "A", "B"], [0.4, 0.4, 0.7])
     choice = weighted()(tree)
     assert choice.winner == 0
@@ -48,41 +48,41 @@ def test_weighted_returns_the_best_solution_of_the_answer(solutions: MakeTree) -
 
 @pytest.mark.parametrize("answers", list(itertools.product("AB", repeat=4)))
 def test_with_equal_scores_weighted_is_majority(solutions: MakeTree, answers: tuple[str, ...]) -> None:
-    """algorithms.md 1.2: all scores equal -> same as majority."""
+    """Reference 1.2: all scores equal -> same as majority."""
     tree = solutions(answers, [0.3] * 4)
     assert weighted()(tree).winner == majority(tree).winner
 
 
 def test_majority_counts_who_has_an_answer(solutions: MakeTree) -> None:
-    """algorithms.md 1.3: [A, B, A, None] -> A, share 2/3, abstain 1."""
+    """Reference 1.3: [A, B, A, None] -> A, share 2/3, abstain 1."""
     tree = solutions(["A", "B", "A", None])
     choice = majority(tree)
     assert choice.winner == 0
     assert choice.votes == {0: 2.0, 1: 1.0}
-    assert tree.labels == [0, 1, 0, None]
+    assert tree.answer_classes == [0, 1, 0, None]
 
 
 def test_a_tied_vote_goes_to_the_first_and_says_so(solutions: MakeTree) -> None:
-    """algorithms.md 1.3: [A, B] -> A with tie reported."""
+    """Reference 1.3: [A, B] -> A with tie reported."""
     choice = majority(solutions(["A", "B"]))
     assert choice.winner == 0
     assert choice.tie
 
 
 def test_equal_by_meaning_is_one_answer(solutions: MakeTree) -> None:
-    """algorithms.md 0.3: 0.5, 1/2 and \\frac{1}{2} are one class."""
-    assert solutions(["0.5", "7", "1/2", r"\frac{1}{2}"]).labels == [0, 1, 0, 0]
+    """Reference 0.6: 0.5, 1/2 and \\frac{1}{2} are one class."""
+    assert solutions(["0.5", "7", "1/2", r"\frac{1}{2}"]).answer_classes == [0, 1, 0, 0]
 
 
 def test_cut_off_samples_do_not_vote(solutions: MakeTree) -> None:
-    """algorithms.md 0.2 rule 3."""
+    """Reference 0.2, rule 3."""
     tree = solutions(["A", "A", "B"], finish=["length", "length", "end"])
     assert majority(tree).winner == 2
-    assert tree.labels == [None, None, 0]
+    assert tree.answer_classes == [None, None, 0]
 
 
 def test_missing_scores_are_dropped_not_taken_for_bad(solutions: MakeTree) -> None:
-    """algorithms.md 0.2 rule 2."""
+    """Reference 0.2, rule 2."""
     tree = solutions(["A", "A", "B"], [None, math.nan, 0.1])
     assert weighted()(tree).winner == 2
     assert argmax(tree).winner == 2
@@ -140,7 +140,7 @@ def test_the_sum_does_not_depend_on_the_order(solutions: MakeTree) -> None:
 
 
 def test_a_unanimous_window_beats_the_pooled_majority(solutions: MakeTree) -> None:
-    """algorithms.md 1.4.2: BBBAB AAAAA -> A is the window's answer; the pool has 6 A, 4 B here, so make B lead."""
+    """Reference 1.4.2: BBBAB AAAAA -> A is the window's answer; the pool has 6 A, 4 B here, so make B lead."""
     choice = window_vote(5)(solutions(list("BBBBA") + list("BBBBA") + list("AAAAA")))
     assert choice.winner == 10
     assert window_vote(5)(solutions(list("BBBABAAAAB"))).winner == 0
@@ -152,7 +152,7 @@ def test_a_unanimous_window_beats_the_pooled_majority(solutions: MakeTree) -> No
     [(0.5, 1, {0: 2.0, 1: 4.146264}), (3.0, 0, {0: 64.0, 1: 36.0}), (0.0, 1, {0: 1.0, 1: 3.0})],
 )
 def test_borda(solutions: MakeTree, power: float, winner: int, votes: dict[int, float]) -> None:
-    """algorithms.md 1.6: S = [.9, .5, .4, .3], answers A, B, B, B; p = 0 is the plain majority."""
+    """Reference 1.6: S = [.9, .5, .4, .3], answers A, B, B, B; p = 0 is the plain majority."""
     choice = borda(power)(solutions(list("ABBB"), [0.9, 0.5, 0.4, 0.3]))
     assert choice.winner == winner
     assert choice.votes == pytest.approx(votes, abs=1e-6)
@@ -168,7 +168,7 @@ def test_borda_counts_ranks_not_scores(solutions: MakeTree) -> None:
 
 
 def test_who_does_not_vote_is_ranked_in_borda_all_the_same(solutions: MakeTree) -> None:
-    """algorithms.md 1.6: r = 1..N, None does not vote. A missing score has no rank."""
+    """Reference 1.6: r = 1..N, None does not vote. A missing score has no rank."""
     choice = borda(1.0)(solutions(["A", None, "B", "B"], [0.4, 0.2, 0.3, None]))
     assert choice.votes == {0: 3.0, 1: 2.0}
 

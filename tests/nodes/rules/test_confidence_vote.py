@@ -1,4 +1,4 @@
-"""Voting among the confident: DeepConf's filter, threshold, vote and consensus (algorithms.md 1.5)."""
+"""Voting among the confident: DeepConf's filter, threshold, vote and consensus (docs/reference/algorithms.md 1.5)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ from its_graph.nodes.rules.confidence_vote import (
     top_of_voters,
     watched,
 )
-from its_graph.search.calls import Planned
+from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -26,7 +26,7 @@ SIXTEEN = [float(score) for score in range(1, 17)]
 
 @pytest.mark.parametrize(("keep", "threshold"), [(0.9, 2.5), (0.1, 14.5), (1.0, 1.0)])
 def test_thresholds(solutions: MakeTree, keep: float, threshold: float) -> None:
-    """algorithms.md 1.5: minima 1..16: q=90 -> 2.5 (mild), q=10 -> 14.5 (aggressive), q = 100 keep."""
+    """Reference 1.5: minima 1..16: q=90 -> 2.5 (mild), q=10 -> 14.5 (aggressive), q = 100 keep."""
     tree = solutions(["A"] * 16, SIXTEEN)
     assert top_of_voters(keep)(tree) == pytest.approx(threshold)
     assert top_of_first(16, keep)(tree) == pytest.approx(threshold)
@@ -56,7 +56,7 @@ def test_scores_that_are_missing_do_not_move_a_threshold(solutions: MakeTree) ->
 
 
 def test_the_confident_vote_weighted_by_score(solutions: MakeTree) -> None:
-    """algorithms.md 1.5: keep traces with score >= the percentile, then vote weighted by score."""
+    """Reference 1.5: keep traces with score >= the percentile, then vote weighted by score."""
     choice = confident_vote(top_of_voters(0.5))(solutions(list("AABBB"), [9.0, 8.0, 10.0, 1.0, 1.0]))
     assert choice.votes == {0: 17.0, 1: 10.0}
     assert choice.winner == 0
@@ -91,7 +91,7 @@ def test_without_any_score_the_plain_vote_decides(solutions: MakeTree) -> None:
 
 @pytest.mark.parametrize(("answers", "stops"), [("A" * 19 + "B", True), ("A" * 18 + "BB", False)])
 def test_consensus(solutions: MakeTree, answers: str, stops: bool) -> None:
-    """algorithms.md 1.5: stop all at vote share >= beta; 19 of 20 are .95, 18 of 20 are not."""
+    """Reference 1.5: stop all at vote share >= beta; 19 of 20 are .95, 18 of 20 are not."""
     assert (consensus(majority, 0.95)(solutions(list(answers))) == "agreement") is stops
 
 
@@ -118,7 +118,7 @@ def test_a_sample_scores_itself_where_it_tells_its_confidences() -> None:
 
 def test_requests_ask_for_confidences_and_name_the_floor_once_it_is_known(solutions: MakeTree) -> None:
     request = SampleRequest(messages=({"role": "user", "content": "?"},))
-    planned = Planned("2", None, request)
+    planned = PlannedCall("2", None, request)
     before, after = solutions(["A"], [1.0]), solutions(["A", "B"], [1.0, 3.0])
     plain = request.model_copy(update={"top_logprobs": 20})
     assert watched()(after, planned) == plain

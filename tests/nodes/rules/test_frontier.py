@@ -1,4 +1,4 @@
-"""Path rules against the vectors of algorithms.md sections 2.1 and 2.3."""
+"""Path rules against the vectors of docs/reference/algorithms.md 2.1 and 2.3."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ def test_a_missing_score_comes_last(frontier_of: FrontierOf) -> None:
 
 
 def test_the_second_best_survives_in_its_own_tree(frontier_of: FrontierOf) -> None:
-    """algorithms.md 2.3: n = 8, m = 4 -> 2 trees; a globally second-best step that is best in its tree survives."""
+    """Reference 2.3: n = 8, m = 4 -> 2 trees; a globally second-best step that is best in its tree survives."""
     scores = [0.9, 0.8, 0.7, 0.6, 0.1, 0.2, 0.3, 0.05]
     tree = frontier_of(*[(str(index), None, f"t{index}", score, OPEN) for index, score in enumerate(scores)])
     assert best_of_each_tree(8, 2)(tree) == ["0"] * 4 + ["6"] * 4
@@ -64,7 +64,7 @@ def test_nothing_moves_between_trees_later_on(frontier_of: FrontierOf) -> None:
         ("7", "3", "y", 0.2, OPEN),
     ]
     tree = frontier_of(*first, *children)
-    tree.fresh = ["4", "5", "6", "7"]
+    tree.new_steps = ["4", "5", "6", "7"]
     assert best_of_each_tree(4, 2)(tree) == ["4", "4", "7", "7"]
 
 

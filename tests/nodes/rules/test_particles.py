@@ -31,9 +31,9 @@ def seen_by(weights: list[float]) -> Callable[[Sequence[float], int, Any], list[
 
 
 def test_finished_particles_go_on_competing_with_their_last_weight(frontier_of: FrontierOf) -> None:
-    """algorithms.md 2.5: finished particles keep their last w; copies count as often as they stand there."""
+    """Reference 2.5: finished particles keep their last w; copies count as often as they stand there."""
     tree = frontier_of(("0", None, "a", 0.9, "end"), ("1", None, "b", 0.4, OPEN), ("2", "1", "c", 0.5, OPEN))
-    tree.frontier, tree.fresh = ["0", "0", "1"], ["2"]
+    tree.frontier, tree.new_steps = ["0", "0", "1"], ["2"]
     weights: list[float] = []
     resample(3, seen_by(weights))(tree)
     assert weights == pytest.approx([9 / 19, 9 / 19, 1 / 19])
@@ -54,7 +54,7 @@ def test_cut_off_particles_leave_the_population(frontier_of: FrontierOf) -> None
 
 def test_a_population_that_is_all_finished_is_the_last_one(frontier_of: FrontierOf) -> None:
     tree = frontier_of(("0", None, "a", 0.9, "end"), ("1", None, "b", 0.1, OPEN), ("2", "1", "c", 0.01, "end"))
-    tree.frontier, tree.fresh = ["0", "1"], ["2"]
+    tree.frontier, tree.new_steps = ["0", "1"], ["2"]
     assert resample(8)(tree) == ["0", "2"]
 
 
@@ -68,7 +68,7 @@ def test_draws_hang_on_the_seed_and_the_round(frontier_of: FrontierOf) -> None:
     rows = [(str(index), None, f"t{index}", 0.5, OPEN) for index in range(16)]
     first, again = frontier_of(*rows), frontier_of(*rows)
     later = frontier_of(*rows, ("16", None, "more", 0.5, OPEN))
-    later.fresh = first.fresh
+    later.new_steps = first.new_steps
     other = frontier_of(*rows)
     other._settings = {"seed": 3}
     assert resample(16)(first) == resample(16)(again)

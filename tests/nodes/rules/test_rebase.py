@@ -1,4 +1,4 @@
-"""REBASE's widths against the vectors of algorithms.md section 2.4."""
+"""REBASE's widths against the vectors of docs/reference/algorithms.md 2.4."""
 
 import math
 from collections import Counter
@@ -29,7 +29,7 @@ scores_in_unit = st.lists(st.floats(0, 1), min_size=1, max_size=12)
     ],
 )
 def test_widths(scores: list[float], width: int, widths: list[int]) -> None:
-    """algorithms.md 2.4, T = .2."""
+    """Reference 2.4, T = .2."""
     assert rebase_widths(scores, width, 0.2) == widths
     assert rebase_widths(scores, width) == widths
 
@@ -41,7 +41,7 @@ def test_widths_belong_to_their_scores_in_any_order() -> None:
 
 @given(scores=scores_in_unit, width=st.integers(0, 64), temperature=st.floats(1e-3, 10))
 def test_the_widths_add_up_and_fall_with_the_score(scores: list[float], width: int, temperature: float) -> None:
-    """algorithms.md 2.4: sum n_j = W; a better path never gets less, and the best one gets its share at least."""
+    """Reference 2.4: sum n_j = W; a better path never gets less, and the best one gets its share at least."""
     widths = rebase_widths(scores, width, temperature)
     assert sum(widths) == width
     assert all(one >= 0 for one in widths)
@@ -77,7 +77,7 @@ def test_nothing_to_share_out() -> None:
 
 
 def test_the_width_shrinks_with_every_path_that_ended(frontier_of: FrontierOf) -> None:
-    """algorithms.md 2.4: W = budget - finished leaves so far; the published code counts cut-off ones among them."""
+    """Reference 2.4: W = budget - finished leaves so far; the published code counts cut-off ones among them."""
     tree = frontier_of(
         ("0", None, "a", 0.9, OPEN),
         ("1", None, "b", 0.8, OPEN),
@@ -91,16 +91,16 @@ def test_the_width_shrinks_with_every_path_that_ended(frontier_of: FrontierOf) -
 
 def test_paths_that_ended_earlier_count_and_rollouts_do_not(frontier_of: FrontierOf) -> None:
     tree = frontier_of(("0", None, "a", 0.9, "end"), ("1", None, "b", 0.8, OPEN), ("2", "1", "c", 0.1, OPEN))
-    tree.fresh = ["2"]
+    tree.new_steps = ["2"]
     assert rebase(4)(tree) == ["2"] * 3
-    aside = frontier_of(("0", None, "a", 0.9, OPEN), ("1", "0", "b", 0.8, "end"))
-    aside.steps["1"]["aside"] = "rollout"
-    aside.fresh = ["0"]
-    assert rebase(4)(aside) == ["0"] * 4
+    auxiliary = frontier_of(("0", None, "a", 0.9, OPEN), ("1", "0", "b", 0.8, "end"))
+    auxiliary.steps["1"]["auxiliary"] = "rollout"
+    auxiliary.new_steps = ["0"]
+    assert rebase(4)(auxiliary) == ["0"] * 4
 
 
 def test_only_the_best_share_of_the_paths_competes(frontier_of: FrontierOf) -> None:
-    """algorithms.md 2.4: the optional truncation keeps the top ceil(ratio x count)."""
+    """Reference 2.4: the optional truncation keeps the top ceil(ratio x count)."""
     tree = frontier_of(*[(str(index), None, f"t{index}", 0.5, OPEN) for index in range(5)])
     assert Counter(rebase(10, keep_share=0.4)(tree)) == {"0": 5, "1": 5}
     assert Counter(rebase(10, keep_share=0.41)(tree)) == {"0": 4, "1": 3, "2": 3}

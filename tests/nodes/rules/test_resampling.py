@@ -1,4 +1,4 @@
-"""Weights and draws of particles against the vectors of algorithms.md section 2.5."""
+"""Weights and draws of particles against the vectors of docs/reference/algorithms.md 2.5."""
 
 import math
 import random
@@ -32,12 +32,12 @@ positive = st.lists(st.floats(1e-6, 1), min_size=1, max_size=12)
     ],
 )
 def test_weights_are_the_normalised_odds(scores: list[float], weights: list[float]) -> None:
-    """algorithms.md 2.5: w = [.9, .5] -> [.9, .1]; [.8, .5, .2] -> ...; equal w -> uniform; w = 1 -> finite."""
+    """Reference 2.5: w = [.9, .5] -> [.9, .1]; [.8, .5, .2] -> ...; equal w -> uniform; w = 1 -> finite."""
     assert odds_weights(scores) == pytest.approx(weights, abs=1e-6)
 
 
 def test_certainty_is_clipped_to_one_in_ten_million() -> None:
-    """algorithms.md 2.5: logit clip 1e-7; certain outweighs even 10 million to one, not more."""
+    """Reference 2.5: logit clip 1e-7; certain outweighs even 10 million to one, not more."""
     sure, even = odds_weights([1.0, 0.5])
     assert sure / even == pytest.approx(1e7, rel=1e-6)
     assert odds_weights([1.0, 0.0])[1] == pytest.approx(1e-14, rel=1e-6)
@@ -56,7 +56,7 @@ def test_temperature_flattens() -> None:
 
 
 def test_effective_size() -> None:
-    """algorithms.md 2.5: 1 / sum theta^2: [.9, .1] -> 1.219512."""
+    """Reference 2.5: 1 / sum theta^2: [.9, .1] -> 1.219512."""
     assert effective_size([0.9, 0.1]) == pytest.approx(1.219512, abs=1e-6)
     assert effective_size([0.25] * 4) == pytest.approx(4)
     assert effective_size([1.0, 0.0]) == 1

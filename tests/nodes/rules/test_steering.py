@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.nodes.rules.steering import APPROVE, Steering, every, read, rounds, when_unsure
+from its_graph.nodes.rules.steering import APPROVE, Steering, completed_rounds, every, parse_steering, when_uncertain
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -21,7 +21,7 @@ def after(number: int) -> Tree:
 @pytest.mark.parametrize(("k", "asked"), [(1, [1, 2, 3, 4, 5, 6]), (2, [2, 4, 6]), (3, [3, 6])])
 def test_every_kth_round(k: int, asked: list[int]) -> None:
     assert [number for number in range(1, 7) if every(k)(after(number))] == asked
-    assert rounds(after(4)) == 4
+    assert completed_rounds(after(4)) == 4
 
 
 @pytest.mark.parametrize(
@@ -41,32 +41,32 @@ def test_unsure_is_a_best_score_between_the_thresholds(
 ) -> None:
     tree = frontier_of(*((str(key), None, f"{key}\n\n", score, OPEN) for key, score in enumerate(scores)))
     tree.frontier = list(tree.steps)
-    assert when_unsure(0.3, 0.7)(tree) is unsure
+    assert when_uncertain(0.3, 0.7)(tree) is unsure
 
 
 def test_only_what_would_be_gone_on_with_makes_a_search_sure(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.5, OPEN), ("1", None, "b", 0.9, END), ("2", None, "c\n\n", 0.9, OPEN))
     tree.frontier = ["0", "1"]
-    assert when_unsure(0.3, 0.7)(tree)
+    assert when_uncertain(0.3, 0.7)(tree)
 
 
 def test_impossible_rules_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="k=0"):
         every(0)
     with pytest.raises(ConfigurationError, match=r"low=0\.7, high=0\.3"):
-        when_unsure(0.7, 0.3)
+        when_uncertain(0.7, 0.3)
     with pytest.raises(ConfigurationError, match="low=nan"):
-        when_unsure(float("nan"), 0.3)
+        when_uncertain(float("nan"), 0.3)
 
 
 @pytest.mark.parametrize("reply", [APPROVE, {}, Steering(), Steering().model_dump()])
 def test_saying_nothing_approves(reply: Any) -> None:
-    assert read(reply) == Steering(prune=(), boost=(), edits={}, hint=None, stop=False)
+    assert parse_steering(reply) == Steering(prune=(), boost=(), edits={}, hint=None, stop=False)
 
 
 def test_everything_can_be_said_at_once() -> None:
     said = {"prune": ["1"], "boost": ["2", "3"], "edits": {"3": "So 2."}, "hint": "Mind the signs.", "stop": True}
-    assert read(said) == read(read(said).model_dump()) == Steering.model_validate(said)
+    assert parse_steering(said) == parse_steering(parse_steering(said).model_dump()) == Steering.model_validate(said)
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_everything_can_be_said_at_once() -> None:
 )
 def test_a_bad_reply_is_refused_with_the_field(reply: Any, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
-        read(reply)
+        parse_steering(reply)

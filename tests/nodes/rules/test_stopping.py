@@ -1,4 +1,4 @@
-"""Stop rules against the vectors of algorithms.md section 1.4."""
+"""Stop rules against the vectors of docs/reference/algorithms.md 1.4."""
 
 import math
 from collections.abc import Callable
@@ -40,7 +40,7 @@ MakeTree = Callable[..., Tree]
     ],
 )
 def test_beta_confidence(a: int, b: int, confidence: float) -> None:
-    """algorithms.md 1.4.1: P = 1 - I_{1/2}(a+1, b+1)."""
+    """Reference 1.4.1: P = 1 - I_{1/2}(a+1, b+1)."""
     assert beta_confidence(a, b) == pytest.approx(confidence, abs=1e-6)
 
 
@@ -51,7 +51,7 @@ def first_stop(rule: Callable[[Tree], str | None], solutions: MakeTree, stream: 
 
 @pytest.mark.parametrize(("stream", "stop"), [("AAAA", 4), ("AAABAAA", 7), ("AAA", None), ("AABB", None)])
 def test_adaptive_consistency_streams(solutions: MakeTree, stream: str, stop: int | None) -> None:
-    """algorithms.md 1.4.1: AAAA -> stops at 4; AAABAAA -> stops at 7."""
+    """Reference 1.4.1: AAAA -> stops at 4; AAABAAA -> stops at 7."""
     assert first_stop(adaptive_consistency(), solutions, list(stream)) == stop
 
 
@@ -60,7 +60,7 @@ def test_adaptive_consistency_streams(solutions: MakeTree, stream: str, stop: in
     [(list("AAAAA"), 5), (list("BBBABAAAAA"), 10), ([None] * 5, None), (list("BAAAAA"), None), (list("AAAA"), None)],
 )
 def test_unanimous_window_streams(solutions: MakeTree, stream: list[str | None], stop: int | None) -> None:
-    """algorithms.md 1.4.2, w = 5: windows follow one another, and five failures are not unanimous."""
+    """Reference 1.4.2, w = 5: windows follow one another, and five failures are not unanimous."""
     assert first_stop(unanimous_window(5), solutions, stream) == stop
 
 
@@ -69,13 +69,13 @@ def test_unanimous_window_streams(solutions: MakeTree, stream: list[str | None],
     [(4, 0, 3.2), (7, 0, 16), (8, 0, 28.4444), (7, 1, 3.5556), (10, 1, 15.5152), (11, 1, 26.2564), (5, 5, 0.3694)],
 )
 def test_mixture_e_value(s: int, f: int, e: float) -> None:
-    """algorithms.md 1.4.3: e = 2^n s! f! / (n+1)!."""
+    """Reference 1.4.3: e = 2^n s! f! / (n+1)!."""
     assert mixture_e_value(s, f) == pytest.approx(e, abs=5e-5)
 
 
 @pytest.mark.parametrize(("stream", "stop"), [("A" * 9, 8), ("B" + "A" * 12, 12), ("AB" * 10, None)])
 def test_e_value_streams(solutions: MakeTree, stream: str, stop: int | None) -> None:
-    """algorithms.md 1.4.3 at 1/delta = 20: (8,0) stops, (11,1) stops, a tie never does."""
+    """Reference 1.4.3 at 1/delta = 20: (8,0) stops, (11,1) stops, a tie never does."""
     assert first_stop(e_value(), solutions, list(stream)) == stop
 
 

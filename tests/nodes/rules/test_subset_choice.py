@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from its_graph.nodes.rules.choice import Choice, argmax, majority, weighted
-from its_graph.nodes.rules.subset_choice import among, first_vote, part
+from its_graph.nodes.rules.subset_choice import first_vote, part, subset_choice
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -15,29 +15,29 @@ def of(*ids: str) -> Callable[[Tree], list[str]]:
 
 def test_only_members_vote_and_win(solutions: MakeTree) -> None:
     tree = solutions(["A", "A", "A", "B", "C", "B"])
-    choice = among(of("1", "3", "4", "5"), majority)(tree)
+    choice = subset_choice(of("1", "3", "4", "5"), majority)(tree)
     assert choice.winner == 3
-    assert choice.votes == {tree.labels[3]: 2.0, tree.labels[0]: 1.0, tree.labels[4]: 1.0}
+    assert choice.votes == {tree.answer_classes[3]: 2.0, tree.answer_classes[0]: 1.0, tree.answer_classes[4]: 1.0}
     assert not choice.tie
-    assert among(of("2", "4"), majority)(tree).tie
+    assert subset_choice(of("2", "4"), majority)(tree).tie
 
 
 def test_scores_of_others_do_not_count(solutions: MakeTree) -> None:
     tree = solutions(["A", "A", "B"], [0.9, 0.1, 0.5])
-    assert among(of("1", "2"), weighted())(tree).winner == 2
-    assert among(of("1", "2"), argmax)(tree).winner == 2
-    assert among(of("1", "2"), weighted())(tree).votes == {0: 0.1, 1: 0.5}
+    assert subset_choice(of("1", "2"), weighted())(tree).winner == 2
+    assert subset_choice(of("1", "2"), argmax)(tree).winner == 2
+    assert subset_choice(of("1", "2"), weighted())(tree).votes == {0: 0.1, 1: 0.5}
 
 
 def test_the_vote_decides_among_members_that_have_no_score(solutions: MakeTree) -> None:
-    choice = among(of("1", "2", "3"), weighted())(solutions(["B", "A", "B", "B"], [0.9, None, None, None]))
+    choice = subset_choice(of("1", "2", "3"), weighted())(solutions(["B", "A", "B", "B"], [0.9, None, None, None]))
     assert choice.winner == 2
     assert choice.notes == ("No candidate that may vote has a score: the vote decided.",)
 
 
 def test_cut_off_members_may_win_where_all_are_but_are_no_vote_of_the_whole(solutions: MakeTree) -> None:
     tree = solutions(["A", "B", "C"], [0.5, 0.4, 0.9], ["end", "length", "length"])
-    choice = among(of("1", "2"), argmax)(tree)
+    choice = subset_choice(of("1", "2"), argmax)(tree)
     assert choice.winner == 2
     assert choice.votes == {}
 
@@ -49,11 +49,11 @@ def test_a_class_that_only_votes_without_the_rest_is_no_vote_of_the_whole() -> N
     }
     tree = Tree.of({"steps": steps, "frontier": ["1"]})
     assert majority(part(tree, ["1"])).votes == {0: 1.0}
-    assert among(of("1"), majority)(tree) == Choice(1)
+    assert subset_choice(of("1"), majority)(tree) == Choice(1)
 
 
 def test_among_nobody_nobody_wins(solutions: MakeTree) -> None:
-    assert among(of(), majority)(solutions(["A"])).winner is None
+    assert subset_choice(of(), majority)(solutions(["A"])).winner is None
 
 
 def test_a_part_is_a_search_that_had_nothing_else(frontier_of: MakeTree) -> None:
@@ -79,7 +79,7 @@ def test_a_part_keeps_the_settings_of_the_search() -> None:
 
 def test_the_first_rule_under_which_anybody_votes_decides(solutions: MakeTree) -> None:
     tree = solutions(["A", "A", "B", None])
-    newest, older = among(of("3"), majority), among(of("2", "3"), majority)
+    newest, older = subset_choice(of("3"), majority), subset_choice(of("2", "3"), majority)
     assert first_vote(older, majority)(tree) == older(tree)
     choice = first_vote(newest, older, majority)(tree)
     assert choice.winner == 2
@@ -88,6 +88,6 @@ def test_the_first_rule_under_which_anybody_votes_decides(solutions: MakeTree) -
 
 def test_where_nobody_votes_the_first_winner_is_taken(solutions: MakeTree) -> None:
     tree = solutions([None, None])
-    assert first_vote(among(of("1"), majority), majority)(tree).winner == 1
-    assert first_vote(among(of(), majority), majority)(tree).winner == 0
-    assert first_vote(among(of(), majority), majority)(solutions([])).winner is None
+    assert first_vote(subset_choice(of("1"), majority), majority)(tree).winner == 1
+    assert first_vote(subset_choice(of(), majority), majority)(tree).winner == 0
+    assert first_vote(subset_choice(of(), majority), majority)(solutions([])).winner is None

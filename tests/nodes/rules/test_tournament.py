@@ -1,4 +1,4 @@
-"""Selection by comparison against the vectors of algorithms.md sections 5.5 and 5.6."""
+"""Selection by comparison against the vectors of docs/reference/algorithms.md 5.5 and 5.6."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,15 +16,15 @@ REWARDS = [0.1, 0.9, 0.5, 0.3, 0.7]
 
 
 def tree_of(n: int, judged: Sequence[tuple[list[str], list[float | None]]] = (), seed: int = 0) -> Tree:
-    """Return a tree of n different complete solutions, solution i answering i, and the judgements given."""
+    """Return a tree of n different complete solutions, solution i answering i, and the judgments given."""
     steps = {
         str(index): {"parent": None, "text": rf"\boxed{{{index}}}", "tokens": 1, "finish": "end", "confidence": None}
         for index in range(n)
     }
-    judgements = {
-        str(place): {"among": among, "scores": scores, "tokens": 0} for place, (among, scores) in enumerate(judged)
+    judgments = {
+        str(place): {"candidates": among, "scores": scores, "tokens": 0} for place, (among, scores) in enumerate(judged)
     }
-    return Tree.of({"steps": steps, "judgements": judgements, "settings": {"seed": seed}})
+    return Tree.of({"steps": steps, "judgments": judgments, "settings": {"seed": seed}})
 
 
 def play(contest: Any, n: int, rewards: list[float], seed: int = 0) -> tuple[str, int]:
@@ -37,19 +37,19 @@ def play(contest: Any, n: int, rewards: list[float], seed: int = 0) -> tuple[str
 
 
 def against(*pairs: tuple[str, ...]) -> list[Any]:
-    """Return the judgements of pairs by REWARDS."""
-    return [{"among": list(pair), "scores": [REWARDS[int(name)] for name in pair], "tokens": 0} for pair in pairs]
+    """Return the judgments of pairs by REWARDS."""
+    return [{"candidates": list(pair), "scores": [REWARDS[int(name)] for name in pair], "tokens": 0} for pair in pairs]
 
 
 def test_the_ring_gives_the_published_preferences() -> None:
-    """algorithms.md 5.5: N=5, ring 0-1-2-3-4-0: ring means, pivots {1, 4}."""
+    """Reference 5.5: N=5, ring 0-1-2-3-4-0: ring means, pivots {1, 4}."""
     ring = against(("0", "1"), ("1", "2"), ("2", "3"), ("3", "4"), ("4", "0"))
     liked = preferences(list("01234"), ring)
     assert list(liked.values()) == pytest.approx([0.332185, 0.644331, 0.475573, 0.425739, 0.622172], abs=1e-6)
 
 
 def test_the_pivots_decide() -> None:
-    """algorithms.md 5.5: final means after everyone met the pivots 1 and 4, 12 comparisons, winner 1."""
+    """Reference 5.5: final means after everyone met the pivots 1 and 4, 12 comparisons, winner 1."""
     ring = against(("0", "1"), ("1", "2"), ("2", "3"), ("3", "4"), ("4", "0"))
     rounds = against(("0", "1"), ("0", "4"), ("2", "1"), ("2", "4"), ("3", "1"), ("3", "4"), ("1", "4"))
     liked = preferences(list("01234"), ring + rounds)
@@ -60,7 +60,7 @@ def test_the_pivots_decide() -> None:
 
 @pytest.mark.parametrize(("n", "pivots", "count"), [(5, 2, 12), (8, 3, 26), (10, 3, 34), (5, 1, 9), (4, 4, 10)])
 def test_the_number_of_comparisons(n: int, pivots: int, count: int) -> None:
-    """algorithms.md 5.5: N + k(N-k) + k(k-1)/2."""
+    """Reference 5.5: N + k(N-k) + k(k-1)/2."""
     assert comparisons(n, pivots) == count
     rewards = [0.1 * index for index in range(n)]
     assert play(pivot_tournament(pivots), n, rewards) == (str(n - 1), count)
@@ -98,7 +98,7 @@ def test_a_knockout_without_opinions_goes_to_the_older_and_the_choice_to_the_vot
 
 
 def test_one_look_takes_the_named_one() -> None:
-    """algorithms.md 5.6: the order is drawn from the seed and mapped back."""
+    """Reference 5.6: the order is drawn from the seed and mapped back."""
     contest = select_one()
     (shown,) = contest.rounds(tree_of(5))
     assert sorted(shown) == list("01234")
@@ -109,7 +109,7 @@ def test_one_look_takes_the_named_one() -> None:
 
 
 def test_a_look_that_names_none_is_repeated_in_another_order_then_the_vote_decides() -> None:
-    """algorithms.md 5.6: a reply outside 1..N -> fallback, reported."""
+    """Reference 5.6: a reply outside 1..N -> fallback, reported."""
     contest = select_one()
     (first,) = contest.rounds(tree_of(5))
     none: list[float | None] = [None] * 5
@@ -123,12 +123,12 @@ def test_a_look_that_names_none_is_repeated_in_another_order_then_the_vote_decid
 
 
 def test_a_missing_opinion_says_nothing_about_anybody() -> None:
-    liked = preferences(["0", "1"], [{"among": ["0", "1"], "scores": [0.9, None], "tokens": 0}])
+    liked = preferences(["0", "1"], [{"candidates": ["0", "1"], "scores": [0.9, None], "tokens": 0}])
     assert liked == {"0": 0.5, "1": 0.5}
 
 
 def test_unbounded_scores_far_apart_do_not_overflow() -> None:
-    liked = preferences(["0", "1"], [{"among": ["0", "1"], "scores": [-1e6, 1e6], "tokens": 0}])
+    liked = preferences(["0", "1"], [{"candidates": ["0", "1"], "scores": [-1e6, 1e6], "tokens": 0}])
     assert liked == {"0": pytest.approx(0.0), "1": pytest.approx(1.0)}
 
 

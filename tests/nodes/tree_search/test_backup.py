@@ -1,4 +1,4 @@
-"""Backup (algorithms.md section 3.1): visits and values of a tree as a fold of its score log."""
+"""Backup (docs/reference/algorithms.md 3.1): visits and values of a tree as a fold of its score log."""
 
 from collections.abc import Callable
 from random import Random
@@ -7,13 +7,13 @@ import pytest
 
 from its_graph.nodes.rules.choice import to_unit
 from its_graph.nodes.tree_search.backup import Backup, Grown, backup, by_arms, most_visited
-from its_graph.nodes.tree_search.bandit import Arm, puct, ucb1
-from its_graph.nodes.tree_search.descent import VirtualLosses, growth
+from its_graph.nodes.tree_search.bandit import BanditArm, puct, ucb1
+from its_graph.nodes.tree_search.descent import VirtualLosses, search_stats
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
 
-GROWN = growth(9)
+GROWN = search_stats(9)
 OPEN, END = "stop_string", "end"
 FIGURE = [
     ("0", None, "1a\n\n", None, OPEN),
@@ -25,21 +25,21 @@ FIGURE = [
 
 
 def backed_up(tree: Tree, rollout_weight: float = 0.0, score_range: str = "prob") -> Backup:
-    grown = growth(9, simulating=rollout_weight > 0)(tree.steps, tree)
+    grown = search_stats(9, simulating=rollout_weight > 0)(tree.steps, tree)
     scale = to_unit("prob" if score_range == "prob" else "real")
     return backup(scale, rollout_weight)(tree.scores, Grown(tree, grown))
 
 
 @pytest.fixture
 def figure(frontier_of: MakeTree) -> Tree:
-    """Return the figure tree of the seed document: inner nodes were not evaluated themselves."""
+    """Return the example tree of Reference 3.1: inner nodes were not evaluated themselves."""
     tree = frontier_of(*FIGURE)
     del tree.scores["0"], tree.scores["1"]
     return tree
 
 
 def test_the_figure_tree(figure: Tree) -> None:
-    """algorithms.md 3.1: leaves 2a .8, 2b .3 under 1a; 2c .6 under 1b, one backup each."""
+    """Reference 3.1: leaves 2a .8, 2b .3 under 1a; 2c .6 under 1b, one backup each."""
     sums = backed_up(figure)
     assert (sums.visits[None], sums.visits["0"], sums.visits["1"]) == (3, 2, 1)
     assert sums.mean(figure, None) == pytest.approx(0.566667, abs=1e-6)
@@ -48,7 +48,7 @@ def test_the_figure_tree(figure: Tree) -> None:
 
 
 def test_the_priorities_of_the_figure_tree(figure: Tree) -> None:
-    """algorithms.md 3.1: UCB1 of 1a 1.597989, of 1b 2.082080."""
+    """Reference 3.1: UCB1 of 1a 1.597989, of 1b 2.082080."""
     priority = by_arms(ucb1, 1.414, backup(to_unit("prob")), GROWN)
     assert priority(figure, None, ["0", "1"], VirtualLosses()) == pytest.approx([1.597989, 2.082080], abs=1e-6)
 
@@ -101,7 +101,7 @@ def test_twins_and_asides_are_not_counted(frontier_of: MakeTree) -> None:
         ("2", None, "b\n\n", 0.2, OPEN),
         ("3", "2", "c\n\n", 0.9, OPEN),
     )
-    tree.steps["3"]["aside"] = "rollout"
+    tree.steps["3"]["auxiliary"] = "rollout"
     sums = backed_up(tree)
     assert sums.visits == {"0": 1, "2": 1, None: 2}
     assert sums.mean(tree, None) == pytest.approx(0.5)
@@ -121,9 +121,9 @@ def test_unbounded_scores_are_brought_into_the_unit_interval(frontier_of: MakeTr
 
 
 def test_virtual_losses_are_visits_with_the_value_nought(figure: Tree) -> None:
-    seen: list[Arm] = []
+    seen: list[BanditArm] = []
 
-    def watch(arm: Arm, exploration: float) -> float:
+    def watch(arm: BanditArm, exploration: float) -> float:
         seen.append(arm)
         return 0.0
 
@@ -167,7 +167,7 @@ def test_the_most_visited_child_is_followed_to_a_solution(frontier_of: MakeTree)
 
 
 def test_only_children_that_lead_to_a_solution_are_followed(frontier_of: MakeTree) -> None:
-    """seed_inventory.md A40: the seed's path by visits could stop where there is no answer."""
+    """Reference 3.1, rule 3: a path that merely follows visits can stop where there is no answer."""
     rows = [("0", None, "a\n\n", 0.5, OPEN), ("1", None, r"\boxed{1}", 0.1, END)]
     idle = [(str(key), "0", f"{key}\n\n", 0.9, OPEN) for key in range(2, 6)]
     choice = most_visited(frontier_of(*rows, *idle))

@@ -1,16 +1,24 @@
-"""Descent (algorithms.md section 3.1): what is a leaf, what is exhausted, and which leaves a round expands."""
+"""Descent (docs/reference/algorithms.md 3.1): what is a leaf, what is exhausted, and which leaves a round expands."""
 
 from collections.abc import Callable
 
 import pytest
 
-from its_graph.nodes.tree_search.descent import Priority, VirtualLosses, best_leaves, descend, growth, losing, searched
+from its_graph.nodes.tree_search.descent import (
+    Priority,
+    VirtualLosses,
+    best_leaves,
+    descend,
+    exhausted,
+    search_stats,
+    stop_on_failures,
+)
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
 Row = tuple[str, str | None, str, float | None, str]
 
-GROWN = growth(9)
+GROWN = search_stats(9)
 OPEN, END, CUT = "stop_string", "end", "length"
 
 
@@ -47,14 +55,14 @@ def test_only_open_paths_that_were_never_expanded_are_leaves(frontier_of: MakeTr
 
 
 def test_a_path_at_the_depth_limit_is_no_leaf(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.1, rule 2."""
+    """Reference 3.1, rule 2."""
     tree = frontier_of(("0", None, "a\n\n", 0.5, OPEN), ("1", "0", "b\n\n", 0.5, OPEN), ("2", None, "c\n\n", 0.1, OPEN))
-    assert growth(2)(tree.steps, tree).leaves == {"2"}
-    assert growth(3)(tree.steps, tree).leaves == {"1", "2"}
+    assert search_stats(2)(tree.steps, tree).leaves == {"2"}
+    assert search_stats(3)(tree.steps, tree).leaves == {"1", "2"}
 
 
 def test_equal_siblings_are_one_and_equal_cousins_are_not(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.1, rule 4."""
+    """Reference 3.1, rule 4."""
     tree = frontier_of(
         ("0", None, "a\n\n", 0.5, OPEN),
         ("1", None, "a\n\n", 0.5, OPEN),
@@ -75,7 +83,7 @@ def test_a_step_that_ends_is_not_the_twin_of_one_that_goes_on(frontier_of: MakeT
 
 def test_asides_do_not_grow_the_tree(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.5, OPEN), ("1", "0", "b\n\n", 0.5, OPEN))
-    tree.steps["1"]["aside"] = "rollout"
+    tree.steps["1"]["auxiliary"] = "rollout"
     assert GROWN(tree.steps, tree).leaves == {"0"}
 
 
@@ -84,15 +92,15 @@ def test_a_simulation_is_no_expansion_and_the_first_expansion_after_it_is_one(fr
         ("0", None, "a\n\n", 0.5, OPEN), ("1", "0", r"b \boxed{1}", 0.5, END), ("2", "0", r"c \boxed{2}", 0.5, END)
     )
     first = {key: tree.steps[key] for key in ("0", "1")}
-    assert growth(9, simulating=True)(first, tree).leaves == {"0"}
-    grown = growth(9, simulating=True)(tree.steps, tree)
+    assert search_stats(9, simulating=True)(first, tree).leaves == {"0"}
+    grown = search_stats(9, simulating=True)(tree.steps, tree)
     assert (grown.simulations, grown.children["0"], grown.expansions) == ({"1"}, ["2"], 2)
 
 
 def test_where_the_simulation_failed_the_first_step_below_is_an_expansion(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.5, OPEN), ("2", "0", r"c \boxed{2}", 0.5, END))
     fail(tree, "0", "1")
-    grown = growth(9, simulating=True)(tree.steps, tree)
+    grown = search_stats(9, simulating=True)(tree.steps, tree)
     assert (grown.simulations, grown.children["0"]) == (set(), ["2"])
 
 
@@ -118,7 +126,7 @@ def test_the_leaves_of_one_round_are_different_ones(frontier_of: MakeTree) -> No
 
 
 def test_a_leaf_chosen_in_this_round_is_a_loss_on_account_all_the_way_up(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.1, rule 6: virtual loss."""
+    """Reference 3.1, rule 6: virtual loss."""
     seen: list[dict[str | None, int]] = []
 
     def watch(tree: Tree, node: str | None, children: list[str], losses: VirtualLosses) -> list[float]:
@@ -133,7 +141,7 @@ def test_a_leaf_chosen_in_this_round_is_a_loss_on_account_all_the_way_up(frontie
 
 
 def test_descent_never_enters_an_exhausted_branch(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.1, rule 1: the best branch has only finished leaves, so the search goes elsewhere."""
+    """Reference 3.1, rule 1: the best branch has only finished leaves, so the search goes elsewhere."""
     tree = frontier_of(
         ("0", None, "a\n\n", 0.9, OPEN),
         ("1", None, "b\n\n", 0.1, OPEN),
@@ -160,7 +168,7 @@ def test_iterations_count_the_roots_expansion_and_bound_the_round(
 
 
 def steer(tree: Tree, *pruned: str) -> None:
-    tree.steers["0"] = {"prune": list(pruned), "boost": [], "edits": {}, "hint": None, "stop": False}
+    tree.human_edits["0"] = {"prune": list(pruned), "boost": [], "edits": {}, "hint": None, "stop": False}
 
 
 def test_descent_never_enters_what_a_person_pruned(frontier_of: MakeTree) -> None:
@@ -177,12 +185,12 @@ def test_descent_never_enters_what_a_person_pruned(frontier_of: MakeTree) -> Non
     steer(tree, "0", "2")
     assert down(tree, leaves=9) == ["1"]
     assert best_leaves(GROWN, leaves=9)(tree) == ["1"]
-    assert searched(GROWN)(tree) == "iterations"
+    assert exhausted(GROWN)(tree) == "iterations"
     tree = frontier_of(*rows)
     steer(tree, "0", "1")
     assert down(tree, leaves=9) == []
     assert best_leaves(GROWN, leaves=9)(tree) == []
-    assert searched(GROWN)(tree) == "no_open_path"
+    assert exhausted(GROWN)(tree) == "no_open_path"
 
 
 def test_a_leaf_that_failed_and_was_pruned_is_lost_once(frontier_of: MakeTree) -> None:
@@ -197,7 +205,7 @@ def test_what_a_person_wrote_is_no_twin_and_not_simulated(frontier_of: MakeTree)
         ("0", None, "a\n\n", 0.5, OPEN), ("1", None, "a\n\n", 0.5, OPEN), ("2", "1", r"b \boxed{1}", 0.5, END)
     )
     tree.steps["1"]["by"] = "person"
-    grown = growth(9, simulating=True)(tree.steps, tree)
+    grown = search_stats(9, simulating=True)(tree.steps, tree)
     assert (grown.twins, grown.simulations, grown.children["1"]) == (set(), set(), ["2"])
     assert grown.leaves == {"0"}
 
@@ -230,9 +238,9 @@ def test_a_leaf_that_lost_a_part_of_its_expansion_was_expanded(frontier_of: Make
 def test_a_search_that_only_loses_gives_up(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.9, OPEN))
     fail(tree, None, "1", "2")
-    assert losing(2)(tree) == "failures"
-    assert losing(3)(tree) is None
-    assert losing(4)(tree) is None
+    assert stop_on_failures(2)(tree) == "failures"
+    assert stop_on_failures(3)(tree) is None
+    assert stop_on_failures(4)(tree) is None
 
 
 # --- ends -------------------------------------------------------------------------------------------------------------
@@ -249,7 +257,7 @@ def test_a_search_that_only_loses_gives_up(frontier_of: MakeTree) -> None:
 )
 def test_a_search_that_finds_no_leaf_says_why(frontier_of: MakeTree, rows: list[Row], reason: str) -> None:
     tree = frontier_of(*rows)
-    stop = searched(growth(2))
+    stop = exhausted(search_stats(2))
     assert stop(tree) == reason
     tree.frontier = ["0"]
     assert stop(tree) is None
@@ -265,6 +273,6 @@ def test_without_a_solution_the_best_open_ends_are_what_can_be_finished(frontier
     ]
     tree = frontier_of(*rows)
     assert best_leaves(GROWN, leaves=2)(tree) == ["2", "1"]
-    assert best_leaves(growth(2), leaves=1)(tree) == ["2"]
+    assert best_leaves(search_stats(2), leaves=1)(tree) == ["2"]
     done = frontier_of(*rows, ("5", "2", r"\boxed{1}", 0.1, END))
     assert best_leaves(GROWN, leaves=2)(done) == []

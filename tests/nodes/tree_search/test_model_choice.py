@@ -1,4 +1,4 @@
-"""Which model writes next: Thompson sampling and UCB1 over all rewards of a model (algorithms.md section 3.3)."""
+"""Which model writes next, by all rewards of each model: docs/reference/algorithms.md 3.3."""
 
 from collections import Counter
 from math import log, sqrt

@@ -1,4 +1,4 @@
-"""Posteriors of AB-MCTS-A against the vectors of algorithms.md section 3.3, and their draws against the formulas."""
+"""Posteriors of AB-MCTS-A against docs/reference/algorithms.md 3.3, and their draws against the formulas."""
 
 import statistics
 from random import Random
@@ -26,13 +26,13 @@ def rewards(*seen: float) -> Rewards:
     [((0.8,), (0.4, 2, 2, 0.21)), ((0.8, 0.6), (0.466667, 3, 3, 0.148889)), ((), (0, 1, 1, 0.1))],
 )
 def test_gaussian_posteriors(seen: tuple[float, ...], expected: tuple[float, ...]) -> None:
-    """algorithms.md 3.3: [.8] -> m .4, kappa 2, nu 2, tau2 .21; [.8, .6] -> .466667, 3, 3, .148889."""
+    """Reference 3.3: [.8] -> m .4, kappa 2, nu 2, tau2 .21; [.8, .6] -> .466667, 3, 3, .148889."""
     found = Gaussian().after(rewards(*seen))
     assert (found.m, found.kappa, found.nu, found.tau2) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_formulas_for_another_prior() -> None:
-    """algorithms.md 3.3: m' = (kappa m + n ybar)/kappa', tau2' = (nu tau2 + SS + n kappa (m - ybar)^2/kappa')/nu'."""
+    """Reference 3.3: m' = (kappa m + n ybar)/kappa', tau2' = (nu tau2 + SS + n kappa (m - ybar)^2/kappa')/nu'."""
     found = Gaussian(m=0.5, kappa=2, nu=3, tau2=0.2).after(rewards(0.2, 0.4, 0.9))
     squares = 0.3**2 + 0.1**2 + 0.4**2
     assert found.m == pytest.approx((2 * 0.5 + 3 * 0.5) / 5)
@@ -41,7 +41,7 @@ def test_the_formulas_for_another_prior() -> None:
 
 
 def test_beta_posterior() -> None:
-    """algorithms.md 3.3: [.8, .6] -> (1.9, 1.1)."""
+    """Reference 3.3: [.8, .6] -> (1.9, 1.1)."""
     found = Beta().after(rewards(0.8, 0.6))
     assert (found.a, found.b) == pytest.approx((1.9, 1.1))
 

@@ -1,4 +1,4 @@
-"""Values and visits of ReST-MCTS* (algorithms.md section 3.2), derived from the score log."""
+"""Values and visits of ReST-MCTS* (docs/reference/algorithms.md 3.2), derived from the score log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ import pytest
 
 from its_graph.nodes.rules.choice import to_unit
 from its_graph.nodes.tree_search.backup import Grown
-from its_graph.nodes.tree_search.descent import VirtualLosses, growth
+from its_graph.nodes.tree_search.descent import VirtualLosses, search_stats
 from its_graph.nodes.tree_search.rest_values import RestValues, by_rest_values, end_gate_reached, rest_values
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
 
-GROWN = growth(99)
+GROWN = search_stats(99)
 OPEN, END = "stop_string", "end"
 UNIT = to_unit("prob")
 
@@ -25,7 +25,7 @@ def known_of(tree: Tree, alpha: float = 0.5) -> RestValues:
 
 
 def test_a_parent_has_the_mean_of_its_children_weighted_by_their_visits(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.2: children (V .8, N 3), (V .2, N 1) -> parent .65."""
+    """Reference 3.2: children (V .8, N 3), (V .2, N 1) -> parent .65."""
     tree = frontier_of(
         ("0", None, "a\n\n", 0.8, OPEN),
         ("1", None, "b\n\n", 0.2, OPEN),
@@ -46,12 +46,12 @@ def rolled(frontier_of: MakeTree, *scores: float | None) -> Tree:
     rows += [(str(key), str(key - 1), f"{key}\n\n", score, OPEN) for key, score in enumerate(scores, 1)]
     tree = frontier_of(*rows)
     for key in range(1, len(scores) + 1):
-        tree.steps[str(key)]["aside"] = "rollout"
+        tree.steps[str(key)]["auxiliary"] = "rollout"
     return tree
 
 
 def test_the_best_value_of_a_rollout_is_mixed_into_its_step(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.2: child V .4, best .8, alpha .5 -> .6."""
+    """Reference 3.2: child V .4, best .8, alpha .5 -> .6."""
     tree = rolled(frontier_of, 0.3, 0.8, 0.5)
     assert known_of(tree).value(tree, "0") == pytest.approx(0.6)
     assert known_of(tree).value(tree, None) == pytest.approx(0.6)
@@ -77,7 +77,7 @@ def test_only_the_best_child_of_an_expansion_was_visited(frontier_of: MakeTree) 
 
 
 def test_equal_siblings_are_one(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.2, step 3: unique actions."""
+    """Reference 3.2, step 3: unique actions."""
     tree = frontier_of(("0", None, "a\n\n", 0.3, OPEN), ("1", None, "a\n\n", 0.9, OPEN))
     assert known_of(tree).value(tree, None) == pytest.approx(0.3)
 
@@ -91,7 +91,7 @@ def test_a_node_of_which_nothing_is_known_has_the_value_above_it(frontier_of: Ma
 
 
 def test_priorities_of_visited_and_unvisited_children(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.2, step 1: the unvisited child counts V + 1; ln 1 = 0 for a parent visited once."""
+    """Reference 3.2, step 1: the unvisited child counts V + 1; ln 1 = 0 for a parent visited once."""
     tree = frontier_of(("0", None, "a\n\n", 0.3, OPEN), ("1", None, "b\n\n", 0.6, OPEN))
     priority = by_rest_values(0.7, rest_values(UNIT, 0.5), GROWN)
     assert priority(tree, None, ["0", "1"], VirtualLosses()) == pytest.approx([1.3, 0.6])
@@ -108,7 +108,7 @@ class Node:
 
 
 def test_it_equals_the_published_loop(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.2, steps 3 to 5, iteration by iteration on nodes that are updated in place."""
+    """Reference 3.2, steps 3 to 5, iteration by iteration on nodes that are updated in place."""
     chance, alpha = Random(3), 0.3
     root, rows, asides = Node(), [], []
     nodes: dict[str, Node] = {}
@@ -142,7 +142,7 @@ def test_it_equals_the_published_loop(frontier_of: MakeTree) -> None:
         leaves += fresh.items()
     tree = frontier_of(*rows)
     for key in asides:
-        tree.steps[key]["aside"] = "rollout"
+        tree.steps[key]["auxiliary"] = "rollout"
     known = known_of(tree, alpha)
     assert {key: known.visits[key] for key in nodes} == {key: node.visits for key, node in nodes.items()}
     assert known.visits[None] == root.visits == 25
@@ -151,7 +151,7 @@ def test_it_equals_the_published_loop(frontier_of: MakeTree) -> None:
 
 
 def test_only_a_complete_solution_passes_the_end_gate(frontier_of: MakeTree) -> None:
-    """algorithms.md 3.2, step 2: end_gate .9."""
+    """Reference 3.2, step 2: end_gate .9."""
     stop = end_gate_reached(UNIT, 0.9)
     assert stop(frontier_of(("0", None, "a\n\n", 0.95, OPEN), ("1", None, r"\boxed{1}", 0.89, END))) is None
     assert stop(frontier_of(("0", None, r"\boxed{1}", None, END))) is None

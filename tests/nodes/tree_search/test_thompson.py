@@ -1,4 +1,4 @@
-"""Which arms a reward reaches (algorithms.md section 3.3), and where Thompson sampling goes from there."""
+"""Which arms a reward reaches (docs/reference/algorithms.md 3.3), and where Thompson sampling goes from there."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def close(found: dict[Any, Rewards], expected: dict[Any, Rewards]) -> bool:
 
 
 def test_a_child_of_the_root_and_its_refinement(answer_tree: MakeTree) -> None:
-    """algorithms.md 3.3: a first child scored .8, then a grandchild under it scored .6.
+    """Reference 3.3: a first child scored .8, then a grandchild under it scored .6.
 
     Root GEN [.8], root CONT [.6], child arm at the root [.8, .6], child's GEN [.6], grandchild arm [.6].
     """
@@ -44,7 +44,7 @@ def test_a_child_of_the_root_and_its_refinement(answer_tree: MakeTree) -> None:
 
 
 def test_a_reward_reaches_every_ancestor_and_no_one_else(answer_tree: MakeTree) -> None:
-    """algorithms.md 3.3 (c): for each ancestor from the parent upward, its own arm and the CONT of its parent."""
+    """Reference 3.3 (c): for each ancestor from the parent upward, its own arm and the CONT of its parent."""
     known = arms(answer_tree((None, 0.1, None), (None, 0.2, None), ("0", 0.4, None), ("2", 0.8, None)))
     assert close(known.gen, {None: rewards(0.1, 0.2), "0": rewards(0.4), "2": rewards(0.8)})
     assert close(known.cont, {None: rewards(0.4, 0.8), "0": rewards(0.8)})
@@ -111,7 +111,7 @@ def test_an_empty_tree_begins_at_the_root(answer_tree: MakeTree, prior: Any) -> 
 
 
 def test_at_a_leaf_an_answer_is_always_written(answer_tree: MakeTree) -> None:
-    """algorithms.md 3.3: at a leaf always GEN."""
+    """Reference 3.3: at a leaf always GEN."""
     placed = spread(answer_tree((None, 0.5, None)), Gaussian())
     assert set(placed) == {None, "0"}
     assert min(placed.values()) > 40

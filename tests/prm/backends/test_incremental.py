@@ -27,7 +27,7 @@ from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
 from its_graph.prm.backends.incremental import IncrementalReader
 from its_graph.prm.backends.local import PRM
-from its_graph.prm.backends.prefix_cache_batch import PrefixedBatch, is_exact
+from its_graph.prm.backends.prefix_cache_batch import PrefixCacheBatch, is_exact
 from its_graph.prm.families.base import StepBatch, StepScorer
 from its_graph.prm.families.likelihood import ImplicitScorer, LikelihoodScorer
 from its_graph.prm.families.qwen import QwenScorer
@@ -227,7 +227,7 @@ def test_with_0_tokens_everything_is_read_in_full(
     for _ in range(2):
         assert [verdict.cached_tokens for verdict in prm.batch(candidates)] == [0] * len(candidates)
     assert prm.cache.read == passes.tokens == 2 * sum(map(prm.tokens, candidates))
-    assert not any(isinstance(batch, PrefixedBatch) for batch in passes.batches)
+    assert not any(isinstance(batch, PrefixCacheBatch) for batch in passes.batches)
     with pytest.raises(ConfigurationError, match="given -1"):
         PRM(scorer, cache_tokens=-1)
 

@@ -141,7 +141,7 @@ def test_the_same_text_for_another_question_is_another_candidate(prm: PRM, solve
 
 
 def test_twice_the_same(prm: PRM, candidates: list[Candidate]) -> None:
-    """prm_families.md 5, repeat: equal, and also after the model was trained in between (dropout off)."""
+    """Reference 5.8, repeat: equal, and also after the model was trained in between (dropout off)."""
     before = prm.batch(candidates)
     prm.scorer.train()
     assert prm.batch(candidates) == before
@@ -188,7 +188,7 @@ def test_a_message_the_template_cannot_read_fails_alone(
 
 
 def test_not_a_number_is_missing(qwen: QwenScorer, solve: Solve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step that should have a score and has none makes the whole unknown; algorithms.md 0.2 rule 2."""
+    """A step that should have a score and has none makes the whole unknown; Reference 0.2, rule 2."""
     nan = float("nan")
     monkeypatch.setattr(qwen, "step_logits", lambda batch: torch.tensor([[0.0, nan, 1.0], [2.0, 0.0, 0.0]]))
     prm = PRM(qwen, aggregate=last)
@@ -231,7 +231,7 @@ def test_aggregation(qwen: QwenScorer, candidates: list[Candidate]) -> None:
 
 
 def test_unbounded_scores_are_not_squashed_and_not_multiplied(qwen: QwenScorer, solve: Solve) -> None:
-    """prm_families.md 5, range."""
+    """Reference 5.8, range."""
     qwen.metadata = qwen.metadata.model_copy(update={"score_range": "real"})
     with pytest.raises(ConfigurationError, match="product"):
         PRM(qwen)

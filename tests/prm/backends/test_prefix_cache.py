@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from its_graph.prm.backends.prefix_cache import KeysValues, PrefixStore
+from its_graph.prm.backends.prefix_cache import KeysValues, PrefixCache
 
 
 def made(token_ids: list[int], begin: int = 0) -> KeysValues:
@@ -20,7 +20,7 @@ def joined(runs: list[KeysValues]) -> KeysValues:
     return tuple(torch.cat(tensors, dim=-2) for tensors in zip(*runs, strict=True))
 
 
-def check(store: PrefixStore, token_ids: list[int], length: int) -> None:
+def check(store: PrefixCache, token_ids: list[int], length: int) -> None:
     match = store.find(token_ids)
     assert match.length == length
     for cut in range(1, length + 1):
@@ -29,7 +29,7 @@ def check(store: PrefixStore, token_ids: list[int], length: int) -> None:
 
 
 def test_texts_share_what_they_begin_with() -> None:
-    store = PrefixStore(100)
+    store = PrefixCache(100)
     store.keep([1, 2, 3, 4], 0, made([1, 2, 3, 4]), {(0, 2): 0.5, (2, 4): 0.25})
     store.keep([1, 2, 5], 2, made([1, 2, 5], 2), {(0, 2): 0.5, (2, 3): 0.75})
     assert store.tokens == 5
@@ -45,7 +45,7 @@ def test_texts_share_what_they_begin_with() -> None:
 
 
 def test_a_score_found_later_is_added_to_a_text_that_is_kept() -> None:
-    store = PrefixStore(100)
+    store = PrefixCache(100)
     store.keep([1, 2, 3], 0, made([1, 2, 3]), {(1, 2): 1.0})
     store.keep([1, 2, 3], 2, made([1, 2, 3], 2), {(1, 2): 1.0, (2, 3): 2.0})
     assert store.tokens == 3
@@ -53,7 +53,7 @@ def test_a_score_found_later_is_added_to_a_text_that_is_kept() -> None:
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    store = PrefixStore(6)
+    store = PrefixCache(6)
     store.keep([1, 2, 3], 0, made([1, 2, 3]), {})
     store.keep([4, 5, 6], 0, made([4, 5, 6]), {})
     store.find([1, 2, 3])
@@ -63,7 +63,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 
 def test_what_others_continue_outlives_them() -> None:
-    store = PrefixStore(7)
+    store = PrefixCache(7)
     store.keep([1, 2, 3, 4], 0, made([1, 2, 3, 4]), {})
     store.keep([1, 2, 5, 6], 2, made([1, 2, 5, 6], 2), {})
     store.keep([9], 0, made([9]), {})
@@ -74,19 +74,19 @@ def test_what_others_continue_outlives_them() -> None:
 
 
 def test_an_end_whose_beginning_is_gone_is_not_kept() -> None:
-    store = PrefixStore(10)
+    store = PrefixCache(10)
     store.keep([1, 2, 3], 2, made([1, 2, 3], 2), {(2, 3): 1.0})
     assert (store.tokens, store.find([1, 2, 3]).length) == (0, 0)
 
 
 def test_a_text_longer_than_the_limit_is_not_kept() -> None:
-    store = PrefixStore(2)
+    store = PrefixCache(2)
     store.keep([1, 2, 3], 0, made([1, 2, 3]), {})
     assert store.tokens == 0
 
 
 def test_what_is_kept_holds_no_larger_memory() -> None:
-    store = PrefixStore(100)
+    store = PrefixCache(100)
     keys, values = made(list(range(50)))
     store.keep([0, 1, 2], 0, (keys[..., :3, :], values[..., :3, :]), {})
     store.keep([0, 9], 1, made([0, 9], 1), {})
@@ -100,7 +100,7 @@ def test_any_order_of_texts(seed: int) -> None:
     """What is found is right, the limit holds, and with room for everything nothing is forgotten."""
     draw = random.Random(seed)
     limit = draw.choice([10, 40, 10_000])
-    store, texts = PrefixStore(limit), [[draw.randrange(3)]]
+    store, texts = PrefixCache(limit), [[draw.randrange(3)]]
     for _ in range(200):
         text = draw.choice(texts)
         text = text[: draw.randint(1, len(text))] + [draw.randrange(3) for _ in range(draw.randint(0, 5))]

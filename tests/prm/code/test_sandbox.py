@@ -14,7 +14,15 @@ from typing import Any
 import pytest
 
 from its_graph.prm.code import sandbox as module
-from its_graph.prm.code.sandbox import Isolation, Limits, Outcome, Sandbox, SandboxError, SandboxWarning, isolation
+from its_graph.prm.code.sandbox import (
+    Isolation,
+    ProgramLimits,
+    ProgramOutcome,
+    Sandbox,
+    SandboxError,
+    SandboxWarning,
+    isolation,
+)
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="programs can only be shut in on Linux"),
@@ -22,7 +30,7 @@ pytestmark = [
 ]
 
 LEVELS: tuple[Isolation, ...] = ("full", "network", "limits")
-TIGHT = Limits(wall_s=20, cpu_s=1, memory_bytes=256 << 20, disk_bytes=1 << 20, processes=8)
+TIGHT = ProgramLimits(wall_s=20, cpu_s=1, memory_bytes=256 << 20, disk_bytes=1 << 20, processes=8)
 
 
 def best() -> Isolation:
@@ -54,7 +62,9 @@ def full(level: Isolation) -> Isolation:
     return level
 
 
-def run(program: str, limits: Limits = TIGHT, *, arguments: Sequence[str] = (), stdin: str = "") -> Outcome:
+def run(
+    program: str, limits: ProgramLimits = TIGHT, *, arguments: Sequence[str] = (), stdin: str = ""
+) -> ProgramOutcome:
     return Sandbox(limits).run(program, arguments=arguments, stdin=stdin)
 
 
@@ -78,7 +88,7 @@ def processes_with(mark: str) -> list[str]:
 def test_output_status_input_and_arguments() -> None:
     program = "import sys; print(input() + sys.argv[1]); print('oops', file=sys.stderr); sys.exit(3)"
     outcome = run(program, arguments=["!"], stdin="héllo\n")
-    assert outcome == Outcome(status=3, stdout="héllo!\n", stderr="oops\n", timed_out=False)
+    assert outcome == ProgramOutcome(status=3, stdout="héllo!\n", stderr="oops\n", timed_out=False)
 
 
 def test_a_program_has_a_folder_of_its_own_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +137,7 @@ def test_an_endless_loop_is_ended() -> None:
 
 def test_a_sleeper_is_ended(level: Isolation) -> None:
     outcome = run("import time; print('begun', flush=True); time.sleep(600)", TIGHT._replace(wall_s=2))
-    assert outcome == Outcome(status=128 + 9, stdout="begun\n", stderr="", timed_out=True)
+    assert outcome == ProgramOutcome(status=128 + 9, stdout="begun\n", stderr="", timed_out=True)
 
 
 def test_who_ignores_signals_is_ended_too() -> None:
@@ -273,11 +283,11 @@ def test_less_than_full_isolation_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_best_level_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 
-    def only_limits(level: Isolation, *arguments: object) -> Outcome:
+    def only_limits(level: Isolation, *arguments: object) -> ProgramOutcome:
         tried.append(level)
         if level != "limits":
             raise SandboxError("not here")
-        return Outcome(0, "ok\n", "", timed_out=False)
+        return ProgramOutcome(0, "ok\n", "", timed_out=False)
 
     monkeypatch.setattr(module, "_run", only_limits)
     assert isolation.__wrapped__() == "limits"
@@ -312,7 +322,7 @@ def test_a_launcher_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_programs_run_side_by_side() -> None:
     began, outcomes = time.monotonic(), []
     threads = [
-        threading.Thread(target=lambda: outcomes.append(run("import time; time.sleep(0.5); print(1)", Limits())))
+        threading.Thread(target=lambda: outcomes.append(run("import time; time.sleep(0.5); print(1)", ProgramLimits())))
         for _ in range(4)
     ]
     for thread in threads:
@@ -337,7 +347,7 @@ def test_no_folder_is_left(level: Isolation, monkeypatch: pytest.MonkeyPatch) ->
     assert not made[0].exists()
 
 
-@pytest.mark.parametrize("limit", Limits._fields)
+@pytest.mark.parametrize("limit", ProgramLimits._fields)
 def test_limits_must_be_positive(limit: str) -> None:
     with pytest.raises(ValueError, match="above 0"):
-        Sandbox(Limits()._replace(**{limit: 0}))
+        Sandbox(ProgramLimits()._replace(**{limit: 0}))

@@ -6,7 +6,7 @@ import pytest
 from its_graph.context import SearchContext
 from its_graph.contracts import Candidate, Message
 from its_graph.graphs.best_of_n import create_best_of_n
-from its_graph.prm.code.sandbox import Limits, Outcome, Sandbox, SandboxError
+from its_graph.prm.code.sandbox import ProgramLimits, ProgramOutcome, Sandbox, SandboxError
 from its_graph.prm.code.unit_tests import InputOutput, UnitTest, UnitTestVerifier, extract_code
 from its_graph.prm.families.aggregation import minimum
 from its_graph.testing import ScriptedGenerator
@@ -18,7 +18,7 @@ pytestmark = [
 
 QUESTION = ({"role": "user", "content": "Write add(a, b)."},)
 TESTS: list[UnitTest] = ["assert add(2, 3) == 5", "assert add(-1, 1) == 0"]
-SANDBOX = Sandbox(Limits(cpu_s=1))
+SANDBOX = Sandbox(ProgramLimits(cpu_s=1))
 
 
 def verifier(tests: Sequence[UnitTest] = TESTS, **options: object) -> UnitTestVerifier:
@@ -105,7 +105,7 @@ async def test_batches_both_ways() -> None:
 
 def test_a_sandbox_that_does_not_start_is_no_bad_score() -> None:
     class Broken(Sandbox):
-        def run(self, program: str, *, arguments: Sequence[str] = (), stdin: str = "") -> Outcome:
+        def run(self, program: str, *, arguments: Sequence[str] = (), stdin: str = "") -> ProgramOutcome:
             raise SandboxError("no namespaces here")
 
     with pytest.raises(SandboxError):

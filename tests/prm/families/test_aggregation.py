@@ -1,39 +1,39 @@
-"""Vectors of algorithms.md 5.1 and prm_families.md 2."""
+"""Vectors of docs/reference/algorithms.md 5.1."""
 
 import pytest
 
 from its_graph.errors import ConfigurationError
-from its_graph.prm.families.aggregation import AGGREGATIONS, aggregation, checked, mean, product
+from its_graph.prm.families.aggregation import AGGREGATIONS, aggregation, check_aggregation, mean, product
 
 SCORES = [0.9, 0.5, 0.8]
 
 
 @pytest.mark.parametrize(("name", "value"), [("last", 0.8), ("min", 0.5), ("prod", 0.36), ("mean", 0.733333)])
 def test_vectors(name: str, value: float) -> None:
-    """algorithms.md 5.1: [.9,.5,.8] -> last .8, min .5, product .36, mean .733333."""
+    """Reference 5.1: [.9,.5,.8] -> last .8, min .5, product .36, mean .733333."""
     assert aggregation(name)(SCORES) == pytest.approx(value, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", sorted(AGGREGATIONS))
 def test_empty_is_an_error_not_zero(name: str) -> None:
-    """algorithms.md 5.1."""
+    """Reference 5.1."""
     with pytest.raises(ConfigurationError, match="no step scores"):
         AGGREGATIONS[name]([])
 
 
 def test_product_is_for_probabilities() -> None:
-    """prm_families.md 5, range."""
+    """Reference 5.8, range."""
     with pytest.raises(ConfigurationError, match="score_range 'prob'"):
         aggregation("prod", "real")
     with pytest.raises(ConfigurationError, match="score_range 'prob'"):
-        checked(product, "real")
+        check_aggregation(product, "real")
     with pytest.raises(ConfigurationError, match="in \\[0, 1\\]"):
         product([0.5, 1.5])
     assert product([0.0, 1.0]) == 0
 
 
 def test_other_rules_take_any_range() -> None:
-    assert checked(mean, "real")([-2.0, 4.0]) == 1.0
+    assert check_aggregation(mean, "real")([-2.0, 4.0]) == 1.0
     assert aggregation("min", "real")([-2.0, 4.0]) == -2.0
 
 

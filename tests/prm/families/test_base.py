@@ -1,4 +1,4 @@
-"""The test kit of prm_families.md, section 5, for every family."""
+"""The contract of docs/reference/algorithms.md 5.8, for every family."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -100,7 +100,7 @@ REFERENCES: dict[str, Callable[..., list[float]]] = {
 
 
 def test_reference(scorer: StepScorer, candidates: list[Candidate]) -> None:
-    """prm_families 5, reference: equal to the unpadded batch-1 loop, atol 1e-5."""
+    """Reference 5.8, reference: equal to the unpadded batch-1 loop, atol 1e-5."""
     together = logits(scorer, *candidates).sigmoid()
     for row, candidate in zip(together, candidates, strict=True):
         with torch.inference_mode():
@@ -112,7 +112,7 @@ def test_reference(scorer: StepScorer, candidates: list[Candidate]) -> None:
 
 
 def test_a_prefix_has_the_score_it_had_inside(scorer: StepScorer, candidates: list[Candidate]) -> None:
-    """prm_families 5, prefix."""
+    """Reference 5.8, prefix."""
     for candidate in candidates:
         whole = logits(scorer, candidate)[0]
         for cut in range(1, len(candidate.steps) + 1):
@@ -121,7 +121,7 @@ def test_a_prefix_has_the_score_it_had_inside(scorer: StepScorer, candidates: li
 
 
 def test_all_steps_from_one_pass(scorer: StepScorer, candidates: list[Candidate]) -> None:
-    """prm_families 5, one pass: every backbone runs once for the whole batch."""
+    """Reference 5.8, one pass: every backbone runs once for the whole batch."""
     passes = []
     for module in scorer.modules():
         if type(module).__name__ in ("Qwen2Model", "LlamaModel"):
@@ -131,7 +131,7 @@ def test_all_steps_from_one_pass(scorer: StepScorer, candidates: list[Candidate]
 
 
 def test_batch_order_and_padding_side_change_nothing(scorer: StepScorer, candidates: list[Candidate]) -> None:
-    """prm_families 5, batch."""
+    """Reference 5.8, batch."""
     batch = scorer.encode(candidates)
     alone = [logits(scorer, candidate)[0].tolist() for candidate in candidates]
     with torch.inference_mode():
@@ -154,7 +154,7 @@ def test_batch_order_and_padding_side_change_nothing(scorer: StepScorer, candida
     ],
 )
 def test_count(scorer: StepScorer, solve: Solve, steps: tuple[str, ...], scored: list[bool]) -> None:
-    """prm_families 5, count: one place per step, whatever the steps are; none is read for an empty one."""
+    """Reference 5.8, count: one place per step, whatever the steps are; none is read for an empty one."""
     batch = scorer.encode([solve(*steps), solve("x", "y", "z", "w")])
     assert batch.step_mask.tolist() == [scored + [False] * (4 - len(scored)), [True] * 4]
     with torch.inference_mode():
@@ -175,7 +175,7 @@ def test_tokens_are_exact(scorer: StepScorer, candidates: list[Candidate]) -> No
 
 
 def test_over_long_raises_and_names_the_lengths(scorer: StepScorer, solve: Solve) -> None:
-    """prm_families 5, limit."""
+    """Reference 5.8, limit."""
     long = solve(*["34 + 57 = 91\n\n"] * 100)
     tokens = scorer.score_tokens(long)
     assert tokens > 256

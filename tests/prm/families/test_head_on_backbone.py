@@ -1,4 +1,4 @@
-"""prm_families.md 3.4, 3.6, and the two-layer head that the seed asks for."""
+"""Skywork, PQM and the two-layer head: docs/reference/algorithms.md 5.2.4, 5.2.5 and 5.2.6."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -21,7 +21,7 @@ from transformers import (
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, TruncationError
 from its_graph.prm.backends.local import PRM
-from its_graph.prm.families.head_on_backbone import HeadedScorer
+from its_graph.prm.families.head_on_backbone import HeadOnBackboneScorer
 from its_graph.prm.families.metadata import METADATA_FILE
 from its_graph.prm.families.mlp_head import MlpHeadModel, MlpHeadScorer
 from its_graph.prm.families.registry import family_of
@@ -35,18 +35,18 @@ FOLDERS = {"skywork": "Skywork-o1-Open-PRM-Qwen-2.5-1.5B", "pqm": "PQM-zeta-2"}
 
 
 class Setup(NamedTuple):
-    scorer: HeadedScorer
+    scorer: HeadOnBackboneScorer
     reference: Callable[[str, tuple[str, ...]], list[float]]
     """Scores by the published formula: one text, batch of one, no padding."""
 
 
-def states(scorer: HeadedScorer, ids: list[int]) -> Tensor:
+def states(scorer: HeadOnBackboneScorer, ids: list[int]) -> Tensor:
     with torch.no_grad():
         hidden: Tensor = scorer.model.model(torch.tensor([ids])).last_hidden_state[0]
     return hidden
 
 
-def line_by_line(scorer: HeadedScorer, opening: str, steps: tuple[str, ...]) -> tuple[Tensor, list[int]]:
+def line_by_line(scorer: HeadOnBackboneScorer, opening: str, steps: tuple[str, ...]) -> tuple[Tensor, list[int]]:
     """Each step tokenised alone, then one line end: hidden states, and where the line ends stand."""
     encode = scorer.tokenizer.encode
     ids, places = encode(opening), []
@@ -79,7 +79,7 @@ def mlp(scorer: MlpHeadScorer, question: str, steps: tuple[str, ...]) -> list[fl
     return scores
 
 
-def louder(scorer: HeadedScorer, head: str) -> HeadedScorer:
+def louder(scorer: HeadOnBackboneScorer, head: str) -> HeadOnBackboneScorer:
     """Scale the read-out, so that a wrong position fails loudly."""
     with torch.no_grad():
         scorer.model.get_submodule(head).weight.mul_(4)
@@ -112,7 +112,7 @@ def setup(setups: dict[str, Setup], family: str) -> Setup:
     return setups[family]
 
 
-def scores(scorer: HeadedScorer, *candidates: Candidate) -> list[list[float | None]]:
+def scores(scorer: HeadOnBackboneScorer, *candidates: Candidate) -> list[list[float | None]]:
     batch = scorer.encode(candidates)
     with torch.inference_mode():
         numbers = scorer.step_logits(batch)
@@ -280,7 +280,7 @@ def test_an_encoder_decoder_is_refused(setups: dict[str, Setup]) -> None:
 
 
 def test_a_head_learns_which_steps_are_right(setups: dict[str, Setup], solve: Solve) -> None:
-    """The seed's head took squared errors of a sigmoid on a whole answer; ours learns each step."""
+    """Reference 5.2.6: it learns from a label for each step."""
     scorer = setups["mlp"].scorer
     data = [
         LabelledSolution(str(n), solve(f"{n} + 1 = {n + 1}", f"{n} + 2 = {n + 3}", question=f"{n}?"), (1.0, 0.0))

@@ -1,4 +1,4 @@
-"""prm_families.md 3.2, 3.3, 3.5, 3.7."""
+"""Reward models that answer with a word: docs/reference/algorithms.md 5.2.2 and 5.2.3."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from its_graph.errors import ConfigurationError, TruncationError
 from its_graph.prm.backends.local import PRM
 from its_graph.prm.families.label_token import (
     ERPRMScorer,
-    LabelledScorer,
+    LabelTokenScorer,
     MathPsaScorer,
     MathShepherdScorer,
     RLHFlowScorer,
@@ -61,12 +61,12 @@ def mistral_tokenizer() -> PreTrainedTokenizerFast:
 
 
 class Setup(NamedTuple):
-    scorer: LabelledScorer
+    scorer: LabelTokenScorer
     reference: Callable[[str, tuple[str, ...]], list[float]]
     """Scores by the published formula: one text, batch of one, no padding."""
 
 
-def on_tag(scorer: LabelledScorer, tag: str, labels: list[str], text: str) -> list[float]:
+def on_tag(scorer: LabelTokenScorer, tag: str, labels: list[str], text: str) -> list[float]:
     """P(good) wherever the id of the tag is found, as the published readers search for it."""
     encode = scorer.tokenizer.encode
     ids = torch.tensor([encode(text)])
@@ -77,7 +77,7 @@ def on_tag(scorer: LabelledScorer, tag: str, labels: list[str], text: str) -> li
     return found
 
 
-def growing_dialogues(scorer: LabelledScorer, question: str, steps: tuple[str, ...]) -> list[float]:
+def growing_dialogues(scorer: LabelTokenScorer, question: str, steps: tuple[str, ...]) -> list[float]:
     """P(+) at position -3 of the dialogue after each step, every answer so far being "+"."""
     turns: list[dict[str, str]] = []
     wanted = [scorer.tokenizer.encode(label)[-1] for label in "+-"]
@@ -138,7 +138,7 @@ def setup(setups: dict[str, Setup], family: str) -> Setup:
     return setups[family]
 
 
-def scores(scorer: LabelledScorer, *candidates: Candidate) -> list[list[float | None]]:
+def scores(scorer: LabelTokenScorer, *candidates: Candidate) -> list[list[float | None]]:
     batch = scorer.encode(candidates)
     with torch.inference_mode():
         rows = scorer.step_logits(batch).sigmoid().tolist()

@@ -101,7 +101,7 @@ def test_a_plain_language_model_judges_untuned(likelihood: LikelihoodScorer, tmp
 
 
 def test_a_model_equal_to_its_reference_has_no_opinion(implicit: ImplicitScorer, solve: Solve) -> None:
-    """prm_families.md 3.11: same model twice gives 0."""
+    """Reference 5.2.8: same model twice gives 0."""
     implicit.model.load_state_dict(implicit.reference.state_dict())
     assert logits(implicit, solve("1 + 1 = 2\n\n", "so 2")) == [0.0, 0.0]
 

@@ -1,4 +1,4 @@
-"""prm_families.md 3.9, algorithms.md 5.3."""
+"""Outcome reward models: docs/reference/algorithms.md 5.3."""
 
 import json
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def test_scores_are_those_of_one_text_alone(scorer: OutcomeScorer, candidates: l
 
 
 def test_an_orm_is_a_prm_with_one_step_and_last(scorer: OutcomeScorer, solve: Solve) -> None:
-    """algorithms.md 5.3."""
+    """Reference 5.3."""
     several, one = solve("34 + 57 = 91\n\n", "91 - 1 = 90"), solve("34 + 57 = 91\n\n91 - 1 = 90")
     orm = ORM(scorer)
     whole, steps = orm.invoke(one), orm.invoke(several)

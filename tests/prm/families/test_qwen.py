@@ -1,4 +1,4 @@
-"""prm_families.md 3.1."""
+"""Qwen2.5-Math-PRM: docs/reference/algorithms.md 5.2.1."""
 
 import json
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def test_marks_stand_after_every_step_with_text(qwen: QwenScorer, solve: Solve) 
 
 
 def test_a_mark_inside_a_step_closes_nothing(qwen: QwenScorer, solve: Solve) -> None:
-    """3.1 (e): step text that contains <extra_0>."""
+    """Reference 5.2.1 (a): step text that contains <extra_0>."""
     layout = qwen.layout(solve(f"a{STEP_MARK}b\n\n", f"{STEP_MARK}\n", f"c{STEP_MARK}"))
     assert layout == qwen.layout(solve("a b", "", "c"))
     assert layout.token_ids.count(qwen.mark_id) == 2
@@ -61,7 +61,7 @@ def test_a_mark_in_the_question_is_not_read(qwen: QwenScorer, solve: Solve) -> N
 
 
 def test_probability_exactly_zero_keeps_the_count(qwen: QwenScorer, solve: Solve) -> None:
-    """3.1 (d): head bias [+200, -200] gives S exact zeros, still S scores; the other sign gives ones."""
+    """Reference 5.2.1 (c): head bias [+200, -200] gives S exact zeros, still S scores; the other sign gives ones."""
     for bias, expected in (([200.0, -200.0], 0.0), ([-200.0, 200.0], 1.0)):
         with torch.no_grad():
             output_layer(qwen).bias.copy_(torch.tensor(bias))

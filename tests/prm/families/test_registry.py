@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from its_graph.errors import ConfigurationError
+from its_graph.prm.families import checkpoints
 from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.checkpoints import load_tokenizer, local_folder
 from its_graph.prm.families.metadata import ScorerMetadata
-from its_graph.prm.families import checkpoints
 from its_graph.prm.families.registry import FAMILIES, family_of, scorer_class
 
 

@@ -1,4 +1,4 @@
-"""algorithms.md 5.4, prm_families.md 3.13."""
+"""docs/reference/algorithms.md 5.4: verifiers that write before they judge."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from its_graph.contracts import Candidate, Sample, SampleRequest
 from its_graph.errors import ConfigurationError
-from its_graph.prm.judges.generative import GenerativePRM, GenRM, first_error, step_judgements, step_prompt
+from its_graph.prm.judges.generative import GenerativePRM, GenRM, first_error, step_judgments, step_prompt
 from its_graph.testing import ScriptedGenerator
 
 CANDIDATE = Candidate(
@@ -56,17 +56,17 @@ def steps(*boxes: str) -> str:
         ("", [None, None, None]),
     ],
 )
-def test_judgements_of_a_chain(chain: str, expected: list[bool | None]) -> None:
-    assert step_judgements(chain, 3) == expected
+def test_judgments_of_a_chain(chain: str, expected: list[bool | None]) -> None:
+    assert step_judgments(chain, 3) == expected
 
 
 def test_incorrect_is_not_read_as_correct() -> None:
-    """3.13: "incorrect" contains "correct"."""
-    assert step_judgements(WRONG, 1) == [False]
+    """Reference 5.4: "incorrect" contains "correct"."""
+    assert step_judgments(WRONG, 1) == [False]
 
 
 def test_the_first_incorrect_step_is_the_error() -> None:
-    """5.4: [correct, incorrect, (missing)] -> 1, counted from 0."""
+    """Reference 5.4: [correct, incorrect, (missing)] -> 1, counted from 0."""
     assert first_error([True, False, None]) == 1
     assert first_error([True, None, True]) is None
     assert first_error([]) is None
@@ -88,7 +88,7 @@ def test_scores_are_shares_of_chains() -> None:
 
 
 def test_a_chain_that_cannot_be_read_is_dropped_and_counted() -> None:
-    """5.4. Cut off before its last judgement, a chain without an error has not said that all is well."""
+    """Reference 5.4. Cut off before its last judgment, a chain without an error has not said that all is well."""
     verifier, _ = chains(GenerativePRM, steps(RIGHT, RIGHT, RIGHT), "Looks good.", steps(RIGHT, RIGHT), ValueError("x"))
     verdict = verifier.invoke(CANDIDATE)
     assert verdict.value == 1.0
@@ -104,7 +104,7 @@ def test_without_any_readable_chain_there_is_no_opinion() -> None:
 
 
 def test_a_solution_of_twelve_steps_stops_after_the_twelfth() -> None:
-    """3.13: step numbers compared as text make 9 the last of 12."""
+    """Reference 5.4: step numbers compared as text make 9 the last of 12."""
     verifier, generator = chains(GenerativePRM, "")
     verifier.invoke(CANDIDATE.model_copy(update={"steps": tuple(f"{number}\n\n" for number in range(12))}))
     assert generator.requests[0].stop == ("Step 13:",)
@@ -135,7 +135,7 @@ def test_another_prompt() -> None:
 
 
 def test_the_mean_of_p_yes(likely: Likely) -> None:
-    """5.4: P(Yes) [.9, .5, .7] -> .7."""
+    """Reference 5.4: P(Yes) [.9, .5, .7] -> .7."""
     shares = iter([0.9, 0.5, 0.7])
 
     def script(request: SampleRequest) -> Sample:

@@ -7,11 +7,11 @@ import pytest
 from its_graph.batching.as_completed import AsCompleted
 from its_graph.contracts import Sample, SampleRequest
 from its_graph.errors import CassetteMissError
-from its_graph.prm.judges.multi_request import FanOut, flops_used, tokens_used
+from its_graph.prm.judges.multi_request import MultiRequest, flops_used, tokens_used
 from its_graph.testing import ScriptedGenerator
 
 
-class Chorus(FanOut[str, str]):
+class Chorus(MultiRequest[str, str]):
     """Asks every letter of a word."""
 
     def __init__(self, generator: ScriptedGenerator) -> None:

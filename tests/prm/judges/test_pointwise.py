@@ -14,7 +14,7 @@ Likely = Callable[..., Sample]
 
 
 def test_the_expectation_over_letters(likely: Likely) -> None:
-    """algorithms.md 5.5."""
+    """Reference 5.5."""
     letters = {"A": 0.6, "D": 0.3, "T": 0.1}
     generator = ScriptedGenerator(
         lambda request: likely(request, {"<score>": 1.0}, letters, {"</score>": 1.0}), parameters=7
@@ -56,7 +56,7 @@ def test_the_mean_over_criteria_and_repeats() -> None:
 
 
 def test_what_cannot_be_read_is_left_out_and_counted() -> None:
-    """prm_families.md 3.12: refusal text -> missing, never one half."""
+    """Reference 5.5: refusal text -> missing, never one half."""
     said = iter(["<score>A</score>", "I refuse.", "I refuse.", "I refuse."])
     judge = PointwiseJudge(ScriptedGenerator(lambda request: next(said)), repeats=2)
     assert judge.invoke(CANDIDATE).value == 1.0

@@ -1,5 +1,5 @@
 from its_graph.contracts import Candidate
-from its_graph.prm.judges.prompts import question_text, with_solution, with_task
+from its_graph.prm.judges.prompts import last_user_text, with_solution, with_task
 
 USER = {"role": "user", "content": "2 + 3?"}
 REPLY = {"role": "assistant", "content": "5"}
@@ -31,7 +31,7 @@ def test_with_solution() -> None:
 
 
 def test_question_text() -> None:
-    assert question_text([{"role": "user", "content": "old"}, REPLY, USER, REPLY]) == "2 + 3?"
+    assert last_user_text([{"role": "user", "content": "old"}, REPLY, USER, REPLY]) == "2 + 3?"
     parts = [{"type": "text", "text": "a"}, {"type": "image_url"}, {"type": "text", "text": "b"}]
-    assert question_text([{"role": "user", "content": parts}]) == "a\nb"
-    assert question_text([{"role": "system", "content": "only this"}]) == "only this"
+    assert last_user_text([{"role": "user", "content": parts}]) == "a\nb"
+    assert last_user_text([{"role": "system", "content": "only this"}]) == "only this"

@@ -1,4 +1,4 @@
-"""algorithms.md 5.5: letters read as an expectation."""
+"""docs/reference/algorithms.md 5.5: letters read as an expectation."""
 
 import math
 import re
@@ -33,7 +33,7 @@ def test_letters_are_twenty_points_down_to_one() -> None:
     ],
 )
 def test_vectors(letters: dict[str, float], expected: float) -> None:
-    """5.5: A .6, D .3, T .1 -> .852632; all at A -> 1, at T -> 0; prm_families.md 3.12: uniform -> .5."""
+    """Reference 5.5: A .6, D .3, T .1 -> .852632; all at A -> 1, at T -> 0; uniform -> .5."""
     sample = reply({"<score>": 1.0}, letters, {"</score>": 1.0})
     assert letter_score(sample, SCORE) == pytest.approx(expected, abs=1e-6)
 
@@ -44,7 +44,7 @@ def test_only_valid_letters_count_and_are_renormalised() -> None:
 
 
 def test_spellings_of_a_letter_are_added_up() -> None:
-    """prm_families.md 3.12: the maximum over spellings would give .5."""
+    """Reference 5.5: the maximum over spellings would give .5."""
     sample = reply({"<score>": 1.0}, {"A": 0.2, " A": 0.2, "a": 0.2, "T": 0.2}, {"</score>": 1.0})
     assert letter_score(sample, SCORE) == pytest.approx(0.75)
 

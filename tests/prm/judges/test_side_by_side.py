@@ -19,7 +19,7 @@ def judge(said: str, kind: Any = PairwiseJudge, **options: Any) -> Any:
 
 
 def test_the_expectation_of_each_letter(likely: Likely) -> None:
-    """algorithms.md 5.5: E = 17.2 -> .852632 for the first, all mass on T -> 0 for the second."""
+    """Reference 5.5: E = 17.2 -> .852632 for the first, all mass on T -> 0 for the second."""
 
     def script(request: SampleRequest) -> Sample:
         first = ({"<score_1>": 1.0}, {"A": 0.6, "D": 0.3, "T": 0.1}, {"</score_1>": 1.0})
@@ -91,7 +91,7 @@ def test_the_mean_over_repeats_leaves_out_what_is_missing() -> None:
     ],
 )
 def test_gen_select(said: str, scores: tuple[float | None, ...]) -> None:
-    """algorithms.md 5.6: a number outside 1..N names nobody."""
+    """Reference 5.6: a number outside 1..N names nobody."""
     one = judge(said, GenSelectJudge)
     assert one.invoke(COMPARISON).scores == scores
     assert one.unread.count == scores.count(None)

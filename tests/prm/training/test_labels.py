@@ -1,4 +1,4 @@
-"""Monte-Carlo labels: the vectors of algorithms.md 6.1 and 6.4, with scripted completions."""
+"""Monte-Carlo labels: the vectors of docs/reference/algorithms.md 6.1 and 6.4, with scripted completions."""
 
 import itertools
 from collections.abc import Callable
@@ -44,19 +44,19 @@ def _counting(successes: Callable[[int], int]) -> ScriptedGenerator:
 
 @pytest.mark.parametrize(("correct", "value"), [(78, 0.78), (95, 0.95)])
 def test_soft_label_is_the_share_of_right_completions(correct: int, value: float) -> None:
-    """algorithms.md 6.1: 78/100 -> .78, 95/100 -> .95."""
+    """Reference 6.1: 78/100 -> .78, 95/100 -> .95."""
     generator = _counting(lambda _: correct)
     (estimate,) = monte_carlo(generator, QUESTION, ["s0\n\n"], is_correct=_right, plan=RolloutPlan(100), finished=False)
     assert estimate.value == pytest.approx(value)
 
 
 def test_hard_label_has_threshold_zero() -> None:
-    """algorithms.md 6.1: 1 for 1/8, 0 for 0/8."""
+    """Reference 6.1: 1 for 1/8, 0 for 0/8."""
     assert hard_labels([1 / 8, 0 / 8, None]) == [1, 0, None]
 
 
 def test_nothing_is_kept_after_the_first_error() -> None:
-    """algorithms.md 6.1: [1, 1, 0, 1] keep [1, 1, 0]."""
+    """Reference 6.1: [1, 1, 0, 1] keep [1, 1, 0]."""
     assert until_first_error([1, 1, 0, 1]) == [1, 1, 0]
     assert until_first_error([1, None, 1]) == [1, None, 1]
     assert until_first_error([]) == []
@@ -120,7 +120,7 @@ def test_batch_keeps_trajectories_apart() -> None:
 
 @pytest.mark.parametrize("error", range(8))
 def test_binary_search_finds_the_first_error_with_few_states(error: int) -> None:
-    """algorithms.md 6.4: first error at index j of M = 8 steps -> at most 4 states estimated."""
+    """Reference 6.4: first error at index j of M = 8 steps -> at most 4 states estimated."""
     generator = _counting(lambda kept: 1 if kept <= error else 0)
     (found,) = first_errors(generator, [Trajectory(QUESTION, _steps(8), _right, finished=False)], plan=RolloutPlan(2))
     assert found.index == error

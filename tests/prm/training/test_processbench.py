@@ -1,4 +1,4 @@
-"""The measure of ProcessBench: the vector of algorithms.md 6.3 and the baselines of data.md 3.2."""
+"""The measure of ProcessBench: docs/reference/algorithms.md 6.3 and 11.3 (baselines)."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Rows = list[dict[str, Any]]
 
 
 def test_f1_is_the_harmonic_mean() -> None:
-    """algorithms.md 6.3."""
+    """Reference 6.3."""
     assert StepErrors(0.5, 1.0).f1 == pytest.approx(0.666667, abs=1e-6)
     assert StepErrors(0.0, 0.0).f1 == 0.0
 
@@ -35,7 +35,7 @@ def test_the_baselines_of_the_recorded_subset(
     correct: float,
     f1: float,
 ) -> None:
-    """data.md 3.2: exact figures on 400 rows; a reward model must beat the third."""
+    """Reference 11.3: exact figures on 400 rows; a reward model must beat the third."""
     rows = data_rows("processbench_gsm8k.jsonl")
     found = step_errors([predict(row) for row in rows], [row["label"] for row in rows])
     assert found == pytest.approx((erroneous, correct), abs=1e-6)

@@ -1,4 +1,4 @@
-"""The trainer: loss vectors of algorithms.md 6.1, learning, resuming, splitting, AUC."""
+"""The trainer: loss vectors of docs/reference/algorithms.md 6.1, learning, resuming, splitting, AUC."""
 
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ DATA = [_row(f"q{index}", "gb", 1.0, 0.0) for index in range(6)] + [_row("q9", "
 
 
 def test_loss_vectors() -> None:
-    """algorithms.md 6.1: BCE(y=.78, p=.5) = .693147; its minimum, at p = .78, is .526908."""
+    """Reference 6.1: BCE(y=.78, p=.5) = .693147; its minimum, at p = .78, is .526908."""
     target, mask = torch.tensor([[0.78]]), torch.tensor([[True]])
     assert step_loss(torch.tensor([[0.0]]), target, mask).item() == pytest.approx(0.693147, abs=1e-6)
     logit = torch.logit(target).requires_grad_()
