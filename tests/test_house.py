@@ -1,0 +1,72 @@
+"""The house rules that a machine can check: one definition per public name, plain English, American spelling."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [
+    path
+    for folder in ("its_graph", "nodes", "graphs", "prm")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if not any(parent.is_symlink() for parent in path.parents)
+]
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "examples/*.py", "its_graph/ui/*.js", "its_graph/ui/*.html")
+    for path in ROOT.glob(pattern)
+)
+
+TRANSLATED = re.compile(
+    r"\b(told|tells|anew|shall|dear|dearer|dearest|go(?:es)? on|went on|going on|(?:is|are|was) none|stands? in|stood in"
+    r"|passed over|passes over|hangs? on|in vain|makes? do|at hand|to and fro|whoever)\b",
+    re.IGNORECASE,
+)
+"""Idiom that is grammatical and that no American engineer would write in a message or a comment."""
+
+BRITISH = re.compile(
+    r"\b\w*(?:[^aeiou\W]isation|normalis|summaris|optimis|initialis|serialis|recognis|realis[ei]|organis|penalis|"
+    r"generalis|minimis|maximis|analys(?:e|ing)\b|colour|behaviour|favour|neighbour|judgement|labell|modelling|"
+    r"licence|artefact|centre\b|grey\b|memoris|prioritis|randomis|regularis|standardis)\w*",
+    re.IGNORECASE,
+)
+
+
+def _public(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+def test_no_public_name_is_defined_in_two_modules() -> None:
+    defined: dict[str, set[str]] = defaultdict(set)
+    for path in SOURCES:
+        for name in _public(ast.parse(path.read_text())):
+            if not name.startswith("_"):
+                defined[name].add(str(path.relative_to(ROOT)))
+    assert {name: sorted(places) for name, places in defined.items() if len(places) > 1} == {}
+
+
+def _prose(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a file that a person reads; code blocks of a page are output of programs or code."""
+    fenced = False
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if path.suffix == ".md" and line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif not fenced:
+            yield number, line
+
+
+@pytest.mark.parametrize("pattern", [TRANSLATED, BRITISH], ids=["translated idiom", "British spelling"])
+@pytest.mark.parametrize("path", [*SOURCES, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_plain_american_english(path: Path, pattern: re.Pattern[str]) -> None:
+    found = [f"{number}: {match[0]}" for number, line in _prose(path) for match in pattern.finditer(line)]
+    assert found == [], f"{path.relative_to(ROOT)}: reword these"
