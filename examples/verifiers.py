@@ -5,7 +5,7 @@ from zlib import crc32
 
 from its_graph import Candidate, SampleRequest
 from its_graph.embedded import load, problems
-from its_graph.prm import Ensemble, FunctionVerifier, VerifierWarning, calibrate, guarded
+from its_graph.prm import Ensemble, FunctionVerifier, VerifierWarning, calibrate, abstain_if_uninformative
 from its_graph.text.answers import extract_answer
 from its_graph.text.steps import split_steps
 
@@ -26,7 +26,7 @@ print(f"dice: AUC {by_chance.auc:.2f}")
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", VerifierWarning)
-    print("taken in place of the dice:", type(guarded(dice, by_chance)).__name__)
+    print("taken in place of the dice:", type(abstain_if_uninformative(dice, by_chance)).__name__)
 print("because:", caught[0].message)
 
 both = Ensemble([verifier, dice])

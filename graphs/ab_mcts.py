@@ -14,7 +14,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.subsearch import going_on
+from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.rules.choice import ChoiceRule, argmax
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
@@ -59,7 +59,7 @@ def create_ab_mcts(
     belief = prior or Gaussian()
     pick = pick or thompson_model(belief)
     descent = thompson(n, wave, prior=belief, score_range=verifier.score_range)
-    graph = search_graph("ab_mcts", n=n, entry=going_on)
+    graph = search_graph("ab_mcts", n=n, entry=reuse_pilots)
     # Behind its decision: generate, verify, the next decision, answer.
     graph.add_node("select", select(descent, all_sampled(n), out_of_steps(4)))
     graph.add_node("generate", sample_or_refine(generator, n=n, wave=wave, verifier=verifier, pick=pick, prompt=prompt))

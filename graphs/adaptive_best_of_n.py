@@ -14,11 +14,11 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.subsearch import going_on
+from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.choice import ChoiceRule, weighted
-from its_graph.nodes.rules.expected_gain import not_worth_it
+from its_graph.nodes.rules.expected_gain import expected_gain_below
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
 from its_graph.nodes.select import next_or_stop, select
@@ -54,8 +54,8 @@ def create_adaptive_best_of_n(
         wave=wave,
     )
     require(price >= 0, "adaptive_best_of_n needs price >= 0: nobody is paid for sampling.", price=price)
-    enough = not_worth_it(price, verifier.score_range)
-    graph = search_graph("adaptive_best_of_n", n=n, entry=going_on)
+    enough = expected_gain_below(price, verifier.score_range)
+    graph = search_graph("adaptive_best_of_n", n=n, entry=reuse_pilots)
     graph.add_node("generate", generate(generator, n=n, wave=wave, verifier=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("select", select(keep_none, all_sampled(n), enough, out_of_steps(4)))

@@ -11,7 +11,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.subsearch import going_on
+from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.choice import ChoiceRule, weighted
@@ -33,7 +33,7 @@ def create_best_of_n(
             `its_graph.nodes.rules.choice`, or your own.
     """
     require(n >= 1, "best_of_n needs at least one sample.", n=n)
-    graph = search_graph("best_of_n", n=n, entry=going_on)
+    graph = search_graph("best_of_n", n=n, entry=reuse_pilots)
     graph.add_node("generate", generate(generator, n=n, verifier=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))

@@ -18,7 +18,7 @@ from its_graph.nodes.answer import answer
 from its_graph.nodes.rules.choice import ChoiceRule, majority
 from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.select import select
-from its_graph.nodes.think import Forcing, conclude, go_on_thinking, live_paths, think, while_thinking
+from its_graph.nodes.think import ThinkingLimits, conclude, next_conclude_or_stop, open_paths, think, stop_while_thinking
 from its_graph.text.thinking import ThinkStyle, think_style
 
 __all__ = ["create_budget_forcing"]
@@ -54,16 +54,16 @@ def create_budget_forcing(
     for name, limit in {"max_thinking_tokens": max_thinking_tokens, "answer_tokens": answer_tokens}.items():
         require(limit is None or limit >= 1, f"{name} must be at least 1, or None.", **{name: limit})
     own = think_style(style or generator.think_style)
-    forcing = Forcing(own if wait is None else own._replace(wait=wait), ignores, max_thinking_tokens, answer_tokens)
+    forcing = ThinkingLimits(own if wait is None else own._replace(wait=wait), ignores, max_thinking_tokens, answer_tokens)
     graph = search_graph("budget_forcing", n=n)
     graph.add_node("think", think(generator, forcing, n=n))
-    graph.add_node("select", select(live_paths, while_thinking(own, out_of_steps(4))))
+    graph.add_node("select", select(open_paths, stop_while_thinking(own, out_of_steps(4))))
     graph.add_node("conclude", conclude(generator, forcing))
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "think")
     graph.add_edge("think", "select")
     graph.add_conditional_edges(
-        "select", go_on_thinking(own), {"more": "think", "enough": "answer", "unfinished": "conclude"}
+        "select", next_conclude_or_stop(own), {"more": "think", "enough": "answer", "unfinished": "conclude"}
     )
     graph.add_edge("conclude", "answer")
     graph.add_edge("answer", END)

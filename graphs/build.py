@@ -15,8 +15,8 @@ from langgraph.types import Overwrite
 from its_graph.context import SearchContext, search_context
 from its_graph.contracts import Generator, Message, Signal
 from its_graph.errors import ConfigurationError, DiminishingReturnsWarning, InputError
-from its_graph.graphs.subsearch import EntryRule, beginning, builds_part, enter
-from its_graph.nodes.prompt_variation import under_system
+from its_graph.graphs.subsearch import EntryRule, start_after_pilots, building_subsearch, enter_subsearch
+from its_graph.nodes.prompt_variation import with_system_prompt
 from its_graph.search.events import emit
 from its_graph.search.state import LOGS, PureNode, SearchInput, SearchOutput, SearchState, Update
 
@@ -28,7 +28,7 @@ _MANY_SAMPLES = 64
 _MANY_ITERATIONS = 200
 
 
-def search_graph(strategy: str, *, n: int = 1, iterations: int = 1, entry: EntryRule = beginning) -> SearchGraph:
+def search_graph(strategy: str, *, n: int = 1, iterations: int = 1, entry: EntryRule = start_after_pilots) -> SearchGraph:
     """Return a graph that holds the node `question`; a strategy adds its loop behind it.
 
     `question` empties the logs, so that a thread's next search never sees the tree of the one before.
@@ -41,12 +41,12 @@ def search_graph(strategy: str, *, n: int = 1, iterations: int = 1, entry: Entry
         strategy: its name, as it stands in results.
         n: samples (of a round); beyond 64 a warning says that gains are small there.
         iterations: rounds of a tree search; a warning beyond 200.
-        entry: what the strategy makes of pilots, as part of another search: `beginning` or `going_on`.
+        entry: what the strategy makes of pilots, as part of another search: `start_after_pilots` or `going_on`.
     """
     _warn_beyond(strategy, "n", n, _MANY_SAMPLES)
     _warn_beyond(strategy, "iterations", iterations, _MANY_ITERATIONS)
-    if builds_part():
-        return _begun_by(enter(entry), StateGraph(SearchState, context_schema=SearchContext))
+    if building_subsearch():
+        return _begun_by(enter_subsearch(entry), StateGraph(SearchState, context_schema=SearchContext))
     graph = StateGraph(SearchState, context_schema=SearchContext, input_schema=SearchInput, output_schema=SearchOutput)
     return _begun_by(_question(strategy), graph)
 
@@ -87,13 +87,13 @@ def _question(strategy: str) -> PureNode:
             "problem": None,  # taken in; the thread's next question may come as messages
             "strategy": strategy,
             "settings": settings.model_dump(),
-            "question": under_system(settings.system, asked) if settings.system else asked,
+            "question": with_system_prompt(settings.system, asked) if settings.system else asked,
             "answer": None,
             "result": {},
             "new_steps": [],
             "frontier": [],
             "stop_reason": None,
-            "entry": None,
+            "strategy_start": None,
             "route": None,
         }
         emit(update)

@@ -6,24 +6,24 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.subsearch import going_on
+from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.compare import compare_candidates, contestants
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.stopping import out_of_steps
-from its_graph.nodes.rules.tournament import Contest
+from its_graph.nodes.rules.tournament import ComparisonMethod
 from its_graph.nodes.verifier_judge import as_judge
 from its_graph.search.state import SearchState
 from its_graph.search.tree import Tree
 
-__all__ = ["contest_search"]
+__all__ = ["comparison_search"]
 
 _ROUND = 3
 """Supersteps of a round and of the way to the answer."""
 
 
-def contest_search(
-    strategy: str, generator: Generator, judge: Judge | Verifier, contest: Contest, *, n: int
+def comparison_search(
+    strategy: str, generator: Generator, judge: Judge | Verifier, contest: ComparisonMethod, *, n: int
 ) -> SearchGraph:
     """Return the graph of a selection by comparison.
 
@@ -42,7 +42,7 @@ def contest_search(
         undecided = len(contestants(tree)) > 1 and bool(contest.rounds(tree))
         return "more" if undecided and tree.stop_reason is None and enough(tree) is None else "enough"
 
-    graph = search_graph(strategy, n=n, entry=going_on)
+    graph = search_graph(strategy, n=n, entry=reuse_pilots)
     graph.add_node("generate", generate(generator, n=n))
     graph.add_node("compare", compare_candidates(as_judge(judge), contest.rounds))
     graph.add_node("answer", answer(contest.choose))

@@ -18,11 +18,11 @@ from its_graph.catalog.registry import strategy
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.subsearch import as_part, require_alone
+from its_graph.graphs.subsearch import as_subsearch, require_standalone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.difficulty import difficulty_estimator
 from its_graph.nodes.generate import generate
-from its_graph.nodes.route import FROM_PILOTS, route_question, routed
+from its_graph.nodes.route import FROM_PILOTS, route_question, exit_after_routing
 from its_graph.nodes.rules.choice import majority, weighted
 from its_graph.nodes.verify import verify
 from its_graph.routing.default_policy import default_policy
@@ -57,7 +57,7 @@ def create_compute_optimal(
             holds.
         estimate: how difficulty is read, in place of the policy's own estimator.
     """
-    require_alone("compute_optimal", "a route leads to a strategy, not to another route.")
+    require_standalone("compute_optimal", "a route leads to a strategy, not to another route.")
     plan = _policy(policy, verifier)
     taken = {setting: usable(setting, generator, verifier) for setting in plan.settings}
     judge = verifier if plan.estimator == "verifier" or any(map(_verifies, taken.values())) else None
@@ -73,7 +73,7 @@ def create_compute_optimal(
     exits = _add_parts(graph, [one for one in settings if one not in from_pilots], generator, verifier)
     if plan.pilots:
         exits |= dict.fromkeys([FROM_PILOTS, *(one.label for one in from_pilots)], "answer")
-    graph.add_conditional_edges("route", routed, exits)
+    graph.add_conditional_edges("route", exit_after_routing, exits)
     return graph
 
 
@@ -96,7 +96,7 @@ def _add_parts(
     """Add each setting as a subgraph that goes on with the search; return the exits that lead there."""
     exits: dict[Hashable, str] = {}
     for setting in settings:
-        with as_part():
+        with as_subsearch():
             part = setting.create(generator, verifier)
         require(
             part.output_schema is SearchState,

@@ -13,10 +13,10 @@ from langgraph.graph import END
 from its_graph.confidence import TraceScore, bottom_groups
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, require_signal, search_graph
-from its_graph.graphs.subsearch import require_alone
+from its_graph.graphs.subsearch import require_standalone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.rules.confidence_vote import confident_vote, group_window, own_confidence, top_of_voters, watched
+from its_graph.nodes.rules.confidence_vote import confident_vote, group_window, own_confidence, threshold_from_voters, request_confidences
 
 __all__ = ["create_deepconf"]
 
@@ -40,11 +40,11 @@ def create_deepconf(
     require(0 < keep <= 1, "deepconf keeps a share of its samples: 0 < keep <= 1.", keep=keep)
     require(window is None or window >= 1, "deepconf needs a window of at least one token.", window=window)
     require_signal("deepconf", generator, "token_confidences")
-    require_alone("deepconf", "it votes by the confidence of samples, which pilots were not asked for.")
+    require_standalone("deepconf", "it votes by the confidence of samples, which pilots were not asked for.")
     scoring = own_confidence(score or bottom_groups(window or group_window(generator)))
     graph = search_graph("deepconf", n=n)
-    graph.add_node("generate", generate(generator, n=n, shape=watched(), own_score=scoring))
-    graph.add_node("answer", answer(confident_vote(top_of_voters(keep))))
+    graph.add_node("generate", generate(generator, n=n, shape=request_confidences(), own_score=scoring))
+    graph.add_node("answer", answer(confident_vote(threshold_from_voters(keep))))
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "answer")
     graph.add_edge("answer", END)

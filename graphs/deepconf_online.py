@@ -14,7 +14,7 @@ from langgraph.graph import END
 from its_graph.confidence import lowest_group
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, require_signal, search_graph
-from its_graph.graphs.subsearch import require_alone
+from its_graph.graphs.subsearch import require_standalone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.confidence_vote import (
@@ -22,8 +22,8 @@ from its_graph.nodes.rules.confidence_vote import (
     consensus,
     group_window,
     own_confidence,
-    top_of_first,
-    watched,
+    threshold_from_warmup,
+    request_confidences,
 )
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
@@ -66,14 +66,14 @@ def create_deepconf_online(
     require(0 < keep <= 1, "deepconf_online keeps a share of its samples: 0 < keep <= 1.", keep=keep)
     require(window is None or window >= 1, "deepconf_online needs a window of at least one token.", window=window)
     require_signal("deepconf_online", generator, "token_confidences")
-    require_alone("deepconf_online", "it votes by the confidence of samples, which pilots were not asked for.")
+    require_standalone("deepconf_online", "it votes by the confidence of samples, which pilots were not asked for.")
     size = window or group_window(generator)
-    threshold, scoring = top_of_first(warmup, keep), own_confidence(lowest_group(size))
+    threshold, scoring = threshold_from_warmup(warmup, keep), own_confidence(lowest_group(size))
     vote = confident_vote(threshold)
     graph = search_graph("deepconf_online", n=n)
-    graph.add_node("warm_up", generate(generator, n=warmup, shape=watched(), own_score=scoring))
+    graph.add_node("warm_up", generate(generator, n=warmup, shape=request_confidences(), own_score=scoring))
     graph.add_node("select", select(keep_none, consensus(vote, share), all_sampled(n), out_of_steps(3)))
-    ended = generate(generator, n=n, wave=wave, shape=watched(threshold, size), own_score=scoring)
+    ended = generate(generator, n=n, wave=wave, shape=request_confidences(threshold, size), own_score=scoring)
     graph.add_node("generate", ended)
     graph.add_node("answer", answer(vote))
     graph.add_edge("question", "warm_up")

@@ -15,10 +15,10 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.subsearch import going_on
+from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.prompt_variation import APPROACHES, varied
+from its_graph.nodes.prompt_variation import APPROACHES, vary_prompts
 from its_graph.nodes.rules.choice import ChoiceRule, majority, weighted
 from its_graph.nodes.verify import verify
 
@@ -49,8 +49,8 @@ def create_diverse_prompts(
         prompts=prompts,
     )
     by_default = majority if verifier is None else weighted(verifier.score_range)
-    graph = search_graph("diverse_prompts", n=n, entry=going_on)
-    graph.add_node("generate", generate(generator, n=n, verifier=verifier, ahead=verifier, shape=varied(prompts)))
+    graph = search_graph("diverse_prompts", n=n, entry=reuse_pilots)
+    graph.add_node("generate", generate(generator, n=n, verifier=verifier, ahead=verifier, shape=vary_prompts(prompts)))
     graph.add_node("answer", answer(choose or by_default))
     graph.add_edge("question", "generate")
     if verifier is None:

@@ -12,10 +12,10 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.subsearch import going_on
+from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.rules.choice import ChoiceRule, majority
-from its_graph.nodes.think import long_thought
+from its_graph.nodes.think import sample_with_thinking
 from its_graph.text.thinking import ThinkStyle, think_style
 
 __all__ = ["create_extended_cot"]
@@ -34,8 +34,8 @@ def create_extended_cot(
         choose: how the winner is found.
     """
     require(n >= 1, "extended_cot needs at least one sample.", n=n)
-    graph = search_graph("extended_cot", n=n, entry=going_on)
-    graph.add_node("generate", long_thought(generator, think_style(style or generator.think_style), n=n))
+    graph = search_graph("extended_cot", n=n, entry=reuse_pilots)
+    graph.add_node("generate", sample_with_thinking(generator, think_style(style or generator.think_style), n=n))
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "answer")

@@ -8,7 +8,7 @@ When: a reasoning model judges, and n solutions fit into its context. Its readin
 
 from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph
-from its_graph.graphs.comparison_search import contest_search
+from its_graph.graphs.comparison_search import comparison_search
 from its_graph.nodes.rules.tournament import select_one
 
 __all__ = ["create_gen_select"]
@@ -22,4 +22,4 @@ def create_gen_select(generator: Generator, verifier: Judge | Verifier, *, n: in
         verifier: a judge; a verifier compares by the scores that it gives each solution alone.
         n: solutions to sample.
     """
-    return contest_search("gen_select", generator, verifier, select_one(), n=n)
+    return comparison_search("gen_select", generator, verifier, select_one(), n=n)

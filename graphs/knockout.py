@@ -7,7 +7,7 @@ When: as tournament, where comparisons are dear; one unlucky comparison can lose
 
 from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph
-from its_graph.graphs.comparison_search import contest_search
+from its_graph.graphs.comparison_search import comparison_search
 from its_graph.nodes.rules import tournament
 
 __all__ = ["create_knockout"]
@@ -21,4 +21,4 @@ def create_knockout(generator: Generator, verifier: Judge | Verifier, *, n: int 
         verifier: a judge of pairs; a verifier compares by the scores that it gives each solution alone.
         n: solutions to sample.
     """
-    return contest_search("knockout", generator, verifier, tournament.knockout(), n=n)
+    return comparison_search("knockout", generator, verifier, tournament.knockout(), n=n)

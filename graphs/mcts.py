@@ -23,11 +23,11 @@ from its_graph.nodes.rules.steering import AskRule
 from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.select import select
 from its_graph.nodes.simulate import simulate, simulated_paths
-from its_graph.nodes.tree_search.backup import backup, by_arms
+from its_graph.nodes.tree_search.backup import backup, bandit_priority
 from its_graph.nodes.tree_search.bandit import ArmRule, ucb1
-from its_graph.nodes.tree_search.descent import best_leaves, descend, exhausted, search_stats, stop_on_failures
+from its_graph.nodes.tree_search.descent import open_leaves, descend, exhausted, search_stats, stop_on_failures
 from its_graph.nodes.tree_search.token_budget import stop_after_tokens_of
-from its_graph.nodes.verify import fresh_paths, verify
+from its_graph.nodes.verify import new_paths, verify
 
 __all__ = ["create_mcts"]
 
@@ -78,14 +78,14 @@ def create_mcts(
     require(exploration >= 0, "mcts needs exploration >= 0.", exploration=exploration)
     require(0 <= rollout_weight <= 1, "mcts mixes by a rollout_weight in [0, 1].", rollout_weight=rollout_weight)
     simulating = rollout_weight > 0
-    reading = fresh_paths if rollout_weight < 1 else simulated_paths
+    reading = new_paths if rollout_weight < 1 else simulated_paths
     grown = search_stats(max_steps, simulating=simulating)
-    priority = by_arms(rule, exploration, backup(to_unit(verifier.score_range), rollout_weight), grown)
+    priority = bandit_priority(rule, exploration, backup(to_unit(verifier.score_range), rollout_weight), grown)
     descent = descend(grown, priority, leaves=leaves, branch=branch, iterations=iterations, spare=int(simulating))
     # Behind its decision: steer, expand, simulate, verify, the next decision, finish, answer.
     rest = out_of_steps(5 + simulating + (ask is not None))
     ends = (exhausted(grown), stop_after_tokens_of(n), stop_on_failures(max(8, leaves * branch)), rest)
-    ripe = best_leaves(grown, leaves=leaves)
+    ripe = open_leaves(grown, leaves=leaves)
     graph = search_graph("mcts", n=n, iterations=iterations)
     graph.add_node("expand", expand(generator, n=branch, verifier=verifier, ahead=None if simulating else verifier))
     graph.add_node("verify", verify(verifier, reading))

@@ -18,8 +18,8 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
 from its_graph.nodes.prompts import RewritePrompt
-from its_graph.nodes.revision.population import newest_generation
-from its_graph.nodes.revision.workspace import drafted, drafts_in_view, from_newest_workspace
+from its_graph.nodes.revision.population import latest_generation
+from its_graph.nodes.revision.workspace import drafts_done, new_drafts, from_latest_workspace
 from its_graph.nodes.rewrite import rewrite
 from its_graph.nodes.rules.choice import ChoiceRule, majority
 from its_graph.nodes.rules.stopping import out_of_steps
@@ -28,7 +28,7 @@ from its_graph.nodes.select import next_or_stop, select
 
 __all__ = ["create_pdr"]
 
-_NEWEST = first_vote(subset_choice(newest_generation, majority), majority)
+_NEWEST = first_vote(subset_choice(latest_generation, majority), majority)
 
 
 def create_pdr(
@@ -56,13 +56,13 @@ def create_pdr(
     require(n >= 1, "pdr needs at least one draft in a round.", n=n)
     require(rounds >= 1, "pdr needs at least one round of drafts.", rounds=rounds)
     require(workspace_tokens >= 1, "pdr needs a workspace of at least one token.", workspace_tokens=workspace_tokens)
-    draft = rewrite("draft", generator, from_newest_workspace("draft", n, rounds), prompt)
+    draft = rewrite("draft", generator, from_latest_workspace("draft", n, rounds), prompt)
     distill = rewrite(
-        "summarise", generator, drafts_in_view, summarise, auxiliary="summary", max_tokens=workspace_tokens
+        "summarise", generator, new_drafts, summarise, auxiliary="summary", max_tokens=workspace_tokens
     )
     graph = search_graph("pdr", n=n)
     graph.add_node("draft", draft)
-    graph.add_node("select", select(newest_generation, drafted("draft", rounds), out_of_steps(4)))
+    graph.add_node("select", select(latest_generation, drafts_done("draft", rounds), out_of_steps(4)))
     graph.add_node("summarise", distill)
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "draft")

@@ -25,8 +25,8 @@ from its_graph.nodes.rules.steering import AskRule
 from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.select import select
 from its_graph.nodes.simulate import rollout, rollout_paths
-from its_graph.nodes.tree_search.descent import best_leaves, descend, exhausted, search_stats, stop_on_failures
-from its_graph.nodes.tree_search.rest_values import by_rest_values, end_gate_reached, rest_values
+from its_graph.nodes.tree_search.descent import open_leaves, descend, exhausted, search_stats, stop_on_failures
+from its_graph.nodes.tree_search.rest_values import rest_priority, end_gate_reached, rest_values
 from its_graph.nodes.tree_search.token_budget import stop_after_tokens_of
 from its_graph.nodes.verify import verify
 
@@ -79,7 +79,7 @@ def create_rest_mcts(
     require(rollout_steps >= 0, "rest_mcts needs rollout_steps >= 0.", rollout_steps=rollout_steps)
     scale = to_unit(verifier.score_range)
     grown = search_stats(max_steps)
-    priority = by_rest_values(exploration, rest_values(scale, alpha), grown)
+    priority = rest_priority(exploration, rest_values(scale, alpha), grown)
     descent = descend(grown, priority, leaves=1, branch=branch, iterations=iterations, spare=1)
     # Behind its decision: steer, expand, verify, rollouts, judge, the next decision, finish, answer.
     limits = (
@@ -87,7 +87,7 @@ def create_rest_mcts(
         stop_on_failures(max(8, branch)),
         out_of_steps(6 + rollout_steps + (ask is not None)),
     )
-    ripe = best_leaves(grown, leaves=1)
+    ripe = open_leaves(grown, leaves=1)
     ends = (end_gate_reached(scale, end_gate), exhausted(grown), *limits)
     graph = search_graph("rest_mcts", n=n, iterations=iterations)
     graph.add_node("expand", expand(generator, n=branch, verifier=verifier, ahead=verifier))

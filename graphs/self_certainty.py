@@ -13,7 +13,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator, SampleRequest
 from its_graph.graphs.build import SearchGraph, require, require_signal, search_graph
-from its_graph.graphs.subsearch import require_alone
+from its_graph.graphs.subsearch import require_standalone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.choice import borda
@@ -34,7 +34,7 @@ def create_self_certainty(generator: Generator, *, n: int = 16, power: float = 0
     require(n >= 1, "self_certainty needs at least one sample.", n=n)
     require(power >= 0, "self_certainty needs power >= 0: a negative one prefers the least certain.", power=power)
     require_signal("self_certainty", generator, "self_certainty")
-    require_alone("self_certainty", "it votes by the certainty of samples, which pilots were not asked for.")
+    require_standalone("self_certainty", "it votes by the certainty of samples, which pilots were not asked for.")
     graph = search_graph("self_certainty", n=n)
     sampling = generate(generator, n=n, shape=_certain, own_score=lambda sample: sample.self_certainty)
     graph.add_node("generate", sampling)

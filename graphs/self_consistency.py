@@ -10,7 +10,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.subsearch import going_on
+from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.choice import ChoiceRule, majority
@@ -43,7 +43,7 @@ def create_self_consistency(
     require(
         n >= 1 and size >= 1, "self_consistency needs at least one sample and a wave of at least one.", n=n, wave=wave
     )
-    graph = search_graph("self_consistency", n=n, entry=going_on)
+    graph = search_graph("self_consistency", n=n, entry=reuse_pilots)
     graph.add_node("generate", generate(generator, n=n, wave=size))
     graph.add_node("select", select(keep_none, *filter(None, [stop]), all_sampled(n), out_of_steps(3)))
     graph.add_node("answer", answer(choose))

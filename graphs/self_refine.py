@@ -19,7 +19,7 @@ from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.prompts import RewritePrompt
 from its_graph.nodes.revision import critique as rules
-from its_graph.nodes.revision.critique import Contented
+from its_graph.nodes.revision.critique import AcceptRule
 from its_graph.nodes.rewrite import rewrite
 from its_graph.nodes.rules.choice import ChoiceRule
 from its_graph.nodes.rules.stopping import out_of_steps
@@ -33,7 +33,7 @@ def create_self_refine(
     *,
     rounds: int = 3,
     critic: Generator | None = None,
-    accepts: Contented = rules.says_correct,
+    accepts: AcceptRule = rules.says_correct,
     critique: RewritePrompt = prompts.critique,
     prompt: RewritePrompt = prompts.refine,
     choose: ChoiceRule = rules.last_answer,

@@ -19,7 +19,7 @@ from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.prompts import RewritePrompt
-from its_graph.nodes.revision.chains import chain_ends, hierarchical, latest_of_each_chain
+from its_graph.nodes.revision.chains import chain_ends, hierarchical, latest_attempts
 from its_graph.nodes.rewrite import rewrite
 from its_graph.nodes.rules.choice import ChoiceRule
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
@@ -58,7 +58,7 @@ def create_sequential_revision(
     count = _even(n) if chains is None else chains
     require(count >= 1 and n % count == 0, "sequential_revision needs chains that divide n.", n=n, chains=chains)
     require(shown >= 1, "A revision needs an attempt to see.", shown=shown)
-    revise = rewrite("revise", generator, latest_of_each_chain(count, shown), prompt, verifier=verifier)
+    revise = rewrite("revise", generator, latest_attempts(count, shown), prompt, verifier=verifier)
     graph = search_graph("sequential_revision", n=n)
     graph.add_node("generate", generate(generator, n=count, verifier=verifier, ahead=verifier))
     graph.add_node("verify", verify(verifier))

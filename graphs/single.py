@@ -9,7 +9,7 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, search_graph
-from its_graph.graphs.subsearch import going_on
+from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.choice import majority
@@ -24,7 +24,7 @@ def create_single(generator: Generator, *, temperature: float | None = None) -> 
         generator: where the answer comes from.
         temperature: None takes the run's own; 0 is greedy.
     """
-    graph = search_graph("single", entry=going_on)
+    graph = search_graph("single", entry=reuse_pilots)
     graph.add_node("generate", generate(generator, n=1, temperature=temperature))
     graph.add_node("answer", answer(majority))
     graph.add_edge("question", "generate")

@@ -9,7 +9,7 @@ scores each solution alone it finds what best_of_n finds, for more.
 
 from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph, require
-from its_graph.graphs.comparison_search import contest_search
+from its_graph.graphs.comparison_search import comparison_search
 from its_graph.nodes.rules.tournament import pivot_tournament
 
 __all__ = ["create_tournament"]
@@ -25,4 +25,4 @@ def create_tournament(generator: Generator, verifier: Judge | Verifier, *, n: in
         pivots: solutions that all others are compared with.
     """
     require(pivots >= 1, "tournament needs at least one pivot.", pivots=pivots)
-    return contest_search("tournament", generator, verifier, pivot_tournament(pivots), n=n)
+    return comparison_search("tournament", generator, verifier, pivot_tournament(pivots), n=n)

@@ -89,7 +89,7 @@ class SampleRequest(_Record):
     """Which of several generators shall answer; one that is alone passes it over."""
     timeout_s: float | None = None
     """Seconds the backend may take; it then returns what it has as `finish_reason="length"`."""
-    live: str | None = None
+    stream_id: str | None = None
     """Name under which its text is told while it is written (`its_graph.token_stream`); None tells nothing."""
 
 
@@ -215,7 +215,7 @@ class Verifier(OneCallEach[Candidate, Verdict], ABC):
     def tokens(self, candidate: Candidate) -> int:
         """Return an upper bound of the tokens this verifier reads and writes for `candidate` (exact where possible)."""
 
-    def begin(self, candidate: Candidate, /) -> None:
+    def prefetch(self, candidate: Candidate, /) -> None:
         """Begin to judge `candidate`, which will be asked for soon; by default nothing happens before that.
 
         A backend that works by itself overrides it (`its_graph.batching.prefetch`): verdicts are then under way while the

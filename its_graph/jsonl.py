@@ -15,10 +15,10 @@ from typing import Any, BinaryIO, NamedTuple
 
 from its_graph.errors import InputError, StorageError
 
-__all__ = ["Kind", "Lines"]
+__all__ = ["RecordKind", "JsonLines"]
 
 
-class Kind(NamedTuple):
+class RecordKind(NamedTuple):
     """What the lines of a file are."""
 
     name: str
@@ -34,7 +34,7 @@ class Kind(NamedTuple):
         return any(line[: len(one)] == one.encode()[: len(line)] for one in self.begins)
 
 
-class Lines:
+class JsonLines:
     """JSON lines, appended one by one and handed to the system when `append` returns.
 
     Args:
@@ -46,12 +46,12 @@ class Lines:
         self._file, self.name = file, name
 
     @classmethod
-    def temporary(cls) -> "Lines":
+    def temporary(cls) -> "JsonLines":
         """Return an empty file that is gone when it is closed."""
         return cls(tempfile.TemporaryFile("w+b"), "a temporary file")
 
     @classmethod
-    def of(cls, path: Path) -> "Lines":
+    def open(cls, path: Path) -> "JsonLines":
         """Open a file to go on with it, or begin it; nobody else can do so until it is closed, or its process ends.
 
         Raises:
@@ -73,7 +73,7 @@ class Lines:
         with suppress(OSError):  # what could not be written was told of by `append`
             self._file.close()
 
-    def read(self, take: Callable[[int, Any], None], kind: Kind) -> None:
+    def read(self, take: Callable[[int, Any], None], kind: RecordKind) -> None:
         """Hand the place and the value of each line to `take`, from the beginning; then cut off a torn end.
 
         Args:
@@ -114,7 +114,7 @@ class Lines:
             self._file.flush()
         return place
 
-    def _take(self, take: Callable[[int, Any], None], place: int, line: bytes, where: str, kind: Kind) -> None:
+    def _take(self, take: Callable[[int, Any], None], place: int, line: bytes, where: str, kind: RecordKind) -> None:
         try:
             value = json.loads(line)
         except ValueError as error:

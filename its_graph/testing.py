@@ -30,13 +30,13 @@ from its_graph.contracts import (
 )
 from its_graph.token_stream import token_callback
 
-__all__ = ["Inline", "ScriptedGenerator", "ScriptedVerifier", "ToyGenerator", "ToyVerifier", "words"]
+__all__ = ["Inline", "ScriptedGenerator", "ScriptedVerifier", "ToyGenerator", "ToyVerifier", "count_words"]
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
 
 
-def words(text: str) -> int:
+def count_words(text: str) -> int:
     """Count tokens as this module does: words."""
     return len(text.split())
 
@@ -93,7 +93,7 @@ class ScriptedGenerator(Inline[SampleRequest, list[Sample]], Generator):
 
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Words of the conversation and of the prefix."""
-        return sum(words(str(message["content"])) for message in request.messages) + words(request.prefix)
+        return sum(count_words(str(message["content"])) for message in request.messages) + count_words(request.prefix)
 
     def _sample(self, request: SampleRequest, prompt: int, said: str | Sample) -> Sample:
         if isinstance(said, Sample):
@@ -103,14 +103,14 @@ class ScriptedGenerator(Inline[SampleRequest, list[Sample]], Generator):
         ends = [said.index(stop) + len(stop) for stop in request.stop if stop in said]
         if ends:
             text, reason = said[: min(ends)], "stop_string"
-        if words(text) > request.max_tokens:
+        if count_words(text) > request.max_tokens:
             text, reason = " ".join(text.split()[: request.max_tokens]), "length"
         sample = Sample(
             text=text,
             finish_reason=reason,
             prompt_tokens=prompt,
             cached_tokens=0,
-            generated_tokens=words(text),
+            generated_tokens=count_words(text),
             confidence=None,
             logprobs=None,
         )
@@ -135,8 +135,8 @@ class ScriptedVerifier(Inline[Candidate, Verdict], Verifier):
 
     def tokens(self, candidate: Candidate) -> int:
         """Words of the conversation and of all steps."""
-        asked = sum(words(str(message["content"])) for message in candidate.messages)
-        return asked + sum(words(step) for step in candidate.steps)
+        asked = sum(count_words(str(message["content"])) for message in candidate.messages)
+        return asked + sum(count_words(step) for step in candidate.steps)
 
 
 class ToyGenerator(ScriptedGenerator):

@@ -34,7 +34,7 @@ def token_callback(request: SampleRequest) -> Callable[[str], None] | None:
 
     Of several samples the first one's text is told.
     """
-    listener, name = _listener.get(), request.live
+    listener, name = _listener.get(), request.stream_id
     if listener is None or name is None:
         return None
     return lambda text: listener(name, text) if text else None

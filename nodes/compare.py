@@ -48,7 +48,7 @@ def compare_candidates(judge: Judge, rounds: ComparisonRounds) -> Runnable[Searc
             fail=lambda planned, error: {
                 "judgments": {planned.id: _undecided(planned, f"{type(error).__name__}: {error}")}
             },
-            shrink=lambda planned, fits: None,
+            fit_budget=lambda planned, fits: None,
             close=lambda tree, planned: {},
         )
     )

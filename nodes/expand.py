@@ -9,7 +9,7 @@ from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import ContinuationError
 from its_graph.nodes.pricing import sample_price, verdict_price
 from its_graph.nodes.sampling import build_request, sampling_node
-from its_graph.nodes.verify import fresh_paths
+from its_graph.nodes.verify import new_paths
 from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
@@ -37,12 +37,12 @@ def expand(
             return _steps(generator, tree, [None] * n)
         return _steps(generator, tree, [step for step in tree.frontier if tree.open(step)])
 
-    def hold(tree: Tree) -> Spend:
-        judging = [verdict_price(verifier, tree.candidate(step)) for step in tree.unjudged] if verifier else []
+    def reserve(tree: Tree) -> Spend:
+        judging = [verdict_price(verifier, tree.candidate(step)) for step in tree.unscored_edits] if verifier else []
         return total([reserve_completion(generator)(tree), *judging])
 
     _require_continuation(generator)
-    return sampling_node("expand", generator, plan, verifier=verifier, ahead=ahead, hold=hold)
+    return sampling_node("expand", generator, plan, verifier=verifier, ahead=ahead, reserve=reserve)
 
 
 def lookahead(generator: Generator, verifier: Verifier) -> Runnable[SearchState, Update]:
@@ -55,26 +55,26 @@ def lookahead(generator: Generator, verifier: Verifier) -> Runnable[SearchState,
         tips = [tip for step in tree.new_steps if tree.open(tip := tree.rollout_tip(step))]
         return _steps(generator, tree, tips, temperature=0.0)
 
-    def hold(tree: Tree) -> Spend:
-        judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in fresh_paths(tree))
+    def reserve(tree: Tree) -> Spend:
+        judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in new_paths(tree))
         return total([reserve_completion(generator)(tree), *judging])
 
     _require_continuation(generator)
-    return sampling_node("lookahead", generator, plan, verifier=verifier, auxiliary="rollout", hold=hold)
+    return sampling_node("lookahead", generator, plan, verifier=verifier, auxiliary="rollout", reserve=reserve)
 
 
 def reserve_completion(generator: Generator) -> Callable[[Tree], Spend]:
     """Price what completes one path, whichever it will be; nothing once a solution is complete."""
     price = sample_price(generator)
 
-    def hold(tree: Tree) -> Spend:
+    def reserve(tree: Tree) -> Spend:
         if tree.completed:
             return NOTHING
         open_paths = list(filter(tree.open, tree.new_steps or tree.frontier)) or list(filter(tree.open, tree.frontier))
         shortest = min(open_paths, key=tree.tokens, default=None)
         return price(build_request(generator, tree, key="", parent=shortest).request)
 
-    return hold
+    return reserve
 
 
 def _steps(

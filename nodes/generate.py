@@ -11,13 +11,13 @@ from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["RequestTransform", "complete", "generate", "plain"]
+__all__ = ["RequestTransform", "complete", "generate", "as_planned"]
 
 RequestTransform: TypeAlias = Callable[[Tree, PlannedCall[SampleRequest]], SampleRequest]
 """Alters what a planned sample asks for (log-probabilities, another prompt), given the search so far. Pure."""
 
 
-def plain(tree: Tree, planned: PlannedCall[SampleRequest]) -> SampleRequest:
+def as_planned(tree: Tree, planned: PlannedCall[SampleRequest]) -> SampleRequest:
     """Ask as planned."""
     return planned.request
 
@@ -30,7 +30,7 @@ def generate(
     temperature: float | None = None,
     verifier: Verifier | None = None,
     ahead: Verifier | None = None,
-    shape: RequestTransform = plain,
+    shape: RequestTransform = as_planned,
     own_score: OwnScore | None = None,
 ) -> Runnable[SearchState, Update]:
     """Sample up to `n` solutions of the question in all, `wave` of them each time the node runs.
@@ -47,7 +47,7 @@ def generate(
     """
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
-        keys = range(tree.next_id, min(tree.entry + n, tree.next_id + (wave or n)))
+        keys = range(tree.next_id, min(tree.first_record + n, tree.next_id + (wave or n)))
         drawn = [build_request(generator, tree, key=str(key), parent=None, temperature=temperature) for key in keys]
         return [one._replace(request=shape(tree, one)) for one in drawn]
 

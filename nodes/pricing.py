@@ -7,10 +7,10 @@ from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Ver
 from its_graph.errors import ConfigurationError
 from its_graph.text.steps import split_steps
 
-__all__ = ["require_counted", "sample_price", "sample_spend", "verdict_price", "verification_price"]
+__all__ = ["require_known_parameters", "sample_price", "sample_spend", "verdict_price", "verification_price"]
 
 
-def require_counted(budget: Budget, parameters: int, generator: Generator) -> None:
+def require_known_parameters(budget: Budget, parameters: int, generator: Generator) -> None:
     """Refuse a limit of FLOPs on samples whose FLOPs nobody can count: it would hold nothing back.
 
     Args:

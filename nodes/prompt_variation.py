@@ -11,7 +11,7 @@ from its_graph.nodes.generate import RequestTransform
 from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 
-__all__ = ["APPROACHES", "under_system", "varied"]
+__all__ = ["APPROACHES", "with_system_prompt", "vary_prompts"]
 
 APPROACHES = (
     "",
@@ -24,7 +24,7 @@ APPROACHES = (
 """Ways to go at a question, none of them tied to a subject. The empty one is the question as it was asked."""
 
 
-def varied(prompts: Sequence[str]) -> RequestTransform:
+def vary_prompts(prompts: Sequence[str]) -> RequestTransform:
     """Ask for sample i under `prompts[i % len(prompts)]`; an empty one leaves the conversation as it is.
 
     Which instruction a sample got follows from its id, so a search that is resumed goes on with the right one, and
@@ -35,12 +35,12 @@ def varied(prompts: Sequence[str]) -> RequestTransform:
         prompt = prompts[int(planned.id) % len(prompts)]
         if not prompt:
             return planned.request
-        return planned.request.model_copy(update={"messages": tuple(under_system(prompt, planned.request.messages))})
+        return planned.request.model_copy(update={"messages": tuple(with_system_prompt(prompt, planned.request.messages))})
 
     return shape
 
 
-def under_system(prompt: str, messages: Sequence[Message]) -> list[Message]:
+def with_system_prompt(prompt: str, messages: Sequence[Message]) -> list[Message]:
     """Put a system prompt in front of a conversation, and of its own system message where it begins with one.
 
     The two become one message: many servers refuse a second one.

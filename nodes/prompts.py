@@ -30,7 +30,7 @@ __all__ = [
     "from_workspace",
     "refine",
     "revise",
-    "shown",
+    "visible_text",
     "summarize",
     "without_instruction",
 ]
@@ -123,13 +123,13 @@ def conversation(
     """
     turns = list(question)
     for text in texts:
-        turns += [{"role": "assistant", "content": shown(text)}, {"role": "user", "content": between}]
+        turns += [{"role": "assistant", "content": visible_text(text)}, {"role": "user", "content": between}]
     if texts:
         turns[-1] = {"role": "user", "content": _under(instruction, _asked(question))}
     return turns
 
 
-def shown(text: str) -> str:
+def visible_text(text: str) -> str:
     """Return what of a text others get to read: not its thinking, unless it never came to an end of it."""
     answer = split_thinking(text).answer
     return answer.strip() if answer and answer.strip() else text.strip()

@@ -12,7 +12,7 @@ from its_graph.search.events import emit
 from its_graph.search.state import PureNode, Route, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["FROM_PILOTS", "route_question", "routed"]
+__all__ = ["FROM_PILOTS", "route_question", "exit_after_routing"]
 
 FROM_PILOTS = "single"
 """The setting of which nothing is left to do once there are pilots: the answer is theirs."""
@@ -49,7 +49,7 @@ def route_question(
                 difficulty=difficulty,
                 estimator=policy.estimator,
                 bin=choice.bin,
-                setting=name,
+                config=name,
                 reason=choice.reason,
                 fallback=why,
             )
@@ -60,6 +60,6 @@ def route_question(
     return node
 
 
-def routed(state: SearchState) -> str:
+def exit_after_routing(state: SearchState) -> str:
     """Name the exit behind `route_question`: the label of the setting that takes the question."""
-    return cast(Route, state["route"])["setting"]
+    return cast(Route, state["route"])["config"]

@@ -11,7 +11,7 @@ from langchain_core.runnables import Runnable
 
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.contracts import FinishReason, Generator, Message, Sample, SampleRequest, Verifier
-from its_graph.nodes.pricing import require_counted, sample_price, sample_spend, verification_price
+from its_graph.nodes.pricing import require_known_parameters, sample_price, sample_spend, verification_price
 from its_graph.search.calls import Absorbed, ModelNode, PlannedCall
 from its_graph.search.model_node import model_node
 from its_graph.search.state import AuxiliaryText, Failure, Score, SearchState, Step, Update
@@ -40,7 +40,7 @@ def sampling_node(
     auxiliary: AuxiliaryText | None = None,
     ending: EndingRule | None = None,
     own_score: OwnScore | None = None,
-    hold: Callable[[Tree], Spend] = lambda tree: NOTHING,
+    reserve: Callable[[Tree], Spend] = lambda tree: NOTHING,
     close: Callable[[Tree, list[str]], Update] | None = None,
 ) -> Runnable[SearchState, Update]:
     """Return the node that draws the samples of `plan`. Unless they are asides, they become the fresh steps.
@@ -56,14 +56,14 @@ def sampling_node(
         auxiliary: what the samples are, if they are no part of an answer.
         ending: what of a sample is recorded, and how its path stands; `solution_ending` of the generator by default.
         own_score: how a sample scores itself; None leaves that to a verifier.
-        hold: what must stay in the budget untouched.
+        reserve: what must stay in the budget untouched.
         close: the plain values to set at the end, given the ids added; the fresh steps by default.
     """
 
     def counted(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         planned, budget = plan(tree), tree.settings.budget
         for one in planned if budget.flops is not None else ():
-            require_counted(budget, generator.parameters_of(one.request), generator)
+            require_known_parameters(budget, generator.parameters_of(one.request), generator)
         return planned
 
     return model_node(
@@ -74,11 +74,11 @@ def sampling_node(
             price=sample_price(generator, verifier),
             absorb=_absorb(generator, verifier, auxiliary, ending or _solution_ending(generator), own_score),
             fail=_fail,
-            shrink=_shrink,
-            within=lambda request, seconds: request.model_copy(update={"timeout_s": seconds}),
+            fit_budget=_shrink,
+            with_timeout=lambda request, seconds: request.model_copy(update={"timeout_s": seconds}),
             close=close or (lambda tree, added: {} if auxiliary else {"new_steps": added}),
-            ahead=_begin(ahead),
-            hold=hold,
+            prefetch=_begin(ahead),
+            reserve=reserve,
         )
     )
 
@@ -130,7 +130,7 @@ def build_request(
         logprobs=False,
         model=model,
         timeout_s=None,
-        live=key if settings.stream_tokens else None,
+        stream_id=key if settings.stream_tokens else None,
     )
     return PlannedCall(key, parent, request, sources=tuple(sources))
 
@@ -163,12 +163,12 @@ def _absorb(
 
 
 def _begin(verifier: Verifier | None) -> Callable[[Tree, Update], None]:
-    if verifier is None or type(verifier).begin is Verifier.begin:  # it begins nothing: spare it the candidates
+    if verifier is None or type(verifier).prefetch is Verifier.prefetch:  # it begins nothing: spare it the candidates
         return lambda tree, update: None
 
-    def begin(tree: Tree, update: Update) -> None:
+    def prefetch(tree: Tree, update: Update) -> None:
         for record in update.get("steps", {}).values():
-            verifier.begin(tree.candidate_of(record))
+            verifier.prefetch(tree.candidate_of(record))
 
     return begin
 

@@ -35,19 +35,19 @@ def simulate(generator: Generator, verifier: Verifier, reading: ReadingRule) -> 
             for offset, step in enumerate(steps)
         ]
 
-    def hold(tree: Tree) -> Spend:
+    def reserve(tree: Tree) -> Spend:
         judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in reading(tree))
         return total([reserve_completion(generator)(tree), *judging])
 
     def close(tree: Tree, added: list[str]) -> Update:
         return {"new_steps": [*tree.new_steps, *added]}
 
-    return sampling_node("simulate", generator, plan, verifier=verifier, hold=hold, close=close)
+    return sampling_node("simulate", generator, plan, verifier=verifier, reserve=reserve, close=close)
 
 
 def simulated_paths(tree: Tree) -> Iterable[tuple[str, str]]:
     """Judge only the fresh paths that go no further: the value of a step is that of its simulation."""
-    return ((step, step) for step in (*tree.unjudged, *tree.new_steps) if not tree.open(step))
+    return ((step, step) for step in (*tree.unscored_edits, *tree.new_steps) if not tree.open(step))
 
 
 def best_child(tree: Tree) -> str | None:
@@ -72,11 +72,11 @@ def rollout(generator: Generator, verifier: Verifier, step: int) -> Runnable[Sea
         stop = (generator.step_separator,)
         return [build_request(generator, tree, key=str(tree.next_id), parent=tip, stop=stop, temperature=0.0)]
 
-    def hold(tree: Tree) -> Spend:
+    def reserve(tree: Tree) -> Spend:
         judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in rollout_paths(tree))
         return total([reserve_completion(generator)(tree), *judging])
 
-    return sampling_node("rollout", generator, plan, verifier=verifier, auxiliary="rollout", hold=hold)
+    return sampling_node("rollout", generator, plan, verifier=verifier, auxiliary="rollout", reserve=reserve)
 
 
 def rollout_paths(tree: Tree) -> Iterable[tuple[str, str]]:

@@ -19,7 +19,7 @@ from its_graph.search.state import HumanEdit, PureNode, SearchState, Step, Updat
 from its_graph.search.tree import Tree
 from its_graph.text.answers import has_final_answer
 
-__all__ = ["exit_after_steering", "steer", "steered"]
+__all__ = ["exit_after_steering", "steer", "apply_steering"]
 
 Edits = Mapping[str, str]
 
@@ -43,7 +43,7 @@ def steer(ask: AskRule, *, separator: str, max_steps: int, at_end: PathRule) -> 
         while True:
             reply = interrupt(human_request(tree, completed_rounds(tree), problem))
             try:
-                update = steered(state, parse_steering(reply), separator=separator, max_steps=max_steps, at_end=at_end)
+                update = apply_steering(state, parse_steering(reply), separator=separator, max_steps=max_steps, at_end=at_end)
             except InputError as error:
                 problem = str(error)
             else:
@@ -56,12 +56,12 @@ def steer(ask: AskRule, *, separator: str, max_steps: int, at_end: PathRule) -> 
 def exit_after_steering(state: SearchState) -> Literal["more", "judge", "enough", "unfinished"]:
     """Name the exit: as of a step search, but a solution that a person wrote is judged before the search answers."""
     tree = Tree.for_strategy(state)
-    if tree.stop_reason is not None and any(map(tree.finished, tree.unjudged)):
+    if tree.stop_reason is not None and any(map(tree.finished, tree.unscored_edits)):
         return "judge"
     return next_stop_or_finish(state)
 
 
-def steered(state: Mapping[str, Any], said: Steering, *, separator: str, max_steps: int, at_end: PathRule) -> Update:
+def apply_steering(state: Mapping[str, Any], said: Steering, *, separator: str, max_steps: int, at_end: PathRule) -> Update:
     """Return what changes when a person says this: the record of it, the steps that were written, the new frontier.
 
     Raises:
@@ -82,7 +82,7 @@ def steered(state: Mapping[str, Any], said: Steering, *, separator: str, max_ste
     if frontier != tree.frontier:
         update |= {"frontier": frontier, "new_steps": []}  # decided: no rule shall choose among the round's steps again
     if said.stop:
-        update["stop_reason"] = "steered"
+        update["stop_reason"] = "apply_steering"
     return update
 
 

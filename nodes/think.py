@@ -22,20 +22,20 @@ from its_graph.search.tree import Tree
 from its_graph.text.thinking import ThinkStyle
 
 __all__ = [
-    "Forcing",
+    "ThinkingLimits",
     "conclude",
-    "go_on_thinking",
-    "live_paths",
-    "long_thought",
+    "next_conclude_or_stop",
+    "open_paths",
+    "sample_with_thinking",
     "think",
     "thinking_tokens",
-    "while_thinking",
+    "stop_while_thinking",
 ]
 
 ThinkingPlan = Callable[[Tree], list[PlannedCall[SampleRequest]]]
 
 
-class Forcing(NamedTuple):
+class ThinkingLimits(NamedTuple):
     """How long a thinking may and must be."""
 
     style: ThinkStyle
@@ -47,7 +47,7 @@ class Forcing(NamedTuple):
     """Longest answer in generated tokens; None takes the run's `max_tokens`."""
 
 
-def long_thought(generator: Generator, style: ThinkStyle, *, n: int) -> Runnable[SearchState, Update]:
+def sample_with_thinking(generator: Generator, style: ThinkStyle, *, n: int) -> Runnable[SearchState, Update]:
     """Sample `n` solutions, each thinking and answer in one go.
 
     A text in which the thinking of `style` never ends begins with the opening tag in its record, as the chat template
@@ -56,7 +56,7 @@ def long_thought(generator: Generator, style: ThinkStyle, *, n: int) -> Runnable
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         return [
-            build_request(generator, tree, key=str(key), parent=None) for key in range(tree.next_id, tree.entry + n)
+            build_request(generator, tree, key=str(key), parent=None) for key in range(tree.next_id, tree.first_record + n)
         ]
 
     def ending(tree: Tree, planned: PlannedCall[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
@@ -66,19 +66,19 @@ def long_thought(generator: Generator, style: ThinkStyle, *, n: int) -> Runnable
     return sampling_node("generate", generator, plan, ending=ending)
 
 
-def think(generator: Generator, forcing: Forcing, *, n: int) -> Runnable[SearchState, Update]:
+def think(generator: Generator, forcing: ThinkingLimits, *, n: int) -> Runnable[SearchState, Update]:
     """Begin `n` thoughts; later put `wait` in the place of the end of every one that still has ends to ignore.
 
     s1's rule: an end is ignored a fixed number of times, however long the thinking is by then; one that was cut off by
     its length stays cut. While no solution is complete, the price of concluding one path is held back.
     """
     plan = _thoughts(generator, forcing, n)
-    hold = _way_out(generator, forcing, plan)
+    reserve = _way_out(generator, forcing, plan)
     _require_continuation(generator)
-    return sampling_node("think", generator, plan, ending=_thought_ending(generator, forcing), hold=hold)
+    return sampling_node("think", generator, plan, ending=_thought_ending(generator, forcing), reserve=reserve)
 
 
-def conclude(generator: Generator, forcing: Forcing) -> Runnable[SearchState, Update]:
+def conclude(generator: Generator, forcing: ThinkingLimits) -> Runnable[SearchState, Update]:
     """Draw the answers of all open paths, the shortest thinking first; a path without one stays at the frontier."""
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
@@ -93,13 +93,13 @@ def conclude(generator: Generator, forcing: Forcing) -> Runnable[SearchState, Up
     return sampling_node("conclude", generator, plan, close=close)
 
 
-def live_paths(tree: Tree) -> list[str]:
+def open_paths(tree: Tree) -> list[str]:
     """Keep every open path: the fresh ones, and those that were not continued."""
     continued = {tree.steps[step]["parent"] for step in tree.new_steps}
     return [step for step in (*tree.frontier, *tree.new_steps) if tree.open(step) and step not in continued]
 
 
-def while_thinking(style: ThinkStyle, stop: StopRule) -> StopRule:
+def stop_while_thinking(style: ThinkStyle, stop: StopRule) -> StopRule:
     """Ask `stop` only while an end is to be ignored: what has been thought out goes on to its answer anyway."""
 
     def rule(tree: Tree) -> str | None:
@@ -108,7 +108,7 @@ def while_thinking(style: ThinkStyle, stop: StopRule) -> StopRule:
     return rule
 
 
-def go_on_thinking(style: ThinkStyle) -> Callable[[SearchState], Literal["more", "enough", "unfinished"]]:
+def next_conclude_or_stop(style: ThinkStyle) -> Callable[[SearchState], Literal["more", "enough", "unfinished"]]:
     """Name the exit: `more` while an end is to be ignored, `unfinished` where thinking waits for its answer."""
 
     def exit_of(state: SearchState) -> Literal["more", "enough", "unfinished"]:
@@ -148,7 +148,7 @@ def _open(tree: Tree) -> list[str]:
     return list(filter(tree.open, tree.frontier))
 
 
-def _thoughts(generator: Generator, forcing: Forcing, n: int) -> ThinkingPlan:
+def _thoughts(generator: Generator, forcing: ThinkingLimits, n: int) -> ThinkingPlan:
     style = forcing.style
     stop = (style.stop,) if style.stop else ()
 
@@ -165,7 +165,7 @@ def _thoughts(generator: Generator, forcing: Forcing, n: int) -> ThinkingPlan:
     return plan
 
 
-def _thought_ending(generator: Generator, forcing: Forcing) -> EndingRule:
+def _thought_ending(generator: Generator, forcing: ThinkingLimits) -> EndingRule:
     style = forcing.style
 
     def ending(tree: Tree, planned: PlannedCall[SampleRequest], sample: Sample) -> tuple[str, FinishReason]:
@@ -182,7 +182,7 @@ def _thought_ending(generator: Generator, forcing: Forcing) -> EndingRule:
 
 
 def _answer(
-    generator: Generator, forcing: Forcing, tree: Tree, key: str, path: str | None
+    generator: Generator, forcing: ThinkingLimits, tree: Tree, key: str, path: str | None
 ) -> PlannedCall[SampleRequest]:
     """Plan the answer of a path; a thinking whose end was still to be ignored ends there after all."""
     is_closed = path is not None and forcing.style.is_closed(tree.steps[path]["text"])
@@ -190,7 +190,7 @@ def _answer(
     return _limited(call, forcing.answer_tokens or tree.settings.max_tokens or generator.max_tokens)
 
 
-def _way_out(generator: Generator, forcing: Forcing, plan: ThinkingPlan) -> Callable[[Tree], Spend]:
+def _way_out(generator: Generator, forcing: ThinkingLimits, plan: ThinkingPlan) -> Callable[[Tree], Spend]:
     """Price the answer of one path; nothing once there is a solution.
 
     It will read the thinking that is now to be drawn, so both are paid together: the longest pair that the budget can
@@ -198,7 +198,7 @@ def _way_out(generator: Generator, forcing: Forcing, plan: ThinkingPlan) -> Call
     """
     price = sample_price(generator)
 
-    def hold(tree: Tree) -> Spend:
+    def reserve(tree: Tree) -> Spend:
         calls = plan(tree)
         if tree.completed or not calls or (calls[0].parent is not None and not forcing.style.stop):
             return NOTHING
@@ -224,10 +224,10 @@ def _way_out(generator: Generator, forcing: Forcing, plan: ThinkingPlan) -> Call
             return pair(longest)[1]
         return price(answer) if calls[0].parent is not None else NOTHING
 
-    return hold
+    return reserve
 
 
-def _longest_thinking(generator: Generator, forcing: Forcing, tree: Tree) -> int:
+def _longest_thinking(generator: Generator, forcing: ThinkingLimits, tree: Tree) -> int:
     return forcing.max_thinking_tokens or tree.settings.max_tokens or generator.max_tokens
 
 

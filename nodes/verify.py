@@ -14,21 +14,21 @@ from its_graph.search.model_node import model_node
 from its_graph.search.state import Score, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["ReadingRule", "fresh_paths", "verify"]
+__all__ = ["ReadingRule", "new_paths", "verify"]
 
 ReadingRule: TypeAlias = Callable[[Tree], Iterable[tuple[str, str]]]
 """Names what to judge: pairs of the record that gets the score, and the last record of the path that is read for it."""
 
 
-def fresh_paths(tree: Tree) -> Iterable[tuple[str, str]]:
+def new_paths(tree: Tree) -> Iterable[tuple[str, str]]:
     """Judge every fresh path, by the end of the rollout drawn from it where there is one.
 
     What a person wrote since the last round comes first: a step is judged before those that continue it.
     """
-    return ((step, tree.rollout_tip(step)) for step in (*tree.unjudged, *tree.new_steps))
+    return ((step, tree.rollout_tip(step)) for step in (*tree.unscored_edits, *tree.new_steps))
 
 
-def verify(verifier: Verifier, reading: ReadingRule = fresh_paths) -> Runnable[SearchState, Update]:
+def verify(verifier: Verifier, reading: ReadingRule = new_paths) -> Runnable[SearchState, Update]:
     """Score every path of `reading` that has no score yet; one pass of the verifier scores all steps of a path.
 
     A path whose verdict fails, is not finite, or does not fit into the budget stays in the search without a score.
@@ -51,7 +51,7 @@ def verify(verifier: Verifier, reading: ReadingRule = fresh_paths) -> Runnable[S
             price=lambda candidate: verdict_price(verifier, candidate),
             absorb=absorb,
             fail=lambda planned, error: _unscored(planned, f"{type(error).__name__}: {error}"),
-            shrink=lambda planned, fits: None,
+            fit_budget=lambda planned, fits: None,
             close=lambda tree, planned: {},
         )
     )

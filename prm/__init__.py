@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from its_graph.prm.calibration import VerifierWarning as VerifierWarning
     from its_graph.prm.calibration import calibrate as calibrate
     from its_graph.prm.calibration import check_generator as check_generator
-    from its_graph.prm.calibration import guarded as guarded
+    from its_graph.prm.calibration import abstain_if_uninformative as abstain_if_uninformative
     from its_graph.prm.code.unit_tests import InputOutput as InputOutput
     from its_graph.prm.code.unit_tests import UnitTest as UnitTest
     from its_graph.prm.code.unit_tests import UnitTestVerifier as UnitTestVerifier
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from its_graph.prm.judges.generative import GenerativePRM as GenerativePRM
     from its_graph.prm.judges.generative import GenRM as GenRM
     from its_graph.prm.judges.pointwise import PointwiseJudge as PointwiseJudge
-    from its_graph.prm.judges.side_by_side import GenSelectJudge as GenSelectJudge
-    from its_graph.prm.judges.side_by_side import PairwiseJudge as PairwiseJudge
+    from its_graph.prm.judges.comparative import GenSelectJudge as GenSelectJudge
+    from its_graph.prm.judges.comparative import PairwiseJudge as PairwiseJudge
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -37,7 +37,7 @@ else:
             "code.unit_tests": ("InputOutput", "UnitTest", "UnitTestVerifier"),
             "function": ("FunctionVerifier",),
             "judges.generative": ("GenerativePRM", "GenRM"),
-            "calibration": ("VerifierWarning", "calibrate", "check_generator", "guarded"),
+            "calibration": ("VerifierWarning", "calibrate", "check_generator", "abstain_if_uninformative"),
             "judges.side_by_side": ("GenSelectJudge", "PairwiseJudge"),
             "families.mlp_head": ("MlpHeadScorer",),
             "families.orm": ("ORM",),

@@ -1,6 +1,6 @@
 """Guards against verifiers that do not know better than chance, or that judge a generator they never saw.
 
-A verifier is tried on a few solutions that are known to be right or wrong (`calibrate`). `guarded` then takes it only
+A verifier is tried on a few solutions that are known to be right or wrong (`calibrate`). `abstain_if_uninformative` then takes it only
 if it tells them apart better than chance does; if not, it is replaced by one without opinions, and a search falls back
 to the vote. A random verifier makes best-of-N as bad as one sample, and a vote weighted by it as good as the vote
 (Snell et al., arXiv 2408.03314, App. K).
@@ -20,21 +20,21 @@ from its_graph.errors import ConfigurationError
 from its_graph.prm.families.metadata import ScorerMetadata
 
 __all__ = [
-    "NoOpinion",
+    "AbstainingVerifier",
     "VerifierCalibration",
     "VerifierWarning",
     "calibrate",
     "calibration_of",
     "check_generator",
     "expected_calibration_error",
-    "guarded",
+    "abstain_if_uninformative",
     "roc_auc",
 ]
 
 _Z95 = 1.6448536269514722
 """One-sided 95% quantile of the normal distribution."""
 
-Labelled = Sequence[tuple[Candidate, bool]]
+LabeledCandidates = Sequence[tuple[Candidate, bool]]
 
 
 class VerifierWarning(UserWarning):
@@ -67,7 +67,7 @@ class VerifierCalibration(NamedTuple):
         return self.auc - 0.5 > _Z95 * deviation
 
 
-def calibrate(verifier: Verifier, labelled: Labelled) -> VerifierCalibration:
+def calibrate(verifier: Verifier, labelled: LabeledCandidates) -> VerifierCalibration:
     """Let `verifier` judge solutions whose truth is known; one that fails on some has no opinion on them."""
     if not labelled:
         raise ConfigurationError(
@@ -118,7 +118,7 @@ def expected_calibration_error(scores: Sequence[float], labels: Sequence[bool], 
     return math.fsum(gaps) / len(scores)
 
 
-def guarded(verifier: Verifier, calibration: VerifierCalibration) -> Verifier:
+def abstain_if_uninformative(verifier: Verifier, calibration: VerifierCalibration) -> Verifier:
     """Return `verifier` if it is better than chance; else warn, and return one that has no opinions."""
     if calibration.better_than_chance:
         return verifier
@@ -128,10 +128,10 @@ def guarded(verifier: Verifier, calibration: VerifierCalibration) -> Verifier:
         f"wrong solutions (AUC {auc}): it is left out, and the vote decides."
     )
     warnings.warn(reason, VerifierWarning, stacklevel=2)
-    return NoOpinion(reason)
+    return AbstainingVerifier(reason)
 
 
-class NoOpinion(Verifier):
+class AbstainingVerifier(Verifier):
     """Has no opinion on anything, at no cost. `reason` says why it stands here."""
 
     def __init__(self, reason: str = "") -> None:

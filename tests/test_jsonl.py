@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from its_graph.errors import InputError, StorageError
-from its_graph.jsonl import Kind, Lines
+from its_graph.jsonl import RecordKind, JsonLines
 
-FRUIT = Kind("fruit", ('{"fruit": ', '{"seeds": '))
+FRUIT = RecordKind("fruit", ('{"fruit": ', '{"seeds": '))
 
 
 def read(path: Path) -> list[Any]:
     """Return the fruits of a file."""
-    with closing(Lines.of(path)) as lines:
+    with closing(JsonLines.open(path)) as lines:
         return fruits(lines)
 
 
-def fruits(lines: Lines) -> list[Any]:
+def fruits(lines: JsonLines) -> list[Any]:
     found: list[Any] = []
     lines.read(lambda place, value: found.append(value["fruit"]), FRUIT)
     return found
@@ -30,7 +30,7 @@ def fruits(lines: Lines) -> list[Any]:
 
 def test_lines_are_added_and_read_again(tmp_path: Path) -> None:
     path = tmp_path / "fruits"
-    with closing(Lines.of(path)) as lines:
+    with closing(JsonLines.open(path)) as lines:
         assert fruits(lines) == []
         places = [lines.append({"fruit": name}) for name in ("apple", "pear")]
         assert [lines.at(place)["fruit"] for place in places] == ["apple", "pear"]
@@ -77,7 +77,7 @@ def test_what_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, content: 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no regular file"):
-        Lines.of(tmp_path)
+        JsonLines.open(tmp_path)
 
 
 needs_locks = pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
@@ -86,8 +86,8 @@ needs_locks = pytest.mark.skipif(sys.platform == "win32", reason="files are not 
 @needs_locks
 def test_one_run_writes_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "fruits"
-    with closing(Lines.of(path)), pytest.raises(StorageError, match="Another run is writing"):
-        Lines.of(path)
+    with closing(JsonLines.open(path)), pytest.raises(StorageError, match="Another run is writing"):
+        JsonLines.open(path)
     assert read(path) == []
 
 
@@ -100,7 +100,7 @@ def test_a_killed_run_leaves_no_lock(tmp_path: Path, end: Callable[[subprocess.P
         from pathlib import Path
         from its_graph.jsonl import Lines
 
-        lines = Lines.of(Path(sys.argv[1]))
+        lines = JsonLines.open(Path(sys.argv[1]))
         lines.append({"fruit": "apple"})
         print("open", flush=True)
         sys.stdin.read()
@@ -110,6 +110,6 @@ def test_a_killed_run_leaves_no_lock(tmp_path: Path, end: Callable[[subprocess.P
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
         with pytest.raises(StorageError, match="Another run is writing"):
-            Lines.of(path)
+            JsonLines.open(path)
         end(other)
     assert read(path) == ["apple"]

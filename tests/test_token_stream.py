@@ -30,21 +30,21 @@ def told(generator: Generator, *requests: SampleRequest) -> tuple[dict[str, list
 
 
 def test_a_script_is_told_word_by_word(ask: Ask) -> None:
-    heard, [[sample]] = told(ScriptedGenerator(lambda request: "one two\n\nthree"), ask(live="a"))
+    heard, [[sample]] = told(ScriptedGenerator(lambda request: "one two\n\nthree"), ask(stream_id="a"))
     assert heard == {"a": ["one ", "two\n\n", "three"]}
     assert sample.text == "one two\n\nthree"
 
 
 @pytest.mark.parametrize("options", [{}, {"stop": ("a",)}, {"temperature": 0.0}, {"n": 3}])
 def test_transformers_tell_token_by_token(generator: TransformersGenerator, ask: Ask, options: Any) -> None:
-    requests = [ask(live=name, seed=seed, **options) for seed, name in enumerate("abc")]
+    requests = [ask(stream_id=name, seed=seed, **options) for seed, name in enumerate("abc")]
     heard, replies = told(generator, *requests)
     assert sorted(heard) == ["a", "b", "c"]
     for name, samples in zip("abc", replies, strict=True):
         assert samples[0].text.startswith("".join(heard[name])[: len(samples[0].text)])
         assert len("".join(heard[name])) >= len(samples[0].text.rstrip("\ufffd")) - 1
         assert len(heard[name]) > 1
-    plain = generator.batch([request.model_copy(update={"live": None}) for request in requests])
+    plain = generator.batch([request.model_copy(update={"stream_id": None}) for request in requests])
     assert plain == replies
 
 
@@ -59,16 +59,16 @@ def test_a_server_streams_only_where_somebody_listens(ask: Ask) -> None:
         chat_server(lambda body: parts if body.get("stream") else whole) as server,
         OpenAIGenerator("toy", server.url, dialect="vllm") as generator,
     ):
-        heard, [[sample]] = told(generator, ask(live="a"))
+        heard, [[sample]] = told(generator, ask(stream_id="a"))
         assert heard == {"a": ["one ", "two"]}
         assert (sample.text, sample.finish_reason, sample.generated_tokens) == ("one two", "end", 2)
         assert told(generator, ask())[0] == {}
-        generator.invoke(ask(live="a"))
+        generator.invoke(ask(stream_id="a"))
         assert [bool(body.get("stream")) for body in server.bodies] == [True, False, False]
 
 
 def test_a_chat_model_streams(ask: Ask) -> None:
-    heard, [[sample]] = told(ChatModelGenerator(FakeListChatModel(responses=["4!"])), ask(live="a"))
+    heard, [[sample]] = told(ChatModelGenerator(FakeListChatModel(responses=["4!"])), ask(stream_id="a"))
     assert heard == {"a": ["4", "!"]}
     assert sample.text == "4!"
 
@@ -77,7 +77,7 @@ async def test_a_chat_model_streams_to_async_callers(ask: Ask) -> None:
     heard: list[str] = []
     model = GenericFakeChatModel(messages=iter([AIMessage("the answer is 4")]))
     with subscribe(lambda name, text: heard.append(text)):
-        [sample] = await ChatModelGenerator(model).ainvoke(ask(live="a"))
+        [sample] = await ChatModelGenerator(model).ainvoke(ask(stream_id="a"))
     assert len(heard) > 3
     assert "".join(heard) == sample.text == "the answer is 4"
 

@@ -1,7 +1,8 @@
 """Build the documentation site: `python docs/generator`, or `make docs`.
 
-1. Generate: the hand-written pages of docs/, and those that come from the code, into build/docs. 2. Build with Zensical,
-strictly, into build/site. 3. Write llms.txt and the Markdown of each page beside it. 4. Check what Zensical does not.
+1. Generate: the hand-written pages of docs/, and those that come from the code, into build/docs. 2. Build with
+Zensical, strictly, into build/site. 3. Write llms.txt and the Markdown of each page beside it. 4. Check what Zensical
+does not.
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import Any
 import api
 import check
 import cli
+import events
 import llms
 import strategies
 import yaml
@@ -22,6 +24,7 @@ ROOT = DOCS.parent
 SOURCE, SITE, CONFIG = ROOT / "build" / "docs", ROOT / "build" / "site", ROOT / "build" / "mkdocs.yml"
 _COPIED = ("*.png", "*.svg", "stylesheets/*.css")
 
+_INSERTED = re.compile(r"<!-- generated: (\w+) -->")
 GENERATED: list[str] = []
 """Files of build/docs that come from the code, in the order of the navigation."""
 
@@ -47,11 +50,10 @@ def main() -> int:
 
 def _generate() -> list[str]:
     """Fill build/docs and return the identifiers that the API reference must show."""
+    inserted = {"strategies": strategies.overview(), "events": events.table()}
     for page in hand_written():
-        _write(
-            str(page.relative_to(DOCS)),
-            page.read_text().replace("<!-- generated: strategies -->", strategies.overview()),
-        )
+        text = _INSERTED.sub(lambda found: inserted[found[1]], page.read_text())
+        _write(str(page.relative_to(DOCS)), text)
     for pattern in _COPIED:
         for file in DOCS.glob(pattern):
             target = SOURCE / file.relative_to(DOCS)
@@ -79,7 +81,7 @@ def _configured() -> dict[str, Any]:
 
 
 def _filled_in(nav: list[Any]) -> list[Any]:
-    """Put the generated pages in place of entries that name a folder; of one called "*" without a level of their own."""
+    """Put the generated pages in place of entries that name a folder; those of "*" get no level of their own."""
     filled = []
     for entry in nav:
         title, value = next(iter(entry.items()))

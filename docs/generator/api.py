@@ -74,9 +74,9 @@ def index() -> str:
 
 _INDEX = """# API
 
-Every public name, by the package to import it from. Factories of strategies (`its_graph.graphs.create_*`) are documented
-on the pages of the [strategies](../../strategies/index.md). Anything that starts with an underscore, and any module that is
-not listed here, may change without notice.
+Every public name, by the package to import it from. Factories of strategies (`its_graph.graphs.create_*`) are
+documented on the pages of the [strategies](../../strategies/index.md). Anything that starts with an underscore, and any
+module that is not listed here, may change without notice.
 
 """
 

@@ -1,4 +1,4 @@
-"""What `zensical build --strict` does not see: requests to other hosts, missing files, API entries that did not render."""
+"""What `zensical build --strict` does not see: requests to other hosts, missing files, empty API entries."""
 
 import re
 from collections.abc import Iterable, Iterator

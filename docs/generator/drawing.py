@@ -1,12 +1,13 @@
 """A drawing of a LangGraph graph as inline SVG, in pure Python: no script, no request, light and dark by the theme.
 
 Layered as Sugiyama: edges that close a loop are set aside, every node goes below its predecessors, edges over several
-layers pass through placeholders. Loops return on the left. Colors are CSS variables of the page (`stylesheets/extra.css`).
+layers pass through placeholders. Loops return on the left. Colors are CSS variables (`stylesheets/extra.css`).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["svg"]
@@ -120,7 +121,7 @@ def _placed(boxes: dict[str, _Box], routes: Sequence[tuple[list[str], str, bool]
     """Order every layer by the mean place of its neighbors above, nodes before placeholders, and center it."""
     above: dict[str, list[str]] = {}
     for stops, _, _ in routes:
-        for upper, lower in zip(stops, stops[1:], strict=False):
+        for upper, lower in pairwise(stops):
             above.setdefault(lower, []).append(upper)
     for depth in range(max(box.layer for box in boxes.values()) + 1):
         row = [box for box in boxes.values() if box.layer == depth]

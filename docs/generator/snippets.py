@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Block", "blocks", "hand_written", "shown_outputs"]
+__all__ = ["Block", "blocks", "hand_written", "program", "shown_outputs"]
 
 DOCS = Path(__file__).resolve().parents[1]
 
@@ -41,7 +41,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def program(page: Path) -> str:
-    """Return the Python blocks of a page as one program, at their lines of the page; those to be skipped are left out."""
+    """Return the Python blocks of a page as one program, each at its line of the page, without those to be skipped."""
     lines: list[str] = []
     for block in blocks(page):
         if block.language == "python" and block.skip is None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from its_graph.api.responses import sse
+from its_graph.api.responses import format_sse
 
 __all__ = ["DONE", "ChatReply", "Completion"]
 
@@ -58,4 +58,4 @@ class Completion:
         yield DONE
 
     def _chunk(self, **told: Any) -> str:
-        return sse({"object": "chat.completion.chunk", **self._frame, **told})
+        return format_sse({"object": "chat.completion.chunk", **self._frame, **told})

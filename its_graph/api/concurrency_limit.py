@@ -1,41 +1,41 @@
-"""How much may run at once."""
+"""Limit on concurrent searches."""
 
 from its_graph.api.errors import ApiError
 
-__all__ = ["ConcurrencyLimit", "busy"]
+__all__ = ["ConcurrencyLimit", "too_many_searches"]
 
 
-def busy(message: str) -> ApiError:
-    """Return the error that tells a caller to come back."""
+def too_many_searches(message: str) -> ApiError:
+    """Return the error that asks a client to retry later."""
     return ApiError(429, message, code="too_many_searches", headers={"Retry-After": "1"})
 
 
 class ConcurrencyLimit:
-    """So many places; who finds none is told to come back.
+    """Concurrency limit; requests over it get status 429.
 
     Args:
-        most: places.
+        max_running: Maximum number of slots in use at once.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self._taken, self._closed = most, 0, False
+    def __init__(self, max_running: int) -> None:
+        self._max_running, self._running, self._closed = max_running, 0, False
 
-    def take(self) -> None:
-        """Take a place.
+    def acquire(self) -> None:
+        """Take a slot.
 
         Raises:
-            ApiError: there is none (429), or the server is about to end (503).
+            ApiError: No slot is free (429), or the server is shutting down (503).
         """
         if self._closed:
             raise ApiError(503, "The server is shutting down.", code="shutting_down")
-        if self._taken >= self._most:
-            raise busy(f"{self._most} searches run already. Try again when one has ended.")
-        self._taken += 1
+        if self._running >= self._max_running:
+            raise too_many_searches(f"The limit of {self._max_running} concurrent searches is reached. Retry later.")
+        self._running += 1
 
-    def give(self) -> None:
-        """Give a place back."""
-        self._taken -= 1
+    def release(self) -> None:
+        """Return a slot."""
+        self._running -= 1
 
     def close(self) -> None:
-        """Hand out no more places."""
+        """Stop handing out slots."""
         self._closed = True

@@ -1,4 +1,4 @@
-"""Work for a caller who may leave before it is done."""
+"""Cancels work when the client that waits for it disconnects."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -14,23 +14,23 @@ _T = TypeVar("_T")
 
 
 async def cancel_on_disconnect(request: Request, work: Awaitable[_T]) -> _T:
-    """Return what `work` returns; if the caller leaves, it is cancelled.
+    """Return the result of `work`; cancel it if the client disconnects first.
 
     Raises:
-        ApiError: the caller left; nobody will read it.
+        ApiError: The client disconnected, so no one reads this error.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.create_task(_left(request))
+    working, disconnecting = asyncio.ensure_future(work), asyncio.create_task(_disconnected(request))
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise ApiError(499, "The caller left before there was an answer.")
+            raise ApiError(499, "Client disconnected before the search finished.")
         return working.result()
     finally:
         working.cancel()
-        leaving.cancel()
+        disconnecting.cancel()
 
 
-async def _left(request: Request) -> None:
-    """Return once the connection is closed; the body has been read already."""
+async def _disconnected(request: Request) -> None:
+    """Return once the connection is closed; the body has already been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -11,10 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from its_graph import errors as ours
-from its_graph.api.responses import Json
+from its_graph.api.responses import JsonReply
 from its_graph.errors import ConfigurationError, InputError, ItsGraphError
 
-__all__ = ["ApiError", "answer_errors", "api_error", "note", "refusal", "stored_error"]
+__all__ = ["ApiError", "install_error_handlers", "to_api_error", "log_unexpected", "validation_error", "parse_stored_error"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,15 +51,15 @@ class ApiError(Exception):
         kind = "server_error" if self.status >= 500 else "invalid_request_error"
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
-    def reply(self) -> Json:
+    def reply(self) -> JsonReply:
         """Return the whole reply."""
-        return Json(self.body(), self.status, headers=self.headers)
+        return JsonReply(self.body(), self.status, headers=self.headers)
 
 
-def api_error(error: BaseException) -> ApiError:
+def to_api_error(error: BaseException) -> ApiError:
     """Return what a search raised as an error of the API: the caller's fault where it is one.
 
-    Of an error that is not ours only the type is told: its text may speak of the server's own affairs (see `note`).
+    Of an error that is not ours only the type is told: its text may speak of the server's own affairs (see `log_unexpected`).
     """
     if isinstance(error, ApiError):
         return error
@@ -70,10 +70,10 @@ def api_error(error: BaseException) -> ApiError:
     return _failed(str(error) if isinstance(error, ItsGraphError) else _of_another(type(error).__name__))
 
 
-def stored_error(written: str) -> ApiError | None:
+def parse_stored_error(written: str) -> ApiError | None:
     """Return how a search failed that an earlier server ran, given the `repr` of what it raised; None of a cancel.
 
-    That is what LangGraph stores of an error. As in `api_error`, of one that is not ours only the type is told.
+    That is what LangGraph stores of an error. As in `to_api_error`, of one that is not ours only the type is told.
     """
     read = re.fullmatch(r"(\w+)\((.*)\)", written, re.DOTALL)
     kind, text = read.groups() if read else ("Error", "")
@@ -96,13 +96,13 @@ def _of_another(kind: str) -> str:
     return f"{kind}; the server's log says more."
 
 
-def note(error: BaseException) -> None:
+def log_unexpected(error: BaseException) -> None:
     """Write an error that is not ours to the log, since callers are not told its text."""
     if not isinstance(error, ApiError | ItsGraphError):
         _log.error("A request or a search failed.", exc_info=error)
 
 
-def refusal(found: Sequence[Any], status: int) -> ApiError:
+def validation_error(found: Sequence[Any], status: int) -> ApiError:
     """Return the first of a validation's findings as an error that names the field."""
     first = found[0]
     where = [str(part) for part in first["loc"] if part != "body"]
@@ -110,20 +110,20 @@ def refusal(found: Sequence[Any], status: int) -> ApiError:
     return ApiError(status, ": ".join([*([".".join(where)] if where else []), message]), param=".".join(where) or None)
 
 
-def answer_errors(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Let `app` answer the errors that are meant to be told in OpenAI's shape; `FailureGuard` answers the others."""
 
-    async def refused(request: Request, error: Exception) -> Json:
+    async def refused(request: Request, error: Exception) -> JsonReply:
         assert isinstance(error, RequestValidationError)
-        return _as_known(request, refusal(error.errors(), 422)).reply()
+        return _as_known(request, validation_error(error.errors(), 422)).reply()
 
-    async def not_there(request: Request, error: Exception) -> Json:
+    async def not_there(request: Request, error: Exception) -> JsonReply:
         assert isinstance(error, HTTPException)
         said = f"{request.method} {request.url.path}: {error.detail}"
         return ApiError(error.status_code, said, headers=error.headers).reply()
 
-    async def failed(request: Request, error: Exception) -> Json:
-        return _as_known(request, api_error(error)).reply()
+    async def failed(request: Request, error: Exception) -> JsonReply:
+        return _as_known(request, to_api_error(error)).reply()
 
     app.add_exception_handler(RequestValidationError, refused)
     app.add_exception_handler(HTTPException, not_there)

@@ -6,9 +6,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME
 from pydantic import ValidationError
 
-from its_graph.api.errors import stored_error
-from its_graph.api.restore import is_search, request_of
-from its_graph.api.schemas import SearchStatus, Status, status_summary
+from its_graph.api.errors import parse_stored_error
+from its_graph.api.restore import is_search_checkpoint, stored_request
+from its_graph.api.schemas import SearchStatus, Status, question_preview
 
 __all__ = ["SearchList"]
 
@@ -51,7 +51,7 @@ class SearchList:
 
 async def _stored(checkpointer: BaseCheckpointSaver[Any], most: int) -> list[SearchStatus]:
     found = [one async for one in checkpointer.alist(None, filter=_FIRST, limit=most * _SPARE)]
-    begun = [one.config["configurable"] for one in found if is_search(one)]
+    begun = [one.config["configurable"] for one in found if is_search_checkpoint(one)]
     ids = dict.fromkeys(one["thread_id"] for one in begun if not one.get("checkpoint_ns"))
     newest = [await checkpointer.aget_tuple({"configurable": {"thread_id": id}}) for id in list(ids)[:most]]
     return [told for one in newest if one is not None and (told := _glance(one)) is not None]
@@ -60,12 +60,12 @@ async def _stored(checkpointer: BaseCheckpointSaver[Any], most: int) -> list[Sea
 def _glance(newest: CheckpointTuple) -> SearchStatus | None:
     """Return where a search stands, given its newest checkpoint; None where no version of today can read it."""
     try:
-        request = request_of(newest)
+        request = stored_request(newest)
     except ValidationError:
         return None
     written = {channel: value for _, channel, value in newest.pending_writes or ()}
     result = written.get("result") or newest.checkpoint["channel_values"].get("result")
-    error = stored_error(str(written[ERROR])) if ERROR in written and not result else None
+    error = parse_stored_error(str(written[ERROR])) if ERROR in written and not result else None
     status: Status = "cancelled" if error is None else "failed"
     if INTERRUPT in written and written.keys() <= _CONTROL:
         status, error = "waiting", None
@@ -74,7 +74,7 @@ def _glance(newest: CheckpointTuple) -> SearchStatus | None:
         status="done" if result else status,
         strategy=request.strategy or "",
         model=request.model or "",
-        question=status_summary(request.question),
+        question=question_preview(request.question),
         options=request.options,
         seed=request.seed,
         error=None if error is None else error.message,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from langchain_core.messages import convert_to_messages, convert_to_openai_messages
 from pydantic import AfterValidator, Field, ValidationError
 
-from its_graph.api.serializable import storable
+from its_graph.api.serializable import check_storable
 from its_graph.contracts import Message
 
 __all__ = ["Messages"]
@@ -72,5 +72,5 @@ def _is_object(arguments: Any) -> bool:
         return False
 
 
-Messages = Annotated[list[Message], Field(min_length=1), AfterValidator(storable), AfterValidator(_readable)]
+Messages = Annotated[list[Message], Field(min_length=1), AfterValidator(check_storable), AfterValidator(_readable)]
 """A conversation in OpenAI's form."""

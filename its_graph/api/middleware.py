@@ -6,9 +6,9 @@ from collections.abc import Collection
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from its_graph.api.errors import ApiError, api_error, note
+from its_graph.api.errors import ApiError, to_api_error, log_unexpected
 
-__all__ = ["BodyGuard", "FailureGuard", "HeaderGuard", "HostGuard", "KeyGuard"]
+__all__ = ["BodySizeMiddleware", "UnexpectedErrorMiddleware", "SecurityHeadersMiddleware", "AllowedHostsMiddleware", "ApiKeyMiddleware"]
 
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 _HEADERS = {
@@ -19,7 +19,7 @@ _HEADERS = {
 }
 
 
-class KeyGuard:
+class ApiKeyMiddleware:
     """Let nobody in who does not know the key, but to the page's files and to `/health`.
 
     Args:
@@ -52,7 +52,7 @@ def _is_open(path: str) -> bool:
     return path in ("/", "/health") or path.startswith("/ui/")
 
 
-class BodyGuard:
+class BodySizeMiddleware:
     """Read a request's body, and refuse one that is too long before anything is made of it.
 
     Args:
@@ -91,7 +91,7 @@ class BodyGuard:
         return body if len(body) <= self._most else None
 
 
-class HostGuard:
+class AllowedHostsMiddleware:
     """Refuse requests for other hosts: a page elsewhere can point a name of its own at this machine.
 
     Args:
@@ -115,7 +115,7 @@ def _without_port(host: str) -> str:
     return name if colon and port.isdigit() else host
 
 
-class FailureGuard:
+class UnexpectedErrorMiddleware:
     """Answer for what fails unforeseen. It stands inside the other guards, so that its reply bears their headers too.
 
     Args:
@@ -139,11 +139,11 @@ class FailureGuard:
         except Exception as error:  # the border to the network: whatever it was, a caller waits
             if begun:  # a reply that has begun cannot become another one
                 raise
-            note(error)
-            await api_error(error).reply()(scope, receive, send)
+            log_unexpected(error)
+            await to_api_error(error).reply()(scope, receive, send)
 
 
-class HeaderGuard:
+class SecurityHeadersMiddleware:
     """Put on every reply what tells browsers to trust it no further than needed.
 
     Args:

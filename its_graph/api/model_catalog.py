@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from langchain_core.language_models import BaseChatModel
 
 from its_graph.api.errors import ApiError
-from its_graph.api.options import settable
+from its_graph.api.options import settable_options
 from its_graph.catalog.registry import Strategy, strategies, strategy
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError
@@ -153,7 +153,7 @@ class ModelCatalog:
             "cost": strategy.cost,
             "when": strategy.when,
             "needs": list(self.needs(strategy.name)),
-            "options": {key: set_here.get(key, default) for key, default in settable(strategy).items()},
+            "options": {key: set_here.get(key, default) for key, default in settable_options(strategy).items()},
             "steerable": "ask" in strategy.options,
         }
 

@@ -1,4 +1,4 @@
-"""What of a search is told as reasoning while it runs: the steps that it goes on with, the answers that it finds."""
+"""What a chat completion streams as reasoning: selected steps, and the answers of whole solutions."""
 
 from its_graph.api.event_log import LoggedEvent
 from its_graph.search.state import Step
@@ -8,29 +8,29 @@ __all__ = ["ReasoningStream"]
 
 
 class ReasoningStream:
-    """Turns events into lines: each step once, when the search goes on with it; a whole solution by its answer."""
+    """Converts events to lines of text: each step once, when it is selected; a whole solution by its answer."""
 
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
-        self._told: set[str] = set()
+        self._emitted: set[str] = set()
 
-    def of(self, event: LoggedEvent) -> str:
-        """Return what `event` adds, line by line; often nothing."""
+    def text_of(self, event: LoggedEvent) -> str:
+        """Return the lines that `event` adds, often none."""
         if event["type"] == "its.step_added":
-            return self._arrived(event["id"], event["step"])
+            return self._on_step_added(event["id"], event["step"])
         if event["type"] == "its.selected":
-            return "".join(self._kept(key) for key in event["frontier"])
+            return "".join(self._on_selected(id) for id in event["frontier"])
         return ""
 
-    def _arrived(self, key: str, step: Step) -> str:
-        self._steps[key] = step
+    def _on_step_added(self, id: str, step: Step) -> str:
+        self._steps[id] = step
         if step["parent"] is not None or step["finish"] != "end" or "auxiliary" in step:
             return ""
-        self._told.add(key)
-        return f"Solution {key}: {extract_answer(step['text']) or 'no answer'}\n"
+        self._emitted.add(id)
+        return f"Solution {id}: {extract_answer(step['text']) or 'no answer'}\n"
 
-    def _kept(self, key: str) -> str:
-        if key in self._told or key not in self._steps:
+    def _on_selected(self, id: str) -> str:
+        if id in self._emitted or id not in self._steps:
             return ""
-        self._told.add(key)
-        return f"{self._steps[key]['text'].strip()}\n"
+        self._emitted.add(id)
+        return f"{self._steps[id]['text'].strip()}\n"

@@ -8,7 +8,7 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["KEEP_ALIVE", "KEEP_ALIVE_S", "EventStream", "Json", "json_bytes", "sse"]
+__all__ = ["KEEP_ALIVE", "KEEP_ALIVE_S", "EventStream", "JsonReply", "json_bytes", "format_sse"]
 
 KEEP_ALIVE_S = 15.0
 """Seconds without an event after which a stream shows that it lives."""
@@ -28,7 +28,7 @@ def json_bytes(data: Any) -> bytes:
         return json.dumps(to_jsonable_python(data, inf_nan_mode="null")).encode()
 
 
-class Json(Response):
+class JsonReply(Response):
     """A JSON reply."""
 
     media_type = "application/json"
@@ -67,7 +67,7 @@ class EventStream(StreamingResponse):
             self._when_left()
 
 
-def sse(data: Any, *, kind: str | None = None, id: str | None = None) -> str:
+def format_sse(data: Any, *, kind: str | None = None, id: str | None = None) -> str:
     """Return one server-sent event, its data as JSON on one line."""
     lines = [] if id is None else [f"id: {id}"]
     lines += [] if kind is None else [f"event: {kind}"]

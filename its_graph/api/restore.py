@@ -16,7 +16,7 @@ from its_graph.api.search import Search
 from its_graph.contracts import Message
 from its_graph.search.events import events_of
 
-__all__ = ["is_search", "request_of", "restore_search", "stored_search"]
+__all__ = ["is_search_checkpoint", "stored_request", "restore_search", "load_checkpoint"]
 
 
 async def restore_search(
@@ -30,11 +30,11 @@ async def restore_search(
     Raises:
         ApiError: this server cannot read, or not serve, what was asked for.
     """
-    if (stored := await stored_search(checkpointer, id)) is None:
+    if (stored := await load_checkpoint(checkpointer, id)) is None:
         return None
     told: Mapping[str, Any] = stored.metadata
     try:
-        search = make(id, request_of(stored))
+        search = make(id, stored_request(stored))
     except ValidationError as error:
         raise ApiError(409, f"Search {id!r} was stored by another version. DELETE /search/{id} removes it.") from error
     state = await search.graph.aget_state(search.config, subgraphs=True)
@@ -42,18 +42,18 @@ async def restore_search(
     return search
 
 
-async def stored_search(checkpointer: BaseCheckpointSaver[Any], id: str) -> CheckpointTuple | None:
+async def load_checkpoint(checkpointer: BaseCheckpointSaver[Any], id: str) -> CheckpointTuple | None:
     """Return the newest checkpoint of the search whose thread is `id`."""
     stored = await checkpointer.aget_tuple({"configurable": {"thread_id": id}})
-    return stored if stored is not None and is_search(stored) else None
+    return stored if stored is not None and is_search_checkpoint(stored) else None
 
 
-def is_search(stored: CheckpointTuple) -> bool:
+def is_search_checkpoint(stored: CheckpointTuple) -> bool:
     """Tell whether a checkpoint is one of a search of this API, and not of somebody else's graph."""
     return "its_request" in stored.metadata
 
 
-def request_of(stored: CheckpointTuple) -> SearchRequest:
+def stored_request(stored: CheckpointTuple) -> SearchRequest:
     """Return what was asked for, given any checkpoint of a search."""
     told: Mapping[str, Any] = stored.metadata
     question = _question(stored.checkpoint["channel_values"])

@@ -6,20 +6,20 @@ from langchain_core.messages import convert_to_messages
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from its_graph.api.messages import Messages
-from its_graph.api.serializable import json_serializable, storable
+from its_graph.api.serializable import check_json_serializable, check_storable
 from its_graph.budget import Budget, Int64
 from its_graph.context import SearchContext
 from its_graph.contracts import Message
 
 __all__ = [
-    "AskWhen",
+    "SteeringSchedule",
     "RequestBudget",
     "SearchRequest",
     "SearchStatus",
     "Status",
     "SteeringReply",
     "StrategyOptions",
-    "status_summary",
+    "question_preview",
 ]
 
 Status = Literal["running", "waiting", "done", "failed", "cancelled"]
@@ -29,15 +29,15 @@ class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-SteeringReply = Annotated[dict[str, Any], AfterValidator(storable)]
+SteeringReply = Annotated[dict[str, Any], AfterValidator(check_storable)]
 """What a person says of a search that waits; its fields are for the search to check."""
 
 StrategyOptions = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given), AfterValidator(json_serializable)
+    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given), AfterValidator(check_json_serializable)
 ]
 """Options of a strategy by name; null is none."""
 
-_Text = Annotated[str, AfterValidator(json_serializable)]
+_Text = Annotated[str, AfterValidator(check_json_serializable)]
 
 
 class RequestBudget(Budget):
@@ -51,7 +51,7 @@ class RequestBudget(Budget):
         return {} if given is None else given
 
 
-class AskWhen(_Request):
+class SteeringSchedule(_Request):
     """When a search asks a person: one of the two."""
 
     every: int | None = Field(default=None, ge=1)
@@ -60,7 +60,7 @@ class AskWhen(_Request):
     """When the best score lies between the two."""
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> "AskWhen":
+    def _one_of_them(self) -> "SteeringSchedule":
         if (self.every is None) == (self.unsure is None):
             raise ValueError("give either `every` or `unsure`")
         return self
@@ -89,7 +89,7 @@ class SearchRequest(_Request):
     """Whether the text of samples is told while it is written."""
     system: _Text | None = None
     """System prompt put before the conversation."""
-    steer: AskWhen | None = None
+    steer: SteeringSchedule | None = None
     """When the search asks a person how to go on; never unless given."""
     stream: bool = False
     """Whether the reply is the stream of events in place of the status."""
@@ -142,7 +142,7 @@ _GLANCE = 200
 """Characters of a question that a list of searches shows."""
 
 
-def status_summary(question: list[Message]) -> list[Message]:
+def question_preview(question: list[Message]) -> list[Message]:
     """Return the last message of a question alone, and of that the first words."""
     last = question[-1]
     return [last | {"content": convert_to_messages([last])[0].text[:_GLANCE]}]

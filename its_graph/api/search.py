@@ -7,11 +7,11 @@ from typing import Any
 
 from langgraph.types import StateSnapshot
 
-from its_graph.api.errors import api_error, note, stored_error
+from its_graph.api.errors import to_api_error, log_unexpected, parse_stored_error
 from its_graph.api.event_log import EventLog, LoggedEvent
 from its_graph.api.metrics import Metrics
 from its_graph.api.model_catalog import ResolvedModel
-from its_graph.api.schemas import SearchRequest, SearchStatus, Status, status_summary
+from its_graph.api.schemas import SearchRequest, SearchStatus, Status, question_preview
 from its_graph.budget import Spend, total
 from its_graph.search.events import events_of
 
@@ -62,10 +62,10 @@ class Search:
             status=self.status,
             strategy=self.choice.strategy.name,
             model=self.choice.model,
-            question=status_summary(self.request.question),
+            question=question_preview(self.request.question),
             options=self.request.options,
             seed=self.request.seed,
-            error=None if self.failure is None else api_error(self.failure).message,
+            error=None if self.failure is None else to_api_error(self.failure).message,
             events=len(self.log.events),
             spend=self.spend,
             created=self.created,
@@ -138,7 +138,7 @@ class Search:
             status: Status = "cancelled" if self.result is None else "done"
         elif (failure := task.exception()) is not None:
             status, self.failure = "failed", failure
-            note(failure)
+            log_unexpected(failure)
         else:
             status = "done" if self.human_request is None else "waiting"
         self._metrics.ended(self.choice.strategy.name, status, time.perf_counter() - self._began)
@@ -151,7 +151,7 @@ class Search:
             self.tell({"type": "its.human_requested", "request": self.human_request})
             return
         self.human_request = None
-        error = None if self.failure is None else api_error(self.failure).message
+        error = None if self.failure is None else to_api_error(self.failure).message
         self.tell({"type": "its.ended", "status": status, "error": error})
 
     def restore(self, created: float, events: Iterable[LoggedEvent], state: StateSnapshot) -> None:
@@ -164,7 +164,7 @@ class Search:
             self.tell(event)
         written = next((str(task.error) for task in state.tasks if task.error), None)
         if self.human_request is None and self.result is None and written is not None:
-            self.failure = stored_error(written)
+            self.failure = parse_stored_error(written)
         ended: Status = "done" if self.result else "cancelled" if self.failure is None else "failed"
         self._stand(ended if self.human_request is None else "waiting")
 

@@ -1,37 +1,37 @@
-"""What a request holds is written again later, when nobody can be told the field any more: as JSON, to a checkpoint."""
+"""Validators for data of a request that is serialized later, to JSON and to checkpoints, when the field is unknown."""
 
 from typing import Any, TypeVar
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic_core import PydanticSerializationError, to_json
 
-__all__ = ["json_serializable", "storable"]
+__all__ = ["check_json_serializable", "check_storable"]
 
 _T = TypeVar("_T")
 
-_AROUND = 16
-"""Levels of nesting that a reply may put around what a request held."""
+_ENVELOPE_DEPTH = 16
+"""Levels of nesting that a reply may add around data of a request."""
 
-_SERDE = JsonPlusSerializer()
+_SERIALIZER = JsonPlusSerializer()
 
 
-def json_serializable(given: _T) -> _T:
-    """Refuse what could not be written as JSON again, for whoever reads of the search later."""
-    inside: Any = given
-    for _ in range(_AROUND):
-        inside = [inside]
+def check_json_serializable(value: _T) -> _T:
+    """Reject data that a later reply could not write as JSON."""
+    enclosed: Any = value
+    for _ in range(_ENVELOPE_DEPTH):
+        enclosed = [enclosed]
     try:
-        to_json(inside)
+        to_json(enclosed)
     except PydanticSerializationError as error:
-        raise ValueError("this is nested too deeply, or holds half of a character (a lone surrogate)") from error
-    return given
+        raise ValueError("must not be nested too deeply or contain lone surrogates") from error
+    return value
 
 
-def storable(given: _T) -> _T:
-    """Refuse what could not be written to a checkpoint, beside what `json_serializable` refuses."""
-    json_serializable(given)
+def check_storable(value: _T) -> _T:
+    """Reject data that a checkpoint could not hold, in addition to what `check_json_serializable` rejects."""
+    check_json_serializable(value)
     try:
-        _SERDE.dumps_typed(given)
+        _SERIALIZER.dumps_typed(value)
     except TypeError as error:
-        raise ValueError("this holds an integer of more than 64 bits") from error
-    return given
+        raise ValueError("must not contain integers of more than 64 bits") from error
+    return value

@@ -1,4 +1,4 @@
-"""The page, and what is asked of every server: health and metrics."""
+"""Routes of the page's files and of the server itself: health and metrics."""
 
 from functools import cache
 
@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from its_graph.api.errors import ApiError
 from its_graph.api.metrics import Metrics
-from its_graph.api.responses import Json
-from its_graph.ui.page import files
+from its_graph.api.responses import JsonReply
+from its_graph.ui.page import page_files
 
 __all__ = ["page_routes"]
 
@@ -18,28 +18,28 @@ def page_routes(metrics: Metrics) -> APIRouter:
     """Return the routes of the page and of the server itself."""
     routes = APIRouter(tags=["server"])
 
-    read = cache(files)  # at the first request: who only asks the API never reads them
+    read_files = cache(page_files)  # at the first request: clients that use only the API never need them
 
-    def file(name: str) -> Response:
-        if name not in read():
-            raise ApiError(404, f"There is no file {name!r} of the page in this installation.")
-        content, kind = read()[name]
-        return Response(content, headers={"Content-Type": kind, "Cache-Control": "no-cache"})
+    def file_response(name: str) -> Response:
+        if name not in read_files():
+            raise ApiError(404, f"This installation has no page file {name!r}.")
+        content, content_type = read_files()[name]
+        return Response(content, headers={"Content-Type": content_type, "Cache-Control": "no-cache"})
 
-    @routes.get("/health", summary="Whether the server lives")
-    async def health() -> Json:
-        return Json({"status": "ok"})
+    @routes.get("/health", summary="Liveness probe")
+    async def health() -> JsonReply:
+        return JsonReply({"status": "ok"})
 
-    @routes.get("/metrics", summary="Counts for Prometheus")
-    async def counted() -> Response:
+    @routes.get("/metrics", summary="Prometheus metrics")
+    async def prometheus_metrics() -> Response:
         return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     @routes.get("/", include_in_schema=False)
     def index() -> Response:
-        return file("index.html")
+        return file_response("index.html")
 
     @routes.get("/ui/{name:path}", include_in_schema=False)
-    def part(name: str) -> Response:
-        return file(name)
+    def page_file(name: str) -> Response:
+        return file_response(name)
 
     return routes

@@ -1,34 +1,36 @@
-"""When a search asks a person how to go on: from a request to the rule that the strategy takes."""
+"""When a search requests a person: translates a request's schedule to the rule that the strategy takes."""
 
 from typing import Any
 
 from its_graph.api.errors import ApiError
-from its_graph.api.schemas import AskWhen
+from its_graph.api.schemas import SteeringSchedule
 from its_graph.catalog.registry import Strategy
 from its_graph.errors import ConfigurationError
 from its_graph.nodes.rules.steering import AskRule, every, when_uncertain
 
-__all__ = ["ask_rule"]
+__all__ = ["steering_options"]
 
 
-def ask_rule(strategy: Strategy, wanted: AskWhen | None) -> dict[str, Any]:
-    """Return the option of the factory that `wanted` stands for; none where nothing is wanted.
+def steering_options(strategy: Strategy, schedule: SteeringSchedule | None) -> dict[str, Any]:
+    """Return the factory option that implements `schedule`; empty for None.
 
     Raises:
-        ApiError: the strategy cannot be steered, or not like this.
+        ApiError: The strategy does not support steering, or the schedule is invalid.
     """
-    if wanted is None:
+    if schedule is None:
         return {}
     if "ask" not in strategy.options:
-        raise ApiError(422, f"{strategy.name} cannot be steered: only step searches and MCTS can.", param="steer")
+        raise ApiError(
+            422, f"{strategy.name} does not support steering. Use a step search or MCTS.", param="steer"
+        )
     try:
-        return {"ask": _rule(wanted)}
+        return {"ask": _rule(schedule)}
     except ConfigurationError as error:
         raise ApiError(422, str(error), param="steer") from error
 
 
-def _rule(wanted: AskWhen) -> AskRule:
-    if wanted.unsure is not None:
-        return when_uncertain(*wanted.unsure)
-    assert wanted.every is not None  # it is one of the two
-    return every(wanted.every)
+def _rule(schedule: SteeringSchedule) -> AskRule:
+    if schedule.uncertain is not None:
+        return when_uncertain(*schedule.uncertain)
+    assert schedule.every is not None  # validated: exactly one of the two is set
+    return every(schedule.every)

@@ -17,21 +17,21 @@ from its_graph.api.chat_reply import ChatReply, Completion
 from its_graph.api.chat_request import ChatRequest
 from its_graph.api.concurrency_limit import ConcurrencyLimit
 from its_graph.api.disconnect import cancel_on_disconnect
-from its_graph.api.errors import ApiError, api_error, note
+from its_graph.api.errors import ApiError, to_api_error, log_unexpected
 from its_graph.api.metrics import Metrics
 from its_graph.api.model_catalog import ResolvedModel
-from its_graph.api.options import check_options
-from its_graph.api.responses import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, Json, sse
+from its_graph.api.options import validate_options
+from its_graph.api.responses import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, JsonReply, format_sse
 from its_graph.budget import Spend
 from its_graph.generators.chat_model import FIELDS
 
-__all__ = ["Tools"]
+__all__ = ["ToolCompletions"]
 
 _STRATEGIES = ("single", "self_consistency", "best_of_n")
 """Those that choose among whole replies, which is all that can be done with tool calls."""
 
 
-class Tools:
+class ToolCompletions:
     """Answers requests with tools.
 
     Args:
@@ -55,7 +55,7 @@ class Tools:
         self._count(task, choice.strategy.name)
         if asked.stream:
             return EventStream(_chunks(task, frame), when_left=task.cancel)
-        return Json(frame.whole(await cancel_on_disconnect(request, task)))
+        return JsonReply(frame.whole(await cancel_on_disconnect(request, task)))
 
     def _count(self, task: asyncio.Task[ChatReply], strategy: str) -> None:
         began = time.perf_counter()
@@ -85,7 +85,7 @@ def _deliberating(asked: ChatRequest, choice: ResolvedModel) -> Runnable[Any, AI
         )
     if asked.budget.limited:
         raise ApiError(400, "No budget is held over tool calls: set `options.n` and `max_tokens`.", param="budget")
-    n = {"n": 1, **choice.strategy.options, **choice.options, **check_options(choice.strategy, asked.options)}["n"]
+    n = {"n": 1, **choice.strategy.options, **choice.options, **validate_options(choice.strategy, asked.options)}["n"]
     if n < 1:
         raise ApiError(400, f"options.n={n}: at least one reply is needed.", param="options.n")
     scored = served.verifier if name == "best_of_n" else None
@@ -140,8 +140,8 @@ async def _chunks(task: asyncio.Task[ChatReply], frame: Completion) -> AsyncIter
         await asyncio.wait([task], timeout=KEEP_ALIVE_S)
         yield KEEP_ALIVE
     if (error := task.exception()) is not None:
-        note(error)
-        yield sse(api_error(error).body())
+        log_unexpected(error)
+        yield format_sse(to_api_error(error).body())
         return
     reply = task.result()
     if reply.message["content"]:

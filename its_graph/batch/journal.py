@@ -12,12 +12,12 @@ from typing import Any
 from its_graph.batch.search import State
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.errors import InputError
-from its_graph.jsonl import Kind, Lines
+from its_graph.jsonl import RecordKind, JsonLines
 from its_graph.search.state import LOGS
 
 __all__ = ["Journal"]
 
-_KIND = Kind("line of a batch's journal", ('{"run": {', '{"begin": ', '{"add": ', '{"anew": '))
+_KIND = RecordKind("line of a batch's journal", ('{"run": {', '{"begin": ', '{"add": ', '{"anew": '))
 
 
 class Journal:
@@ -27,7 +27,7 @@ class Journal:
         lines: where they stand; what is there is taken up.
     """
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: JsonLines) -> None:
         self._lines = lines
         self._places: dict[int, list[int]] = {}
         self._problems: dict[int, str] = {}

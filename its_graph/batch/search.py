@@ -19,7 +19,7 @@ from its_graph.errors import SearchFailedError
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.pricing import sample_price
-from its_graph.nodes.prompt_variation import under_system
+from its_graph.nodes.prompt_variation import with_system_prompt
 from its_graph.nodes.rules.choice import ChoiceRule, majority, to_unit, weighted
 from its_graph.nodes.sampling import MIN_TOKENS, build_request
 from its_graph.nodes.verify import verify
@@ -58,7 +58,7 @@ class BatchSearches:
         return {
             "strategy": strategy_of(self._verifier),
             "settings": settings.model_dump(),
-            "question": under_system(settings.system, asked) if settings.system else asked,
+            "question": with_system_prompt(settings.system, asked) if settings.system else asked,
             "new_steps": [],
             "frontier": [],
             "stop_reason": None,

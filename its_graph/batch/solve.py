@@ -18,8 +18,8 @@ from its_graph.budget import Budget
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.jsonl import Lines
-from its_graph.nodes.pricing import require_counted
+from its_graph.jsonl import JsonLines
+from its_graph.nodes.pricing import require_known_parameters
 
 __all__ = ["solve_batch", "stream_solutions"]
 
@@ -96,13 +96,13 @@ async def stream_solutions(
         known: numbers of problems that an earlier run has answered: they are passed over.
         on_spend: told the part of the budget that is spent, in [0, 1], whenever some was.
     """
-    require_counted(budget, generator.parameters, generator)
+    require_known_parameters(budget, generator.parameters, generator)
     if concurrency < 1:
         raise ConfigurationError(f"A batch needs a concurrency of at least 1. Given: {concurrency}.")
     for index, problem in enumerate(problems):
         if not problem.strip():
             raise InputError(f"Problem {index} is empty. Give every problem a question, or leave it out.")
-    scratch = Lines.temporary()
+    scratch = JsonLines.temporary()
     try:
         kept = journal or Journal(scratch)
         searches = BatchSearches(generator, verifier, context or SearchContext(), seed)

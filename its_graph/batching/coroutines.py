@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.batching.futures import FutureRunnable, in_order_of_arrival
+from its_graph.batching.runnables import FutureRunnable, in_order_of_arrival
 from its_graph.batching.loop import LoopThread
 
 __all__ = ["CoroutineRunnable"]

@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list
 
 from its_graph.batching.as_completed import InOrder
-from its_graph.batching.futures import in_order_of_arrival
+from its_graph.batching.runnables import in_order_of_arrival
 
 __all__ = ["OneCallEach"]
 

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from its_graph.batching.futures import FutureRunnable
+from its_graph.batching.runnables import FutureRunnable
 
 __all__ = ["PrefetchRunnable"]
 
@@ -39,7 +39,7 @@ class PrefetchRunnable(FutureRunnable[_Request, _Reply]):
         """Start the requests; one future each, in order. Never raises: what cannot run gives a failed future."""
         raise NotImplementedError
 
-    def begin(self, request: _Request, /) -> None:
+    def prefetch(self, request: _Request, /) -> None:
         """Start one request, unless an equal one waits already; the next who asks for it gets its reply."""
         key = request.model_dump_json()
         with self._begun.lock:

@@ -14,7 +14,7 @@ from pydantic import Field, FiniteFloat
 
 from its_graph.catalog.registry import Strategy
 
-__all__ = ["is_whole", "plain_types"]
+__all__ = ["is_integer", "plain_types"]
 
 _PLAIN = {bool: bool, int: int, float: FiniteFloat, str: str, NoneType: NoneType}
 """What plain data can carry, and as what it is taken: nobody has a use for NaN."""
@@ -33,7 +33,7 @@ def plain_types(strategy: Strategy, without: Sequence[type] = ()) -> dict[str, A
     return {name: _bounded(name, kind) for name, kind in plain.items() if kind not in (None, NoneType)}
 
 
-def is_whole(kind: Any) -> bool:
+def is_integer(kind: Any) -> bool:
     """Tell whether a type of `plain_types` is that of whole numbers."""
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     return bare is int or int in get_args(bare)
@@ -54,4 +54,4 @@ def _plain(kind: Any) -> Any:
 def _bounded(name: str, kind: Any) -> Any:
     if name == "temperature":
         return Annotated[kind, Field(ge=0)]
-    return Annotated[kind, Field(lt=2**63)] if is_whole(kind) else kind  # what a checkpoint can hold
+    return Annotated[kind, Field(lt=2**63)] if is_integer(kind) else kind  # what a checkpoint can hold

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, cast
 
 from its_graph.embedded import arithmetic as world
 from its_graph.embedded.arithmetic import DataSplit
-from its_graph.embedded.phrasing import normalise
+from its_graph.embedded.phrasing import normalize
 from its_graph.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM, ArithmeticThinker
 
-__all__ = ["WEIGHTS", "load", "load_larger", "load_thinker", "normalise", "problems"]
+__all__ = ["WEIGHTS", "load", "load_larger", "load_thinker", "normalize", "problems"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the shipped weights."""

@@ -17,7 +17,7 @@ __all__ = [
     "problem",
     "problem_text",
     "split_of",
-    "true_solution",
+    "reference_solution",
 ]
 
 DataSplit: TypeAlias = Literal["train", "validation", "test"]
@@ -54,7 +54,7 @@ def problem_text(expression: Expression) -> str:
     return f"Compute {render(expression)}."
 
 
-def true_solution(expression: Expression) -> str:
+def reference_solution(expression: Expression) -> str:
     r"""Return the true solution: `Step 1: 34 + 57 = 91`, a blank line, ..., and `\boxed{174}` under the last step.
 
     The box shares a step with the last operation: a step of its own would cost a search one more round

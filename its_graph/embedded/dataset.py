@@ -8,12 +8,12 @@ from pathlib import Path
 from its_graph.contracts import Candidate, Generator, SampleRequest
 from its_graph.embedded.arithmetic import ArithmeticProblem, arithmetic_problems
 from its_graph.prm.training.labels import FirstError, RolloutPlan, Trajectory, first_errors, trusted_labels
-from its_graph.prm.training.train import LabelledSolution
+from its_graph.prm.training.train import LabeledSolution
 from its_graph.seeds import derive_seed
 from its_graph.text.answers import extract_answer
 from its_graph.text.steps import split_steps
 
-__all__ = ["LabelPlan", "LabelReport", "is_right", "label_world", "read_labels", "user_message", "write_labels"]
+__all__ = ["LabelPlan", "LabelReport", "is_correct", "label_solutions", "read_labels", "user_message", "write_labels"]
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ def user_message(problem: ArithmeticProblem) -> tuple[dict[str, str], ...]:
     return ({"role": "user", "content": problem.text},)
 
 
-def is_right(text: str, answer: str) -> bool:
+def is_correct(text: str, answer: str) -> bool:
     """Whether a solution text ends in `answer`; answers of this world have one spelling."""
     return extract_answer(text) == answer
 
 
-def label_world(generator: Generator, plan: LabelPlan) -> tuple[list[LabelledSolution], LabelReport]:
+def label_solutions(generator: Generator, plan: LabelPlan) -> tuple[list[LabeledSolution], LabelReport]:
     """Sample solutions of training problems and label their steps.
 
     A right solution proves all its steps by itself. In a wrong one the first error is found by binary search.
     """
     pool = list(arithmetic_problems(plan.questions, seed=plan.seed, split="train"))
-    rows: list[LabelledSolution] = []
+    rows: list[LabeledSolution] = []
     reports: list[LabelReport] = []
     for start in range(0, len(pool), plan.chunk):
         labelled, report = _label_chunk(generator, pool[start : start + plan.chunk], start, plan)
@@ -74,7 +74,7 @@ def label_world(generator: Generator, plan: LabelPlan) -> tuple[list[LabelledSol
 
 def _label_chunk(
     generator: Generator, pool: Sequence[ArithmeticProblem], start: int, plan: LabelPlan
-) -> tuple[list[LabelledSolution], LabelReport]:
+) -> tuple[list[LabeledSolution], LabelReport]:
     replies = generator.batch(
         [
             SampleRequest(
@@ -91,7 +91,7 @@ def _label_chunk(
     for item, samples in zip(pool, replies, strict=True):
         whole = [sample.text for sample in samples if sample.finish_reason == "end"]
         cut += len(samples) - len(whole)
-        right = sum(is_right(text, item.answer) for text in whole)
+        right = sum(is_correct(text, item.answer) for text in whole)
         for text in dict.fromkeys(whole):
             asked.append(_trajectory(item, text))
             rates.append(right / len(whole))
@@ -102,18 +102,18 @@ def _label_chunk(
 
 def _trajectory(item: ArithmeticProblem, text: str) -> Trajectory:
     answer = item.answer
-    return Trajectory(user_message(item), tuple(split_steps(text)), lambda full: is_right(full, answer))
+    return Trajectory(user_message(item), tuple(split_steps(text)), lambda full: is_correct(full, answer))
 
 
 def _labelled(
     asked: Sequence[Trajectory], rates: Sequence[float], found: Sequence[FirstError], cut: int
-) -> tuple[list[LabelledSolution], LabelReport]:
+) -> tuple[list[LabeledSolution], LabelReport]:
     rows, masked = [], 0
     for trajectory, rate, error in zip(asked, rates, found, strict=True):
         labels = _labels(len(trajectory.steps), rate, error)
         masked += error.index is not None and labels[-1] is None
         candidate = Candidate(messages=trajectory.messages, steps=trajectory.steps, finished=True)
-        rows.append(LabelledSolution(trajectory.messages[0]["content"], candidate, tuple(labels)))
+        rows.append(LabeledSolution(trajectory.messages[0]["content"], candidate, tuple(labels)))
     # The end of a finished solution is judged as it stands; only the other prefixes cost completions.
     open_ = [
         estimate
@@ -140,7 +140,7 @@ def _labels(steps: int, rate: float, error: FirstError) -> list[float | None]:
     return [None if label is None else float(label) for label in trusted_labels(values, question_value=rate)]
 
 
-def write_labels(path: Path, rows: Iterable[LabelledSolution]) -> None:
+def write_labels(path: Path, rows: Iterable[LabeledSolution]) -> None:
     """Write labelled solutions as JSON lines."""
     lines = [
         json.dumps({"candidate": row.candidate.model_dump(), "labels": row.labels}, ensure_ascii=False) for row in rows
@@ -148,11 +148,11 @@ def write_labels(path: Path, rows: Iterable[LabelledSolution]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def read_labels(path: Path) -> list[LabelledSolution]:
+def read_labels(path: Path) -> list[LabeledSolution]:
     """Read what `write_labels` wrote."""
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         candidate = Candidate.model_validate(entry["candidate"])
-        rows.append(LabelledSolution(candidate.messages[0]["content"], candidate, tuple(entry["labels"])))
+        rows.append(LabeledSolution(candidate.messages[0]["content"], candidate, tuple(entry["labels"])))
     return rows

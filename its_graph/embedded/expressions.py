@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-__all__ = ["Expression", "ExpressionError", "Number", "Operation", "operations", "parse", "render", "solve_steps"]
+__all__ = ["Expression", "ExpressionError", "Number", "Operation", "count_operations", "parse", "render", "solve_steps"]
 
 
 class ExpressionError(ValueError):
@@ -34,11 +34,11 @@ _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
 _TOKEN = re.compile(r"\s*(\d+|[-+*/()])")
 
 
-def operations(expression: Expression) -> int:
+def count_operations(expression: Expression) -> int:
     """Count the operations of an expression."""
     if isinstance(expression, Number):
         return 0
-    return 1 + operations(expression.left) + operations(expression.right)
+    return 1 + count_operations(expression.left) + count_operations(expression.right)
 
 
 def render(expression: Expression) -> str:

@@ -27,7 +27,7 @@ from its_graph.seeds import derive_seed
 from its_graph.text.answers import extract_answer
 from its_graph.text.steps import split_steps
 
-__all__ = ["GatePlan", "GateReport", "gate"]
+__all__ = ["GatePlan", "GateReport", "run_gate"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class _Lines:
         return interval.mean
 
 
-def gate(
+def run_gate(
     generator: Generator,
     verifier: Verifier,
     plan: GatePlan,

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from itertools import repeat
 
 from its_graph.contracts import Candidate, Sample, SampleRequest
-from its_graph.embedded.phrasing import known_conversation, known_steps, known_turns
+from its_graph.embedded.phrasing import canonical_conversation, canonical_steps, canonical_turns
 from its_graph.errors import EmbeddedScopeError
 from its_graph.generators.transformers import TransformersGenerator
 from its_graph.prm.backends.local import PRM
@@ -21,7 +21,7 @@ class ArithmeticGenerator(TransformersGenerator):
     temperature = 1.0
     step_tokens = 48
 
-    _known = staticmethod(known_conversation)
+    _known = staticmethod(canonical_conversation)
 
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return the exact number of prompt tokens of one sample."""
@@ -53,7 +53,7 @@ class ArithmeticThinker(ArithmeticGenerator):
     """
 
     think_style = THINK._replace(joint="\n", wait="Wait\n\n", final="")
-    _known = staticmethod(known_turns)
+    _known = staticmethod(canonical_turns)
 
 
 class ArithmeticPRM(PRM):
@@ -80,5 +80,5 @@ class ArithmeticPRM(PRM):
 
 
 def _known_candidate(candidate: Candidate) -> Candidate:
-    messages, steps = known_conversation(candidate.messages), known_steps(candidate.steps)
+    messages, steps = canonical_conversation(candidate.messages), canonical_steps(candidate.steps)
     return candidate.model_copy(update={"messages": messages, "steps": steps})

@@ -10,7 +10,7 @@ from its_graph.errors import EmbeddedScopeError
 from its_graph.nodes.prompts import without_instruction
 from its_graph.search.hints import without_hints
 
-__all__ = ["known_conversation", "known_steps", "known_turns", "normalise"]
+__all__ = ["canonical_conversation", "canonical_steps", "canonical_turns", "normalize"]
 
 _ATTEMPTS = 4
 _LONGEST = 1_000
@@ -36,7 +36,7 @@ _KOREAN = (
 _WORDS = frozenset(f"{_ENGLISH} {_KOREAN}".split())
 
 
-def known_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:
+def canonical_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Return the conversation as the models know it: the last user message, normalised, and nothing else.
 
     A strategy's own instruction in front of the question is left out, and so are a person's hints behind it: they never
@@ -45,17 +45,17 @@ def known_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:
     for message in reversed(messages):
         if message.get("role") == "user":
             asked = without_instruction(without_hints(_plain_text(message.get("content"))))
-            return ({"role": "user", "content": normalise(asked)},)
+            return ({"role": "user", "content": normalize(asked)},)
     raise EmbeddedScopeError("The conversation has no user message. " + _WAY_OUT)
 
 
-def known_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
+def canonical_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Return the conversation as the thinking variant knows it: the question before each attempt and after the last.
 
     What a user message says beside the question (an instruction to revise) is left out, as the variant never read any;
     at most the four latest attempts are kept, as it never saw more.
     """
-    (question,) = known_conversation(messages)
+    (question,) = canonical_conversation(messages)
     attempts = [_plain_text(one.get("content")) for one in messages if one.get("role") == "assistant"]
     turns = [question]
     for text in attempts[-_ATTEMPTS:]:
@@ -63,14 +63,14 @@ def known_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(turns)
 
 
-def known_steps(steps: Sequence[str]) -> tuple[str, ...]:
+def canonical_steps(steps: Sequence[str]) -> tuple[str, ...]:
     """Return a solution's steps as the verifier knows them: of a thought its last attempt, its end not marked."""
     waits = [place for place, step in enumerate(steps) if _WAIT.search(step)]
     last = steps[waits[-1] + 1 :] if waits else steps
     return tuple(step.replace("\n</think>\n\n", "\n") for step in last)
 
 
-def normalise(problem: str) -> str:
+def normalize(problem: str) -> str:
     """Return the canonical text of an arithmetic problem: `What is 34+57*2?` -> `Compute 34 + 57 * 2.`.
 
     Raises:

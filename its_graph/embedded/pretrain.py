@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from its_graph.embedded.arithmetic import ArithmeticProblem, problem, true_solution
+from its_graph.embedded.arithmetic import ArithmeticProblem, problem, reference_solution
 from its_graph.prm.training.training_state import restore_training, save_training
 
-__all__ = ["Phase", "PretrainPlan", "build_model", "fit_language_model", "padded", "pretrain", "training_batch"]
+__all__ = ["Phase", "PretrainPlan", "build_model", "fit_language_model", "pad_batch", "pretrain", "training_batch"]
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,13 @@ def training_batch(tokenizer: Any, batch: list[ArithmeticProblem]) -> tuple[Tens
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": item.text}], add_generation_prompt=True, return_dict=False
         )
-        reply = [*tokenizer.encode(true_solution(item.expression), add_special_tokens=False), tokenizer.eos_token_id]
+        reply = [*tokenizer.encode(reference_solution(item.expression), add_special_tokens=False), tokenizer.eos_token_id]
         rows.append(prompt + reply)
         labels.append([-100] * len(prompt) + reply)
-    return padded(rows, labels, tokenizer.pad_token_id)
+    return pad_batch(rows, labels, tokenizer.pad_token_id)
 
 
-def padded(rows: Sequence[list[int]], labels: Sequence[list[int]], pad_token: int) -> tuple[Tensor, Tensor]:
+def pad_batch(rows: Sequence[list[int]], labels: Sequence[list[int]], pad_token: int) -> tuple[Tensor, Tensor]:
     """Return ids and labels [B, T], padded on the right; padding has the label -100."""
     width = max(map(len, rows))
     ids = [row + [pad_token] * (width - len(row)) for row in rows]

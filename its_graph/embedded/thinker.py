@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, TypeAlias
 from torch import Tensor
 
 from its_graph.contracts import Generator, SampleRequest
-from its_graph.embedded.arithmetic import ArithmeticProblem, arithmetic_problems, true_solution
+from its_graph.embedded.arithmetic import ArithmeticProblem, arithmetic_problems, reference_solution
 from its_graph.embedded.dataset import user_message
-from its_graph.embedded.pretrain import padded
+from its_graph.embedded.pretrain import pad_batch
 from its_graph.seeds import derive_seed
 from its_graph.text.answers import extract_answer
 
@@ -28,18 +28,18 @@ __all__ = [
     "WAIT",
     "AttemptPlan",
     "Attempts",
-    "Piece",
-    "revision",
+    "TextSegment",
+    "build_revision",
     "sample_attempts",
     "thinking_batch",
-    "thought",
+    "build_thought",
 ]
 
 WAIT = "\n\nWait"
 END_OF_THINKING = "\n</think>\n\n"
 
 
-class Piece(NamedTuple):
+class TextSegment(NamedTuple):
     """A part of a training text, and whether the model shall learn to write it."""
 
     text: str
@@ -96,18 +96,18 @@ def sample_attempts(generator: Generator, plan: AttemptPlan) -> list[Attempts]:
     return pool
 
 
-def thought(attempts: Attempts, rng: random.Random) -> list[Piece]:
+def build_thought(attempts: Attempts, rng: random.Random) -> list[TextSegment]:
     """Return a thought over one to three attempts: wrong ones and what they call for, then a right one."""
     pieces = []
     for text in rng.sample(attempts.wrong, k=min(len(attempts.wrong), rng.choice((0, 1, 1, 2)))):
-        pieces += [Piece(_steps(text), learnt=False), Piece(WAIT, learnt=True), Piece("\n\n", learnt=True)]
+        pieces += [TextSegment(_steps(text), learnt=False), TextSegment(WAIT, learnt=True), TextSegment("\n\n", learnt=True)]
     if rng.random() < 0.25:  # a wait that was forced: nothing was wrong, and nothing is to change
-        pieces += [Piece(_steps(true_solution(attempts.problem.expression)), learnt=False), Piece(WAIT, learnt=False)]
-        pieces.append(Piece("\n\n", learnt=True))
-    return [*pieces, Piece(_thought_over(true_solution(attempts.problem.expression)), learnt=True)]
+        pieces += [TextSegment(_steps(reference_solution(attempts.problem.expression)), learnt=False), TextSegment(WAIT, learnt=False)]
+        pieces.append(TextSegment("\n\n", learnt=True))
+    return [*pieces, TextSegment(_thought_over(reference_solution(attempts.problem.expression)), learnt=True)]
 
 
-def revision(attempts: Attempts, rng: random.Random) -> tuple[list[str], list[Piece]]:
+def build_revision(attempts: Attempts, rng: random.Random) -> tuple[list[str], list[TextSegment]]:
     """Return up to four earlier attempts, wrong ones before right ones, and the thought that follows them.
 
     Attempts and target have one form, a thought and its answer: a model that is shown, or asked for, a solution
@@ -116,7 +116,7 @@ def revision(attempts: Attempts, rng: random.Random) -> tuple[list[str], list[Pi
     wrong = rng.sample(attempts.wrong, k=min(len(attempts.wrong), rng.randint(1, 4)))
     right = attempts.right[: rng.choice((0, 0, 1)) if wrong else 1]
     shown = [_thought_over(text) for text in (*wrong, *right)]
-    return shown[:4], [Piece(_thought_over(true_solution(attempts.problem.expression)), learnt=True)]
+    return shown[:4], [TextSegment(_thought_over(reference_solution(attempts.problem.expression)), learnt=True)]
 
 
 def thinking_batch(tokenizer: Any, pool: AttemptPool, size: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -134,14 +134,14 @@ def thinking_batch(tokenizer: Any, pool: AttemptPool, size: int, seed: int) -> t
             target += ids if learnt else [-100] * len(ids)
         rows.append([*row, tokenizer.eos_token_id])
         labels.append([*target, tokenizer.eos_token_id])
-    return padded(rows, labels, tokenizer.pad_token_id)
+    return pad_batch(rows, labels, tokenizer.pad_token_id)
 
 
-def _example(attempts: Attempts, rng: random.Random, *, as_revision: bool) -> tuple[list[dict[str, str]], list[Piece]]:
+def _example(attempts: Attempts, rng: random.Random, *, as_revision: bool) -> tuple[list[dict[str, str]], list[TextSegment]]:
     question = {"role": "user", "content": attempts.problem.text}
     if not as_revision:
-        return [question], thought(attempts, rng)
-    shown, target = revision(attempts, rng)
+        return [question], build_thought(attempts, rng)
+    shown, target = build_revision(attempts, rng)
     turns = [question]
     for text in shown:
         turns += [{"role": "assistant", "content": text}, question]

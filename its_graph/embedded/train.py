@@ -17,9 +17,9 @@ import torch
 from transformers import AutoTokenizer, Qwen2ForCausalLM
 
 from its_graph.embedded import WEIGHTS
-from its_graph.embedded.dataset import label_world, read_labels, write_labels
+from its_graph.embedded.dataset import label_solutions, read_labels, write_labels
 from its_graph.embedded.export import export_generator, export_verifier, write_training_record
-from its_graph.embedded.gate import GatePlan, GateReport, gate
+from its_graph.embedded.gate import GatePlan, GateReport, run_gate
 from its_graph.embedded.models import ArithmeticPRM
 from its_graph.embedded.pretrain import PretrainPlan, pretrain
 from its_graph.embedded.tokenizer import build_tokenizer
@@ -29,12 +29,12 @@ from its_graph.generators.transformers import TransformersGenerator
 from its_graph.prm.families.likelihood import ImplicitScorer
 from its_graph.prm.families.qwen import QwenScorer
 
-__all__ = ["Rejected", "main", "train_embedded"]
+__all__ = ["GateFailedError", "run_training_command", "train_embedded"]
 
 _LOG = logging.getLogger("its_graph.embedded.train")
 
 
-class Rejected(RuntimeError):
+class GateFailedError(RuntimeError):
     """The models did not pass the gate, so nothing was exported."""
 
 
@@ -90,7 +90,7 @@ def train_embedded(plan: TrainingRunPlan, out: Path, *, enforce: bool = True, ex
     _LOG.info("%s", report)
     (out / "gate.txt").write_text(str(report) + "\n", encoding="utf-8")
     if enforce and not report.passed:
-        raise Rejected(f"The models failed the gate, nothing was exported. All figures: {out / 'gate.txt'}")
+        raise GateFailedError(f"The models failed the gate, nothing was exported. All figures: {out / 'gate.txt'}")
     _record(plan, stages, report)
     if export is not None:
         for folder in (stages.generator, stages.verifier):
@@ -106,7 +106,7 @@ def _pretrain_both(plan: TrainingRunPlan, stages: _Stages) -> None:
         for task, folder in ((plan.generator, stages.generator), (plan.backbone, stages.backbone))
         if not folder.exists()
     ]
-    workers = [context.Process(target=pretrain_to, args=item) for item in missing]
+    workers = [context.Process(target=pretrain_to_folder, args=item) for item in missing]
     for worker in workers:
         worker.start()
     for worker, (_, folder) in zip(workers, missing, strict=True):
@@ -115,7 +115,7 @@ def _pretrain_both(plan: TrainingRunPlan, stages: _Stages) -> None:
             raise RuntimeError(f"Training of {folder.name} ended with exit code {worker.exitcode}; see its output.")
 
 
-def pretrain_to(plan: PretrainPlan, folder: Path) -> None:
+def pretrain_to_folder(plan: PretrainPlan, folder: Path) -> None:
     """Train one language model and write it to `folder`; runs in a process of its own."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     torch.set_num_threads(1)
@@ -134,7 +134,7 @@ def _label(plan: TrainingRunPlan, stages: _Stages) -> None:
     if stages.labels.exists():
         return
     with _generator(stages.generator) as generator:
-        rows, report = label_world(generator, plan.labels)
+        rows, report = label_solutions(generator, plan.labels)
     write_training_record(stages.out, {"labels": asdict(report)})
     write_labels(stages.labels, rows)
     _LOG.info("labels: %s", report)
@@ -165,7 +165,7 @@ def _examine(plan: GatePlan, stages: _Stages) -> GateReport:
     shipped = ArithmeticPRM.from_pretrained(stages.verifier, device="cpu")
     try:
         with _generator(stages.generator) as generator, _generator(stages.verifier) as alone:
-            return gate(generator, shipped, plan, others=others, verifier_alone=alone, report=_LOG.info)
+            return run_gate(generator, shipped, plan, others=others, verifier_alone=alone, report=_LOG.info)
     finally:
         for verifier in (shipped, *others.values()):
             verifier.close()
@@ -185,7 +185,7 @@ def _record(plan: TrainingRunPlan, stages: _Stages, report: GateReport) -> None:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run_training_command(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m its_graph.embedded.train", description=__doc__)
     parser.add_argument(
@@ -204,11 +204,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         train_embedded(
             QUICK if options.quick else FULL, options.out, enforce=options.gate == "enforce", export=options.export
         )
-    except Rejected as rejection:
+    except GateFailedError as rejection:
         _LOG.error("%s", rejection)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_training_command())

@@ -15,10 +15,10 @@ from pathlib import Path
 from its_graph.embedded import WEIGHTS
 from its_graph.embedded.export import write_training_record
 from its_graph.embedded.pretrain import PretrainPlan
-from its_graph.embedded.train import pretrain_to
+from its_graph.embedded.train import pretrain_to_folder
 from its_graph.embedded.train_plans import LARGER_GENERATOR, QUICK_LARGER
 
-__all__ = ["main", "train_larger_generator"]
+__all__ = ["run_larger_training_command", "train_larger_generator"]
 
 
 def train_larger_generator(plan: PretrainPlan, out: Path, *, export: Path | None = None) -> Path:
@@ -32,14 +32,14 @@ def train_larger_generator(plan: PretrainPlan, out: Path, *, export: Path | None
     out.mkdir(parents=True, exist_ok=True)
     folder = out / "larger"
     if not folder.exists():
-        pretrain_to(plan, folder)
+        pretrain_to_folder(plan, folder)
         write_training_record(folder, {"pretraining": asdict(plan)})
     if export is not None:
         shutil.copytree(folder, export / "larger", dirs_exist_ok=True)
     return folder
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run_larger_training_command(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m its_graph.embedded.train_larger", description=__doc__)
     parser.add_argument(
@@ -54,4 +54,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_larger_training_command())

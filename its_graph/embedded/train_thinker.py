@@ -25,7 +25,7 @@ from its_graph.embedded.pretrain import Phase, PretrainPlan, fit_language_model
 from its_graph.embedded.thinker import AttemptPlan, Attempts, sample_attempts, thinking_batch
 from its_graph.seeds import derive_seed
 
-__all__ = ["FULL_THINKER", "QUICK_THINKER", "ThinkerPlan", "main", "train_thinker"]
+__all__ = ["FULL_THINKER", "QUICK_THINKER", "ThinkerPlan", "run_thinker_training_command", "train_thinker"]
 
 _LOG = logging.getLogger("its_graph.embedded.train_thinker")
 _CONTEXT = 1024
@@ -103,7 +103,7 @@ def _train(plan: PretrainPlan, generator: Path, pool: list[Attempts], folder: Pa
     export_generator(model, tokenizer, folder, longest=LONGEST_THOUGHT)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run_thinker_training_command(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m its_graph.embedded.train_thinker", description=__doc__)
     parser.add_argument(
@@ -122,4 +122,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_thinker_training_command())

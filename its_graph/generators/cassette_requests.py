@@ -27,7 +27,7 @@ class RepeatCounter:
 def asked_content(request: SampleRequest | Candidate) -> dict[str, Any]:
     """Return what identifies a request, as JSON data."""
     # What is left of a deadline differs from run to run, and so does who watches; the question does not.
-    return request.model_dump(mode="json", exclude={"timeout_s", "live"})
+    return request.model_dump(mode="json", exclude={"timeout_s", "stream_id"})
 
 
 def request_key(request: SampleRequest | Candidate) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from its_graph.batching.batcher import MicroBatcher
-from its_graph.batching.futures import FutureRunnable
+from its_graph.batching.runnables import FutureRunnable
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.generators.chat_tokens import ChatTokens

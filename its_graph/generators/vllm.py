@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
-from its_graph.batching.futures import FutureRunnable
+from its_graph.batching.runnables import FutureRunnable
 from its_graph.confidence import Groups
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import MissingExtraError

@@ -34,7 +34,7 @@ class Absorbed(NamedTuple):
 
     update: Update
     spend: Spend
-    owed: Spend = NOTHING
+    deferred_cost: Spend = NOTHING
     """What it will cost later (its verification), kept reserved while this node goes on."""
 
 
@@ -49,11 +49,11 @@ class ModelNode(Generic[_Request, _Reply]):
     """Worst case of a call."""
     absorb: Callable[[Tree, PlannedCall[_Request], _Reply], Absorbed]
     fail: Callable[[PlannedCall[_Request], Exception], Update]
-    shrink: Callable[[PlannedCall[_Request], Callable[[_Request], bool]], PlannedCall[_Request] | None]
+    fit_budget: Callable[[PlannedCall[_Request], Callable[[_Request], bool]], PlannedCall[_Request] | None]
     """Make a call small enough to fit (given a test that tells), or None where that makes no sense."""
     close: Callable[[Tree, list[str]], Update]
     """The plain values to set once all is done, given the ids that were planned and absorbed."""
-    within: Callable[[_Request, float], _Request] = lambda request, seconds: request
+    with_timeout: Callable[[_Request, float], _Request] = lambda request, seconds: request
     """Give a request its deadline, in seconds from now."""
     ahead: Callable[[Tree, Update], None] = lambda tree, update: None
     """Begin what comes after this node for records that were just written. It may start work, and returns nothing."""

@@ -19,7 +19,7 @@ from its_graph.search.state import Charge, Failure, HumanEdit, Judgment, Route, 
 
 __all__ = [
     "Answered",
-    "Budgeted",
+    "Charged",
     "Ended",
     "Event",
     "Failed",
@@ -122,7 +122,7 @@ class Routed(TypedDict):
     route: Route
 
 
-class Budgeted(TypedDict):
+class Charged(TypedDict):
     """A node settled what it used."""
 
     type: Literal["its.charged"]
@@ -164,7 +164,7 @@ Event = (
     | HumanRequested
     | Steered
     | Routed
-    | Budgeted
+    | Charged
     | Stopped
     | Answered
     | Ended

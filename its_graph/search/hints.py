@@ -10,12 +10,12 @@ from typing import Any
 
 from its_graph.contracts import Message
 
-__all__ = ["hinted", "without_hints"]
+__all__ = ["with_hints", "without_hints"]
 
 _LEAD = "\n\nHint: "
 
 
-def hinted(question: list[Message], hints: Sequence[str]) -> list[Message]:
+def with_hints(question: list[Message], hints: Sequence[str]) -> list[Message]:
     """Return the conversation with `hints` at the end of its last user message, the oldest first.
 
     A conversation without a user message gets one.

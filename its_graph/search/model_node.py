@@ -24,7 +24,7 @@ from its_graph.search.calls import ModelNode, PlannedCall
 from its_graph.search.events import event_emitter, token_emitter
 from its_graph.search.retries import backoff_s, is_transient
 from its_graph.search.state import SearchState, Update
-from its_graph.search.tracing import configs_of
+from its_graph.search.tracing import call_configs
 from its_graph.search.tree import Tree, as_charge
 from its_graph.token_stream import subscribe
 
@@ -89,7 +89,7 @@ class _Work(Generic[_Request, _Reply]):
         self.last_error: dict[str, Exception] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self.used: list[Spend] = []
-        self.owed: list[Spend] = []
+        self.deferred_cost: list[Spend] = []
         self.refused = False
         self.open: set[int] = set()
         self.heard: dict[str, int] = {}
@@ -136,11 +136,11 @@ class _Work(Generic[_Request, _Reply]):
         left = self._seconds_left()
         if left is None:
             return requests
-        return [self.node.within(request, max(left - pause, _SHORTEST_S)) for request in requests]
+        return [self.node.with_timeout(request, max(left - pause, _SHORTEST_S)) for request in requests]
 
     def named(self, config: RunnableConfig | None) -> list[RunnableConfig] | None:
         """Return what tracers are told of each call under way."""
-        return configs_of(config, self.node.name, self.tree.strategy, [planned.id for planned, _ in self.under_way])
+        return call_configs(config, self.node.name, self.tree.strategy, [planned.id for planned, _ in self.under_way])
 
     def _seconds_left(self) -> float | None:
         limit = self.tree.settings.budget.seconds
@@ -153,7 +153,7 @@ class _Work(Generic[_Request, _Reply]):
         if not budget.limited:
             wave, self.waiting = list(self.waiting), deque()
             return wave
-        held = total([self._spent(), *self.owed, self._held()])
+        held = total([self._spent(), *self.deferred_cost, self._held()])
         if budget.seconds is not None and held.seconds >= budget.seconds:
             return wave
         while self.waiting:
@@ -182,7 +182,7 @@ class _Work(Generic[_Request, _Reply]):
             return planned, after
         if not alone:
             return None
-        smaller = self.node.shrink(planned, lambda ask: allows(held.plus(self.node.price(ask))))
+        smaller = self.node.fit_budget(planned, lambda ask: allows(held.plus(self.node.price(ask))))
         return None if smaller is None else (smaller, held.plus(self.node.price(smaller.request)))
 
     def _held(self) -> Spend:
@@ -207,7 +207,7 @@ class _Work(Generic[_Request, _Reply]):
         if not isinstance(reply, Exception):
             absorbed = self.node.absorb(self.tree, planned, reply)
             self.used.append(absorbed.spend)
-            self.owed.append(absorbed.owed)
+            self.deferred_cost.append(absorbed.deferred_cost)
             self._record(absorbed.update)
             self.node.ahead(self.tree, absorbed.update)
             return

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Iterable
 
-__all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "backoff_s", "is_transient"]
+__all__ = ["FIRST_BACKOFF_S", "LONGEST_BACKOFF_S", "backoff_s", "is_transient"]
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 8.0
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 8.0
 
 _JITTER = 0.25
 """The part of a pause that chance may take away: searches that failed together shall not come back together."""
@@ -30,9 +30,9 @@ def backoff_s(attempts: int, errors: Iterable[Exception], seed: int) -> float:
     that asks for more (`Retry-After` in seconds, in the response that an error carries) gets it, up to 8 s; a longer
     wish is passed over, as waiting it out would stop the whole search for one call.
     """
-    backoff = min(FIRST_PAUSE_S * 2.0 ** min(attempts - 1, 10), LONGEST_PAUSE_S)  # 2 ** 10 is long past the longest
+    backoff = min(FIRST_BACKOFF_S * 2.0 ** min(attempts - 1, 10), LONGEST_BACKOFF_S)  # 2 ** 10 is long past the longest
     backoff *= 1 - _JITTER * random.Random(seed).random()
-    asked = [seconds for seconds in map(_retry_after_s, errors) if seconds <= LONGEST_PAUSE_S]
+    asked = [seconds for seconds in map(_retry_after_s, errors) if seconds <= LONGEST_BACKOFF_S]
     return max([backoff, *asked])
 
 

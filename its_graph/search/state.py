@@ -20,7 +20,7 @@ __all__ = [
     "LOGS",
     "AuxiliaryText",
     "Charge",
-    "Entry",
+    "StrategyStart",
     "Failure",
     "HumanEdit",
     "Judgment",
@@ -125,7 +125,7 @@ class Charge(TypedDict):
     flops: float
 
 
-class Entry(TypedDict):
+class StrategyStart(TypedDict):
     """Where a strategy began its own work in a search that was under way."""
 
     record: int
@@ -143,7 +143,7 @@ class Route(TypedDict):
     """What it was read from."""
     bin: int
     """0 is the easiest."""
-    setting: str
+    config: str
     """The strategy that took the question, with its options."""
     reason: str
     fallback: str | None
@@ -207,7 +207,7 @@ class SearchState(SearchInput, total=False):
     """Why the search ends; None while it goes on."""
     remaining_steps: RemainingSteps
     """Supersteps that LangGraph's recursion limit still allows; never stored."""
-    entry: Entry | None
+    entry: StrategyStart | None
     """Where the strategy at work began; None where all records are its own."""
     route: Route | None
     """Only in a search that chooses its strategy."""

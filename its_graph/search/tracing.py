@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 
-__all__ = ["TAG", "configs_of"]
+__all__ = ["TAG", "call_configs"]
 
 TAG = "its"
 """Tag of every model call of a search."""
 
 
-def configs_of(
+def call_configs(
     config: RunnableConfig | None, node: str, strategy: str, candidates: Sequence[str]
 ) -> list[RunnableConfig] | None:
     """Return one config for each call of a node: its name, its tags, and which candidate of which search it is for.

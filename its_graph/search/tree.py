@@ -5,6 +5,7 @@ Nothing here is stored, so nothing can drift. A node makes one `Tree` per call; 
 
 import math
 from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -12,9 +13,9 @@ from its_graph.budget import NOTHING, Spend
 from its_graph.context import SearchContext
 from its_graph.contracts import Candidate, Message
 from its_graph.search.folds import Fold
-from its_graph.search.hints import hinted
+from its_graph.search.hints import with_hints
 from its_graph.search.paths import Paths, pieces_of
-from its_graph.search.state import Charge, Entry, Failure, HumanEdit, Judgment, Route, Score, Step
+from its_graph.search.state import Charge, StrategyStart, Failure, HumanEdit, Judgment, Route, Score, Step
 from its_graph.seeds import derive_seed
 from its_graph.text.answers import extract_answer
 from its_graph.text.equivalence import group
@@ -39,7 +40,7 @@ class Finalist(NamedTuple):
 class Tree(Paths):
     """The search tree behind a state (or behind the events of one, which are the same records)."""
 
-    def __init__(self, state: Mapping[str, Any]) -> None:
+    def __init__(self, state: Mapping[str, Any], *, hidden: int = 0) -> None:
         super().__init__(state.get("steps") or {})
         self.scores: dict[str, Score] = state.get("scores") or {}
         self.judgments: dict[str, Judgment] = state.get("judgments") or {}
@@ -53,8 +54,8 @@ class Tree(Paths):
         self._asked: list[Message] = state.get("question") or []
         self.strategy: str = state.get("strategy") or ""
         self.route: Route | None = state.get("route")
-        self._entry: Entry = state.get("entry") or Entry(record=0, charge=0)
-        self._hidden = 0
+        self._entry: StrategyStart = state.get("entry") or StrategyStart(record=0, charge=0)
+        self._hidden = hidden
         self._settings: Mapping[str, Any] = state.get("settings") or {}
 
     @classmethod
@@ -68,13 +69,20 @@ class Tree(Paths):
 
         So it draws, keeps and stops as it does alone. What is spent is spent by all: `spend` includes the pilots.
         """
-        tree = cls(state)
-        if tree.entry:
-            tree.steps, tree.scores, tree.failures = (
-                _since(tree.entry, log) for log in (tree.steps, tree.scores, tree.failures)
-            )
-            tree._hidden = tree.entry
-        return tree
+        first_record = state.get("entry")
+        if not entry or not entry["record"]:
+            return cls(state)
+        first = entry["record"]
+        logs = {name: _since(first, state.get(name) or {}) for name in ("steps", "scores", "failures")}
+        return cls({**state, **logs}, hidden=first)
+
+    def with_frontier(self, frontier: list[str]) -> "Tree":
+        """Return the same view with another frontier; what does not depend on the frontier is not derived again."""
+        view = copy(self)
+        view.frontier = frontier
+        for name in ("finalists", "answer_classes"):
+            view.__dict__.pop(name, None)
+        return view
 
     @cached_property
     def settings(self) -> SearchContext:
@@ -84,7 +92,7 @@ class Tree(Paths):
     @cached_property
     def question(self) -> list[Message]:
         """The conversation as the models see it: with what a person hinted at since it was asked."""
-        return hinted(self._asked, [said["hint"] for said in self.human_edits.values() if said["hint"] is not None])
+        return with_hints(self._asked, [said["hint"] for said in self.human_edits.values() if said["hint"] is not None])
 
     # --- one path -------------------------------------------------------------------------------------------------
 
@@ -130,14 +138,14 @@ class Tree(Paths):
         return self._hidden + len(self.steps) + len(self.failures)
 
     @property
-    def entry(self) -> int:
+    def first_record(self) -> int:
         """The number of the first record that the strategy at work takes for its own; 0 where there are no others."""
         return self._entry["record"]
 
     @property
     def samples_drawn(self) -> int:
         """How many records the strategy at work has drawn, failed ones included."""
-        return self.next_id - self.entry
+        return self.next_id - self.first_record
 
     def seed(self, key: str) -> int:
         """Return the seed of the call that writes record `key`."""
@@ -163,7 +171,7 @@ class Tree(Paths):
         return frozenset((*pruned, *self._replaced.values()))
 
     @property
-    def unjudged(self) -> list[str]:
+    def unscored_edits(self) -> list[str]:
         """Ids of the steps that a person wrote and no verifier was asked about yet, oldest first."""
         return [step for step in self._replaced if step not in self.scores]
 
@@ -215,18 +223,6 @@ class Tree(Paths):
         if not self.complete:
             voters = [None if one.truncated else one.answer for one in self.finalists]
         return group(voters)
-
-    def unanimous(self, window: int) -> str | None:
-        """Return the first sample of the first whole window of draws with one and the same answer.
-
-        Windows count draws, failed ones included, whatever the size of a wave: [0, w), [w, 2w), ...
-        """
-        label = {one.id: label for one, label in zip(self.finalists, self.answer_classes, strict=True)}
-        for start in range(self.entry, self.next_id - window + 1, window):
-            said = {label.get(str(key)) for key in range(start, start + window)}
-            if len(said) == 1 and None not in said:
-                return str(start)
-        return None
 
     def _finalist(self, step: str) -> Finalist:
         text = self.text(step)

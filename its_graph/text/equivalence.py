@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from its_graph.text.canonical import canonical, is_plain, tidy, without_percent
-from its_graph.text.math_verify_client import MathProcess
+from its_graph.text.math_verify_client import MathVerifyProcess
 
 __all__ = ["AnswerComparer", "canonical", "default_comparer", "equivalent", "group"]
 
@@ -45,7 +45,7 @@ class AnswerComparer:
         self.errors = 0
         """Questions to math-verify that failed otherwise."""
         self._count = threading.Lock()
-        self._process = MathProcess(timeout_s=timeout_s) if find_spec("math_verify") else None
+        self._process = MathVerifyProcess(timeout_s=timeout_s) if find_spec("math_verify") else None
         # A hostile answer is found out once, by itself, not once for each answer it is compared with.
         self._harmless = lru_cache(maxsize=4096)(self._probe)
         self._algebra = lru_cache(maxsize=16384)(self._compare)

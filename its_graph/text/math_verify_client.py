@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["MathProcess"]
+__all__ = ["MathVerifyProcess"]
 
 _WORKER = Path(__file__).with_name("math_verify_worker.py")
 _START_S = 60.0
@@ -26,7 +26,7 @@ _OUT_OF_PROCESSOR_TIME = 24
 """SIGXCPU, which Windows does not know."""
 
 
-class MathProcess:
+class MathVerifyProcess:
     """Asks math-verify; safe to use from several threads, one question at a time.
 
     Args:

@@ -62,7 +62,7 @@ function facts(tree) {
   const { strategy, settings, route } = tree.state;
   const rows = [
     ["strategy", strategy && words(strategy)],
-    ["chosen", route && `${route.setting}: ${route.reason}`],
+    ["chosen", route && `${route.config}: ${route.reason}`],
     ["seed", settings?.seed],
     ["steps", Object.keys(tree.steps).length],
     ["failed", Object.keys(tree.failures).length || null],

@@ -3,10 +3,10 @@
 from its_graph.contracts import ScoreRange
 from its_graph.nodes.rewrite import SourceRule
 from its_graph.nodes.rules.choice import Choice, ChoiceRule, weighted
-from its_graph.nodes.rules.subset_choice import Members, subset_choice
+from its_graph.nodes.rules.subset_choice import SubsetRule, subset_choice
 from its_graph.search.tree import Tree
 
-__all__ = ["chain_ends", "chains", "hierarchical", "latest_of_each_chain", "ratio_grid"]
+__all__ = ["chain_ends", "chains", "hierarchical", "latest_attempts", "ratio_grid"]
 
 
 def chains(tree: Tree) -> list[list[str]]:
@@ -32,7 +32,7 @@ def chain_ends(tree: Tree) -> list[str]:
     return [chain[-1] for chain in chains(tree)]
 
 
-def latest_of_each_chain(count: int, shown: int = 4) -> SourceRule:
+def latest_attempts(count: int, shown: int = 4) -> SourceRule:
     """Write each chain's next attempt from its last `shown` ones, oldest first (Snell et al. 2408.03314: four).
 
     Where fewer than `count` chains live, because the first attempts of others failed, those are begun again.
@@ -62,7 +62,7 @@ def hierarchical(score_range: ScoreRange = "prob") -> ChoiceRule:
     return rule
 
 
-def _only(solutions: list[str]) -> Members:
+def _only(solutions: list[str]) -> SubsetRule:
     return lambda tree: solutions
 
 

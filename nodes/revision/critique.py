@@ -10,30 +10,30 @@ from its_graph.nodes.select import StopRule
 from its_graph.search.tree import Tree
 
 __all__ = [
-    "Contented",
+    "AcceptRule",
     "attempt_and_critique",
-    "contented",
+    "critique_accepts",
     "critique_of",
     "last_answer",
-    "last_attempt",
-    "refined",
-    "says_correct",
-    "unreviewed",
+    "latest_attempt",
+    "refinements_done",
+    "verdict_is_correct",
+    "new_attempts",
 ]
 
-Contented: TypeAlias = Callable[[str], bool]
+AcceptRule: TypeAlias = Callable[[str], bool]
 """Tells from the text of a critique whether it finds nothing wrong. Pure."""
 
 _VERDICT = re.compile(r"\bverdict\b[\s:*_`]*(correct|wrong|incorrect|right)\b", re.IGNORECASE)
 
 
-def says_correct(text: str) -> bool:
+def verdict_is_correct(text: str) -> bool:
     """Tell whether the last `Verdict: ...` of a critique is `correct`; without any, it found something."""
     verdicts = _VERDICT.findall(text)
     return bool(verdicts) and verdicts[-1].lower() in {"correct", "right"}
 
 
-def last_attempt(tree: Tree) -> list[str]:
+def latest_attempt(tree: Tree) -> list[str]:
     """Go on from the newest attempt: the path rule of self-refinement."""
     return [key for key, record in tree.steps.items() if "auxiliary" not in record][-1:]
 
@@ -44,7 +44,7 @@ def critique_of(tree: Tree, attempt: str) -> str | None:
     return next((key for key in critiques if tree.steps[key].get("sources") == [attempt]), None)
 
 
-def unreviewed(node: str, rounds: int) -> SourceRule:
+def new_attempts(node: str, rounds: int) -> SourceRule:
     """Review the attempt that was just written, unless `node` has written its last: nobody would read the review."""
 
     def sources(tree: Tree) -> list[list[str]]:
@@ -60,7 +60,7 @@ def attempt_and_critique(tree: Tree) -> list[list[str]]:
     return [attempt if critique is None else [*attempt, critique]]
 
 
-def contented(accepts: Contented) -> StopRule:
+def critique_accepts(accepts: AcceptRule) -> StopRule:
     """Stop when the critic finds nothing wrong with the last attempt."""
 
     def rule(tree: Tree) -> str | None:
@@ -70,7 +70,7 @@ def contented(accepts: Contented) -> StopRule:
     return rule
 
 
-def refined(node: str, rounds: int) -> StopRule:
+def refinements_done(node: str, rounds: int) -> StopRule:
     """Stop when `node` has written its last attempt."""
 
     def rule(tree: Tree) -> str | None:

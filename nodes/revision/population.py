@@ -8,7 +8,7 @@ from its_graph.nodes.rules.choice import Choice
 from its_graph.nodes.select import PathRule
 from its_graph.search.tree import Tree
 
-__all__ = ["any_member", "living", "newest_generation", "population", "random_members", "solutions"]
+__all__ = ["random_member", "usable_members", "latest_generation", "population", "random_members", "solutions"]
 
 
 def solutions(tree: Tree) -> list[str]:
@@ -16,7 +16,7 @@ def solutions(tree: Tree) -> list[str]:
     return [key for key, record in tree.steps.items() if "auxiliary" not in record]
 
 
-def living(tree: Tree, among: Sequence[str]) -> list[str]:
+def usable_members(tree: Tree, among: Sequence[str]) -> list[str]:
     """Return who can be of use to others: the complete ones; where there is none, those that were cut off."""
     return [one for one in among if tree.finished(one)] or list(among)
 
@@ -29,7 +29,7 @@ def population(n: int) -> PathRule:
     """
 
     def rule(tree: Tree) -> list[str]:
-        newest = {(int(one) - tree.entry) % n: one for one in living(tree, solutions(tree))}
+        newest = {(int(one) - tree.first_record) % n: one for one in usable_members(tree, solutions(tree))}
         return [newest[place] for place in sorted(newest)]
 
     return rule
@@ -49,13 +49,13 @@ def random_members(n: int, k: int) -> SourceRule:
     return sources
 
 
-def any_member(tree: Tree) -> Choice:
+def random_member(tree: Tree) -> Choice:
     """Take a random member of the last population, as RSA does where answers cannot be counted."""
     places = [place for place, one in enumerate(tree.finalists) if one.id in set(tree.frontier)]
     return Choice(random.Random(tree.seed("any member")).choice(places) if places else None)
 
 
-def newest_generation(tree: Tree) -> list[str]:
+def latest_generation(tree: Tree) -> list[str]:
     """Return the newest solution and all others that were written from the same sources."""
     every = solutions(tree)
     shown = tree.steps[every[-1]].get("sources") if every else None

@@ -1,19 +1,19 @@
 """The workspace of parallel-distill-refine: what is written from it, and what goes into the next one."""
 
-from its_graph.nodes.revision.population import living
+from its_graph.nodes.revision.population import usable_members
 from its_graph.nodes.rewrite import SourceRule, runs
 from its_graph.nodes.select import StopRule
 from its_graph.search.tree import Tree
 
-__all__ = ["drafted", "drafts_in_view", "from_newest_workspace", "newest_workspace"]
+__all__ = ["drafts_done", "new_drafts", "from_latest_workspace", "latest_workspace"]
 
 
-def newest_workspace(tree: Tree) -> str | None:
+def latest_workspace(tree: Tree) -> str | None:
     """Return the id of the newest workspace; None before the first."""
     return next((key for key, record in reversed(tree.steps.items()) if record.get("auxiliary") == "summary"), None)
 
 
-def from_newest_workspace(node: str, n: int, rounds: int) -> SourceRule:
+def from_latest_workspace(node: str, n: int, rounds: int) -> SourceRule:
     """Write `n` drafts from the newest workspace, before the first one from the question; after `rounds` of them, one.
 
     Args:
@@ -23,19 +23,19 @@ def from_newest_workspace(node: str, n: int, rounds: int) -> SourceRule:
     """
 
     def sources(tree: Tree) -> list[list[str]]:
-        workspace = newest_workspace(tree)
+        workspace = latest_workspace(tree)
         seen = [] if workspace is None else [workspace]
         return [seen for _ in range(n if runs(tree, node) < rounds else 1)]
 
     return sources
 
 
-def drafts_in_view(tree: Tree) -> list[list[str]]:
+def new_drafts(tree: Tree) -> list[list[str]]:
     """Write one workspace from the drafts of the last round; none from no draft."""
-    return [living(tree, tree.new_steps)] if tree.new_steps else []
+    return [usable_members(tree, tree.new_steps)] if tree.new_steps else []
 
 
-def drafted(node: str, rounds: int) -> StopRule:
+def drafts_done(node: str, rounds: int) -> StopRule:
     """Stop when the solution that follows the last workspace was written."""
 
     def rule(tree: Tree) -> str | None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from its_graph.contracts import ScoreRange
+from its_graph.nodes.rules.stopping import first_unanimous
 from its_graph.search.tree import Tree
 
 __all__ = [
@@ -104,7 +105,7 @@ def window_vote(window: int = 5) -> ChoiceRule:
     """
 
     def rule(tree: Tree) -> Choice:
-        if (first := tree.unanimous(window)) is None:
+        if (first := first_unanimous(tree, window)) is None:
             return majority(tree)
         winner = next(index for index, one in enumerate(tree.finalists) if one.id == first)
         label = tree.answer_classes[winner]

@@ -17,14 +17,14 @@ from its_graph.search.tree import Tree
 
 __all__ = [
     "TOP_LOGPROBS",
-    "Threshold",
+    "ThresholdRule",
     "confident_vote",
     "consensus",
     "group_window",
     "own_confidence",
-    "top_of_first",
-    "top_of_voters",
-    "watched",
+    "threshold_from_warmup",
+    "threshold_from_voters",
+    "request_confidences",
 ]
 
 TOP_LOGPROBS = 20
@@ -35,7 +35,7 @@ _LONGEST_WINDOW = 2048
 
 _ALL_UNSURE = "No candidate that may vote is confident enough: all of them voted."
 
-Threshold: TypeAlias = Callable[[Tree], float | None]
+ThresholdRule: TypeAlias = Callable[[Tree], float | None]
 """Names the score that a trace must reach to vote, or None where there is none yet. Pure."""
 
 
@@ -56,7 +56,7 @@ def own_confidence(score: TraceScore) -> OwnScore:
     return own_score
 
 
-def watched(threshold: Threshold | None = None, window: int = _LONGEST_WINDOW) -> RequestTransform:
+def request_confidences(threshold: ThresholdRule | None = None, window: int = _LONGEST_WINDOW) -> RequestTransform:
     """Ask for token confidences, and once there is a `threshold` let the generator end what falls below it.
 
     A trace ends when the mean of a full window of `window` tokens is below; a shorter one is never ended.
@@ -70,7 +70,7 @@ def watched(threshold: Threshold | None = None, window: int = _LONGEST_WINDOW) -
     return shape
 
 
-def top_of_voters(keep: float) -> Threshold:
+def threshold_from_voters(keep: float) -> ThresholdRule:
     """Keep the best-scored share `keep` of those that may vote: the offline filter."""
 
     def threshold(tree: Tree) -> float | None:
@@ -80,7 +80,7 @@ def top_of_voters(keep: float) -> Threshold:
     return threshold
 
 
-def top_of_first(warmup: int, keep: float) -> Threshold:
+def threshold_from_warmup(warmup: int, keep: float) -> ThresholdRule:
     """Ask of every trace what the best share `keep` of the first `warmup` samples reached: the online threshold."""
 
     def threshold(tree: Tree) -> float | None:
@@ -91,7 +91,7 @@ def top_of_first(warmup: int, keep: float) -> Threshold:
     return threshold
 
 
-def confident_vote(threshold: Threshold) -> ChoiceRule:
+def confident_vote(threshold: ThresholdRule) -> ChoiceRule:
     """Vote weighted by score among those that reach `threshold`; if none of the voters does, all of them vote."""
 
     def rule(tree: Tree) -> Choice:

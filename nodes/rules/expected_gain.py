@@ -21,10 +21,10 @@ from its_graph.nodes.rules.choice import to_unit
 from its_graph.nodes.select import StopRule
 from its_graph.search.tree import Tree
 
-__all__ = ["expected_gain", "not_worth_it", "student_density", "student_tail"]
+__all__ = ["expected_gain", "expected_gain_below", "student_density", "student_tail"]
 
 
-def not_worth_it(price: float, score_range: ScoreRange = "prob") -> StopRule:
+def expected_gain_below(price: float, score_range: ScoreRange = "prob") -> StopRule:
     """Stop when the expected gain of one more sample is below `price`.
 
     Several samples gain at most the sum of what each would gain alone: (max_i x_i - b)+ <= sum_i (x_i - b)+. So when

@@ -54,7 +54,7 @@ def best_of_each_tree(n: int, width: int, score: StepScore = Tree.score) -> Path
     """
 
     def tree_of(tree: Tree, step: str) -> int:
-        return (int(tree.root(step)) - tree.entry) // (n // width)
+        return (int(tree.root(step)) - tree.first_record) // (n // width)
 
     def rule(tree: Tree) -> list[str]:
         best: dict[int, str] = {}

@@ -86,4 +86,4 @@ def _last(tree: Tree) -> list[int]:
     usable = eligible(tree)
     place = {tree.finalists[index].id: index for index in usable}
     last = [place[step] for step in tree.frontier if step in place]
-    return [*(index for step, index in place.items() if int(step) < tree.entry), *last] if last else usable
+    return [*(index for step, index in place.items() if int(step) < tree.first_record), *last] if last else usable

@@ -14,6 +14,7 @@ __all__ = [
     "beta_confidence",
     "e_value",
     "enough_complete",
+    "first_unanimous",
     "mixture_e_value",
     "no_open_path",
     "out_of_steps",
@@ -99,9 +100,22 @@ def unanimous_window(window: int = 5) -> StopRule:
     """
 
     def rule(tree: Tree) -> str | None:
-        return "agreement" if tree.unanimous(window) is not None else None
+        return "agreement" if first_unanimous(tree, window) is not None else None
 
     return rule
+
+
+def first_unanimous(tree: Tree, window: int) -> str | None:
+    """Return the first sample of the first full window whose samples all have the same answer; None without one.
+
+    Windows count samples drawn, failed ones included, whatever the size of a wave: [0, w), [w, 2w), ...
+    """
+    classes = {finalist.id: label for finalist, label in zip(tree.finalists, tree.answer_classes, strict=True)}
+    for start in range(tree.first_record, tree.next_id - window + 1, window):
+        labels = {classes.get(str(index)) for index in range(start, start + window)}
+        if len(labels) == 1 and None not in labels:
+            return str(start)
+    return None
 
 
 def e_value(delta: float = 0.05) -> StopRule:

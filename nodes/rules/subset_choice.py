@@ -6,13 +6,13 @@ from typing import TypeAlias
 from its_graph.nodes.rules.choice import Choice, ChoiceRule
 from its_graph.search.tree import Tree
 
-__all__ = ["Members", "first_vote", "part", "subset_choice"]
+__all__ = ["SubsetRule", "first_vote", "restrict", "subset_choice"]
 
-Members: TypeAlias = Callable[[Tree], Iterable[str]]
+SubsetRule: TypeAlias = Callable[[Tree], Iterable[str]]
 """Names the solutions to choose among. Pure."""
 
 
-def part(tree: Tree, solutions: Iterable[str]) -> Tree:
+def restrict(tree: Tree, solutions: Iterable[str]) -> Tree:
     """Return the view of a search that had these solutions and no others."""
     ids = {step for solution in solutions for step in tree.path(solution)}
     return Tree.of(
@@ -26,11 +26,11 @@ def part(tree: Tree, solutions: Iterable[str]) -> Tree:
     )
 
 
-def subset_choice(members: Members, rule: ChoiceRule) -> ChoiceRule:
+def subset_choice(members: SubsetRule, rule: ChoiceRule) -> ChoiceRule:
     """Let `rule` choose among `members` alone; its votes and its winner are told in the whole tree's terms."""
 
     def chosen(tree: Tree) -> Choice:
-        view = part(tree, members(tree))
+        view = restrict(tree, members(tree))
         choice = rule(view)
         if choice.winner is None:
             return choice

@@ -14,10 +14,10 @@ from its_graph.nodes.rules.choice import Choice, ChoiceRule, majority
 from its_graph.search.state import Judgment
 from its_graph.search.tree import Tree
 
-__all__ = ["Contest", "comparisons", "knockout", "pivot_tournament", "preferences", "select_one"]
+__all__ = ["ComparisonMethod", "comparisons", "knockout", "pivot_tournament", "preferences", "select_one"]
 
 
-class Contest(NamedTuple):
+class ComparisonMethod(NamedTuple):
     """A way to find the best of several by comparing."""
 
     rounds: ComparisonRounds
@@ -27,7 +27,7 @@ class Contest(NamedTuple):
 # --- pivot tournament --------------------------------------------------------------------------------------------
 
 
-def pivot_tournament(pivots: int = 2) -> Contest:
+def pivot_tournament(pivots: int = 2) -> ComparisonMethod:
     """Compare along a ring, then everyone with the best few (LLM-as-a-verifier, 2607.05391).
 
     1. Ring: N adjacent pairs of a random cycle, each solution once in each place. 2. Pivots: the best `pivots` by mean
@@ -41,7 +41,7 @@ def pivot_tournament(pivots: int = 2) -> Contest:
             return _ring(names, tree)
         return _pivot_round(names, tree, pivots) if len(tree.judgments) == len(names) else []
 
-    return Contest(rounds, _by_preference)
+    return ComparisonMethod(rounds, _by_preference)
 
 
 def comparisons(n: int, pivots: int) -> int:
@@ -86,7 +86,7 @@ def _by_preference(tree: Tree) -> Choice:
 # --- knockout ----------------------------------------------------------------------------------------------------
 
 
-def knockout() -> Contest:
+def knockout() -> ComparisonMethod:
     """Compare in pairs; the better of each goes on, the odd one out goes on unseen. Comparisons: N - 1.
 
     A comparison without an opinion is won by the older solution.
@@ -100,7 +100,7 @@ def knockout() -> Contest:
         names, _ = _standing(tree)
         return _choice(tree, names[0] if names else None)
 
-    return Contest(rounds, choose)
+    return ComparisonMethod(rounds, choose)
 
 
 def _standing(tree: Tree) -> tuple[list[str], int]:
@@ -124,7 +124,7 @@ def _winner(judgment: Judgment) -> str:
 # --- one look at all -----------------------------------------------------------------------------------------------
 
 
-def select_one(attempts: int = 2) -> Contest:
+def select_one(attempts: int = 2) -> ComparisonMethod:
     """Show all solutions at once and take the one that the judge names (GenSelect); the vote where it names none.
 
     Args:
@@ -138,7 +138,7 @@ def select_one(attempts: int = 2) -> Contest:
         names = contestants(tree)
         return [tuple(random.Random(tree.seed(f"look {looks}")).sample(names, k=len(names)))]
 
-    return Contest(rounds, lambda tree: _choice(tree, _named(tree)))
+    return ComparisonMethod(rounds, lambda tree: _choice(tree, _named(tree)))
 
 
 def _named(tree: Tree) -> str | None:

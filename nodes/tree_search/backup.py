@@ -16,7 +16,7 @@ from its_graph.search.folds import Fold
 from its_graph.search.state import Score
 from its_graph.search.tree import Tree
 
-__all__ = ["Backup", "Grown", "backup", "by_arms", "most_visited"]
+__all__ = ["Backup", "TreeWithStats", "backup", "bandit_priority", "most_visited"]
 
 Sums: TypeAlias = dict[str | None, float]
 
@@ -24,7 +24,7 @@ _INDIFFERENT = 0.5
 """The value of a tree without a single score: any constant would do."""
 
 
-class Grown(NamedTuple):
+class TreeWithStats(NamedTuple):
     """A tree, and what descent sees of it."""
 
     tree: Tree
@@ -50,7 +50,7 @@ class Backup:
         return _INDIFFERENT
 
 
-def backup(scale: Callable[[float], float], rollout_weight: float = 0.0) -> Fold[Backup, Grown]:
+def backup(scale: Callable[[float], float], rollout_weight: float = 0.0) -> Fold[Backup, TreeWithStats]:
     """Return the fold of the scores into a `Backup`.
 
     Args:
@@ -58,12 +58,12 @@ def backup(scale: Callable[[float], float], rollout_weight: float = 0.0) -> Fold
         rollout_weight: weight of the score of a step's simulation; the score of the step itself has the rest.
     """
 
-    def weight(step: str, grown: Grown) -> float:
+    def weight(step: str, grown: TreeWithStats) -> float:
         if step in grown.growth.simulations:
             return rollout_weight
         return 1 - rollout_weight if grown.tree.open(step) else 1.0
 
-    def take(sums: Backup, key: str, score: Score, grown: Grown) -> Backup:
+    def take(sums: Backup, key: str, score: Score, grown: TreeWithStats) -> Backup:
         step = score["step"]
         share, value = weight(step, grown), grown.tree.score(step)
         if not share or "auxiliary" in grown.tree.steps[step] or step in grown.growth.twins:
@@ -78,8 +78,8 @@ def backup(scale: Callable[[float], float], rollout_weight: float = 0.0) -> Fold
     return Fold(Backup, take)
 
 
-def by_arms(
-    rule: ArmRule, exploration: float, backed_up: Fold[Backup, Grown], grown: Fold[SearchStats, Tree]
+def bandit_priority(
+    rule: ArmRule, exploration: float, backed_up: Fold[Backup, TreeWithStats], grown: Fold[SearchStats, Tree]
 ) -> Priority:
     """Rank children by a bandit rule over what was backed up to them.
 
@@ -87,7 +87,7 @@ def by_arms(
     """
 
     def priority(tree: Tree, node: str | None, children: list[str], losses: VirtualLosses) -> list[float]:
-        sums = backed_up(tree.scores, Grown(tree, grown(tree.steps, tree)))
+        sums = backed_up(tree.scores, TreeWithStats(tree, grown(tree.steps, tree)))
         parent_visits = max(sums.visits.get(node, 0.0), 1.0) + losses[node]
         likely = priors([tree.steps[child]["confidence"] for child in children])
 

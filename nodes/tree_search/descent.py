@@ -20,7 +20,7 @@ __all__ = [
     "Priority",
     "SearchStats",
     "VirtualLosses",
-    "best_leaves",
+    "open_leaves",
     "descend",
     "exhausted",
     "search_stats",
@@ -166,7 +166,7 @@ def stop_on_failures(draws: int) -> StopRule:
     return rule
 
 
-def best_leaves(grown: Fold[SearchStats, Tree], *, leaves: int) -> PathRule:
+def open_leaves(grown: Fold[SearchStats, Tree], *, leaves: int) -> PathRule:
     """Name the best open paths that lead no further, where no solution is complete: one of them can be finished."""
 
     def rule(tree: Tree) -> list[str]:

@@ -12,7 +12,7 @@ from its_graph.nodes.rules.choice import to_unit
 from its_graph.nodes.sampling import build_request, sampling_node
 from its_graph.nodes.tree_search.model_choice import ModelRule
 from its_graph.nodes.tree_search.posteriors import NO_REWARDS
-from its_graph.nodes.tree_search.thompson import Place, arms
+from its_graph.nodes.tree_search.thompson import NodeId, arm_rewards
 from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
@@ -54,11 +54,11 @@ def sample_or_refine(
     scale = to_unit(verifier.score_range)
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
-        keys = range(tree.next_id, min(tree.entry + n, tree.next_id + wave))
+        keys = range(tree.next_id, min(tree.first_record + n, tree.next_id + wave))
         places = [*tree.frontier, *[None] * wave]
         return [write(tree, str(key), place) for key, place in zip(keys, places, strict=False)]
 
-    def write(tree: Tree, key: str, place: Place) -> PlannedCall[SampleRequest]:
+    def write(tree: Tree, key: str, place: NodeId) -> PlannedCall[SampleRequest]:
         model = who(tree, key)
         if place is None:
             return build_request(generator, tree, key=key, parent=None, model=model)
@@ -69,7 +69,7 @@ def sample_or_refine(
     def who(tree: Tree, key: str) -> str | None:
         if not generator.models:
             return None
-        seen = arms(tree, verifier.score_range).models
+        seen = arm_rewards(tree, verifier.score_range).models
         return pick({name: seen.get(name, NO_REWARDS) for name in generator.models}, Random(tree.seed(f"model {key}")))
 
     return sampling_node("generate", generator, plan, verifier=verifier, ahead=verifier)

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from its_graph.nodes.select import StopRule
-from its_graph.nodes.tree_search.backup import Grown
+from its_graph.nodes.tree_search.backup import TreeWithStats
 from its_graph.nodes.tree_search.bandit import BanditArm, rest_ucb
 from its_graph.nodes.tree_search.descent import Priority, SearchStats, VirtualLosses, upward
 from its_graph.search.folds import Fold
 from its_graph.search.state import Score
 from its_graph.search.tree import Tree
 
-__all__ = ["RestValues", "by_rest_values", "end_gate_reached", "rest_values"]
+__all__ = ["RestValues", "rest_priority", "end_gate_reached", "rest_values"]
 
 
 @dataclass
@@ -40,7 +40,7 @@ class RestValues:
         return next((self.values[above] for above in upward(tree, node) if above in self.values), 0.5)
 
 
-def rest_values(scale: Callable[[float], float], alpha: float) -> Fold[RestValues, Grown]:
+def rest_values(scale: Callable[[float], float], alpha: float) -> Fold[RestValues, TreeWithStats]:
     """Return the fold of the scores into `RestValues`.
 
     Args:
@@ -48,7 +48,7 @@ def rest_values(scale: Callable[[float], float], alpha: float) -> Fold[RestValue
         alpha: share of the rollout's best score in the value of the step that was rolled out.
     """
 
-    def take(known: RestValues, key: str, score: Score, grown: Grown) -> RestValues:
+    def take(known: RestValues, key: str, score: Score, grown: TreeWithStats) -> RestValues:
         tree, step = grown.tree, score["step"]
         found = tree.score(step)
         value = None if found is None else scale(found)
@@ -68,11 +68,11 @@ def rest_values(scale: Callable[[float], float], alpha: float) -> Fold[RestValue
     return Fold(RestValues, take)
 
 
-def by_rest_values(exploration: float, valued: Fold[RestValues, Grown], grown: Fold[SearchStats, Tree]) -> Priority:
+def rest_priority(exploration: float, valued: Fold[RestValues, TreeWithStats], grown: Fold[SearchStats, Tree]) -> Priority:
     """Rank children by V + c sqrt(2 ln N_parent / N), unvisited ones by V + 1."""
 
     def priority(tree: Tree, node: str | None, children: list[str], losses: VirtualLosses) -> list[float]:
-        known = valued(tree.scores, Grown(tree, grown(tree.steps, tree)))
+        known = valued(tree.scores, TreeWithStats(tree, grown(tree.steps, tree)))
         arms = (BanditArm(known.value(tree, child), known.visits[child], known.visits[node]) for child in children)
         return [rest_ucb(arm, exploration) for arm in arms]
 
@@ -103,7 +103,7 @@ def _visit(known: RestValues, tree: Tree, step: str) -> None:
     known.favourites[parent] = step
 
 
-def _settle(known: RestValues, grown: Grown, step: str, alpha: float) -> None:
+def _settle(known: RestValues, grown: TreeWithStats, step: str, alpha: float) -> None:
     """Give `step`, not expanded yet, its value, and back it up to the root."""
     if step in known.own:
         own = known.own[step]

@@ -19,31 +19,31 @@ from its_graph.search.folds import Fold
 from its_graph.search.state import Score
 from its_graph.search.tree import Tree
 
-__all__ = ["Arms", "Place", "arms", "place_of", "thompson"]
+__all__ = ["ArmRewards", "NodeId", "arm_rewards", "parent_answer", "thompson"]
 
-Place: TypeAlias = str | None
+NodeId: TypeAlias = str | None
 """Id of the answer below which another is written; None is the root."""
 
 _Arm = TypeVar("_Arm")
 
 
 @dataclass
-class Arms:
+class ArmRewards:
     """The rewards of all arms of a search, in [0, 1]. An arm that was never rewarded is missing."""
 
-    gen: dict[Place, Rewards] = field(default_factory=dict)
+    gen: dict[NodeId, Rewards] = field(default_factory=dict)
     """Of the answers written at a place."""
-    cont: dict[Place, Rewards] = field(default_factory=dict)
+    cont: dict[NodeId, Rewards] = field(default_factory=dict)
     """Of all that was written further below it."""
     answers: dict[str, Rewards] = field(default_factory=dict)
     """Of an answer and all that was written below it."""
     models: dict[str, Rewards] = field(default_factory=dict)
     """Of the answers that a model wrote, anywhere in the tree."""
-    below: dict[Place, list[str]] = field(default_factory=dict)
+    below: dict[NodeId, list[str]] = field(default_factory=dict)
     """The answers that stand at a place, oldest first."""
 
 
-def arms(tree: Tree, score_range: ScoreRange = "prob") -> Arms:
+def arm_rewards(tree: Tree, score_range: ScoreRange = "prob") -> ArmRewards:
     """Return the rewards of all arms: a fold over the score log. Not to be changed by who asks.
 
     Complete answers with a score are nodes of the tree. One without a score, or cut off, is none: it tells nothing,
@@ -52,7 +52,7 @@ def arms(tree: Tree, score_range: ScoreRange = "prob") -> Arms:
     return _ARMS[score_range](tree.scores, tree)
 
 
-def place_of(tree: Tree, step: str) -> Place:
+def parent_answer(tree: Tree, step: str) -> NodeId:
     """Return the place at which an answer was written: below the first one that the model was shown."""
     return next(iter(tree.steps[step].get("sources", ())), None)
 
@@ -70,17 +70,17 @@ def thompson(n: int, wave: int, *, prior: Posterior, score_range: ScoreRange = "
     """
 
     def rule(tree: Tree) -> list[str]:
-        known = arms(tree, score_range)
-        keys = range(tree.next_id, min(tree.entry + n, tree.next_id + wave))
+        known = arm_rewards(tree, score_range)
+        keys = range(tree.next_id, min(tree.first_record + n, tree.next_id + wave))
         places = [_descend(known, prior, Random(tree.seed(f"thompson {key}"))) for key in keys]
         return [place for place in places if place is not None]
 
     return rule
 
 
-def _descend(known: Arms, prior: Posterior, chance: Random) -> Place:
+def _descend(known: ArmRewards, prior: Posterior, chance: Random) -> NodeId:
     """Walk down from the root until GEN wins; where nothing was written yet it wins unopposed."""
-    place: Place = None
+    place: NodeId = None
     while answers := known.below.get(place):
         wider = prior.draw(known.gen[place], chance)
         deeper = prior.draw(known.cont.get(place, NO_REWARDS), chance)
@@ -90,16 +90,16 @@ def _descend(known: Arms, prior: Posterior, chance: Random) -> Place:
     return place
 
 
-def _reward(scale: Callable[[float], float]) -> Callable[[Arms, str, Score, Tree], Arms]:
+def _reward(scale: Callable[[float], float]) -> Callable[[ArmRewards, str, Score, Tree], ArmRewards]:
     """Return the fold's step: hand one answer's reward to every arm that it concerns."""
 
-    def take(known: Arms, key: str, record: Score, tree: Tree) -> Arms:
+    def take(known: ArmRewards, key: str, record: Score, tree: Tree) -> ArmRewards:
         answer = record["step"]
         score = tree.score(answer)
         if score is None or not tree.finished(answer):
             return known
         reward = scale(score)
-        place = place_of(tree, answer)
+        place = parent_answer(tree, answer)
         _add(known.gen, place, reward)
         _add(known.answers, answer, reward)
         known.below.setdefault(place, []).append(answer)
@@ -107,7 +107,7 @@ def _reward(scale: Callable[[float], float]) -> Callable[[Arms, str, Score, Tree
             _add(known.models, model, reward)
         while place is not None:
             _add(known.answers, place, reward)
-            place = place_of(tree, place)
+            place = parent_answer(tree, place)
             _add(known.cont, place, reward)
         return known
 
@@ -118,7 +118,7 @@ def _add(rewards: dict[_Arm, Rewards], arm: _Arm, reward: float) -> None:
     rewards[arm] = rewards.get(arm, NO_REWARDS).plus(reward)
 
 
-_ARMS: dict[ScoreRange, Fold[Arms, Tree]] = {
-    "prob": Fold(Arms, _reward(to_unit("prob"))),
-    "real": Fold(Arms, _reward(to_unit("real"))),
+_ARMS: dict[ScoreRange, Fold[ArmRewards, Tree]] = {
+    "prob": Fold(ArmRewards, _reward(to_unit("prob"))),
+    "real": Fold(ArmRewards, _reward(to_unit("real"))),
 }

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.backends.prefix_cache import KeysValues, PrefixCache, PrefixMatch, Span
-from its_graph.prm.backends.prefix_cache_batch import PrefixCacheBatch, is_exact
+from its_graph.prm.backends.prefix_cache_batch import PrefixCacheBatch, supports_prefix_cache
 from its_graph.prm.families.base import StepLayout, StepScorer
 
 try:
@@ -22,16 +22,16 @@ try:
 except ImportError as error:
     raise MissingExtraError("torch", "local") from error
 
-__all__ = ["IncrementalReader", "LayoutReading"]
+__all__ = ["IncrementalScorer", "LayoutLogits"]
 
-WORTH_A_PASS = 256
+MIN_SHARED_TOKENS = 256
 """Tokens that a common beginning must save to be read in a pass of its own."""
 
-LIKE = 32
+PADDING_ALLOWANCE = 32
 """Tokens of padding that are not worth a pass of their own."""
 
 
-class LayoutReading(NamedTuple):
+class LayoutLogits(NamedTuple):
     """What was found out about one layout."""
 
     logits: list[float]
@@ -80,7 +80,7 @@ class _Row:
         self.logits |= match.logits
 
 
-class IncrementalReader:
+class IncrementalScorer:
     """Reads layouts with a scorer, and keeps what its models made of them. Not for several threads at once.
 
     Args:
@@ -95,7 +95,7 @@ class IncrementalReader:
         """Tokens read so far."""
         self.reused = 0
         """Tokens that did not have to be read, so far."""
-        self.enabled = limit > 0 and len(scorer.backbones) > 0 and all(map(is_exact, scorer.backbones))
+        self.enabled = limit > 0 and len(scorer.backbones) > 0 and all(map(supports_prefix_cache, scorer.backbones))
         """Whether anything is kept."""
         self._scorer = scorer
         self._store = PrefixCache(limit)
@@ -110,7 +110,7 @@ class IncrementalReader:
         """Forget what is kept."""
         self._store.clear()
 
-    def step_logits(self, layouts: Sequence[StepLayout]) -> list[LayoutReading]:
+    def step_logits(self, layouts: Sequence[StepLayout]) -> list[LayoutLogits]:
         """Return the logits of all steps of `layouts`, each of which has one at least.
 
         What is kept gives way where memory runs out, and is forgotten once the weights have changed.
@@ -134,7 +134,7 @@ class IncrementalReader:
             self.clear()
             return self._readings(layouts)
 
-    def _readings(self, layouts: Sequence[StepLayout]) -> list[LayoutReading]:
+    def _readings(self, layouts: Sequence[StepLayout]) -> list[LayoutLogits]:
         rows = [self._row(layout) for layout in layouts]
         if self.enabled:
             self._read_beginnings(rows)
@@ -144,7 +144,7 @@ class IncrementalReader:
         self.read += sum(row.read for row in rows)
         self.reused += sum(cached)
         return [
-            LayoutReading([row.logits[span] if span else 0.0 for span in row.spans], tokens)
+            LayoutLogits([row.logits[span] if span else 0.0 for span in row.spans], tokens)
             for row, tokens in zip(rows, cached, strict=True)
         ]
 
@@ -163,7 +163,7 @@ class IncrementalReader:
             first, past = family[0], family[0].past
             end = past + _alike([row.token_ids[past:] for row in family])
             end = min([end, *(begin - 1 for begin, stop in first.unscored if stop > end)])
-            if (end - past) * (len(family) - 1) >= WORTH_A_PASS and end <= self._store.limit:
+            if (end - past) * (len(family) - 1) >= MIN_SHARED_TOKENS and end <= self._store.limit:
                 spans = [span for span in first.spans if span and span[1] <= end]
                 beginning = _Row(first.token_ids[:end], spans, first.match, dict(first.logits))
                 self._read([beginning])
@@ -221,7 +221,7 @@ def _of_like_length(rows: Sequence[_Row]) -> list[list[_Row]]:
     """Divide rows into passes: a few new tokens padded to a whole solution would cost what the cache saves."""
     passes: list[list[_Row]] = []
     for row in sorted(rows, key=lambda row: row.unread):
-        if passes and row.unread <= 2 * passes[-1][0].unread + LIKE:
+        if passes and row.unread <= 2 * passes[-1][0].unread + PADDING_ALLOWANCE:
             passes[-1].append(row)
         else:
             passes.append([row])

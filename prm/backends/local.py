@@ -16,8 +16,8 @@ from its_graph.batching.batcher import MicroBatcher, all_at_once
 from its_graph.batching.prefetch import PrefetchRunnable
 from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ItsGraphError, MissingExtraError
-from its_graph.prm.backends.incremental import IncrementalReader, LayoutReading
-from its_graph.prm.families.aggregation import aggregation, check_aggregation
+from its_graph.prm.backends.incremental import IncrementalScorer, LayoutLogits
+from its_graph.prm.families.aggregation import get_aggregation, check_aggregation
 from its_graph.prm.families.base import StepLayout, StepScorer
 from its_graph.prm.families.checkpoints import local_folder
 from its_graph.prm.families.metadata import ScorerMetadata
@@ -31,7 +31,7 @@ except ImportError as error:
 
 __all__ = ["PRM"]
 
-_NONE = LayoutReading([], 0)
+_NONE = LayoutLogits([], 0)
 
 
 class PRM(PrefetchRunnable[Candidate, Verdict], Verifier):
@@ -61,11 +61,11 @@ class PRM(PrefetchRunnable[Candidate, Verdict], Verifier):
         self.score_range = scorer.metadata.score_range
         self.parameters = scorer.parameter_count
         self._aggregate = (
-            aggregation(scorer.metadata.aggregation, self.score_range)
+            get_aggregation(scorer.metadata.aggregation, self.score_range)
             if aggregate is None
             else check_aggregation(aggregate, self.score_range)
         )
-        self.cache = IncrementalReader(scorer, cache_tokens)
+        self.cache = IncrementalScorer(scorer, cache_tokens)
         """What was read; `read` and `reused` count tokens. Its methods belong to the worker thread."""
         self._batcher = MicroBatcher(
             all_at_once(self._judge), max_batch=max_batch, too_large=torch.OutOfMemoryError, name="reward-model"
@@ -152,7 +152,7 @@ class PRM(PrefetchRunnable[Candidate, Verdict], Verifier):
         except (ItsGraphError, TemplateError, ValueError, TypeError, KeyError) as error:
             return error
 
-    def _verdict(self, layout: StepLayout, reading: LayoutReading) -> Verdict:
+    def _verdict(self, layout: StepLayout, reading: LayoutLogits) -> Verdict:
         logits = [logit for logit, span in zip(reading.logits, layout.spans, strict=False) if span]
         read: list[float] = logits if self.score_range == "real" else torch.tensor(logits).sigmoid().tolist()
         shown = iter(None if math.isnan(score) else score for score in read)

@@ -21,7 +21,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "transformers", "local") from error
 
-__all__ = ["PrefixCacheBatch", "is_exact"]
+__all__ = ["PrefixCacheBatch", "supports_prefix_cache"]
 
 _CACHE_NAMES = ("cache", "past_key_values")
 """What a forward calls its cache: the former since transformers 5.24."""
@@ -91,7 +91,7 @@ class PrefixCacheBatch(StepBatch):
         return tuple(found)
 
 
-def is_exact(model: Any) -> bool:
+def supports_prefix_cache(model: Any) -> bool:
     """Return whether `model` makes the same of a token whatever comes after it, and keeps all of what it made.
 
     Asked are its forward (takes positions and a cache), its attention (causal), its rotary embedding (frequencies that

@@ -1,4 +1,4 @@
-"""Reward models whose weights are elsewhere: this process knows how to read them, a `Reader` asks whoever has them.
+"""Reward models whose weights are elsewhere: this process knows how to read them, a `ScoringClient` asks whoever has them.
 
 Three ways, by family: a model with marks behind its steps is pooled, one number a mark; a likelihood PRM is a plain
 language model, whose prompt's own log-probabilities are asked for; a model that says "+" or "-" is asked for the two at
@@ -20,40 +20,40 @@ from typing import Any, NamedTuple, Protocol, Self
 from its_graph.batching.prefetch import PrefetchRunnable
 from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.prm.families.aggregation import aggregation, check_aggregation
+from its_graph.prm.families.aggregation import get_aggregation, check_aggregation
 from its_graph.prm.families.base import StepLayout, StepScorer
 from its_graph.prm.families.label_token import LabelTokenScorer
 from its_graph.prm.families.likelihood import LikelihoodScorer
 from its_graph.prm.families.qwen import QwenScorer
 
-__all__ = ["Reader", "RemotePRM", "Told"]
+__all__ = ["ScoringClient", "RemotePRM", "RemoteReply"]
 
 RemoteScores = Sequence[float | None]
-KEPT_SCORES = 16_384
+SCORE_CACHE_SIZE = 16_384
 """Step scores that are remembered where each of them is a request."""
 
 
-class Told(NamedTuple):
+class RemoteReply(NamedTuple):
     """What was answered, and how much of the question was in a prefix cache."""
 
     values: Any
     cached_tokens: int = 0
 
 
-class Reader(Protocol):
+class ScoringClient(Protocol):
     """Asks a model; `conversation` names the texts that share a beginning."""
 
-    async def marks(self, ids: list[int], conversation: str) -> Told:
+    async def marks(self, ids: list[int], conversation: str) -> RemoteReply:
         """Return P(good) at every mark, a list."""
 
-    async def prompt(self, ids: list[int], conversation: str) -> Told:
+    async def prompt(self, ids: list[int], conversation: str) -> RemoteReply:
         """Return for each token of the prompt {token: log-probability}, of itself and of the likeliest; None first."""
 
-    async def next(self, ids: list[int], labels: tuple[int, int], conversation: str) -> Told:
+    async def next(self, ids: list[int], labels: tuple[int, int], conversation: str) -> RemoteReply:
         """Return {label: log-probability} of the token behind the prompt."""
 
 
-Way = Callable[[Reader, StepLayout, str], Awaitable[Told]]
+Way = Callable[[ScoringClient, StepLayout, str], Awaitable[RemoteReply]]
 """Gives a score for each step as `values`; None for one without text."""
 
 
@@ -73,14 +73,14 @@ class RemotePRM(PrefetchRunnable[Candidate, Verdict], Verifier):
         self.score_range = scorer.metadata.score_range
         self.parameters = scorer.parameter_count
         self._way = _way(scorer)
-        own = aggregation(scorer.metadata.aggregation, self.score_range)
+        own = get_aggregation(scorer.metadata.aggregation, self.score_range)
         self._aggregate = own if aggregate is None else check_aggregation(aggregate, self.score_range)
 
     def run(self, coroutine: Coroutine[Any, Any, Verdict]) -> Future[Verdict]:
         """Start a coroutine where the reader lives."""
         raise NotImplementedError
 
-    async def reader(self) -> Reader:
+    async def reader(self) -> ScoringClient:
         """Return the reader, where `run` runs."""
         raise NotImplementedError
 
@@ -129,17 +129,17 @@ def _way(scorer: StepScorer) -> Way:
     )
 
 
-async def _by_marks(mark_id: int, reader: Reader, layout: StepLayout, conversation: str) -> Told:
+async def _by_marks(mark_id: int, reader: ScoringClient, layout: StepLayout, conversation: str) -> RemoteReply:
     """Read the number of each step's mark; marks that the question holds have numbers as well."""
     told = await reader.marks(layout.token_ids, conversation)
     places = [place for place, token in enumerate(layout.token_ids) if token == mark_id]
     if len(told.values) != len(places):
         raise ValueError(f"{len(told.values)} scores for {len(places)} marks; is the engine's step_tag_id {mark_id}?")
     good = dict(zip(places, told.values, strict=True))
-    return Told([None if span is None else good[span[0]] for span in layout.spans], told.cached_tokens)
+    return RemoteReply([None if span is None else good[span[0]] for span in layout.spans], told.cached_tokens)
 
 
-async def _by_prompt(scorer: LikelihoodScorer, reader: Reader, layout: StepLayout, conversation: str) -> Told:
+async def _by_prompt(scorer: LikelihoodScorer, reader: ScoringClient, layout: StepLayout, conversation: str) -> RemoteReply:
     """Compare each token with the likeliest one at its place."""
     told = await reader.prompt(layout.token_ids, conversation)
     if len(told.values) != len(layout.token_ids):
@@ -152,7 +152,7 @@ async def _by_prompt(scorer: LikelihoodScorer, reader: Reader, layout: StepLayou
 
     a, b = scorer.a.item(), scorer.b.item()
     row = [None if span is None else _sigmoid(a * reduce(map(gap, range(*span))) + b) for span in layout.spans]
-    return Told(row, told.cached_tokens)
+    return RemoteReply(row, told.cached_tokens)
 
 
 class _ByLabels:
@@ -165,7 +165,7 @@ class _ByLabels:
         self._labels = scorer.good_id, scorer.bad_id
         self._known: OrderedDict[bytes, float] = OrderedDict()
 
-    async def __call__(self, reader: Reader, layout: StepLayout, conversation: str) -> Told:
+    async def __call__(self, reader: ScoringClient, layout: StepLayout, conversation: str) -> RemoteReply:
         row: list[float | None] = []
         found = 0
         for span in layout.spans:
@@ -179,9 +179,9 @@ class _ByLabels:
             score = self._known[key] if key in self._known else await self._score(reader, ids, conversation)
             self._keep(key, score)
             row.append(score)
-        return Told(row, found)
+        return RemoteReply(row, found)
 
-    async def _score(self, reader: Reader, ids: list[int], conversation: str) -> float:
+    async def _score(self, reader: ScoringClient, ids: list[int], conversation: str) -> float:
         told = await reader.next(ids, self._labels, conversation)
         good, bad = (told.values[label] for label in self._labels)
         return _sigmoid(good - bad)
@@ -189,7 +189,7 @@ class _ByLabels:
     def _keep(self, key: bytes, score: float) -> None:
         self._known[key] = score
         self._known.move_to_end(key)
-        while len(self._known) > KEPT_SCORES:
+        while len(self._known) > SCORE_CACHE_SIZE:
             self._known.popitem(last=False)
 
 
@@ -197,6 +197,6 @@ def _sigmoid(logit: float) -> float:
     return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
 
 
-def as_logprobs(places: Sequence[Mapping[Any, Any] | None], number: Callable[[Any], float]) -> list[Any]:
+def parse_logprobs(places: Sequence[Mapping[Any, Any] | None], number: Callable[[Any], float]) -> list[Any]:
     """Return {token id: log-probability} of each place, as a reader tells it."""
     return [None if place is None else {int(token): number(one) for token, one in place.items()} for place in places]

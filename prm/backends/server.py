@@ -8,10 +8,10 @@ from typing import Any, Self
 
 from its_graph.batching.loop import LoopThread, PerLoop
 from its_graph.contracts import Aggregate, Verdict
-from its_graph.prm.backends.remote import Reader, RemotePRM, Told, as_logprobs
+from its_graph.prm.backends.remote import ScoringClient, RemotePRM, RemoteReply, parse_logprobs
 from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.checkpoints import local_folder
-from its_graph.prm.families.weightless import weightless
+from its_graph.prm.families.weightless import load_weightless
 from its_graph.serving.replicas import Replicas, ServerReplyError
 from its_graph.serving.server_address import server_key, server_urls
 
@@ -22,7 +22,7 @@ class ServedPRM(RemotePRM):
     """A reward model on one or several vLLM servers, as a verifier.
 
     Args:
-        scorer: says which tokens are read and where the scores stand; its weights are never used (see `weightless`).
+        scorer: says which tokens are read and where the scores stand; its weights are never used (see `load_weightless`).
         base_url: of the server, with or without `/v1`; or several of the same model.
         model: its name on the server.
         api_key: of the server; the environment's ITS_GRAPH_SERVER_KEY or else OPENAI_API_KEY unless given.
@@ -76,14 +76,14 @@ class ServedPRM(RemotePRM):
             options: of the constructor.
         """
         server_urls(base_url)  # a folder may have to be downloaded first: an address that is none is told before
-        scorer = weightless(local_folder(folder_or_id), family)
+        scorer = load_weightless(local_folder(folder_or_id), family)
         return cls(scorer, base_url, model or str(folder_or_id), **options)
 
     def run(self, coroutine: Coroutine[Any, Any, Verdict]) -> Future[Verdict]:
         """Start a coroutine in this object's own loop."""
         return self._loop.submit(coroutine)
 
-    async def reader(self) -> Reader:
+    async def reader(self) -> ScoringClient:
         """Return a reader over the connections of the running loop."""
         return _HttpReader(await self._servers.get(), self.model)
 
@@ -102,19 +102,19 @@ class _HttpReader:
     def __init__(self, servers: Replicas, model: str) -> None:
         self._servers, self._model = servers, model
 
-    async def marks(self, ids: list[int], conversation: str) -> Told:
+    async def marks(self, ids: list[int], conversation: str) -> RemoteReply:
         """Ask the pooling route, which gives a pair (bad, good) a mark."""
         reply = await self._ask("/pooling", {"input": ids}, conversation)
         return self._told(reply, lambda: [float(row[-1]) for row in reply["data"][0]["data"]])
 
-    async def prompt(self, ids: list[int], conversation: str) -> Told:
+    async def prompt(self, ids: list[int], conversation: str) -> RemoteReply:
         """Ask for one token, which must be, and for what the prompt's own tokens were."""
         reply = await self._complete({"prompt": ids, "prompt_logprobs": 1}, conversation)
         return self._told(
-            reply, lambda: as_logprobs(reply["choices"][0]["prompt_logprobs"], lambda one: float(one["logprob"]))
+            reply, lambda: parse_logprobs(reply["choices"][0]["prompt_logprobs"], lambda one: float(one["logprob"]))
         )
 
-    async def next(self, ids: list[int], labels: tuple[int, int], conversation: str) -> Told:
+    async def next(self, ids: list[int], labels: tuple[int, int], conversation: str) -> RemoteReply:
         """Ask for one token and for the labels in its place, by their ids."""
         asked = {"prompt": ids, "logprobs": 2, "logprob_token_ids": list(labels), "return_tokens_as_token_ids": True}
         reply = await self._complete(asked, conversation)
@@ -131,9 +131,9 @@ class _HttpReader:
     async def _ask(self, path: str, body: dict[str, Any], conversation: str) -> Mapping[str, Any]:
         return await self._servers.post(path, {"model": self._model, **body}, conversation=conversation)
 
-    def _told(self, reply: Mapping[str, Any], values: Any) -> Told:
+    def _told(self, reply: Mapping[str, Any], values: Any) -> RemoteReply:
         details = (reply.get("usage") or {}).get("prompt_tokens_details") or {}
         try:
-            return Told(values(), int(details.get("cached_tokens") or 0))
+            return RemoteReply(values(), int(details.get("cached_tokens") or 0))
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ServerReplyError(f"The scores of {self._model} cannot be read: {error!r}") from error

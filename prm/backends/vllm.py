@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from its_graph.contracts import Aggregate, Verdict
-from its_graph.prm.backends.remote import Reader, RemotePRM, Told, as_logprobs
+from its_graph.prm.backends.remote import ScoringClient, RemotePRM, RemoteReply, parse_logprobs
 from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.checkpoints import local_folder
 from its_graph.prm.families.qwen import QwenScorer
-from its_graph.prm.families.weightless import weightless
+from its_graph.prm.families.weightless import load_weightless
 from its_graph.serving.engine import Engine
 
 __all__ = ["VLLMPRM"]
@@ -20,7 +20,7 @@ class VLLMPRM(RemotePRM):
     """A reward model in a vLLM engine of one's own, as a verifier.
 
     Args:
-        scorer: says which tokens are read and where the scores stand; its weights are never used (see `weightless`).
+        scorer: says which tokens are read and where the scores stand; its weights are never used (see `load_weightless`).
         engine: of the model; a pooling engine for the families with marks.
         aggregate: turns step scores into the score of the solution; the rule of its metadata unless given.
 
@@ -53,7 +53,7 @@ class VLLMPRM(RemotePRM):
             arguments: of vLLM's `AsyncEngineArgs`: `gpu_memory_utilization` (its share of the GPU), ...
         """
         folder = local_folder(folder_or_id)
-        scorer = weightless(folder, family)
+        scorer = load_weightless(folder, family)
         engine = Engine(str(folder), **_pooling(scorer), **arguments)
         try:
             return cls(scorer, engine, aggregate=aggregate)
@@ -65,7 +65,7 @@ class VLLMPRM(RemotePRM):
         """Start a coroutine in the engine's loop."""
         return self.engine.submit(coroutine)
 
-    async def reader(self) -> Reader:
+    async def reader(self) -> ScoringClient:
         """Return a reader of the engine."""
         return _EngineReader(self.engine)
 
@@ -80,21 +80,21 @@ class _EngineReader:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def marks(self, ids: list[int], conversation: str) -> Told:
+    async def marks(self, ids: list[int], conversation: str) -> RemoteReply:
         """Ask for the pooled pairs (bad, good)."""
         output = await self._engine.pool(ids, task="token_classify")
-        return Told([float(row[-1]) for row in output.outputs.data], output.num_cached_tokens or 0)
+        return RemoteReply([float(row[-1]) for row in output.outputs.data], output.num_cached_tokens or 0)
 
-    async def prompt(self, ids: list[int], conversation: str) -> Told:
+    async def prompt(self, ids: list[int], conversation: str) -> RemoteReply:
         """Ask for one token, which must be, and for what the prompt's own tokens were."""
         output = await self._engine.generate(ids, max_tokens=1, temperature=0.0, prompt_logprobs=1)
-        return Told(as_logprobs(output.prompt_logprobs, lambda one: float(one.logprob)), output.num_cached_tokens or 0)
+        return RemoteReply(parse_logprobs(output.prompt_logprobs, lambda one: float(one.logprob)), output.num_cached_tokens or 0)
 
-    async def next(self, ids: list[int], labels: tuple[int, int], conversation: str) -> Told:
+    async def next(self, ids: list[int], labels: tuple[int, int], conversation: str) -> RemoteReply:
         """Ask for one token and for the labels in its place."""
         output = await self._engine.generate(ids, max_tokens=1, temperature=0.0, logprob_token_ids=list(labels))
-        [place] = as_logprobs(output.outputs[0].logprobs, lambda one: float(one.logprob))
-        return Told(place, output.num_cached_tokens or 0)
+        [place] = parse_logprobs(output.outputs[0].logprobs, lambda one: float(one.logprob))
+        return RemoteReply(place, output.num_cached_tokens or 0)
 
 
 def _pooling(scorer: StepScorer) -> dict[str, Any]:

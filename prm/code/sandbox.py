@@ -3,7 +3,7 @@
 Every program gets a process of its own: an empty environment, a working folder of its own, no input but what is given,
 limits on time, memory, disk, processes and open files, and it is killed with everything that it started. Where the
 machine allows user namespaces (Linux, not always inside containers), it also has no network, sees no other process, and
-can write nowhere but in its working folder, which lives in memory. `isolation` says which of these hold:
+can write nowhere but in its working folder, which lives in memory. `available_isolation` says which of these hold:
 
 - "full": all of them;
 - "network": limits and no network; it can write wherever the user can, and see and signal the user's processes;
@@ -31,7 +31,7 @@ from typing import IO, Literal, NamedTuple, TypeAlias
 
 from its_graph.errors import ConfigurationError, ItsGraphError
 
-__all__ = ["Isolation", "ProgramLimits", "ProgramOutcome", "Sandbox", "SandboxError", "SandboxWarning", "isolation"]
+__all__ = ["Isolation", "ProgramLimits", "ProgramOutcome", "Sandbox", "SandboxError", "SandboxWarning", "available_isolation"]
 
 Isolation: TypeAlias = Literal["full", "network", "limits"]
 
@@ -94,7 +94,7 @@ class Sandbox:
         Raises:
             SandboxError: it could not be started, or the machine does not give the isolation asked for.
         """
-        found = isolation()
+        found = available_isolation()
         if _LEVELS.index(found) > _LEVELS.index(self._at_least):
             raise SandboxError(
                 f"This machine gives isolation {found!r}, and at least {self._at_least!r} was asked for. Allow "
@@ -108,7 +108,7 @@ class Sandbox:
 
 
 @cache
-def isolation() -> Isolation:
+def available_isolation() -> Isolation:
     """Return the best isolation that this machine gives, found by trying.
 
     Raises:

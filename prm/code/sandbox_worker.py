@@ -21,7 +21,7 @@ import sys
 import time
 from typing import Any
 
-__all__ = ["main"]
+__all__ = ["run_sandboxed_program"]
 
 _NEW_USER, _NEW_MOUNTS, _NEW_HOSTNAME, _NEW_IPC = 0x10000000, 0x00020000, 0x04000000, 0x08000000
 _NEW_PROCESSES, _NEW_NETWORK = 0x20000000, 0x40000000
@@ -39,7 +39,7 @@ _LOOK_S = 0.01
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main() -> None:
+def run_sandboxed_program() -> None:
     """Run the program of the command line and end as it ended (128 + signal where one killed it)."""
     plan, command = json.loads(sys.argv[1]), sys.argv[2:]
     plan["user"] = _FIRST_USER + os.getpid() % _USERS if os.getuid() == 0 else os.getuid()
@@ -237,4 +237,4 @@ def _call(name: str, *arguments: Any) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_sandboxed_program()

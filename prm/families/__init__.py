@@ -1,1 +1,1 @@
-"""The public families of reward models: how steps are marked and where scores are read."""
+"""Families of published reward models: how each one delimits steps and where its scores are read."""

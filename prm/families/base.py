@@ -1,17 +1,18 @@
-"""A step scorer reads a whole solution once and gives one logit per step.
+"""Base class of the families: a step scorer reads a whole solution once and returns one logit per step.
 
 Families of process reward models differ in two things: how a candidate becomes tokens (`layout`) and where the
-score is read (`step_logits`). Padding, limits and counting are the same for all and live here.
+score is read (`step_logits`). Padding, limits, token counts, saving and loading are shared and live here.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from its_graph.contracts import Candidate, Message
 from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
+from its_graph.prm.families.checkpoints import load_chat_tokenizer, load_model
 from its_graph.prm.families.metadata import ScorerMetadata
 
 try:
@@ -24,16 +25,16 @@ __all__ = ["StepBatch", "StepLayout", "StepScorer"]
 
 
 class StepLayout(NamedTuple):
-    """One candidate as tokens: what the model reads and which of it belongs to which step."""
+    """One candidate as tokens: what the model reads, and which tokens belong to which step."""
 
     token_ids: list[int]
     spans: list[tuple[int, int] | None]
-    """Half-open range of the tokens that the score of each step is read from (its closing mark, or all its
-    own tokens); None for a step without any (empty, or only separators), which therefore gets no score."""
+    """Half-open range of the tokens that the score of each step is read from (its closing tag, or all tokens of the
+    step); None for a step without text (empty, or only separators), which gets no score."""
 
     @property
     def tokens(self) -> int:
-        """Tokens read to score this candidate: 0 where there is no step to score."""
+        """Tokens read to score this candidate; 0 if it has no step to score."""
         return len(self.token_ids) if any(self.spans) else 0
 
 
@@ -46,19 +47,19 @@ class StepBatch:
     attention_mask: Tensor
     """[B, T] int64, 1 on real tokens."""
     starts: Tensor
-    """[B, S] int64: first token of each step's span; 0 where `step_mask` is False."""
+    """[B, S] int64: first token of each step's span; 0 if `step_mask` is False."""
     ends: Tensor
-    """[B, S] int64: one past the last token of each step's span; 1 where `step_mask` is False."""
+    """[B, S] int64: one past the last token of each step's span; 1 if `step_mask` is False."""
     step_mask: Tensor
-    """[B, S] bool: True where the step exists and has tokens. Column k is step k of the candidate, empty ones
-    included, so labels align by index."""
+    """[B, S] bool: True if the step exists and has tokens. Column k is step k of the candidate, empty steps
+    included, so that labels align by index."""
 
     def to(self, device: torch.device | str) -> "StepBatch":
         """Return this batch on `device`."""
         return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(StepBatch)})
 
     def inputs(self, model: Any) -> dict[str, Any]:
-        """Return the arguments of the forward of `model`, which is one of the scorer's `backbones`."""
+        """Return the arguments of the forward pass of `model`, one of the scorer's `backbones`."""
         return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, "use_cache": False}
 
 
@@ -66,48 +67,63 @@ class StepScorer(nn.Module, ABC):
     """Base of the families: P(step k is good) = sigmoid(step_logits[:, k]).
 
     Args:
-        tokenizer: a fast Hugging Face tokenizer with a chat template.
+        model: the transformers model that reads candidates. Its `max_position_embeddings` is the longest input in
+            tokens; `metadata.max_tokens` overrides it.
+        tokenizer: a fast Hugging Face tokenizer, with a chat template if the family needs one.
         metadata: what the model was trained on and how its scores are used.
-        context: tokens the backbone can read; `metadata.max_tokens` overrides it.
     """
 
-    def __init__(self, tokenizer: Any, metadata: ScorerMetadata, *, context: int) -> None:
+    model_class: ClassVar[Any]
+    """Class of `model`, with a `from_pretrained` as in transformers."""
+    load_tokenizer: ClassVar[Callable[[str | Path], Any]] = staticmethod(load_chat_tokenizer)
+    """Loads the tokenizer of a folder."""
+
+    def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata) -> None:
         super().__init__()
+        self.model = model
         self.tokenizer = tokenizer
         self.metadata = metadata
-        self.max_tokens = metadata.max_tokens or context
+        self.max_tokens = metadata.max_tokens or model.config.max_position_embeddings
 
     @abstractmethod
     def layout(self, candidate: Candidate) -> StepLayout:
-        """Return the tokens of `candidate` with one span per step, whatever their number."""
+        """Return the tokens of `candidate` with one span per step, however many tokens there are."""
 
     @abstractmethod
     def step_logits(self, batch: StepBatch) -> Tensor:
         """Return the differentiable logits [B, S] in float32; entries outside `step_mask` are 0.
 
-        One forward pass of each model it holds, whatever the number of steps.
+        One forward pass of each model, however many steps there are.
         """
 
-    @abstractmethod
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write config, tokenizer, safetensors weights and `its_graph.json` to `folder`."""
+        """Write config, safetensors weights, tokenizer and `its_graph.json` to `folder`."""
+        self.model.save_pretrained(str(folder))
+        self.tokenizer.save_pretrained(str(folder))
+        self.metadata.model_copy(update={"scalars": self.scalars()}).save(folder)
 
     @classmethod
-    @abstractmethod
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
-        """Load what `save_pretrained` wrote (or a published checkpoint of the family), in eval mode."""
+        """Load what `save_pretrained` wrote, or a published checkpoint of the family, in eval mode."""
+        model = load_model(cls.model_class, folder, dtype=dtype)
+        return cls(model, cls.load_tokenizer(folder), ScorerMetadata.load(folder)).eval()
+
+    def scalars(self) -> dict[str, float]:
+        """Return the numbers of the read-out that are saved in `its_graph.json` and not with the weights."""
+        return self.metadata.scalars
 
     @property
     def backbones(self) -> tuple[Any, ...]:
-        """The causal models that read a batch, each given `StepBatch.inputs`.
+        """The causal models that read a batch, each called with `StepBatch.inputs`.
 
-        What they have read can then be kept, so that a step is read once (`its_graph.prm.backends.incremental`). None by
-        default: every batch is read in full. A step's logit must follow from its tokens and those before them alone.
+        Their keys and values can be cached, so that a step is read only once (`its_graph.prm.backends.incremental`).
+        Empty by default: every batch is read in full. A step's logit must depend only on its own tokens and on those
+        before them.
         """
         return ()
 
     def dialogue(self, candidate: Candidate) -> list[Message]:
-        """Return the messages to read, under the system prompt of the metadata where there is one."""
+        """Return the messages to read, with the system prompt of the metadata if it has one."""
         system = self.metadata.system_prompt
         if system is None:
             return list(candidate.messages)
@@ -123,19 +139,20 @@ class StepScorer(nn.Module, ABC):
         return self.collate([self.checked_layout(candidate) for candidate in candidates])
 
     def checked_layout(self, candidate: Candidate) -> StepLayout:
-        """Return the layout of `candidate`; TruncationError if too long, as a cut text is scored silently wrong."""
+        """Return the layout of `candidate`; TruncationError if it is too long: a truncated text gets a wrong score."""
         layout = self.layout(candidate)
         if len(layout.token_ids) > self.max_tokens:
             raise TruncationError(
-                f"The candidate has {len(layout.token_ids)} tokens in {len(candidate.steps)} steps; this reward "
-                f"model reads at most {self.max_tokens}. Generate less, or use a model with a longer context."
+                f"A candidate must have at most {self.max_tokens} tokens for this reward model; got "
+                f"{len(layout.token_ids)} in {len(candidate.steps)} steps. Generate less, or use a model with a "
+                "longer context."
             )
         return layout
 
     def collate(self, layouts: Sequence[StepLayout]) -> StepBatch:
-        """Pad `layouts` on the right, so that every position keeps its index."""
+        """Return `layouts` as a batch, padded on the right so that every token keeps its position."""
         if not layouts:
-            raise ConfigurationError("No candidate was given to encode; give at least one.")
+            raise ConfigurationError("Candidates to encode must not be empty; pass at least one.")
         width = max(len(layout.token_ids) for layout in layouts)
         columns = max(len(layout.spans) for layout in layouts)
         pad = self.tokenizer.pad_token_id or 0
@@ -167,5 +184,5 @@ class StepScorer(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.parameters()).device

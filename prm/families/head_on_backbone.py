@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Self
 
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.families.base import StepBatch, StepScorer
-from its_graph.prm.families.checkpoints import load_model, load_text_tokenizer
+from its_graph.prm.families.checkpoints import load_model, load_tokenizer
 from its_graph.prm.families.metadata import ScorerMetadata
-from its_graph.prm.families.registry import refuse_adapters
+from its_graph.prm.families.registry import reject_adapters
 
 try:
     import torch
@@ -110,6 +110,6 @@ class HeadOnBackboneScorer(StepScorer):
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
         """Load backbone and head of `folder`; no weight of either may be missing."""
-        refuse_adapters(folder)
+        reject_adapters(folder)
         model = load_model(cls.model_class, folder, dtype=dtype)
-        return cls(model, load_text_tokenizer(folder), ScorerMetadata.load(folder)).eval()
+        return cls(model, load_tokenizer(folder), ScorerMetadata.load(folder)).eval()

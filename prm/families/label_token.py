@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Self
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
-from its_graph.prm.families.checkpoints import load_model, load_text_tokenizer, load_tokenizer
+from its_graph.prm.families.checkpoints import load_model, load_tokenizer, load_chat_tokenizer
 from its_graph.prm.families.metadata import ScorerMetadata
-from its_graph.prm.families.registry import refuse_adapters
-from its_graph.prm.families.segments import Tagging, question_text, single_token, tagged_layout
+from its_graph.prm.families.registry import reject_adapters
+from its_graph.prm.families.segments import TagFormat, question_text, single_token_id, layout_with_tags
 
 try:
     import torch
@@ -36,7 +36,7 @@ __all__ = ["ERPRMScorer", "LabelSpec", "LabelTokenScorer", "MathPsaScorer", "Mat
 class LabelSpec:
     """The facts about one family."""
 
-    tagging: Tagging
+    tagging: TagFormat
     """How a solution is written; of a dialogue only `tag`, which holds the place of the answers, and `inside`."""
     good: str
     bad: str
@@ -59,9 +59,9 @@ class LabelTokenScorer(StepScorer):
         super().__init__(tokenizer, metadata or self.spec.published, context=model.config.max_position_embeddings)
         self.model = model
         rows = model.get_input_embeddings().num_embeddings
-        self.tag_id = single_token(tokenizer, self.spec.tagging.tag, rows)
-        self.good_id = single_token(tokenizer, self.spec.good, rows)
-        self.bad_id = single_token(tokenizer, self.spec.bad, rows)
+        self.tag_id = single_token_id(tokenizer, self.spec.tagging.tag, rows)
+        self.good_id = single_token_id(tokenizer, self.spec.good, rows)
+        self.bad_id = single_token_id(tokenizer, self.spec.bad, rows)
 
     @property
     def backbones(self) -> tuple[Any, ...]:
@@ -71,7 +71,7 @@ class LabelTokenScorer(StepScorer):
     def layout(self, candidate: Candidate) -> StepLayout:
         """Return question and steps as plain text, one tag after every step that is not empty; each span is its tag."""
         question = question_text(candidate, self.metadata.system_prompt)
-        return tagged_layout(self.tokenizer, self.spec.tagging, self.tag_id, question, candidate.steps)
+        return layout_with_tags(self.tokenizer, self.spec.tagging, self.tag_id, question, candidate.steps)
 
     def step_logits(self, batch: StepBatch) -> Tensor:
         """Return l_good - l_bad at the end of every span, [B, S] float32."""
@@ -94,13 +94,13 @@ class LabelTokenScorer(StepScorer):
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
         """Load the language model of `folder`; an adapter must have been merged into it."""
-        refuse_adapters(folder)
+        reject_adapters(folder)
         model = load_model(AutoModelForCausalLM, folder, dtype=dtype)
         return cls(model, cls._load_tokenizer(folder), ScorerMetadata.load(folder)).eval()
 
     @staticmethod
     def _load_tokenizer(folder: str | Path) -> Any:
-        return load_text_tokenizer(folder)
+        return load_tokenizer(folder)
 
 
 class MathShepherdScorer(LabelTokenScorer):
@@ -108,7 +108,7 @@ class MathShepherdScorer(LabelTokenScorer):
 
     spec = LabelSpec(
         # A syllable of Russian words: only where it stands alone is it a tag.
-        Tagging(" ки", lead=" ", between="\n", inside=r"(?<!\S)ки(?!\S)"),
+        TagFormat(" ки", lead=" ", between="\n", inside=r"(?<!\S)ки(?!\S)"),
         good="+",
         bad="-",
         published=ScorerMetadata(family="math-shepherd", aggregation="min", label_kind="mc"),
@@ -119,7 +119,7 @@ class ERPRMScorer(LabelTokenScorer):
     """HanningZhang/Llama3.1-Math-PRM: as Math-Shepherd without line breaks, and with labels that begin with a space."""
 
     spec = LabelSpec(
-        Tagging(" ки", lead=" ", between="", inside=r"(?<!\S)ки(?!\S)"),
+        TagFormat(" ки", lead=" ", between="", inside=r"(?<!\S)ки(?!\S)"),
         good=" +",
         bad=" -",
         published=ScorerMetadata(family="er-prm", aggregation="min", label_kind="mc"),
@@ -130,7 +130,7 @@ class MathPsaScorer(LabelTokenScorer):
     """openreasoner/Math-psa, merged into its Qwen2.5-Math-7B: a space and five line ends, one token, close a step."""
 
     spec = LabelSpec(
-        Tagging(" \n\n\n\n\n", lead=" ", between=" ", inside=r"\s*\n{3,}\s*"),
+        TagFormat(" \n\n\n\n\n", lead=" ", between=" ", inside=r"\s*\n{3,}\s*"),
         good=" +",
         bad=" -",
         published=ScorerMetadata(family="math-psa", aggregation="min", label_kind="unknown"),
@@ -141,7 +141,7 @@ class RLHFlowScorer(LabelTokenScorer):
     """RLHFlow/Llama3.1-8B-PRM-*-Data: the user says a step (the first behind the question), the assistant "+"."""
 
     spec = LabelSpec(
-        Tagging("<|reserved_special_token_0|>", lead=" ", between="", inside=r"<\|reserved_special_token_0\|>"),
+        TagFormat("<|reserved_special_token_0|>", lead=" ", between="", inside=r"<\|reserved_special_token_0\|>"),
         good="+",
         bad="-",
         published=ScorerMetadata(
@@ -184,4 +184,4 @@ class RLHFlowScorer(LabelTokenScorer):
 
     @staticmethod
     def _load_tokenizer(folder: str | Path) -> Any:
-        return load_tokenizer(folder)
+        return load_chat_tokenizer(folder)

@@ -21,7 +21,7 @@ from typing import Any, Self
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
-from its_graph.prm.families.checkpoints import load_model, load_tokenizer
+from its_graph.prm.families.checkpoints import load_model, load_chat_tokenizer
 from its_graph.prm.families.metadata import ScorerMetadata
 
 try:
@@ -119,7 +119,7 @@ class LikelihoodScorer(TokenScorer):
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
         """Load the language model of `folder`; without `its_graph.json` it judges untuned."""
         model = load_model(AutoModelForCausalLM, folder, dtype=dtype)
-        return cls(model, load_tokenizer(folder), ScorerMetadata.load(folder)).eval()
+        return cls(model, load_chat_tokenizer(folder), ScorerMetadata.load(folder)).eval()
 
 
 class ImplicitScorer(TokenScorer):
@@ -173,7 +173,7 @@ class ImplicitScorer(TokenScorer):
         """Load model and reference."""
         model = load_model(AutoModelForCausalLM, folder, dtype=dtype)
         reference = load_model(AutoModelForCausalLM, Path(folder, REFERENCE_FOLDER), dtype=dtype)
-        return cls(model, reference, load_tokenizer(folder), ScorerMetadata.load(folder)).eval()
+        return cls(model, reference, load_chat_tokenizer(folder), ScorerMetadata.load(folder)).eval()
 
 
 def _next_token(model: Any, batch: StepBatch, first: int) -> tuple[Tensor, Tensor]:

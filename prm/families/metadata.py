@@ -1,4 +1,4 @@
-"""`its_graph.json`: what a checkpoint does not say about itself but a search must know."""
+"""`its_graph.json`: facts about a reward model that its checkpoint does not record but a search needs."""
 
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ __all__ = ["METADATA_FILE", "LabelKind", "ScorerMetadata"]
 METADATA_FILE = "its_graph.json"
 
 LabelKind = Literal["mc", "human", "judge", "consensus", "none", "unknown"]
-"""Where the step labels came from: rollouts, people, a model, several of these; or untrained, or not known."""
+"""Source of the step labels: rollouts, people, a model, or several of these; `none` if untrained."""
 
 
 class ScorerMetadata(BaseModel):
@@ -24,19 +24,19 @@ class ScorerMetadata(BaseModel):
     family: str
     """Name of the family in `its_graph.prm.families.registry`."""
     aggregation: Literal["last", "min", "prod", "mean"] = "min"
-    """How step scores become one number unless the caller says otherwise."""
+    """Default rule that turns step scores into the score of the solution."""
     label_kind: LabelKind = "unknown"
     trained_on: str | None = None
-    """The generator whose solutions were labelled; scores of other generators are less reliable."""
+    """The generator whose solutions were labeled; scores of other generators' solutions are less reliable."""
     score_range: ScoreRange = "prob"
     system_prompt: str | None = None
-    """System message that the model was trained with, read instead of the candidate's own; None keeps that."""
+    """System message that the model was trained with; it replaces the candidate's. None keeps the candidate's."""
     max_tokens: int | None = Field(default=None, ge=1)
-    """Longest input, where it is shorter than the backbone's context."""
+    """Longest input in tokens, if it is shorter than the backbone's context."""
     token_reduction: Literal["min", "sum"] = "min"
-    """How the numbers of a step's tokens become one, in the families that read every token."""
+    """How the numbers of a step's tokens are reduced to one, in the families that read every token."""
     scalars: dict[str, float] = {}
-    """Numbers of the read-out that are not in the weights, such as a and b of the likelihood family."""
+    """Numbers of the read-out that are not stored with the weights, such as a and b of the likelihood family."""
 
     def save(self, folder: str | Path) -> None:
         """Write `its_graph.json` to `folder`."""
@@ -44,11 +44,11 @@ class ScorerMetadata(BaseModel):
 
     @classmethod
     def load(cls, folder: str | Path) -> "ScorerMetadata | None":
-        """Read `its_graph.json` of `folder`; None where there is none, ConfigurationError if broken."""
+        """Read `its_graph.json` of `folder`; None if the file does not exist, ConfigurationError if it is invalid."""
         path = Path(folder, METADATA_FILE)
         if not path.is_file():
             return None
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except (ValidationError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path} is not valid reward-model metadata: {error}") from error
+            raise ConfigurationError(f"{path} must hold valid reward-model metadata; got {error}") from error

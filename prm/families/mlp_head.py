@@ -12,7 +12,7 @@ from its_graph.errors import MissingExtraError
 from its_graph.prm.families.base import StepLayout
 from its_graph.prm.families.head_on_backbone import HeadOnBackbone, HeadOnBackboneScorer
 from its_graph.prm.families.metadata import ScorerMetadata
-from its_graph.prm.families.segments import bos_ids, chain, question_text, single_token
+from its_graph.prm.families.segments import bos_ids, join_segments, question_text, single_token_id
 
 try:
     from torch import Tensor, nn
@@ -58,14 +58,14 @@ class MlpHeadScorer(HeadOnBackboneScorer):
 
     def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata)
-        self.line_end = single_token(tokenizer, "\n", model.get_input_embeddings().num_embeddings)
+        self.line_end = single_token_id(tokenizer, "\n", model.get_input_embeddings().num_embeddings)
 
     def layout(self, candidate: Candidate) -> StepLayout:
         """Return problem and steps; each span is the line end behind its step."""
         question = question_text(candidate, self.metadata.system_prompt)
         opening = bos_ids(self.tokenizer) + self._ids(f"Problem: {question}\nSolution:\n")
         texts = [step.strip() for step in candidate.steps]
-        return chain(opening, [[*self._ids(text), self.line_end] if text else None for text in texts])
+        return join_segments(opening, [[*self._ids(text), self.line_end] if text else None for text in texts])
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)

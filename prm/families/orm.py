@@ -15,7 +15,7 @@ from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.backends.local import PRM
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
-from its_graph.prm.families.checkpoints import load_model, load_tokenizer
+from its_graph.prm.families.checkpoints import load_model, load_chat_tokenizer
 from its_graph.prm.families.metadata import ScorerMetadata
 
 try:
@@ -120,7 +120,7 @@ class OutcomeScorer(StepScorer):
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
         """Load the classifier of `folder`."""
         model = load_model(_model_class(folder), folder, dtype=dtype)
-        return cls(model, load_tokenizer(folder), ScorerMetadata.load(folder) or UNKNOWN).eval()
+        return cls(model, load_chat_tokenizer(folder), ScorerMetadata.load(folder) or UNKNOWN).eval()
 
 
 def _model_class(folder: str | Path) -> Any:

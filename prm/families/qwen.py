@@ -11,7 +11,7 @@ from typing import Any, Self
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
-from its_graph.prm.families.checkpoints import load_model, load_tokenizer
+from its_graph.prm.families.checkpoints import load_model, load_chat_tokenizer
 from its_graph.prm.families.metadata import ScorerMetadata
 
 try:
@@ -124,4 +124,4 @@ class QwenScorer(StepScorer):
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
         """Load a folder in the published layout, sharded or not."""
         model = load_model(Qwen2ForProcessRewardModel, folder, dtype=dtype)
-        return cls(model, load_tokenizer(folder), ScorerMetadata.load(folder) or PUBLISHED).eval()
+        return cls(model, load_chat_tokenizer(folder), ScorerMetadata.load(folder) or PUBLISHED).eval()

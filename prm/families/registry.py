@@ -12,7 +12,7 @@ from its_graph.prm.families.metadata import ScorerMetadata
 if TYPE_CHECKING:
     from its_graph.prm.families.base import StepScorer
 
-__all__ = ["FAMILIES", "FamilySpec", "family_of", "refuse_adapters", "scorer_class"]
+__all__ = ["FAMILIES", "FamilySpec", "family_of", "reject_adapters", "scorer_class"]
 
 
 class FamilySpec(NamedTuple):
@@ -62,7 +62,7 @@ def family_of(folder: str | Path) -> str:
     metadata = ScorerMetadata.load(folder)
     if metadata is not None:
         return metadata.family
-    refuse_adapters(folder)
+    reject_adapters(folder)
     architectures = _config(folder).get("architectures") or []
     for name, family in FAMILIES.items():
         if set(architectures) & set(family.architectures):
@@ -79,7 +79,7 @@ def family_of(folder: str | Path) -> str:
     )
 
 
-def refuse_adapters(folder: str | Path) -> None:
+def reject_adapters(folder: str | Path) -> None:
     """Raise ConfigurationError where `folder` holds a LoRA adapter, which alone is no model."""
     found = [name for name in ("adapter_config.json", "adapter_model.safetensors") if Path(folder, name).exists()]
     if found:

@@ -13,13 +13,13 @@ from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
 from its_graph.prm.families.base import StepLayout
 
-__all__ = ["Tagging", "bos_ids", "chain", "question_text", "single_token", "tagged_layout"]
+__all__ = ["TagFormat", "bos_ids", "join_segments", "question_text", "single_token_id", "layout_with_tags"]
 
 _WORD_START = "▁"
 """What SentencePiece puts before a text; in the middle of one it does not belong there."""
 
 
-class Tagging(NamedTuple):
+class TagFormat(NamedTuple):
     """How a family writes a solution as plain text: `question, lead, step, tag, between, step, tag, ...`."""
 
     tag: str
@@ -32,7 +32,7 @@ class Tagging(NamedTuple):
     """Regular expression of what would read as a tag inside a step; it becomes a space."""
 
 
-def single_token(tokenizer: Any, text: str, rows: int) -> int:
+def single_token_id(tokenizer: Any, text: str, rows: int) -> int:
     """Return the id of `text`, which must be one token behind nothing but a word start or blanks of its own.
 
     Args:
@@ -85,7 +85,7 @@ def bos_ids(tokenizer: Any) -> list[int]:
     return [first] if first == tokenizer.bos_token_id else []
 
 
-def chain(opening: list[int], segments: Sequence[list[int] | None]) -> StepLayout:
+def join_segments(opening: list[int], segments: Sequence[list[int] | None]) -> StepLayout:
     """Return `opening` and all segments as one text, every segment read on its last token; None gets no score."""
     ids, spans = list(opening), list[tuple[int, int] | None]()
     for segment in segments:
@@ -94,7 +94,7 @@ def chain(opening: list[int], segments: Sequence[list[int] | None]) -> StepLayou
     return StepLayout(ids, spans)
 
 
-def tagged_layout(tokenizer: Any, tagging: Tagging, tag_id: int, question: str, steps: Sequence[str]) -> StepLayout:
+def layout_with_tags(tokenizer: Any, tagging: TagFormat, tag_id: int, question: str, steps: Sequence[str]) -> StepLayout:
     """Return question and steps, every step with text closed by the tag.
 
     Raises:
@@ -113,7 +113,7 @@ def tagged_layout(tokenizer: Any, tagging: Tagging, tag_id: int, question: str, 
         lead = tagging.between if segment else lead
         ids.append(segment)
     unasked = [] if any(ids) else tokenizer.encode(question, add_special_tokens=False)
-    return chain(bos_ids(tokenizer) + unasked, ids)
+    return join_segments(bos_ids(tokenizer) + unasked, ids)
 
 
 def _continued(tokenizer: Any, text: str, *, first: bool) -> list[int]:

@@ -11,7 +11,7 @@ from its_graph.errors import MissingExtraError
 from its_graph.prm.families.base import StepLayout
 from its_graph.prm.families.head_on_backbone import HeadOnBackbone, HeadOnBackboneScorer
 from its_graph.prm.families.metadata import ScorerMetadata
-from its_graph.prm.families.segments import Tagging, chain, question_text, single_token, tagged_layout
+from its_graph.prm.families.segments import TagFormat, join_segments, question_text, single_token_id, layout_with_tags
 
 try:
     from torch import Tensor, nn
@@ -69,14 +69,14 @@ class SkyworkScorer(HeadOnBackboneScorer):
 
     def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata)
-        self.line_end = single_token(tokenizer, "\n", model.get_input_embeddings().num_embeddings)
+        self.line_end = single_token_id(tokenizer, "\n", model.get_input_embeddings().num_embeddings)
 
     def layout(self, candidate: Candidate) -> StepLayout:
         """Return BOS, question and steps, a line each; each span is the line end of its step."""
         question = question_text(candidate, self.metadata.system_prompt)
         opening = self._ids((self.tokenizer.bos_token or "") + question + "\n")
         lines = [step.replace("\n", " ").strip() for step in candidate.steps]
-        return chain(opening, [[*self._ids(line), self.line_end] if line else None for line in lines])
+        return join_segments(opening, [[*self._ids(line), self.line_end] if line else None for line in lines])
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
@@ -92,13 +92,13 @@ class PQMScorer(HeadOnBackboneScorer):
 
     model_class = ValueHeadModel
     published = ScorerMetadata(family="pqm", aggregation="min", label_kind="mc", score_range="real")
-    tagging: ClassVar[Tagging] = Tagging(" [PRM]", lead="\n", between="\n", inside=r"\[PRM\]")
+    tagging: ClassVar[TagFormat] = TagFormat(" [PRM]", lead="\n", between="\n", inside=r"\[PRM\]")
 
     def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata)
-        self.tag_id = single_token(tokenizer, self.tagging.tag, model.get_input_embeddings().num_embeddings)
+        self.tag_id = single_token_id(tokenizer, self.tagging.tag, model.get_input_embeddings().num_embeddings)
 
     def layout(self, candidate: Candidate) -> StepLayout:
         """Return question and steps as plain text, one tag after every step that is not empty; each span is its tag."""
         question = question_text(candidate, self.metadata.system_prompt)
-        return tagged_layout(self.tokenizer, self.tagging, self.tag_id, question, candidate.steps)
+        return layout_with_tags(self.tokenizer, self.tagging, self.tag_id, question, candidate.steps)

@@ -21,7 +21,7 @@ from its_graph.errors import ConfigurationError
 from its_graph.prm.judges.counter import Counter
 from its_graph.prm.judges.multi_request import MultiRequest, flops_used, tokens_used
 from its_graph.prm.judges.prompts import last_user_text, with_solution
-from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, YES_NO, distribution, expectation, known_mean
+from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, YES_NO, distribution, expectation, mean_of_present
 from its_graph.seeds import derive_seed
 
 __all__ = [
@@ -129,7 +129,7 @@ class _Chains(MultiRequest[Candidate, Verdict], Verifier):
         self.unread.add(sum(value is None for value in values))
         return Verdict(
             scores=tuple(scores),
-            value=known_mean(values),
+            value=mean_of_present(values),
             tokens=tokens_used(samples),
             flops=flops_used(self.generator, self.requests(candidate), samples),
         )
@@ -149,7 +149,7 @@ class GenerativePRM(_Chains):
         """Return the share of chains that found each step, and the whole, correct."""
         count = len(question.steps)
         chains = [[None] * count if sample is None else step_judgments(sample.text, count) for sample in samples]
-        scores = [known_mean([row[step] for row in chains]) for step in range(count)]
+        scores = [mean_of_present([row[step] for row in chains]) for step in range(count)]
         return self.verdict(question, samples, scores=scores, values=[_value(row) for row in chains])
 
 

@@ -15,7 +15,7 @@ from its_graph.errors import ConfigurationError
 from its_graph.prm.judges.counter import Counter
 from its_graph.prm.judges.multi_request import MultiRequest, flops_used, tokens_used
 from its_graph.prm.judges.prompts import with_solution
-from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, SCALE, known_mean, letter_score
+from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, SCALE, mean_of_present, letter_score
 from its_graph.seeds import derive_seed
 
 __all__ = ["CORRECTNESS", "PointwiseJudge"]
@@ -92,7 +92,7 @@ class PointwiseJudge(MultiRequest[Candidate, Verdict], Verifier):
         self.unread.add(scores.count(None))
         return Verdict(
             scores=(None,) * len(question.steps),
-            value=known_mean(scores),
+            value=mean_of_present(scores),
             tokens=tokens_used(samples),
             flops=flops_used(self.generator, self.requests(question), samples),
         )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from its_graph.contracts import Sample
 
-__all__ = ["LETTERS", "LETTER_LOGPROBS", "SCALE", "YES_NO", "distribution", "expectation", "known_mean", "letter_score"]
+__all__ = ["LETTERS", "LETTER_LOGPROBS", "SCALE", "YES_NO", "distribution", "expectation", "mean_of_present", "letter_score"]
 
 LETTERS: Mapping[str, float] = {letter: (19 - place) / 19 for place, letter in enumerate("ABCDEFGHIJKLMNOPQRST")}
 """The scale of 20 letters: A is 20 points of 20, T is 1; a score is (points - 1) / 19."""
@@ -39,7 +39,7 @@ def expectation(mass: Mapping[str, float], values: Mapping[str, float]) -> float
     return sum(share * values[option] for option, share in mass.items()) / total if total else None
 
 
-def known_mean(values: Sequence[float | None]) -> float | None:
+def mean_of_present(values: Sequence[float | None]) -> float | None:
     """Return the mean of the values that are there; None where there is none."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None

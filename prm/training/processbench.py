@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["NO_ERROR", "StepErrors", "best_threshold", "first_below", "step_errors"]
+__all__ = ["NO_ERROR", "ProcessBenchScore", "best_threshold", "first_below", "processbench_score"]
 
 NO_ERROR = -1
 """The prediction, or label, of a solution without a wrong step."""
@@ -18,7 +18,7 @@ NO_ERROR = -1
 StepScores = Sequence[float | None]
 
 
-class StepErrors(NamedTuple):
+class ProcessBenchScore(NamedTuple):
     """Shares in [0, 1]."""
 
     erroneous: float
@@ -33,7 +33,7 @@ class StepErrors(NamedTuple):
         return 2 * self.erroneous * self.correct / both if both else 0.0
 
 
-def step_errors(predicted: Sequence[int], labels: Sequence[int]) -> StepErrors:
+def processbench_score(predicted: Sequence[int], labels: Sequence[int]) -> ProcessBenchScore:
     """Compare predictions with labels, both the index of the first wrong step or -1.
 
     Raises:
@@ -46,7 +46,7 @@ def step_errors(predicted: Sequence[int], labels: Sequence[int]) -> StepErrors:
         hits[label == NO_ERROR].append(guess == label)
     if not all(hits.values()):
         raise ConfigurationError("All solutions are of one kind; F1 needs some with a wrong step and some without.")
-    return StepErrors(*(sum(hits[right]) / len(hits[right]) for right in (False, True)))
+    return ProcessBenchScore(*(sum(hits[right]) / len(hits[right]) for right in (False, True)))
 
 
 def first_below(scores: StepScores, threshold: float) -> int:
@@ -59,4 +59,4 @@ def best_threshold(rows: Sequence[StepScores], labels: Sequence[int]) -> float:
     """Return the threshold with the best F1, the lowest of equals. Tune it on other problems than you report on."""
     found = sorted({score for row in rows for score in row if score is not None and math.isfinite(score)})
     candidates = [*found, math.inf]
-    return max(candidates, key=lambda one: step_errors([first_below(row, one) for row in rows], labels).f1)
+    return max(candidates, key=lambda one: processbench_score([first_below(row, one) for row in rows], labels).f1)

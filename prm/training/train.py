@@ -19,7 +19,7 @@ from its_graph.prm.families.base import StepScorer
 from its_graph.prm.training.training_state import restore_training, save_training
 
 __all__ = [
-    "LabelledSolution",
+    "LabeledSolution",
     "Progress",
     "TrainPlan",
     "auc",
@@ -31,7 +31,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class LabelledSolution:
+class LabeledSolution:
     """One solution with a target for each step."""
 
     question: str
@@ -92,7 +92,7 @@ def step_loss(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 
 def train(
     scorer: StepScorer,
-    data: Sequence[LabelledSolution],
+    data: Sequence[LabeledSolution],
     plan: TrainPlan,
     *,
     checkpoint: Path | None = None,
@@ -136,7 +136,7 @@ def _rows(solutions: int, plan: TrainPlan, update: int) -> list[int]:
 
 
 def _update(
-    scorer: StepScorer, optimiser: torch.optim.Optimizer, rows: Sequence[LabelledSolution], clip: float
+    scorer: StepScorer, optimiser: torch.optim.Optimizer, rows: Sequence[LabeledSolution], clip: float
 ) -> float:
     batch = scorer.encode([row.candidate for row in rows])
     targets, labelled = _targets(rows, batch.step_mask.shape[1])
@@ -150,7 +150,7 @@ def _update(
     return loss.item()
 
 
-def _targets(rows: Sequence[LabelledSolution], columns: int) -> tuple[Tensor, Tensor]:
+def _targets(rows: Sequence[LabeledSolution], columns: int) -> tuple[Tensor, Tensor]:
     """Return targets [B, S] (0 where there is none) and where there is one."""
     padded = [row.labels + (None,) * (columns - len(row.labels)) for row in rows]
     targets = torch.tensor([[label or 0.0 for label in labels] for labels in padded])
@@ -158,8 +158,8 @@ def _targets(rows: Sequence[LabelledSolution], columns: int) -> tuple[Tensor, Te
 
 
 def split_by_question(
-    data: Sequence[LabelledSolution], held_out: float = 0.1, *, seed: int = 0
-) -> tuple[list[LabelledSolution], list[LabelledSolution]]:
+    data: Sequence[LabeledSolution], held_out: float = 0.1, *, seed: int = 0
+) -> tuple[list[LabeledSolution], list[LabeledSolution]]:
     """Return (training, validation) that share no question; `held_out` is the share of questions, at least one."""
     questions = sorted({row.question for row in data})
     if not 0 < held_out < 1 or len(questions) < 2:
@@ -183,7 +183,7 @@ def auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
 
 
 @torch.inference_mode()
-def held_out_auc(scorer: StepScorer, data: Sequence[LabelledSolution], *, batch: int = 64) -> float | None:
+def held_out_auc(scorer: StepScorer, data: Sequence[LabeledSolution], *, batch: int = 64) -> float | None:
     """Return the AUC over all labelled steps of `data`; targets above one half are positive."""
     scores: list[float] = []
     labels: list[bool] = []

@@ -6,27 +6,27 @@ from typing import Any, get_type_hints
 import pytest
 
 from its_graph.api.errors import ApiError
-from its_graph.api.options import MAX_COUNT, check_options, settable
+from its_graph.api.options import MAX_COUNT, validate_options, settable_options
 from its_graph.catalog.registry import STRATEGIES, strategy
 
 
 def test_rules_and_models_cannot_be_set_and_the_rest_can() -> None:
-    assert settable(strategy("best_of_n")) == {"n": 16}
-    assert settable(strategy("rebase")) == {"n": 16, "temperature": 0.2, "keep_share": 1.0, "max_steps": 25}
-    assert settable(strategy("budget_forcing"))["style"] is None
-    assert len(settable(strategy("diverse_prompts"))["prompts"]) > 1
+    assert settable_options(strategy("best_of_n")) == {"n": 16}
+    assert settable_options(strategy("rebase")) == {"n": 16, "temperature": 0.2, "keep_share": 1.0, "max_steps": 25}
+    assert settable_options(strategy("budget_forcing"))["style"] is None
+    assert len(settable_options(strategy("diverse_prompts"))["prompts"]) > 1
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_no_caller_names_files_of_the_server(name: str) -> None:
     hints = get_type_hints(strategy(name).factory)
-    assert [option for option in settable(strategy(name)) if "Path" in str(hints[option])] == []
+    assert [option for option in settable_options(strategy(name)) if "Path" in str(hints[option])] == []
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_defaults_of_every_strategy_may_be_set(name: str) -> None:
-    defaults = {key: list(one) if isinstance(one, tuple) else one for key, one in settable(strategy(name)).items()}
-    assert check_options(strategy(name), defaults) == defaults
+    defaults = {key: list(one) if isinstance(one, tuple) else one for key, one in settable_options(strategy(name)).items()}
+    assert validate_options(strategy(name), defaults) == defaults
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_defaults_of_every_strategy_may_be_set(name: str) -> None:
     ],
 )
 def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
-    assert check_options(strategy(name), options) == options
+    assert validate_options(strategy(name), options) == options
 
 
 @pytest.mark.parametrize(
@@ -70,5 +70,5 @@ def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
 )
 def test_everything_else_is_refused_by_name(name: str, options: dict[str, Any], param: str, says: str) -> None:
     with pytest.raises(ApiError, match=says) as refused:
-        check_options(strategy(name), options)
+        validate_options(strategy(name), options)
     assert (refused.value.status, refused.value.param) == (422, param)

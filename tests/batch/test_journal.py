@@ -10,7 +10,7 @@ from its_graph.batch import adaptive_plan, stream_solutions
 from its_graph.batch.journal import Journal
 from its_graph.budget import NOTHING, Budget, Spend
 from its_graph.errors import InputError
-from its_graph.jsonl import Lines
+from its_graph.jsonl import JsonLines
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 STEP = {"0": {"parent": None, "text": "a"}}
@@ -26,7 +26,7 @@ def opened(path: Path) -> Iterator[Opened]:
 
         def read() -> Journal:
             files.close()
-            return Journal(files.enter_context(closing(Lines.of(path))))
+            return Journal(files.enter_context(closing(JsonLines.open(path))))
 
         yield read
 
@@ -104,7 +104,7 @@ async def test_a_batch_goes_on_where_its_journal_ends(path: Path) -> None:
     """Left in the middle and taken up by another process: as if it had never been stopped."""
     problems = [f"Add {n}, 5, 4, 2." for n in range(1, 30)]
 
-    async def solve(lines: Lines, known: set[int], stop_after: int) -> dict[int, object]:
+    async def solve(lines: JsonLines, known: set[int], stop_after: int) -> dict[int, object]:
         arriving = stream_solutions(
             problems,
             ToyGenerator(0.5),
@@ -124,9 +124,9 @@ async def test_a_batch_goes_on_where_its_journal_ends(path: Path) -> None:
         lines.close()
         return found
 
-    whole = await solve(Lines.temporary(), set(), 99)
-    before = await solve(Lines.of(path), set(), 9)
-    after = await solve(Lines.of(path), set(before), 99)
+    whole = await solve(JsonLines.temporary(), set(), 99)
+    before = await solve(JsonLines.open(path), set(), 9)
+    after = await solve(JsonLines.open(path), set(before), 99)
     assert len(before) == 9
     assert before | after == whole
 

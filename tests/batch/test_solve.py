@@ -27,7 +27,7 @@ from its_graph.context import SearchContext
 from its_graph.contracts import Candidate, Sample, SampleRequest, Verdict
 from its_graph.errors import ConfigurationError, ContinuationError, InputError
 from its_graph.graphs import create_best_of_n, create_self_consistency
-from its_graph.jsonl import Lines
+from its_graph.jsonl import JsonLines
 from its_graph.seeds import derive_seed
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
 
@@ -278,7 +278,7 @@ async def test_a_first_sample_that_fails_is_drawn_again() -> None:
 
 @pytest.mark.parametrize("verifier", [ToyVerifier(), None], ids=["judged", "voted"])
 async def test_flops_that_nobody_counts_are_no_budget(verifier: ToyVerifier | None) -> None:
-    with closing(Lines.temporary()) as lines:
+    with closing(JsonLines.temporary()) as lines:
         journal = Journal(lines)
         refused = stream_solutions(sums(2), ToyGenerator(), verifier, budget=Budget(flops=1e9), journal=journal)
         with pytest.raises(ConfigurationError, match="does not know its model's parameters"):

@@ -27,18 +27,18 @@ def ask(number: int, *, finished: bool = False) -> Candidate:
 
 async def test_what_was_begun_is_not_started_again() -> None:
     runnable = Counting()
-    runnable.begin(ask(1))
-    runnable.begin(ask(1))
+    runnable.prefetch(ask(1))
+    runnable.prefetch(ask(1))
     assert runnable.batch([ask(2), ask(1), ask(3)]) == ["step 2", "step 1", "step 3"]
     assert runnable.started == [ask(1), ask(2), ask(3)]
-    runnable.begin(ask(4))
+    runnable.prefetch(ask(4))
     assert await runnable.ainvoke(ask(4)) == "step 4"
     assert runnable.started[3:] == [ask(4)]
 
 
 def test_a_reply_is_handed_out_once_and_to_an_equal_request_only() -> None:
     runnable = Counting()
-    runnable.begin(ask(1))
+    runnable.prefetch(ask(1))
     runnable.invoke(ask(1, finished=True))
     runnable.invoke(ask(1))
     runnable.invoke(ask(1))
@@ -48,7 +48,7 @@ def test_a_reply_is_handed_out_once_and_to_an_equal_request_only() -> None:
 def test_what_nobody_asks_for_is_dropped_in_the_end() -> None:
     runnable = Counting()
     for number in range(1100):
-        runnable.begin(ask(number))
+        runnable.prefetch(ask(number))
     runnable.invoke(ask(0))
     assert len(runnable.started) == 1101
     runnable.invoke(ask(1099))

@@ -22,7 +22,7 @@ from its_graph.graphs.best_of_n import create_best_of_n
 class Waiting(ArithmeticPRM):
     """Begins nothing before it is asked."""
 
-    def begin(self, candidate: Candidate, /) -> None:
+    def prefetch(self, candidate: Candidate, /) -> None:
         """Do nothing."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from its_graph.catalog.option_schema import is_whole, plain_types
+from its_graph.catalog.option_schema import is_integer, plain_types
 from its_graph.catalog.registry import STRATEGIES, strategy
 
 
@@ -22,7 +22,7 @@ def test_options_that_may_be_paths_can_be_left_out() -> None:
 
 def test_whole_numbers_are_told_from_others() -> None:
     kinds = plain_types(strategy("deepconf"))
-    assert {name: is_whole(kind) for name, kind in kinds.items()} == {"n": True, "keep": False, "window": True}
+    assert {name: is_integer(kind) for name, kind in kinds.items()} == {"n": True, "keep": False, "window": True}
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

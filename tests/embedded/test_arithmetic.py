@@ -10,17 +10,17 @@ from its_graph.embedded.arithmetic import (
     problem,
     problem_text,
     split_of,
-    true_solution,
+    reference_solution,
 )
-from its_graph.embedded.expressions import operations, parse, render, solve_steps
+from its_graph.embedded.expressions import count_operations, parse, render, solve_steps
 
 
 def test_solution_by_hand() -> None:
     assert problem_text(parse("(34+57)*2-8")) == "Compute (34 + 57) * 2 - 8."
-    assert true_solution(parse("(34+57)*2-8")) == (
+    assert reference_solution(parse("(34+57)*2-8")) == (
         "Step 1: 34 + 57 = 91\n\nStep 2: 91 * 2 = 182\n\nStep 3: 182 - 8 = 174\n\\boxed{174}"
     )
-    assert true_solution(parse("3 - 5")) == "Step 1: 3 - 5 = -2\n\\boxed{-2}"
+    assert reference_solution(parse("3 - 5")) == "Step 1: 3 - 5 = -2\n\\boxed{-2}"
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -29,7 +29,7 @@ def test_every_problem_is_exact_bounded_and_in_its_split(split: DataSplit) -> No
         results = [result for *_, result in solve_steps(item.expression)]
         assert str(results[-1]) == item.answer
         assert all(result.denominator == 1 and abs(result) <= LIMIT for result in results)
-        assert 3 <= operations(item.expression) <= 8
+        assert 3 <= count_operations(item.expression) <= 8
         assert split_of(item.expression) == split
         assert split_of(parse(render(item.expression))) == split
 
@@ -54,7 +54,7 @@ def test_streams_repeat_and_differ_by_seed() -> None:
 
 
 def test_operations_are_as_asked() -> None:
-    counts = [operations(item.expression) for item in arithmetic_problems(60, seed=3, operations=(2, 4))]
+    counts = [count_operations(item.expression) for item in arithmetic_problems(60, seed=3, operations=(2, 4))]
     assert set(counts) == {2, 3, 4}
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from its_graph.embedded import normalise
-from its_graph.embedded.phrasing import known_conversation
+from its_graph.embedded import normalize
+from its_graph.embedded.phrasing import canonical_conversation
 from its_graph.errors import EmbeddedScopeError
-from its_graph.search.hints import hinted
+from its_graph.search.hints import with_hints
 
 
 @pytest.mark.parametrize(
@@ -25,19 +25,19 @@ from its_graph.search.hints import hinted
     ],
 )
 def test_known_phrasings(text: str) -> None:
-    assert normalise(text) == "Compute 34 + 57 * 2."
+    assert normalize(text) == "Compute 34 + 57 * 2."
 
 
 def test_the_hints_of_a_person_are_left_out() -> None:
-    told = hinted([{"role": "user", "content": "What is 34+57*2?"}], ["Multiply first.", "See 1 + 1."])
-    assert known_conversation(told) == ({"role": "user", "content": "Compute 34 + 57 * 2."},)
+    told = with_hints([{"role": "user", "content": "What is 34+57*2?"}], ["Multiply first.", "See 1 + 1."])
+    assert canonical_conversation(told) == ({"role": "user", "content": "Compute 34 + 57 * 2."},)
 
 
 def test_a_question_that_goes_on_behind_a_hint_of_its_own_is_refused() -> None:
     asked = {"role": "user", "content": "Compute 1 + 2.\n\nHint: it is small.\n\nThen double it."}
-    for told in ([asked], hinted([asked], ["Multiply first."])):
+    for told in ([asked], with_hints([asked], ["Multiply first."])):
         with pytest.raises(EmbeddedScopeError, match="Then double it"):
-            known_conversation(told)
+            canonical_conversation(told)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_question_that_goes_on_behind_a_hint_of_its_own_is_refused() -> None:
 )
 def test_refusals_name_question_world_and_way_out(text: str, reason: str) -> None:
     with pytest.raises(EmbeddedScopeError) as refused:
-        normalise(text)
+        normalize(text)
     message = str(refused.value)
     assert repr(text) in message
     assert reason in message
@@ -81,7 +81,7 @@ def test_refusals_name_question_world_and_way_out(text: str, reason: str) -> Non
 )
 def test_long_questions_are_refused_as_clearly(text: str, reason: str) -> None:
     with pytest.raises(EmbeddedScopeError, match=reason):
-        normalise(text)
+        normalize(text)
 
 
 def test_only_the_last_user_message_is_kept() -> None:
@@ -91,9 +91,9 @@ def test_only_the_last_user_message_is_kept() -> None:
         {"role": "assistant", "content": "2"},
         {"role": "user", "content": [{"type": "text", "text": "What is 2 + 3?"}]},
     )
-    assert known_conversation(conversation) == ({"role": "user", "content": "Compute 2 + 3."},)
+    assert canonical_conversation(conversation) == ({"role": "user", "content": "Compute 2 + 3."},)
 
 
 def test_a_conversation_without_a_user_is_refused() -> None:
     with pytest.raises(EmbeddedScopeError, match="no user message"):
-        known_conversation([{"role": "system", "content": "1 + 1"}])
+        canonical_conversation([{"role": "system", "content": "1 + 1"}])

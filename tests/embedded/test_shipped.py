@@ -10,7 +10,7 @@ import pytest
 from its_graph.contracts import Candidate, SampleRequest
 from its_graph.embedded import WEIGHTS, load, load_larger, load_thinker, problems
 from its_graph.embedded.arithmetic import arithmetic_problems as world_problems
-from its_graph.embedded.arithmetic import true_solution
+from its_graph.embedded.arithmetic import reference_solution
 from its_graph.embedded.expressions import parse
 from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
 from its_graph.embedded.tokenizer import build_tokenizer
@@ -148,7 +148,7 @@ def test_a_prefix_is_continued(pair: Pair) -> None:
 def test_the_verifier_finds_the_wrong_step(pair: Pair) -> None:
     _, verifier = pair
     question = "What is 34 + 57 - 8?"
-    true = true_solution(parse("34 + 57 - 8"))
+    true = reference_solution(parse("34 + 57 - 8"))
     right, wrong = verifier.batch([_solution(question, true), _solution(question, true.replace("91", "90"))])
     assert right.value is not None
     assert wrong.value is not None

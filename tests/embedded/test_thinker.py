@@ -9,21 +9,21 @@ import pytest
 
 pytest.importorskip("torch")
 
-from its_graph.embedded.arithmetic import problem, true_solution
-from its_graph.embedded.phrasing import known_turns
-from its_graph.embedded.thinker import END_OF_THINKING, WAIT, Attempts, revision, thinking_batch, thought
+from its_graph.embedded.arithmetic import problem, reference_solution
+from its_graph.embedded.phrasing import canonical_turns
+from its_graph.embedded.thinker import END_OF_THINKING, WAIT, Attempts, build_revision, thinking_batch, build_thought
 from its_graph.embedded.tokenizer import build_tokenizer
 from its_graph.embedded.train_thinker import QUICK_THINKER, train_thinker
 
 PROBLEM = problem(3, seed=5, split="train")
-RIGHT = true_solution(PROBLEM.expression)
+RIGHT = reference_solution(PROBLEM.expression)
 WRONG = tuple(f"Step 1: 1 + 1 = {wrong}\n\\boxed{{{wrong}}}" for wrong in (3, 4, 5, 6, 7))
 ATTEMPTS = Attempts(PROBLEM, (RIGHT,), WRONG)
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_a_thought_ends_right_and_never_teaches_an_error(seed: int) -> None:
-    pieces = thought(ATTEMPTS, random.Random(seed))
+    pieces = build_thought(ATTEMPTS, random.Random(seed))
     learnt = "".join(piece.text for piece in pieces if piece.learnt)
     whole = "".join(piece.text for piece in pieces)
     assert "1 + 1 =" not in learnt
@@ -35,23 +35,23 @@ def test_a_thought_ends_right_and_never_teaches_an_error(seed: int) -> None:
 
 def test_to_wait_is_learnt_after_a_wrong_attempt_only() -> None:
     for seed in range(100):
-        pieces = thought(ATTEMPTS, random.Random(seed))
+        pieces = build_thought(ATTEMPTS, random.Random(seed))
         for before, wait in pairwise(pieces):
             if wait.text == WAIT:
                 assert wait.learnt == (before.text != RIGHT.split("\n\\boxed")[0])
 
 
 def test_a_revision_shows_one_to_four_attempts_and_teaches_the_right_thought() -> None:
-    seen = {len(revision(ATTEMPTS, random.Random(seed))[0]) for seed in range(100)}
+    seen = {len(build_revision(ATTEMPTS, random.Random(seed))[0]) for seed in range(100)}
     assert seen == {1, 2, 3, 4}
     for seed in range(20):
-        shown, target = revision(ATTEMPTS, random.Random(seed))
+        shown, target = build_revision(ATTEMPTS, random.Random(seed))
         assert all(text.count(END_OF_THINKING) == text.count("\\boxed") == 1 for text in shown)
         assert [piece.text for piece in target] == [RIGHT.replace("\n\\boxed", f"{END_OF_THINKING}\\boxed")]
 
 
 def test_a_revision_of_a_problem_that_was_never_missed_shows_a_right_attempt() -> None:
-    shown, _ = revision(Attempts(PROBLEM, (RIGHT, RIGHT), ()), random.Random(1))
+    shown, _ = build_revision(Attempts(PROBLEM, (RIGHT, RIGHT), ()), random.Random(1))
     assert len(shown) == 1
 
 
@@ -77,7 +77,7 @@ def test_the_variant_reads_its_attempts_as_turns() -> None:
             for role, text in (("assistant", f"a{i}"), ("user", "34+57"))
         ],
     ]
-    turns = known_turns(asked)
+    turns = canonical_turns(asked)
     assert [one["content"] for one in turns if one["role"] == "assistant"] == ["a1", "a2", "a3", "a4"]
     assert {one["content"] for one in turns if one["role"] == "user"} == {"Compute 34 + 57."}
     assert [one["role"] for one in turns] == ["user", *["assistant", "user"] * 4]

@@ -12,7 +12,7 @@ from its_graph.embedded.gate import GateReport
 from its_graph.embedded.models import ArithmeticPRM
 from its_graph.embedded.pretrain import Phase, PretrainPlan, build_model, pretrain, training_batch
 from its_graph.embedded.tokenizer import build_tokenizer
-from its_graph.embedded.train import Rejected, main, train_embedded
+from its_graph.embedded.train import GateFailedError, run_training_command, train_embedded
 from its_graph.embedded.train_plans import FULL, QUICK, QUICK_LARGER
 
 STRICT_FAILURES = {"pass@4 >= 85", "single < majority"}
@@ -21,7 +21,7 @@ STRICT_FAILURES = {"pass@4 >= 85", "single < majority"}
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("quick")
-    assert main(["--out", str(out), "--quick", "--gate", "report", "--export", str(out / "weights")]) == 0
+    assert run_training_command(["--out", str(out), "--quick", "--gate", "report", "--export", str(out / "weights")]) == 0
     return out
 
 
@@ -39,7 +39,7 @@ def test_quick_run_goes_through_all_stages(finished: Path) -> None:
 
 
 def test_a_failed_gate_exports_nothing(finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(Rejected, match="nothing was exported"):
+    with pytest.raises(GateFailedError, match="nothing was exported"):
         train_embedded(QUICK, finished, export=tmp_path / "weights")
     assert not (tmp_path / "weights").exists()
 

@@ -14,7 +14,7 @@ from its_graph.graphs.ab_mcts import create_ab_mcts
 from its_graph.nodes.rules.choice import majority
 from its_graph.nodes.tree_search.model_choice import ucb_model
 from its_graph.nodes.tree_search.posteriors import Beta
-from its_graph.nodes.tree_search.thompson import arms, place_of
+from its_graph.nodes.tree_search.thompson import arm_rewards, parent_answer
 from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
 
@@ -31,7 +31,7 @@ def run(graph: Any, context: SearchContext = SEEDED) -> tuple[dict[str, Any], Tr
 
 
 def places(tree: Tree) -> list[str | None]:
-    return [place_of(tree, step) for step in tree.steps]
+    return [parent_answer(tree, step) for step in tree.steps]
 
 
 def climbing(request: SampleRequest) -> str:
@@ -124,7 +124,7 @@ def test_of_several_models_the_better_one_is_asked_more(pick: Any) -> None:
     _, tree = run(create_ab_mcts(team, ToyVerifier(), n=40, pick=pick))
     asked = [step["model"] for step in tree.steps.values()]
     assert asked.count("strong") > asked.count("weak") > 0
-    known = arms(tree)
+    known = arm_rewards(tree)
     assert known.models["strong"].mean > known.models["weak"].mean
 
 

@@ -11,7 +11,7 @@ from its_graph import Budget, Sample, SampleRequest, SearchContext
 from its_graph.errors import ConfigurationError
 from its_graph.graphs import create_aggregation, create_self_consistency
 from its_graph.nodes import prompts
-from its_graph.nodes.revision.population import any_member
+from its_graph.nodes.revision.population import random_member
 from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ToyGenerator
 
@@ -174,7 +174,7 @@ def test_a_recursion_limit_leaves_room_for_the_answer() -> None:
 def test_a_random_member_can_be_the_answer() -> None:
     """Reference 4.4: final by vote or a random member."""
     said = numbered(lambda at: rf"\boxed{{{at}}}")
-    result, tree = run(create_aggregation(said, n=4, k=2, rounds=1, choose=any_member))
+    result, tree = run(create_aggregation(said, n=4, k=2, rounds=1, choose=random_member))
     assert result["answer"] in {tree.text(one).removeprefix(r"\boxed{").removesuffix("}") for one in tree.frontier}
 
 

@@ -19,7 +19,8 @@ from its_graph.catalog.registry import STRATEGIES, register, strategy
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.graphs.subsearch import beginning
+from its_graph.graphs.subsearch import start_after_pilots
+from its_graph.nodes.rules.stopping import first_unanimous
 from its_graph.routing.default_policy import default_policy
 from its_graph.routing.policy import Estimator, Policy
 from its_graph.routing.regressor import Regressor
@@ -98,7 +99,7 @@ def test_what_cannot_be_a_part_is_refused_with_the_reason(name: str) -> None:
 def test_pilots_and_strategy_are_one_search(name: str) -> None:
     result, state = run(routed_to(setting(name), ToyGenerator(0.3, parameters=10), ToyVerifier(parameters=5)))
     assert result["strategy"] == "compute_optimal"
-    assert result["route"]["setting"] == setting(name).label
+    assert result["route"]["config"] == setting(name).label
     assert sorted([*state["steps"], *state["failures"]], key=int) == [str(key) for key in range(len(state["steps"]))]
     assert [str(key) for key in range(PILOTS)] == [one["id"] for one in by_id(result)][:PILOTS]
     assert result["spend"]["generated_tokens"] == sum(step["tokens"] for step in state["steps"].values())
@@ -135,7 +136,7 @@ def test_a_strategy_that_begins_beside_the_pilots_does_what_it_does_alone(name: 
 def test_every_node_counts_from_where_its_strategy_began(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those of strategies that go on with pilots: a strategy of one's own may begin with them."""
     _, alone = run(create(name, ToyGenerator(0.0), *[ToyVerifier()][: strategy(name).needs_verifier], **options(name)))
-    monkeypatch.setattr(f"its_graph.graphs.{name}.going_on", beginning)
+    monkeypatch.setattr(f"its_graph.graphs.{name}.going_on", start_after_pilots)
     _, state = run(routed_to(setting(name), ToyGenerator(0.0)))
     assert len(Tree.for_strategy(state).steps) == len(alone["steps"])
     assert len(state["steps"]) == PILOTS + len(alone["steps"])
@@ -147,10 +148,10 @@ def test_windows_of_draws_begin_where_the_strategy_began() -> None:
         str(key): {"parent": None, "text": rf"\boxed{{{answer}}}", "tokens": 1, "finish": "end", "confidence": None}
         for key, answer in enumerate("1111222")
     }
-    state = {"steps": steps, "entry": {"record": 3, "charge": 1}}
-    assert Tree.for_strategy(state).unanimous(3) is None
-    assert Tree.of(state).unanimous(3) is None
-    assert Tree.of({"steps": steps}).unanimous(3) == "0"
+    state = {"steps": steps, "strategy_start": {"record": 3, "charge": 1}}
+    assert first_unanimous(Tree.for_strategy(state), 3) is None
+    assert first_unanimous(Tree.of(state), 3) is None
+    assert first_unanimous(Tree.of({"steps": steps}), 3) == "0"
 
 
 def moved(parent: str | None) -> str | None:
@@ -201,7 +202,7 @@ def test_a_strategy_of_ones_own_begins_beside_the_pilots(monkeypatch: pytest.Mon
     monkeypatch.setattr("its_graph.catalog.registry.STRATEGIES", dict(STRATEGIES))
     register("mine", "its_graph.graphs.single:create_single")
     result, _ = run(routed_to(StrategyConfig(strategy="mine")))
-    assert result["route"]["setting"] == "mine"
+    assert result["route"]["config"] == "mine"
     register("foreign", f"{__name__}:create_foreign")
     with pytest.raises(ConfigurationError, match=r"only if it begins with `search_graph`.*'foreign'"):
         routed_to(StrategyConfig(strategy="foreign"))
@@ -242,7 +243,7 @@ def test_a_budget_that_ends_in_the_pilots_is_answered_from_them() -> None:
     assert result["stop_reason"] == "budget"
     assert set(nodes_run(state)) == {"generate", "verify"}
     assert result["answer"] is not None
-    assert (result["route"]["setting"], result["route"]["bin"]) == ("single", 0)
+    assert (result["route"]["config"], result["route"]["bin"]) == ("single", 0)
     assert result["route"]["fallback"] in result["notes"]
     assert "ended in the pilots" in result["route"]["fallback"]
 
@@ -314,7 +315,7 @@ def test_the_default_table_goes_by_the_mean_score(score: float, label: str, plac
     verifier = ScriptedVerifier(lambda candidate: score)
     result, _ = run(create("compute_optimal", ToyGenerator(0.3), verifier))
     route = result["route"]
-    assert (route["setting"], route["bin"], route["estimator"]) == (label, place, "verifier")
+    assert (route["config"], route["bin"], route["estimator"]) == (label, place, "verifier")
     assert route["difficulty"] == pytest.approx(1 - score)
     assert route["fallback"] is None
     assert "not fitted" in route["reason"]
@@ -324,7 +325,7 @@ def test_the_default_table_goes_by_the_mean_score(score: float, label: str, plac
 def test_other_searches_carry_no_route() -> None:
     result, state = run(create("best_of_n", ToyGenerator(0.3), ToyVerifier(), n=4))
     assert "route" not in result
-    assert (state["route"], state["entry"]) == (None, None)
+    assert (state["route"], state["strategy_start"]) == (None, None)
 
 
 class Bare(ToyGenerator):
@@ -352,7 +353,7 @@ def test_what_lacks_something_gives_way(
 ) -> None:
     result, _ = run(create("compute_optimal", generator, verifier, policy=always(chosen)))
     route = result["route"]
-    assert route["setting"] == label
+    assert route["config"] == label
     if why is None:
         assert route["fallback"] is None
     else:
@@ -371,7 +372,7 @@ def test_without_a_verifier_the_default_table_goes_by_agreement() -> None:
     result, _ = run(create("compute_optimal", ToyGenerator(0.0)))
     assert (result["route"]["estimator"], result["route"]["difficulty"]) == ("agreement", 0.0)
     result, _ = run(create("compute_optimal", ToyGenerator(1.0)))
-    assert result["route"]["setting"].startswith("self_consistency")
+    assert result["route"]["config"].startswith("self_consistency")
     assert "verifier" in result["route"]["fallback"]
 
 
@@ -386,7 +387,7 @@ def test_the_budget_of_a_question_chooses_among_settings() -> None:
 
     def taken(context: SearchContext = SEEDED, **given: float) -> str:
         graph = create("compute_optimal", ToyGenerator(0.3), ToyVerifier(), policy=policy, **given)
-        return str(run(graph, context)[0]["route"]["setting"])
+        return str(run(graph, context)[0]["route"]["config"])
 
     assert taken() == large.label
     assert taken(budget=500) == small.label
@@ -396,14 +397,14 @@ def test_the_budget_of_a_question_chooses_among_settings() -> None:
 
 def test_labels_with_signs_of_langgraph_s_own_are_possible() -> None:
     chosen = StrategyConfig(strategy="diverse_prompts", options={"n": 4, "prompts": ["a: b|c"]})
-    assert run(routed_to(chosen))[0]["route"]["setting"] == chosen.label
+    assert run(routed_to(chosen))[0]["route"]["config"] == chosen.label
 
 
 def test_a_policy_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
     always(setting("best_of_n")).save(path)
     result, _ = run(create("compute_optimal", ToyGenerator(0.3), ToyVerifier(), policy=str(path)))
-    assert result["route"]["setting"] == setting("best_of_n").label
+    assert result["route"]["config"] == setting("best_of_n").label
     with pytest.raises(ConfigurationError, match="There is no file"):
         create("compute_optimal", ToyGenerator(0.3), policy=tmp_path / "absent.json")
 
@@ -433,7 +434,7 @@ def test_an_estimate_of_one_s_own_takes_the_place_of_the_policy_s() -> None:
             estimate=lambda tree: 0.3,
         )
     )
-    assert (result["route"]["setting"], result["route"]["difficulty"]) == ("best_of_n n=8", 0.3)
+    assert (result["route"]["config"], result["route"]["difficulty"]) == ("best_of_n n=8", 0.3)
     bad = create("compute_optimal", ToyGenerator(0.3), ToyVerifier(), estimate=lambda tree: float("nan"))
     with pytest.raises(ConfigurationError, match=r"lies in \[0, 1\]; the estimate of this search gave nan"):
         run(bad)

@@ -21,9 +21,9 @@ class Eager(PrefetchRunnable[Candidate, Verdict], Verifier):
         self.begun: list[Candidate] = []
         self.started: list[Candidate] = []
 
-    def begin(self, candidate: Candidate, /) -> None:
+    def prefetch(self, candidate: Candidate, /) -> None:
         self.begun.append(candidate)
-        super().begin(candidate)
+        super().prefetch(candidate)
 
     def start(self, inputs: Sequence[Candidate]) -> list[Future[Verdict]]:
         self.started += inputs

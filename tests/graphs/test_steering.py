@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from its_graph import Budget, SearchContext, Spend
 from its_graph.errors import ConfigurationError
 from its_graph.nodes.rules.steering import APPROVE, AskRule, Steering, every, when_uncertain
-from its_graph.nodes.tree_search.descent import best_leaves, search_stats
+from its_graph.nodes.tree_search.descent import open_leaves, search_stats
 from its_graph.search.event_schema import parse_event
 from its_graph.search.events import rebuild
 from its_graph.search.human_request import HumanRequest
@@ -331,7 +331,7 @@ def test_told_to_stop_it_answers_with_what_there_is(name: str, build: Build) -> 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_tree_search_that_is_told_to_stop_finishes_its_best_path(name: str, seed: int, build: Build) -> None:
     run = Run(build, name, leaves=1, context=SearchContext(seed=seed), error=0.6)(once(lambda ask: {"stop": True}))
-    best = best_leaves(search_stats(40), leaves=1)(run.trees[1])
+    best = open_leaves(search_stats(40), leaves=1)(run.trees[1])
     assert [list(run.tree.steps.values())[-1]["parent"]] == best
 
 

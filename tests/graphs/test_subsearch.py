@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.graphs.subsearch import as_part, beginning, builds_part, enter, going_on
+from its_graph.graphs.subsearch import as_subsearch, start_after_pilots, building_subsearch, enter_subsearch, reuse_pilots
 from its_graph.nodes.revision.population import population
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import enough_complete
@@ -36,7 +36,7 @@ def state_of(*own: str, **changes: Any) -> Any:
         "frontier": [],
         "stop_reason": None,
         "settings": {"seed": 1},
-        "entry": {"record": PILOTS, "charge": 1},
+        "strategy_start": {"record": PILOTS, "charge": 1},
     } | changes
 
 
@@ -46,10 +46,10 @@ def charge(tokens: int) -> dict[str, Any]:
 
 
 def test_it_begins_behind_the_records_there_are() -> None:
-    tree = Tree.of(state_of(entry=None))
-    assert beginning(tree) == {"record": PILOTS, "charge": 1}
-    assert going_on(tree) is None
-    assert enter(beginning)(state_of()) == {"entry": {"record": PILOTS, "charge": 1}, "new_steps": [], "frontier": []}
+    tree = Tree.of(state_of(strategy_start=None))
+    assert start_after_pilots(tree) == {"record": PILOTS, "charge": 1}
+    assert reuse_pilots(tree) is None
+    assert enter_subsearch(start_after_pilots)(state_of()) == {"strategy_start": {"record": PILOTS, "charge": 1}, "new_steps": [], "frontier": []}
 
 
 def test_the_view_at_work_hides_the_pilots_and_no_cost() -> None:
@@ -61,7 +61,7 @@ def test_the_view_at_work_hides_the_pilots_and_no_cost() -> None:
     assert own.spend == whole.spend
     assert own.spend.generated_tokens == 320
     assert own.own_spend.generated_tokens == 20
-    alone = Tree.for_strategy(state | {"entry": None})
+    alone = Tree.for_strategy(state | {"strategy_start": None})
     assert (alone.steps, alone.own_spend) == (whole.steps, whole.spend)
 
 
@@ -96,9 +96,9 @@ def test_places_of_a_population_are_counted_from_its_first_member() -> None:
 
 
 def test_parts_are_built_inside_alone() -> None:
-    with as_part():
-        assert builds_part()
-    assert not builds_part()
-    with pytest.raises(ZeroDivisionError), as_part():
+    with as_subsearch():
+        assert building_subsearch()
+    assert not building_subsearch()
+    with pytest.raises(ZeroDivisionError), as_subsearch():
         1 / 0  # noqa: B018
-    assert not builds_part()
+    assert not building_subsearch()

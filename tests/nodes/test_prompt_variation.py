@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from its_graph import SampleRequest
-from its_graph.nodes.prompt_variation import APPROACHES, under_system, varied
+from its_graph.nodes.prompt_variation import APPROACHES, with_system_prompt, vary_prompts
 from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 
@@ -15,7 +15,7 @@ QUESTION: dict[str, Any] = {"role": "user", "content": "Add 1, 2."}
 def messages(sample: int, prompts: tuple[str, ...], *asked: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the conversation that sample `sample` is asked with."""
     request = SampleRequest(messages=asked or (QUESTION,), seed=3)
-    shaped = varied(prompts)(Tree.of({}), PlannedCall(str(sample), None, request))
+    shaped = vary_prompts(prompts)(Tree.of({}), PlannedCall(str(sample), None, request))
     assert shaped.model_copy(update={"messages": request.messages}) == request
     return list(shaped.messages)
 
@@ -50,7 +50,7 @@ def test_two_system_prompts_become_one_message(own: Any, both: Any) -> None:
 
 
 def test_an_empty_conversation_gets_its_system_prompt() -> None:
-    assert under_system("Be brief.", []) == [{"role": "system", "content": "Be brief."}]
+    assert with_system_prompt("Be brief.", []) == [{"role": "system", "content": "Be brief."}]
 
 
 def test_the_default_approaches_differ_and_one_is_the_question_alone() -> None:

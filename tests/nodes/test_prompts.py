@@ -6,9 +6,9 @@ import pytest
 
 from its_graph import SampleRequest
 from its_graph.contracts import Message
-from its_graph.embedded.phrasing import known_conversation, known_turns
+from its_graph.embedded.phrasing import canonical_conversation, canonical_turns
 from its_graph.nodes import prompts
-from its_graph.nodes.prompts import INSTRUCTIONS, NEXT, RewritePrompt, shown, without_instruction
+from its_graph.nodes.prompts import INSTRUCTIONS, NEXT, RewritePrompt, visible_text, without_instruction
 from its_graph.testing import ToyGenerator
 
 QUESTION: list[Message] = [{"role": "user", "content": "Compute 3 + 5."}]
@@ -48,12 +48,12 @@ def test_a_model_that_knows_only_the_question_answers_afresh(prompt: RewriteProm
     again = SampleRequest(messages=tuple(prompt(question, [r"\boxed{99}"])), seed=5)
     toy = ToyGenerator(0.5)
     assert toy.invoke(again)[0].text == toy.invoke(plain)[0].text
-    assert known_conversation(prompt(QUESTION, TEXTS)) == known_conversation(QUESTION)
+    assert canonical_conversation(prompt(QUESTION, TEXTS)) == canonical_conversation(QUESTION)
 
 
 @pytest.mark.parametrize("prompt", PROMPTS[:-1])
 def test_a_model_trained_on_bare_turns_reads_every_prompt_as_such(prompt: RewritePrompt) -> None:
-    assert list(known_turns(prompt(QUESTION, TEXTS))) == prompts.bare(QUESTION, TEXTS)
+    assert list(canonical_turns(prompt(QUESTION, TEXTS))) == prompts.bare(QUESTION, TEXTS)
 
 
 def test_bare_is_the_question_before_each_text_and_after_the_last() -> None:
@@ -119,7 +119,7 @@ def test_images_are_asked_about_again() -> None:
     ],
 )
 def test_thinking_is_not_shown_unless_there_is_nothing_else(text: str, seen: str) -> None:
-    assert shown(text) == seen
+    assert visible_text(text) == seen
     assert prompts.revise(QUESTION, [text])[1]["content"] == seen
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from its_graph.errors import InputError
 from its_graph.nodes.rules.steering import Steering
-from its_graph.nodes.steer import exit_after_steering, steered
+from its_graph.nodes.steer import exit_after_steering, apply_steering
 from its_graph.search.state import Update
 from its_graph.search.tree import Tree
 
@@ -39,7 +39,7 @@ def state(*frontier: str, rows: tuple[Row, ...] = ROWS, **more: Any) -> dict[str
 
 
 def say(given: dict[str, Any], *, max_steps: int = 9, at_end: Any = lambda tree: tree.frontier, **said: Any) -> Update:
-    return steered(given, Steering(**said), separator="\n\n", max_steps=max_steps, at_end=at_end)
+    return apply_steering(given, Steering(**said), separator="\n\n", max_steps=max_steps, at_end=at_end)
 
 
 FRONTIER = ("3", "3", "4", "4", "5", "5")
@@ -113,10 +113,10 @@ def test_ids_of_failed_samples_are_not_used_again() -> None:
 def test_told_to_stop_it_is_left_with_the_paths_for_the_end() -> None:
     assert say(state(*FRONTIER), stop=True) == {
         "human_edits": {"0": {"prune": [], "boost": [], "edits": {}, "hint": None, "stop": True}},
-        "stop_reason": "steered",
+        "stop_reason": "apply_steering",
     }
     ripe = say(state(*FRONTIER), stop=True, at_end=lambda tree: ["2"])
-    assert (ripe["frontier"], ripe["new_steps"], ripe["stop_reason"]) == (["2"], [], "steered")
+    assert (ripe["frontier"], ripe["new_steps"], ripe["stop_reason"]) == (["2"], [], "apply_steering")
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,6 @@ def test_the_tree_knows_what_was_given_up_replaced_and_not_judged_yet() -> None:
     tree = Tree.of({**given, "steps": given["steps"] | update["steps"], "human_edits": update["human_edits"]})
     assert [step for step in tree.steps if tree.pruned(step)] == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
     assert (tree.root("10"), tree.root("11"), tree.root("3")) == ("0", "2", "0")
-    assert tree.unjudged == ["10", "11"]
+    assert tree.unscored_edits == ["10", "11"]
     tree.scores["10"] = {"step": "10", "value": None, "steps": [], "tokens": 0, "error": "?"}
-    assert tree.unjudged == ["11"]
+    assert tree.unscored_edits == ["11"]

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from its_graph.nodes.think import go_on_thinking, live_paths, thinking_tokens, while_thinking
+from its_graph.nodes.think import next_conclude_or_stop, open_paths, thinking_tokens, stop_while_thinking
 from its_graph.search.state import SearchState
 from its_graph.search.tree import Tree
 from its_graph.text.thinking import S1, THINK, TURN, ThinkStyle
@@ -24,9 +24,9 @@ def state(*steps: dict[str, Any], **more: Any) -> SearchState:
 def test_a_path_lives_until_it_is_continued_or_complete() -> None:
     """0 goes on as 3, 1 could not be prolonged, 2 waits for its answer, 4 is complete."""
     steps = step("a"), step("b"), step(CUT), step("Waita", "0"), step("Waitb", "1", "end")
-    assert live_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], new_steps=["3"]))) == ["1", "2", "3"]
-    assert live_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], new_steps=["3", "4"]))) == ["2", "3"]
-    assert live_paths(Tree.of(state(*steps[:3], frontier=[], new_steps=["0", "1", "2"]))) == ["0", "1", "2"]
+    assert open_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], new_steps=["3"]))) == ["1", "2", "3"]
+    assert open_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], new_steps=["3", "4"]))) == ["2", "3"]
+    assert open_paths(Tree.of(state(*steps[:3], frontier=[], new_steps=["0", "1", "2"]))) == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -42,28 +42,28 @@ def test_a_path_lives_until_it_is_continued_or_complete() -> None:
     ],
 )
 def test_the_text_tells_which_way_a_path_goes(style: ThinkStyle, text: str, leaves: str) -> None:
-    assert go_on_thinking(style)(state(step(text))) == leaves
+    assert next_conclude_or_stop(style)(state(step(text))) == leaves
 
 
 def test_while_one_path_thinks_the_others_wait() -> None:
-    assert go_on_thinking(THINK)(state(step(CUT), step("a"))) == "more"
+    assert next_conclude_or_stop(THINK)(state(step(CUT), step("a"))) == "more"
 
 
 def test_a_stopped_search_concludes_what_it_has() -> None:
     """An end that was to be ignored is an end after all; without delimiters the text is a solution already."""
-    assert go_on_thinking(THINK)(state(step("a"), stop_reason="budget")) == "unfinished"
-    assert go_on_thinking(TURN)(state(step("a"), stop_reason="budget")) == "enough"
-    assert go_on_thinking(THINK)(state(stop_reason="budget")) == "enough"
+    assert next_conclude_or_stop(THINK)(state(step("a"), stop_reason="budget")) == "unfinished"
+    assert next_conclude_or_stop(TURN)(state(step("a"), stop_reason="budget")) == "enough"
+    assert next_conclude_or_stop(THINK)(state(stop_reason="budget")) == "enough"
 
 
 def test_a_path_that_could_not_be_prolonged_is_not_tried_again() -> None:
     failures = {"1": {"parent": "0", "reason": "?"}}
-    assert go_on_thinking(THINK)(state(step("a"), failures=failures)) == "unfinished"
-    assert go_on_thinking(THINK)(state(step("a"), step("b"), failures={"2": failures["1"]})) == "more"
+    assert next_conclude_or_stop(THINK)(state(step("a"), failures=failures)) == "unfinished"
+    assert next_conclude_or_stop(THINK)(state(step("a"), step("b"), failures={"2": failures["1"]})) == "more"
 
 
 def test_a_stop_rule_is_asked_only_while_there_is_something_to_stop() -> None:
-    rule = while_thinking(THINK, lambda tree: "enough of it")
+    rule = stop_while_thinking(THINK, lambda tree: "enough of it")
     assert rule(Tree.of(state(step("a")))) == "enough of it"
     assert rule(Tree.of(state(step(CUT)))) is None
     assert rule(Tree.of(state())) is None

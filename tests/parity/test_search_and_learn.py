@@ -14,7 +14,7 @@ import pytest
 
 from its_graph.nodes.rules.choice import ChoiceRule, argmax, majority, weighted
 from its_graph.nodes.rules.stopping import adaptive_consistency
-from its_graph.prm.families.aggregation import aggregation
+from its_graph.prm.families.aggregation import get_aggregation
 from its_graph.search.tree import Tree
 from its_graph.text.equivalence import equivalent
 
@@ -46,7 +46,7 @@ def step_scores(case: dict[str, Any]) -> list[list[float]]:
 
 def test_the_product_of_step_scores() -> None:
     for case in PUBLISHED["selection"]:
-        assert [aggregation("prod")(row) for row in step_scores(case)] == case["prod"]
+        assert [get_aggregation("prod")(row) for row in step_scores(case)] == case["prod"]
 
 
 @pytest.mark.parametrize("aggregate", ["last", "min", "prod"])
@@ -55,7 +55,7 @@ def test_the_same_answer_wins(name: str, aggregate: str) -> None:
     """200 questions of 1 to 6 candidates, tied votes among them: both sides give a tie to who came first."""
     ties = 0
     for case in PUBLISHED["selection"]:
-        tree = tree_of(case["answers"], [aggregation(aggregate)(row) for row in step_scores(case)])
+        tree = tree_of(case["answers"], [get_aggregation(aggregate)(row) for row in step_scores(case)])
         assert equivalent(answer_of(RULES[name], tree), case["picked"][aggregate][name]), case
         ties += RULES[name](tree).tie
     assert ties > 20 or name != "maj"
@@ -65,7 +65,7 @@ def test_the_mean_is_ours_alone() -> None:
     """search-and-learn offers last, min and prod; the mean is a baseline, and it is the arithmetic one."""
     for case in PUBLISHED["selection"]:
         means = [sum(row) / len(row) for row in step_scores(case)]
-        assert [aggregation("mean")(row) for row in step_scores(case)] == pytest.approx(means)
+        assert [get_aggregation("mean")(row) for row in step_scores(case)] == pytest.approx(means)
 
 
 def test_the_beta_criterion_stops_at_the_same_sample() -> None:

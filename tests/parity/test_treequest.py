@@ -16,7 +16,7 @@ import pytest
 
 from its_graph.nodes.tree_search.model_choice import thompson_model, ucb_model
 from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian, Rewards
-from its_graph.nodes.tree_search.thompson import arms, thompson
+from its_graph.nodes.tree_search.thompson import arm_rewards, thompson
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -44,7 +44,7 @@ def parameters(prior: Gaussian | Beta, rewards: Rewards) -> list[float]:
 
 @every_search
 def test_every_arm_holds_the_same_belief(search: dict[str, Any], tree: Tree) -> None:
-    prior, known = PRIORS[search["setup"]["prior"]], arms(tree)
+    prior, known = PRIORS[search["setup"]["prior"]], arm_rewards(tree)
     logs: dict[str, Mapping[Any, Rewards]] = {"gen": known.gen, "cont": known.cont, "own": known.answers}
     logs["model"] = known.models
     for log, ours in logs.items():
@@ -67,7 +67,7 @@ def test_the_same_places_are_chosen_as_often(search: dict[str, Any], tree: Tree)
 
 @every_search
 def test_the_same_models_are_picked_as_often(search: dict[str, Any], tree: Tree) -> None:
-    setup, known, chance = search["setup"], arms(tree).models, Random(1)
+    setup, known, chance = search["setup"], arm_rewards(tree).models, Random(1)
     rule = thompson_model(PRIORS[setup["prior"]]) if setup["pick"] == "thompson" else ucb_model()
     rewards = {model: known.get(model, NO_REWARDS) for model in setup["models"]}
     picked = Counter(rule(rewards, chance) for _ in range(DRAWS))

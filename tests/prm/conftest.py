@@ -14,7 +14,7 @@ from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.likelihood import ImplicitScorer, LikelihoodScorer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.families.qwen import Qwen2ForProcessRewardModel, QwenScorer
-from its_graph.testing import Inline, words
+from its_graph.testing import Inline, count_words
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -178,7 +178,7 @@ def likely() -> Likely:
         return Sample(
             text="".join(place[0][0] for place in alternatives),
             finish_reason="end",
-            prompt_tokens=sum(words(str(message["content"])) for message in request.messages),
+            prompt_tokens=sum(count_words(str(message["content"])) for message in request.messages),
             generated_tokens=len(places),
             alternatives=alternatives if request.alternatives else None,
         )

@@ -12,14 +12,14 @@ from its_graph.contracts import Candidate, Verdict
 from its_graph.errors import ConfigurationError
 from its_graph.graphs.best_of_n import create_best_of_n
 from its_graph.prm.calibration import (
-    NoOpinion,
+    AbstainingVerifier,
     VerifierCalibration,
     VerifierWarning,
     calibrate,
     calibration_of,
     check_generator,
     expected_calibration_error,
-    guarded,
+    abstain_if_uninformative,
     roc_auc,
 )
 from its_graph.prm.families.metadata import ScorerMetadata
@@ -109,15 +109,15 @@ def test_calibrate_asks_the_verifier() -> None:
 
 def test_a_good_verifier_is_kept(fixed: Fixed) -> None:
     verifier = fixed(Verdict(scores=(None,), value=0.5))
-    assert guarded(verifier, VerifierCalibration(50, 50, 0, 0.9, 0.1)) is verifier
+    assert abstain_if_uninformative(verifier, VerifierCalibration(50, 50, 0, 0.9, 0.1)) is verifier
 
 
 @pytest.mark.parametrize("area", [0.5, 0.4, None])
 def test_a_bad_verifier_is_replaced_and_that_is_said(area: float | None, fixed: Fixed) -> None:
     verifier = fixed(Verdict(scores=(None,), value=0.5))
     with pytest.warns(VerifierWarning, match="not better than chance.*the vote decides"):
-        safe = guarded(verifier, VerifierCalibration(50, 50, 0, area, None))
-    assert isinstance(safe, NoOpinion)
+        safe = abstain_if_uninformative(verifier, VerifierCalibration(50, 50, 0, area, None))
+    assert isinstance(safe, AbstainingVerifier)
     assert safe.invoke(solved("x")) == Verdict(scores=(None,), value=None)
     assert (safe.tokens(solved("x")), safe.parameters) == (0, 0)
 
@@ -132,7 +132,7 @@ def test_a_search_without_opinions_is_the_vote() -> None:
 
     assert answer(inverted)["answer"] != "18"
     with pytest.warns(VerifierWarning):
-        safe = guarded(inverted, VerifierCalibration(50, 50, 0, 0.1, None))
+        safe = abstain_if_uninformative(inverted, VerifierCalibration(50, 50, 0, 0.1, None))
     result = answer(safe)
     assert result["answer"] == "18"
     assert result["spend"]["verifier_tokens"] == 0

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.search.hints import hinted, without_hints
+from its_graph.search.hints import with_hints, without_hints
 from its_graph.search.tree import Tree
 
 USER = {"role": "user", "content": "Why?"}
@@ -36,9 +36,9 @@ TOLD = "Why?\n\nHint: Think.\n\nHint: Twice."
 )
 def test_they_follow_what_the_user_asked_last(question: list[dict[str, Any]], told: list[dict[str, Any]]) -> None:
     before = [dict(message) for message in question]
-    assert hinted(question, ["Think.", "Twice."]) == told
+    assert with_hints(question, ["Think.", "Twice."]) == told
     assert question == before
-    assert hinted(question, []) is question
+    assert with_hints(question, []) is question
 
 
 def test_the_tree_tells_them_to_whoever_asks_it_for_the_question() -> None:
@@ -56,12 +56,12 @@ def test_a_model_that_knows_no_hints_is_spared_them() -> None:
 
 
 def test_a_hint_is_one_paragraph_so_that_all_of_it_is_spared_them() -> None:
-    (told,) = hinted([USER], ["Think.\n \n\nThen think.", "Twice."])
+    (told,) = with_hints([USER], ["Think.\n \n\nThen think.", "Twice."])
     assert told["content"] == "Why?\n\nHint: Think.\nThen think.\n\nHint: Twice."
     assert without_hints(told["content"]) == "Why?"
 
 
 def test_what_the_question_itself_says_behind_a_hint_is_kept() -> None:
     asked = "Add 1, 2.\n\nHint: slowly.\n\nThen double it."
-    (told,) = hinted([USER | {"content": asked}], ["Think."])
+    (told,) = with_hints([USER | {"content": asked}], ["Think."])
     assert without_hints(asked) == without_hints(told["content"]) == asked

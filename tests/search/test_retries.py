@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from its_graph.search.retries import FIRST_PAUSE_S, LONGEST_PAUSE_S, backoff_s, is_transient
+from its_graph.search.retries import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, backoff_s, is_transient
 
 
 class Status(Exception):
@@ -50,8 +50,8 @@ def test_pauses_double_up_to_a_cap_and_chance_shortens_them_by_a_quarter_at_most
     low, high = bounds(attempts)
     assert 0.75 * longest <= low < 0.78 * longest
     assert 0.97 * longest < high <= longest
-    assert FIRST_PAUSE_S == 0.5
-    assert LONGEST_PAUSE_S == 8
+    assert FIRST_BACKOFF_S == 0.5
+    assert LONGEST_BACKOFF_S == 8
 
 
 def test_a_seed_repeats_its_pause() -> None:

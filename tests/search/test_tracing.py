@@ -11,7 +11,7 @@ from its_graph.agents.testing import ScriptedChatModel
 from its_graph.contracts import Generator
 from its_graph.generators.team import Team
 from its_graph.graphs import create_best_of_n, create_self_consistency
-from its_graph.search.tracing import configs_of
+from its_graph.search.tracing import call_configs
 from its_graph.testing import ToyVerifier
 
 QUESTION: Any = {"problem": "What is 6 x 7?"}
@@ -56,5 +56,5 @@ def test_calls_hang_below_the_node_of_their_search() -> None:
 
 
 def test_nobody_listens_nothing_is_named() -> None:
-    assert configs_of(None, "generate", "single", ["0"]) is None
-    assert configs_of({"callbacks": []}, "generate", "single", ["0"]) is None
+    assert call_configs(None, "generate", "single", ["0"]) is None
+    assert call_configs({"callbacks": []}, "generate", "single", ["0"]) is None

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from its_graph.errors import ConfigurationError
 from its_graph.text import equivalence
 from its_graph.text.equivalence import AnswerComparer, canonical, default_comparer, equivalent, group
-from its_graph.text.math_verify_client import MathProcess
+from its_graph.text.math_verify_client import MathVerifyProcess
 
 needs_math_verify = pytest.mark.skipif(find_spec("math_verify") is None, reason="math-verify (extra 'math') is absent")
 
@@ -197,10 +197,10 @@ def test_groups_are_transitive(cheap_judge: AnswerComparer) -> None:
 
 
 def test_plain_answers_never_start_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: MathProcess, question: dict[str, object]) -> dict[str, object]:
+    def refuse(self: MathVerifyProcess, question: dict[str, object]) -> dict[str, object]:
         raise AssertionError(f"asked {question}")
 
-    monkeypatch.setattr(MathProcess, "ask", refuse)
+    monkeypatch.setattr(MathVerifyProcess, "ask", refuse)
     monkeypatch.setattr(equivalence, "find_spec", lambda name: True)
     numbers = ["5", "6", "1/2", "0.51", "58,500", "40%", "18 cm", "52_8", "52_{12}"]
     plain = [*numbers, "3, 5", "(1,2)", "[1,2)", "Evelyn", "Monday", "(C)", "D"]
@@ -302,7 +302,7 @@ def test_normal_forms_take_linear_time(piece: str) -> None:
 
 @needs_math_verify
 def test_a_process_that_hangs_is_killed_and_replaced() -> None:
-    process = MathProcess(timeout_s=1.5)
+    process = MathVerifyProcess(timeout_s=1.5)
     try:
         assert process.ask({"verify": ["x+1", "1+x"]}) == {"equal": True}
         first = process._process
@@ -320,7 +320,7 @@ def test_a_process_that_hangs_is_killed_and_replaced() -> None:
 @needs_math_verify
 def test_a_busy_machine_refuses_no_answer() -> None:
     """Time is the processor's: a process that got none of it for longer than its limit still answers."""
-    process = MathProcess(timeout_s=2.5)
+    process = MathVerifyProcess(timeout_s=2.5)
     try:
         assert process.ask({"verify": ["x+1", "1+x"]}) == {"equal": True}
         assert process._process is not None
@@ -343,7 +343,7 @@ def test_work_that_does_not_listen_ends_with_its_process(monkeypatch: pytest.Mon
         "        sum(range(10**14))\n"  # in C, where no handler of a signal runs
     )
     monkeypatch.setattr("its_graph.text.math_verify_client._WORKER", worker)
-    process = MathProcess(timeout_s=1)
+    process = MathVerifyProcess(timeout_s=1)
     monkeypatch.setattr("its_graph.text.math_verify_client._PATIENCE", 600)
     try:
         assert process.ask({"probe": "x"}) == {"timeout": True}
@@ -371,7 +371,7 @@ def test_limits_that_stand_already_are_kept() -> None:
 
 @needs_math_verify
 def test_a_process_that_dies_is_reported_and_replaced() -> None:
-    process = MathProcess(timeout_s=20)
+    process = MathVerifyProcess(timeout_s=20)
     try:
         assert process.ask({"probe": "x"}) == {"equal": False}
         assert "error" in process.ask({"verify": "not a pair of texts"})
@@ -389,14 +389,14 @@ def test_a_process_that_cannot_start_is_reported_once_per_question(
     broken = tmp_path / "worker.py"
     broken.write_text("raise SystemExit(1)")
     monkeypatch.setattr("its_graph.text.math_verify_client._WORKER", broken)
-    process = MathProcess(timeout_s=5)
+    process = MathVerifyProcess(timeout_s=5)
     assert "did not start" in process.ask({"probe": "x"})["error"]
     assert "did not start" in process.ask({"probe": "x"})["error"]
 
 
 def test_a_useless_timeout_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="timeout_s=0"):
-        MathProcess(timeout_s=0)
+        MathVerifyProcess(timeout_s=0)
 
 
 @needs_math_verify

@@ -122,7 +122,7 @@ def test_a_deadline_gives_what_there_is(generator: VLLMGenerator) -> None:
 def test_text_is_told_while_it_is_written(generator: VLLMGenerator) -> None:
     heard: list[str] = []
     with subscribe(lambda name, text: heard.append(text)):
-        [sample] = generator.invoke(ask(seed=3, live="a", stop=("\n\n",)))
+        [sample] = generator.invoke(ask(seed=3, stream_id="a", stop=("\n\n",)))
     assert len(heard) > 3
     assert "".join(heard) == sample.text
     assert [sample] == generator.invoke(ask(seed=3, stop=("\n\n",)))

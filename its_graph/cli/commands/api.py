@@ -75,7 +75,7 @@ def api_command(
             "options": routed,
             "api_key": api_key,
             "cors_origins": cors_origin or (),
-            "hosts": _LOOPBACK_HOSTS if host in _LOOPBACK else (),
+            "allowed_hosts": _LOOPBACK_HOSTS if host in _LOOPBACK else (),
             "max_searches": max_searches,
         }
         asyncio.run(_serve({name or _name(model, generator): served}, host, port, store, options))
@@ -95,7 +95,7 @@ async def _serve(
     async with _checkpointer(store) as checkpointer:
         app = create_app(served, checkpointer=checkpointer, **options)
         typer.echo(_hint(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}", served))
-        await Server(app, listening).run_here()
+        await Server(app, listening).serve_until_stopped()
 
 
 def _require_store(store: Path | None) -> None:

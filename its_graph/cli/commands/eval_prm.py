@@ -16,7 +16,7 @@ from its_graph.cli.runs import models as model_choice
 from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.evaluation.data.json_lines import json_lines
-from its_graph.prm.training.processbench import NO_ERROR, StepErrors, best_threshold, first_below, step_errors
+from its_graph.prm.training.processbench import NO_ERROR, ProcessBenchScore, best_threshold, first_below, processbench_score
 
 __all__ = ["Case", "baselines", "eval_prm_command", "halves", "read_cases"]
 
@@ -37,7 +37,7 @@ class Case(NamedTuple):
 class _Report(NamedTuple):
     name: str
     threshold: float | None
-    errors: StepErrors
+    errors: ProcessBenchScore
 
 
 def eval_prm_command(
@@ -101,14 +101,14 @@ def baselines(cases: Sequence[Case]) -> list[_Report]:
     """Return what predictors reach that read no step; the last two know whether the answer is right."""
     labels = [case.label for case in cases]
     reports = [
-        _Report("never a wrong step", None, step_errors([NO_ERROR] * len(cases), labels)),
-        _Report("always the first step", None, step_errors([0] * len(cases), labels)),
+        _Report("never a wrong step", None, processbench_score([NO_ERROR] * len(cases), labels)),
+        _Report("always the first step", None, processbench_score([0] * len(cases), labels)),
     ]
     if all(case.answer_correct is not None for case in cases):
         places = {"first": [0] * len(cases), "last": [len(case.steps) - 1 for case in cases]}
         for name, place in places.items():
             guesses = [NO_ERROR if case.answer_correct else at for case, at in zip(cases, place, strict=True)]
-            reports.append(_Report(f"wrong answer: the {name} step", None, step_errors(guesses, labels)))
+            reports.append(_Report(f"wrong answer: the {name} step", None, processbench_score(guesses, labels)))
     return reports
 
 
@@ -130,12 +130,12 @@ def _crosswise(name: str, rows: Sequence[Sequence[float | None]], cases: Sequenc
         for place, half in enumerate(sides):
             if half == side:
                 predicted[place] = first_below(rows[place], found)
-    return _Report(name, None, step_errors(predicted, [case.label for case in cases]))
+    return _Report(name, None, processbench_score(predicted, [case.label for case in cases]))
 
 
 def _at(name: str, rows: Sequence[Sequence[float | None]], cases: Sequence[Case], threshold: float) -> _Report:
     predicted = [first_below(row, threshold) for row in rows]
-    return _Report(name, threshold, step_errors(predicted, [case.label for case in cases]))
+    return _Report(name, threshold, processbench_score(predicted, [case.label for case in cases]))
 
 
 def _scores(verifier: Verifier, cases: Sequence[Case], *, hidden: bool) -> list[tuple[float | None, ...]]:

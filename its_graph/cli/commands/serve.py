@@ -92,14 +92,14 @@ def _run(servers: list[ServerProcess], timeout: float, hint: str) -> None:
 
 def _step_tag(prm: str) -> int | None:
     """Return the id of the token that closes a step for the families that vLLM pools by it, else None."""
-    from its_graph.prm.families.checkpoints import load_tokenizer, local_folder
+    from its_graph.prm.families.checkpoints import load_chat_tokenizer, local_folder
     from its_graph.prm.families.qwen import STEP_MARK
     from its_graph.prm.families.registry import family_of
 
     folder = local_folder(prm)
     if family_of(folder) != "qwen":
         return None
-    ids: list[int] = load_tokenizer(folder).encode(STEP_MARK, add_special_tokens=False)
+    ids: list[int] = load_chat_tokenizer(folder).encode(STEP_MARK, add_special_tokens=False)
     return ids[0]
 
 

@@ -26,7 +26,7 @@ from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator
 from its_graph.errors import ConfigurationError, ItsGraphError
-from its_graph.jsonl import Lines
+from its_graph.jsonl import JsonLines
 from its_graph.text.equivalence import equivalent
 
 if TYPE_CHECKING:  # allocation needs numpy, which the other commands do without
@@ -142,7 +142,7 @@ def _files(problems: Path, out: Path, described: dict[str, Any]) -> Iterator[tup
     from its_graph.cli.runs.batch_files import Answers, read_items
 
     items = read_items(problems)
-    with closing(Lines.of(out)) as answer_lines, closing(Lines.of(_journal(out))) as samples:
+    with closing(JsonLines.open(out)) as answer_lines, closing(JsonLines.open(_journal(out))) as samples:
         answers, journal = Answers(answer_lines, items), Journal(samples)
         if answers.known and journal.run is None:
             raise ConfigurationError(

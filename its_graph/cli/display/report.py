@@ -77,7 +77,7 @@ def _facts(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         more = f", and {len(votes) - _VOTES} more" if len(votes) > _VOTES else ""
         yield "votes", ", ".join(map(_vote, votes[:_VOTES])) + more + tie
     if route := result.get("route"):
-        yield "route", f"{one_line(route['setting'])}, for a difficulty of {route['difficulty']:.2f}"
+        yield "route", f"{one_line(route['config'])}, for a difficulty of {route['difficulty']:.2f}"
     yield (
         "search",
         f"{result['strategy']}, seed {result['seed']}, {counted(len(result['candidates']), 'candidate')}",

@@ -9,11 +9,11 @@ from its_graph.cli.display.batch_summary import BatchTotals
 from its_graph.errors import InputError
 from its_graph.evaluation.data.json_lines import json_lines
 from its_graph.evaluation.data.problem_file import parts_of
-from its_graph.jsonl import Kind, Lines
+from its_graph.jsonl import RecordKind, JsonLines
 
 __all__ = ["Answers", "Item", "read_items"]
 
-_KIND = Kind("answer to a problem of this batch", ('{"id": ',))
+_KIND = RecordKind("answer to a problem of this batch", ('{"id": ',))
 _PASSING = ("budget", "failed")
 """Why a problem may have no answer that has one the next time."""
 
@@ -56,7 +56,7 @@ class Answers:
         items: the problems of the batch.
     """
 
-    def __init__(self, lines: Lines, items: list[Item]) -> None:
+    def __init__(self, lines: JsonLines, items: list[Item]) -> None:
         self._lines, self._items = lines, items
         numbers = {item.id: number for number, item in enumerate(items)}
         done: dict[int, BatchTotals] = {}

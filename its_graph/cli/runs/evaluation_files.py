@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from its_graph.evaluation import Outcome
-from its_graph.jsonl import Kind, Lines
+from its_graph.jsonl import RecordKind, JsonLines
 
 __all__ = ["OutcomeFile", "SampleFile"]
 
 Run = dict[str, Any]
 """Everything that decides about the outcomes of a setting, but for the problems."""
 
-_OUTCOME = Kind("outcome of an evaluation", ('{"run": {',))
-_SAMPLE = Kind("sample of an evaluation", ('{"problem": ',))
+_OUTCOME = RecordKind("outcome of an evaluation", ('{"run": {',))
+_SAMPLE = RecordKind("sample of an evaluation", ('{"problem": ',))
 
 
 class OutcomeFile:
@@ -26,7 +26,7 @@ class OutcomeFile:
         lines: where they stand; what is there is taken up.
     """
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: JsonLines) -> None:
         self._lines = lines
         self._held: list[tuple[Run, Outcome]] = []
         lines.read(self._take, _OUTCOME)
@@ -63,7 +63,7 @@ class SampleFile:
         lines: where they stand.
     """
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: JsonLines) -> None:
         self._lines = lines
         self._held: set[str] = set()
         lines.read(lambda place, record: self._held.add(_key(record)), _SAMPLE)

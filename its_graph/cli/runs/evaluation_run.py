@@ -16,7 +16,7 @@ from its_graph.cli.runs.evaluation_files import OutcomeFile, SampleFile
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import SearchFailedError
 from its_graph.evaluation import GridCell, Outcome, Problem, measure_cells
-from its_graph.jsonl import Lines
+from its_graph.jsonl import JsonLines
 
 __all__ = ["ResultsStore", "described", "run_evaluation"]
 
@@ -59,8 +59,8 @@ class ResultsStore:
     ) -> None:
         self._described = arms
         with ExitStack() as files:
-            self._file = OutcomeFile(files.enter_context(closing(Lines.of(out)))) if out else None
-            self._samples = SampleFile(files.enter_context(closing(Lines.of(samples)))) if samples else None
+            self._file = OutcomeFile(files.enter_context(closing(JsonLines.open(out)))) if out else None
+            self._samples = SampleFile(files.enter_context(closing(JsonLines.open(samples)))) if samples else None
             held = {
                 arm: self._file.known(run_evaluation, problems) if self._file else {}
                 for arm, run_evaluation in arms.items()

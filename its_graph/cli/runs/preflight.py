@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from its_graph.contracts import Generator, SampleRequest
 from its_graph.errors import InputError
-from its_graph.nodes.prompt_variation import under_system
+from its_graph.nodes.prompt_variation import with_system_prompt
 
 __all__ = ["require_supported_problem"]
 
@@ -18,7 +18,7 @@ def require_supported_problem(generator: Generator, questions: Iterable[str], sy
     first: InputError | None = None
     for question in questions:
         asked = [{"role": "user", "content": question}]
-        messages = under_system(system, asked) if system else asked
+        messages = with_system_prompt(system, asked) if system else asked
         try:
             generator.prompt_tokens(SampleRequest(messages=tuple(messages)))  # counting is enough to refuse
         except InputError as error:

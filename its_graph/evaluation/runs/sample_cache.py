@@ -118,10 +118,10 @@ class CachedVerifier(_Remembering[Candidate, Verdict], Verifier):
         """Return the verifier's own count."""
         return self._inner.tokens(candidate)
 
-    def begin(self, candidate: Candidate, /) -> None:
+    def prefetch(self, candidate: Candidate, /) -> None:
         """Begin what will have to be asked."""
         if not self.knows(candidate):
-            self._inner.begin(candidate)
+            self._inner.prefetch(candidate)
 
 
 def _repeats(request: SampleRequest | Candidate) -> bool:

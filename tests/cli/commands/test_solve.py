@@ -163,7 +163,7 @@ def test_a_policy_is_given_as_a_file(call: Any, tmp_path: Path) -> None:
     found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}", "--json"))
     assert found["route"]["estimator"] == "agreement"
     assert (
-        f"route     {found['route']['setting']}, for a difficulty of"
+        f"route     {found['route']['config']}, for a difficulty of"
         in call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}").out
     )
 

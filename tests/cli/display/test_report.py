@@ -48,7 +48,7 @@ def test_floating_noise_and_what_json_cannot_write_are_rounded_away() -> None:
 
 
 def test_a_route_is_one_line() -> None:
-    route = {"difficulty": 0.625, "estimator": "verifier", "bin": 2, "setting": "beam_search n=8", "reason": "..."}
+    route = {"difficulty": 0.625, "estimator": "verifier", "bin": 2, "config": "beam_search n=8", "reason": "..."}
     assert "route     beam_search n=8, for a difficulty of 0.62\n" in printed(result(route=route))
     assert "route" not in printed(result())
 

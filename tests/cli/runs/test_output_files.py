@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from its_graph.cli.runs import models
-from its_graph.jsonl import Lines
+from its_graph.jsonl import JsonLines
 
 Call = Callable[..., Any]
 
@@ -71,7 +71,7 @@ def test_two_runs_do_not_write_one_file(call: Call, sums: Path, tmp_path: Path) 
     command = ("eval", "--strategies", "single", "--data", sums, "--limit", 2, "--json")
     for flag in ("--out", "--samples"):
         path = tmp_path / f"{flag}.jsonl"
-        with closing(Lines.of(path)):
+        with closing(JsonLines.open(path)):
             called = call(*command, flag, path)
         assert (called.code, f"Another run is writing {path}" in called.err) == (2, True)
         assert call(*command, flag, path).code == 0
@@ -92,7 +92,7 @@ def test_a_batch_leaves_what_is_not_its_own(call: Call, sums: Path, tmp_path: Pa
 def test_the_same_batch_does_not_run_twice_at_once(call: Call, sums: Path, tmp_path: Path) -> None:
     out = tmp_path / "answers.jsonl"
     for path in (out, tmp_path / "answers.jsonl.journal"):
-        with closing(Lines.of(path)):
+        with closing(JsonLines.open(path)):
             called = call(*BATCH, out, sums)
         assert (called.code, f"Another run is writing {path}" in called.err) == (2, True)
     assert call(*BATCH, out, sums).code == 0

@@ -53,7 +53,7 @@ def test_another_request_is_asked(change: dict[str, Any]) -> None:
 def test_who_watches_makes_no_difference() -> None:
     remembering = CachedGenerator(ToyGenerator())
     remembering.batch([ask()])
-    assert remembering.knows(ask(live="0"))
+    assert remembering.knows(ask(stream_id="0"))
 
 
 @pytest.mark.parametrize("change", [{"seed": None}, {"timeout_s": 5.0}])
@@ -90,15 +90,15 @@ def test_what_is_forgotten_is_asked_again() -> None:
 
 def test_only_new_candidates_are_begun() -> None:
     class Eager(ToyVerifier):
-        def begin(self, candidate: Candidate, /) -> None:
+        def prefetch(self, candidate: Candidate, /) -> None:
             begun.append(candidate)
 
     begun: list[Candidate] = []
     candidate = Candidate(messages=QUESTION, steps=("3 + 5 = 8\n\n",))
     remembering = CachedVerifier(Eager())
-    remembering.begin(candidate)
+    remembering.prefetch(candidate)
     assert remembering.invoke(candidate) == remembering.invoke(candidate)
-    remembering.begin(candidate)
+    remembering.prefetch(candidate)
     assert begun == [candidate]
 
 

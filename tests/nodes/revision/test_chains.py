@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.nodes.revision.chains import chain_ends, chains, hierarchical, latest_of_each_chain, ratio_grid
+from its_graph.nodes.revision.chains import chain_ends, chains, hierarchical, latest_attempts, ratio_grid
 from its_graph.nodes.rules.choice import majority, weighted
 from its_graph.search.tree import Tree
 
@@ -49,13 +49,13 @@ def test_a_critique_leads_from_attempt_to_attempt_and_is_none() -> None:
 
 def test_the_last_four_attempts_are_shown_oldest_first() -> None:
     """Reference 4.3: after 6 attempts the prompt holds attempts 3..6."""
-    assert latest_of_each_chain(1)(grid([("A", 0.5)] * 6)) == [["2", "3", "4", "5"]]
-    assert latest_of_each_chain(1, shown=2)(grid([("A", 0.5)] * 6)) == [["4", "5"]]
-    assert latest_of_each_chain(2)(grid([("A", 0.5)] * 2, [("B", 0.5)] * 2)) == [["0", "2"], ["1", "3"]]
+    assert latest_attempts(1)(grid([("A", 0.5)] * 6)) == [["2", "3", "4", "5"]]
+    assert latest_attempts(1, shown=2)(grid([("A", 0.5)] * 6)) == [["4", "5"]]
+    assert latest_attempts(2)(grid([("A", 0.5)] * 2, [("B", 0.5)] * 2)) == [["0", "2"], ["1", "3"]]
 
 
 def test_chains_that_never_began_are_begun() -> None:
-    assert latest_of_each_chain(3)(tree_of([("A", 1, [])])) == [["0"], [], []]
+    assert latest_attempts(3)(tree_of([("A", 1, [])])) == [["0"], [], []]
 
 
 def test_an_earlier_attempt_wins_by_its_score() -> None:

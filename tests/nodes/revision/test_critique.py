@@ -6,13 +6,13 @@ import pytest
 
 from its_graph.nodes.revision.critique import (
     attempt_and_critique,
-    contented,
+    critique_accepts,
     critique_of,
     last_answer,
-    last_attempt,
-    refined,
-    says_correct,
-    unreviewed,
+    latest_attempt,
+    refinements_done,
+    verdict_is_correct,
+    new_attempts,
 )
 from its_graph.nodes.rules.choice import Choice
 from its_graph.search.tree import Tree
@@ -36,7 +36,7 @@ from its_graph.search.tree import Tree
     ],
 )
 def test_the_last_verdict_of_a_critique_counts(text: str, content: bool) -> None:
-    assert says_correct(text) == content
+    assert verdict_is_correct(text) == content
 
 
 def tree_of(letters: str, runs: int = 0, finish: str | None = None, **state: Any) -> Tree:
@@ -57,14 +57,14 @@ def test_a_critique_belongs_to_the_attempt_that_it_was_shown() -> None:
     tree = tree_of("a-a+")
     assert [critique_of(tree, attempt) for attempt in "02"] == ["1", "3"]
     assert critique_of(tree_of("aa-"), "0") is None
-    assert last_attempt(tree) == ["2"]
-    assert last_attempt(tree_of("")) == []
+    assert latest_attempt(tree) == ["2"]
+    assert latest_attempt(tree_of("")) == []
 
 
 def test_a_new_attempt_is_reviewed_unless_it_is_the_last() -> None:
-    assert unreviewed("refine", 2)(tree_of("a-a", 1, new_steps=["2"])) == [["2"]]
-    assert unreviewed("refine", 2)(tree_of("a-a-a", 2, new_steps=["4"])) == []
-    assert unreviewed("refine", 2)(tree_of("a-", 1)) == []
+    assert new_attempts("refine", 2)(tree_of("a-a", 1, new_steps=["2"])) == [["2"]]
+    assert new_attempts("refine", 2)(tree_of("a-a-a", 2, new_steps=["4"])) == []
+    assert new_attempts("refine", 2)(tree_of("a-", 1)) == []
 
 
 def test_the_next_attempt_sees_the_last_one_and_its_review() -> None:
@@ -74,12 +74,12 @@ def test_the_next_attempt_sees_the_last_one_and_its_review() -> None:
 
 
 def test_the_search_ends_with_a_content_critic_or_the_last_round() -> None:
-    assert contented(says_correct)(tree_of("a-a+", frontier=["2"])) == "accepted"
-    assert contented(says_correct)(tree_of("a+a-", frontier=["2"])) is None
-    assert contented(says_correct)(tree_of("a", frontier=["0"])) is None
-    assert contented(says_correct)(tree_of("")) is None
-    assert contented(lambda text: "wrong" in text)(tree_of("a-", frontier=["0"])) == "accepted"
-    assert [refined("refine", 2)(tree_of("a", runs)) for runs in (1, 2)] == [None, "completed"]
+    assert critique_accepts(verdict_is_correct)(tree_of("a-a+", frontier=["2"])) == "accepted"
+    assert critique_accepts(verdict_is_correct)(tree_of("a+a-", frontier=["2"])) is None
+    assert critique_accepts(verdict_is_correct)(tree_of("a", frontier=["0"])) is None
+    assert critique_accepts(verdict_is_correct)(tree_of("")) is None
+    assert critique_accepts(lambda text: "wrong" in text)(tree_of("a-", frontier=["0"])) == "accepted"
+    assert [refinements_done("refine", 2)(tree_of("a", runs)) for runs in (1, 2)] == [None, "completed"]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from its_graph.nodes.revision.population import (
-    any_member,
-    living,
-    newest_generation,
+    random_member,
+    usable_members,
+    latest_generation,
     population,
     random_members,
     solutions,
@@ -34,9 +34,9 @@ def test_asides_are_no_solutions() -> None:
 
 
 def test_cut_off_ones_live_only_where_nobody_else_does() -> None:
-    assert living(tree_of("ele"), ["0", "1", "2"]) == ["0", "2"]
-    assert living(tree_of("lll"), ["0", "2"]) == ["0", "2"]
-    assert living(tree_of("e"), []) == []
+    assert usable_members(tree_of("ele"), ["0", "1", "2"]) == ["0", "2"]
+    assert usable_members(tree_of("lll"), ["0", "2"]) == ["0", "2"]
+    assert usable_members(tree_of("e"), []) == []
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_where_fewer_live_all_are_shown_and_where_none_does_the_question_alone()
 
 
 def test_any_member_is_one_of_the_last_population_by_the_seed() -> None:
-    chosen = [any_member(tree_of("eeee", ["2", "3"], seed)).winner for seed in range(40)]
+    chosen = [random_member(tree_of("eeee", ["2", "3"], seed)).winner for seed in range(40)]
     assert set(chosen) == {2, 3}
-    assert any_member(tree_of("eeee", ["2", "3"], 7)) == any_member(tree_of("eeee", ["2", "3"], 7))
-    assert any_member(tree_of("ee")).winner is None
+    assert random_member(tree_of("eeee", ["2", "3"], 7)) == random_member(tree_of("eeee", ["2", "3"], 7))
+    assert random_member(tree_of("ee")).winner is None
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_any_member_is_one_of_the_last_population_by_the_seed() -> None:
 )
 def test_a_generation_is_what_was_written_from_the_same(sources: list[Any], newest: list[str]) -> None:
     records: dict[str, Any] = {f"at_{index}": {"sources": shown} for index, shown in enumerate(sources) if shown}
-    assert newest_generation(tree_of("e" * len(sources), **records)) == newest
+    assert latest_generation(tree_of("e" * len(sources), **records)) == newest

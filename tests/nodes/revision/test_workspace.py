@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.nodes.revision.workspace import drafted, drafts_in_view, from_newest_workspace, newest_workspace
+from its_graph.nodes.revision.workspace import drafts_done, new_drafts, from_latest_workspace, latest_workspace
 from its_graph.search.tree import Tree
 
 
@@ -23,7 +23,7 @@ def tree_of(letters: str, runs: int = 0, fresh: list[str] | None = None) -> Tree
     ("letters", "newest"), [("", None), ("dd", None), ("ddw", "2"), ("ddwddw", "5"), ("ddwdd", "2")]
 )
 def test_the_newest_workspace_counts(letters: str, newest: str | None) -> None:
-    assert newest_workspace(tree_of(letters)) == newest
+    assert latest_workspace(tree_of(letters)) == newest
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def test_the_newest_workspace_counts(letters: str, newest: str | None) -> None:
     [("", 0, [[], []]), ("ddw", 1, [["2"], ["2"]]), ("ddwddw", 2, [["5"]]), ("dd", 1, [[], []]), ("ddwdd", 2, [["2"]])],
 )
 def test_drafts_see_it_alone_and_the_last_one_is_one(letters: str, runs: int, groups: list[list[str]]) -> None:
-    assert from_newest_workspace("draft", 2, rounds=2)(tree_of(letters, runs)) == groups
+    assert from_latest_workspace("draft", 2, rounds=2)(tree_of(letters, runs)) == groups
 
 
 def test_a_workspace_is_made_of_the_drafts_of_its_round_that_live() -> None:
-    assert drafts_in_view(tree_of("ddwdd", fresh=["3", "4"])) == [["3", "4"]]
-    assert drafts_in_view(tree_of("dl", fresh=["0", "1"])) == [["0"]]
-    assert drafts_in_view(tree_of("dd")) == []
+    assert new_drafts(tree_of("ddwdd", fresh=["3", "4"])) == [["3", "4"]]
+    assert new_drafts(tree_of("dl", fresh=["0", "1"])) == [["0"]]
+    assert new_drafts(tree_of("dd")) == []
 
 
 def test_the_end_is_one_run_after_the_rounds() -> None:
-    assert [drafted("draft", 2)(tree_of("d", runs)) for runs in (1, 2, 3)] == [None, None, "completed"]
+    assert [drafts_done("draft", 2)(tree_of("d", runs)) for runs in (1, 2, 3)] == [None, None, "completed"]

@@ -13,9 +13,9 @@ from its_graph.nodes.rules.confidence_vote import (
     confident_vote,
     consensus,
     own_confidence,
-    top_of_first,
-    top_of_voters,
-    watched,
+    threshold_from_warmup,
+    threshold_from_voters,
+    request_confidences,
 )
 from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
@@ -28,36 +28,36 @@ SIXTEEN = [float(score) for score in range(1, 17)]
 def test_thresholds(solutions: MakeTree, keep: float, threshold: float) -> None:
     """Reference 1.5: minima 1..16: q=90 -> 2.5 (mild), q=10 -> 14.5 (aggressive), q = 100 keep."""
     tree = solutions(["A"] * 16, SIXTEEN)
-    assert top_of_voters(keep)(tree) == pytest.approx(threshold)
-    assert top_of_first(16, keep)(tree) == pytest.approx(threshold)
+    assert threshold_from_voters(keep)(tree) == pytest.approx(threshold)
+    assert threshold_from_warmup(16, keep)(tree) == pytest.approx(threshold)
 
 
 def test_the_offline_threshold_is_taken_over_those_that_may_vote(solutions: MakeTree) -> None:
     tree = solutions(["A", None, "B", "B"], [3.0, 100.0, 1.0, 200.0], ["end", "end", "end", "length"])
-    assert top_of_voters(0.5)(tree) == 2.0
-    assert top_of_voters(0.5)(solutions([None], [1.0])) is None
+    assert threshold_from_voters(0.5)(tree) == 2.0
+    assert threshold_from_voters(0.5)(solutions([None], [1.0])) is None
 
 
 def test_the_online_threshold_is_taken_over_the_warm_up_alone(solutions: MakeTree) -> None:
     """Later samples must not move it, and there is none before the warm-up is over."""
-    assert top_of_first(2, 0.5)(solutions(["A", "A", "B"], [1.0, 3.0, 100.0])) == 2.0
-    assert top_of_first(2, 0.5)(solutions(["A"], [1.0])) is None
+    assert threshold_from_warmup(2, 0.5)(solutions(["A", "A", "B"], [1.0, 3.0, 100.0])) == 2.0
+    assert threshold_from_warmup(2, 0.5)(solutions(["A"], [1.0])) is None
 
 
 def test_a_warm_up_with_a_failure_is_over_all_the_same(solutions: MakeTree) -> None:
     tree = solutions(["A"], [5.0])
     tree.failures["1"] = {"parent": None, "reason": "lost"}
-    assert top_of_first(2, 0.5)(tree) == 5.0
+    assert threshold_from_warmup(2, 0.5)(tree) == 5.0
 
 
 def test_scores_that_are_missing_do_not_move_a_threshold(solutions: MakeTree) -> None:
-    assert top_of_first(3, 0.5)(solutions(["A", "B", "B"], [1.0, None, 3.0])) == 2.0
-    assert top_of_first(2, 0.5)(solutions(["A", "B"], [None, None])) is None
+    assert threshold_from_warmup(3, 0.5)(solutions(["A", "B", "B"], [1.0, None, 3.0])) == 2.0
+    assert threshold_from_warmup(2, 0.5)(solutions(["A", "B"], [None, None])) is None
 
 
 def test_the_confident_vote_weighted_by_score(solutions: MakeTree) -> None:
     """Reference 1.5: keep traces with score >= the percentile, then vote weighted by score."""
-    choice = confident_vote(top_of_voters(0.5))(solutions(list("AABBB"), [9.0, 8.0, 10.0, 1.0, 1.0]))
+    choice = confident_vote(threshold_from_voters(0.5))(solutions(list("AABBB"), [9.0, 8.0, 10.0, 1.0, 1.0]))
     assert choice.votes == {0: 17.0, 1: 10.0}
     assert choice.winner == 0
     assert choice.notes == ()
@@ -84,7 +84,7 @@ def test_a_confident_one_that_may_not_vote_is_no_voter(solutions: MakeTree) -> N
 
 
 def test_without_any_score_the_plain_vote_decides(solutions: MakeTree) -> None:
-    choice = confident_vote(top_of_voters(0.9))(solutions(list("ABB"), [None, None, None]))
+    choice = confident_vote(threshold_from_voters(0.9))(solutions(list("ABB"), [None, None, None]))
     assert choice.winner == 1
     assert choice.notes == ("No candidate that may vote has a score: the vote decided.",)
 
@@ -121,8 +121,8 @@ def test_requests_ask_for_confidences_and_name_the_floor_once_it_is_known(soluti
     planned = PlannedCall("2", None, request)
     before, after = solutions(["A"], [1.0]), solutions(["A", "B"], [1.0, 3.0])
     plain = request.model_copy(update={"top_logprobs": 20})
-    assert watched()(after, planned) == plain
-    shape = watched(top_of_first(2, 0.5), window=64)
+    assert request_confidences()(after, planned) == plain
+    shape = request_confidences(threshold_from_warmup(2, 0.5), window=64)
     assert shape(before, planned) == plain
     floor = ConfidenceFloor(window=64, threshold=2.0)
     assert shape(after, planned) == plain.model_copy(update={"confidence_floor": floor})

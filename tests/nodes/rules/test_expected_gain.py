@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from its_graph.nodes.rules.expected_gain import expected_gain, not_worth_it, student_density, student_tail
+from its_graph.nodes.rules.expected_gain import expected_gain, expected_gain_below, student_density, student_tail
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -106,25 +106,25 @@ def test_failure_after_failure_lowers_hope() -> None:
 def test_the_rule_stops_below_its_price(solutions: MakeTree) -> None:
     gain = expected_gain([0.2, 0.7])
     tree = solutions(["A", "B"], [0.2, 0.7])
-    assert not_worth_it(gain * 1.01)(tree) == "expected_gain"
-    assert not_worth_it(gain)(tree) is None
-    assert not_worth_it(gain * 0.99)(tree) is None
+    assert expected_gain_below(gain * 1.01)(tree) == "expected_gain"
+    assert expected_gain_below(gain)(tree) is None
+    assert expected_gain_below(gain * 0.99)(tree) is None
 
 
 def test_price_zero_never_stops(solutions: MakeTree) -> None:
-    assert not_worth_it(0.0)(solutions(["A"], [1.0])) is None
+    assert expected_gain_below(0.0)(solutions(["A"], [1.0])) is None
 
 
 def test_without_a_score_it_goes_on(solutions: MakeTree) -> None:
-    assert not_worth_it(9.0)(solutions(["A", "B"])) is None
-    assert not_worth_it(9.0)(solutions(["A", "B"], [None, None])) is None
+    assert expected_gain_below(9.0)(solutions(["A", "B"])) is None
+    assert expected_gain_below(9.0)(solutions(["A", "B"], [None, None])) is None
 
 
 def test_only_complete_solutions_count(solutions: MakeTree) -> None:
     """A cut-off one cannot be the answer, however well it was scored: it must not end the search."""
     cut = solutions(["A", "B"], [0.3, 1.0], ["end", "length"])
-    assert not_worth_it(expected_gain([0.3]))(cut) is None
-    assert not_worth_it(expected_gain([0.3]) + 1e-9)(cut) == "expected_gain"
+    assert expected_gain_below(expected_gain([0.3]))(cut) is None
+    assert expected_gain_below(expected_gain([0.3]) + 1e-9)(cut) == "expected_gain"
 
 
 def test_an_unbounded_score_goes_through_a_sigmoid(solutions: MakeTree) -> None:
@@ -132,4 +132,4 @@ def test_an_unbounded_score_goes_through_a_sigmoid(solutions: MakeTree) -> None:
     real = solutions(["A", "B"], [0.0, 4.0])
     gain = expected_gain([0.5, 1 / (1 + math.exp(-4))])
     for price in (gain * 0.99, gain * 1.01):
-        assert not_worth_it(price, "real")(real) == not_worth_it(price)(unit)
+        assert expected_gain_below(price, "real")(real) == expected_gain_below(price)(unit)

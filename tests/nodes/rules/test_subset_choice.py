@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from its_graph.nodes.rules.choice import Choice, argmax, majority, weighted
-from its_graph.nodes.rules.subset_choice import first_vote, part, subset_choice
+from its_graph.nodes.rules.subset_choice import first_vote, restrict, subset_choice
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -48,7 +48,7 @@ def test_a_class_that_only_votes_without_the_rest_is_no_vote_of_the_whole() -> N
         for key, finish in enumerate(["end", "stop_string"])
     }
     tree = Tree.of({"steps": steps, "frontier": ["1"]})
-    assert majority(part(tree, ["1"])).votes == {0: 1.0}
+    assert majority(restrict(tree, ["1"])).votes == {0: 1.0}
     assert subset_choice(of("1"), majority)(tree) == Choice(1)
 
 
@@ -64,7 +64,7 @@ def test_a_part_is_a_search_that_had_nothing_else(frontier_of: MakeTree) -> None
         ("3", "1", r"\boxed{2}", 0.4, "end"),
     )
     tree.frontier = ["2", "3"]
-    view = part(tree, ["3"])
+    view = restrict(tree, ["3"])
     assert list(view.steps) == ["1", "3"]
     assert list(view.scores) == ["1", "3"]
     assert view.frontier == ["3"]
@@ -73,8 +73,8 @@ def test_a_part_is_a_search_that_had_nothing_else(frontier_of: MakeTree) -> None
 
 def test_a_part_keeps_the_settings_of_the_search() -> None:
     tree = Tree.of({"settings": {"seed": 3}, "question": [{"role": "user", "content": "?"}]})
-    assert part(tree, []).seed("x") == tree.seed("x")
-    assert part(tree, []).question == tree.question
+    assert restrict(tree, []).seed("x") == tree.seed("x")
+    assert restrict(tree, []).question == tree.question
 
 
 def test_the_first_rule_under_which_anybody_votes_decides(solutions: MakeTree) -> None:

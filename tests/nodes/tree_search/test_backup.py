@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from its_graph.nodes.rules.choice import to_unit
-from its_graph.nodes.tree_search.backup import Backup, Grown, backup, by_arms, most_visited
+from its_graph.nodes.tree_search.backup import Backup, TreeWithStats, backup, bandit_priority, most_visited
 from its_graph.nodes.tree_search.bandit import BanditArm, puct, ucb1
 from its_graph.nodes.tree_search.descent import VirtualLosses, search_stats
 from its_graph.search.tree import Tree
@@ -27,7 +27,7 @@ FIGURE = [
 def backed_up(tree: Tree, rollout_weight: float = 0.0, score_range: str = "prob") -> Backup:
     grown = search_stats(9, simulating=rollout_weight > 0)(tree.steps, tree)
     scale = to_unit("prob" if score_range == "prob" else "real")
-    return backup(scale, rollout_weight)(tree.scores, Grown(tree, grown))
+    return backup(scale, rollout_weight)(tree.scores, TreeWithStats(tree, grown))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_figure_tree(figure: Tree) -> None:
 
 def test_the_priorities_of_the_figure_tree(figure: Tree) -> None:
     """Reference 3.1: UCB1 of 1a 1.597989, of 1b 2.082080."""
-    priority = by_arms(ucb1, 1.414, backup(to_unit("prob")), GROWN)
+    priority = bandit_priority(ucb1, 1.414, backup(to_unit("prob")), GROWN)
     assert priority(figure, None, ["0", "1"], VirtualLosses()) == pytest.approx([1.597989, 2.082080], abs=1e-6)
 
 
@@ -90,7 +90,7 @@ def test_a_missing_score_is_a_visit_and_never_a_bad_one(frontier_of: MakeTree) -
 
 def test_without_any_score_all_are_alike(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", None, OPEN), ("1", None, "b\n\n", None, OPEN))
-    first, second = by_arms(ucb1, 1.414, backup(to_unit("prob")), GROWN)(tree, None, ["0", "1"], VirtualLosses())
+    first, second = bandit_priority(ucb1, 1.414, backup(to_unit("prob")), GROWN)(tree, None, ["0", "1"], VirtualLosses())
     assert first == second
 
 
@@ -128,7 +128,7 @@ def test_virtual_losses_are_visits_with_the_value_nought(figure: Tree) -> None:
         return 0.0
 
     losses = VirtualLosses({None: 3, "0": 2, "1": 1})
-    by_arms(watch, 1.0, backup(to_unit("prob")), GROWN)(figure, None, ["0", "1"], losses)
+    bandit_priority(watch, 1.0, backup(to_unit("prob")), GROWN)(figure, None, ["0", "1"], losses)
     assert [(arm.visits, arm.parent_visits) for arm in seen] == [(4, 6), (2, 6)]
     assert [arm.value for arm in seen] == pytest.approx([1.1 / 4, 0.6 / 2])
 
@@ -136,13 +136,13 @@ def test_virtual_losses_are_visits_with_the_value_nought(figure: Tree) -> None:
 def test_a_child_nobody_judged_counts_as_one_visit_of_its_parents_mean(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.6, OPEN), ("1", None, "b\n\n", 0.2, OPEN))
     del tree.scores["1"]
-    first, second = by_arms(ucb1, 1.0, backup(to_unit("prob")), GROWN)(tree, None, ["0", "1"], VirtualLosses())
+    first, second = bandit_priority(ucb1, 1.0, backup(to_unit("prob")), GROWN)(tree, None, ["0", "1"], VirtualLosses())
     assert first == second == pytest.approx(0.6)
 
 
 def test_siblings_share_the_prior_by_the_generators_confidence(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.5, OPEN), ("1", None, "b\n\n", 0.5, OPEN))
-    priority = by_arms(puct, 1.25, backup(to_unit("prob")), GROWN)
+    priority = bandit_priority(puct, 1.25, backup(to_unit("prob")), GROWN)
     first, second = priority(tree, None, ["0", "1"], VirtualLosses())
     assert first == second
     tree.steps["0"]["confidence"], tree.steps["1"]["confidence"] = -2.0, -0.5

@@ -7,7 +7,7 @@ import pytest
 from its_graph.nodes.tree_search.descent import (
     Priority,
     VirtualLosses,
-    best_leaves,
+    open_leaves,
     descend,
     exhausted,
     search_stats,
@@ -184,12 +184,12 @@ def test_descent_never_enters_what_a_person_pruned(frontier_of: MakeTree) -> Non
     tree = frontier_of(*rows)
     steer(tree, "0", "2")
     assert down(tree, leaves=9) == ["1"]
-    assert best_leaves(GROWN, leaves=9)(tree) == ["1"]
+    assert open_leaves(GROWN, leaves=9)(tree) == ["1"]
     assert exhausted(GROWN)(tree) == "iterations"
     tree = frontier_of(*rows)
     steer(tree, "0", "1")
     assert down(tree, leaves=9) == []
-    assert best_leaves(GROWN, leaves=9)(tree) == []
+    assert open_leaves(GROWN, leaves=9)(tree) == []
     assert exhausted(GROWN)(tree) == "no_open_path"
 
 
@@ -272,7 +272,7 @@ def test_without_a_solution_the_best_open_ends_are_what_can_be_finished(frontier
         ("4", None, "on and on", 0.95, CUT),
     ]
     tree = frontier_of(*rows)
-    assert best_leaves(GROWN, leaves=2)(tree) == ["2", "1"]
-    assert best_leaves(search_stats(2), leaves=1)(tree) == ["2"]
+    assert open_leaves(GROWN, leaves=2)(tree) == ["2", "1"]
+    assert open_leaves(search_stats(2), leaves=1)(tree) == ["2"]
     done = frontier_of(*rows, ("5", "2", r"\boxed{1}", 0.1, END))
-    assert best_leaves(GROWN, leaves=2)(done) == []
+    assert open_leaves(GROWN, leaves=2)(done) == []

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from its_graph.nodes.rules.choice import to_unit
-from its_graph.nodes.tree_search.backup import Grown
+from its_graph.nodes.tree_search.backup import TreeWithStats
 from its_graph.nodes.tree_search.descent import VirtualLosses, search_stats
-from its_graph.nodes.tree_search.rest_values import RestValues, by_rest_values, end_gate_reached, rest_values
+from its_graph.nodes.tree_search.rest_values import RestValues, rest_priority, end_gate_reached, rest_values
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -21,7 +21,7 @@ UNIT = to_unit("prob")
 
 
 def known_of(tree: Tree, alpha: float = 0.5) -> RestValues:
-    return rest_values(UNIT, alpha)(tree.scores, Grown(tree, GROWN(tree.steps, tree)))
+    return rest_values(UNIT, alpha)(tree.scores, TreeWithStats(tree, GROWN(tree.steps, tree)))
 
 
 def test_a_parent_has_the_mean_of_its_children_weighted_by_their_visits(frontier_of: MakeTree) -> None:
@@ -93,7 +93,7 @@ def test_a_node_of_which_nothing_is_known_has_the_value_above_it(frontier_of: Ma
 def test_priorities_of_visited_and_unvisited_children(frontier_of: MakeTree) -> None:
     """Reference 3.2, step 1: the unvisited child counts V + 1; ln 1 = 0 for a parent visited once."""
     tree = frontier_of(("0", None, "a\n\n", 0.3, OPEN), ("1", None, "b\n\n", 0.6, OPEN))
-    priority = by_rest_values(0.7, rest_values(UNIT, 0.5), GROWN)
+    priority = rest_priority(0.7, rest_values(UNIT, 0.5), GROWN)
     assert priority(tree, None, ["0", "1"], VirtualLosses()) == pytest.approx([1.3, 0.6])
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian, Rewards
-from its_graph.nodes.tree_search.thompson import Arms, arms, place_of, thompson
+from its_graph.nodes.tree_search.thompson import ArmRewards, arm_rewards, parent_answer, thompson
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -35,7 +35,7 @@ def test_a_child_of_the_root_and_its_refinement(answer_tree: MakeTree) -> None:
 
     Root GEN [.8], root CONT [.6], child arm at the root [.8, .6], child's GEN [.6], grandchild arm [.6].
     """
-    known = arms(answer_tree((None, 0.8, "a"), ("0", 0.6, "b")))
+    known = arm_rewards(answer_tree((None, 0.8, "a"), ("0", 0.6, "b")))
     assert close(known.gen, {None: rewards(0.8), "0": rewards(0.6)})
     assert close(known.cont, {None: rewards(0.6)})
     assert close(known.answers, {"0": rewards(0.8, 0.6), "1": rewards(0.6)})
@@ -45,7 +45,7 @@ def test_a_child_of_the_root_and_its_refinement(answer_tree: MakeTree) -> None:
 
 def test_a_reward_reaches_every_ancestor_and_no_one_else(answer_tree: MakeTree) -> None:
     """Reference 3.3 (c): for each ancestor from the parent upward, its own arm and the CONT of its parent."""
-    known = arms(answer_tree((None, 0.1, None), (None, 0.2, None), ("0", 0.4, None), ("2", 0.8, None)))
+    known = arm_rewards(answer_tree((None, 0.1, None), (None, 0.2, None), ("0", 0.4, None), ("2", 0.8, None)))
     assert close(known.gen, {None: rewards(0.1, 0.2), "0": rewards(0.4), "2": rewards(0.8)})
     assert close(known.cont, {None: rewards(0.4, 0.8), "0": rewards(0.8)})
     expected = {"0": rewards(0.1, 0.4, 0.8), "1": rewards(0.2), "2": rewards(0.4, 0.8), "3": rewards(0.8)}
@@ -56,13 +56,13 @@ def test_a_reward_reaches_every_ancestor_and_no_one_else(answer_tree: MakeTree) 
 def test_answers_without_a_score_and_cut_off_ones_tell_nothing(answer_tree: MakeTree) -> None:
     tree = answer_tree((None, 0.8, None), (None, None, None), (None, float("nan"), None), (None, 0.9, None))
     tree.steps["3"]["finish"] = "length"
-    known = arms(tree)
+    known = arm_rewards(tree)
     assert known.below == {None: ["0"]}
     assert known.gen == {None: rewards(0.8)}
 
 
 def test_unbounded_scores_are_brought_into_the_unit_interval(answer_tree: MakeTree) -> None:
-    known = arms(answer_tree((None, -2.0, None), (None, 0.0, None)), "real")
+    known = arm_rewards(answer_tree((None, -2.0, None), (None, 0.0, None)), "real")
     assert known.gen[None].mean == pytest.approx((1 / (1 + 2.718281828**2) + 0.5) / 2)
 
 
@@ -76,7 +76,7 @@ def test_the_counts_add_up(answer_tree: MakeTree, drawn: list[tuple[int, float |
     for at, (shown, score) in enumerate(drawn):
         scored = [str(key) for key in range(at) if places[key][1] is not None]
         places.append((scored[shown % len(scored)] if scored and shown >= 0 else None, score, None))
-    known = arms(answer_tree(*places))
+    known = arm_rewards(answer_tree(*places))
     assert sum(seen.observed for seen in known.gen.values()) == sum(score is not None for _, score, _ in places)
     for place, answers in known.below.items():
         below = known.cont.get(place, NO_REWARDS).observed
@@ -89,8 +89,8 @@ def test_a_growing_log_gives_what_a_new_one_gives(answer_tree: MakeTree) -> None
     scores = whole.scores
     for count in range(len(scores) + 1):
         whole.scores = dict(list(scores.items())[:count])
-        found = arms(whole)
-    again = arms(Tree.of({"steps": whole.steps, "scores": {key: dict(one) for key, one in scores.items()}}))
+        found = arm_rewards(whole)
+    again = arm_rewards(Tree.of({"steps": whole.steps, "scores": {key: dict(one) for key, one in scores.items()}}))
     assert found == again
 
 
@@ -167,12 +167,12 @@ def test_no_more_places_than_answers_are_left(answer_tree: MakeTree) -> None:
 
 def test_the_place_of_a_refinement_is_what_it_was_shown(answer_tree: MakeTree) -> None:
     tree = answer_tree((None, 0.5, None), ("0", 0.5, None))
-    assert [place_of(tree, step) for step in tree.steps] == [None, "0"]
+    assert [parent_answer(tree, step) for step in tree.steps] == [None, "0"]
 
 
 def test_arms_are_not_shared_between_searches(answer_tree: MakeTree) -> None:
     one, other = answer_tree((None, 0.5, None)), answer_tree((None, 0.7, None))
-    assert arms(one).gen[None].mean == 0.5
-    assert arms(other).gen[None].mean == 0.7
-    assert arms(one).gen[None].mean == 0.5
-    assert arms(Tree.of({})) == Arms()
+    assert arm_rewards(one).gen[None].mean == 0.5
+    assert arm_rewards(other).gen[None].mean == 0.7
+    assert arm_rewards(one).gen[None].mean == 0.5
+    assert arm_rewards(Tree.of({})) == ArmRewards()

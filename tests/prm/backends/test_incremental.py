@@ -25,9 +25,9 @@ from transformers import (
 
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
-from its_graph.prm.backends.incremental import IncrementalReader
+from its_graph.prm.backends.incremental import IncrementalScorer
 from its_graph.prm.backends.local import PRM
-from its_graph.prm.backends.prefix_cache_batch import PrefixCacheBatch, is_exact
+from its_graph.prm.backends.prefix_cache_batch import PrefixCacheBatch, supports_prefix_cache
 from its_graph.prm.families.base import StepBatch, StepScorer
 from its_graph.prm.families.likelihood import ImplicitScorer, LikelihoodScorer
 from its_graph.prm.families.qwen import QwenScorer
@@ -374,7 +374,7 @@ def rotary(kind: str, **more: float) -> LlamaForCausalLM:
     ],
 )  # fmt: skip
 def test_which_models_are_exact(exact: bool, model: Callable[[], Any]) -> None:
-    assert is_exact(model()) is exact
+    assert supports_prefix_cache(model()) is exact
 
 
 def test_a_model_with_windows_is_read_in_full(
@@ -387,6 +387,6 @@ def test_a_model_with_windows_is_read_in_full(
 
 
 def test_one_model_of_two_that_is_not_exact_is_enough(implicit: ImplicitScorer) -> None:
-    assert IncrementalReader(implicit, 100).enabled
+    assert IncrementalScorer(implicit, 100).enabled
     implicit.reference.config.rope_parameters["rope_type"] = "dynamic"
-    assert not IncrementalReader(implicit, 100).enabled
+    assert not IncrementalScorer(implicit, 100).enabled

@@ -21,7 +21,7 @@ from its_graph.prm.code.sandbox import (
     Sandbox,
     SandboxError,
     SandboxWarning,
-    isolation,
+    available_isolation,
 )
 
 pytestmark = [
@@ -34,7 +34,7 @@ TIGHT = ProgramLimits(wall_s=20, cpu_s=1, memory_bytes=256 << 20, disk_bytes=1 <
 
 
 def best() -> Isolation:
-    return isolation() if sys.platform == "linux" else "limits"
+    return available_isolation() if sys.platform == "linux" else "limits"
 
 
 @pytest.fixture(params=LEVELS)
@@ -43,7 +43,7 @@ def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Is
     wanted: Isolation = request.param
     if LEVELS.index(wanted) < LEVELS.index(best()):
         pytest.skip(f"this machine gives isolation {best()!r} at most")
-    monkeypatch.setattr(module, "isolation", lambda: wanted)
+    monkeypatch.setattr(module, "available_isolation", lambda: wanted)
     return wanted
 
 
@@ -273,7 +273,7 @@ def test_the_report_cannot_be_forged(level: Isolation) -> None:
 
 
 def test_less_than_full_isolation_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "isolation", lambda: "limits")
+    monkeypatch.setattr(module, "available_isolation", lambda: "limits")
     with pytest.warns(SandboxWarning, match="'limits'"):
         assert Sandbox().run("print(1)").stdout == "1\n"
     with pytest.raises(SandboxError, match="at least 'network'"):
@@ -290,14 +290,14 @@ def test_the_best_level_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> N
         return ProgramOutcome(0, "ok\n", "", timed_out=False)
 
     monkeypatch.setattr(module, "_run", only_limits)
-    assert isolation.__wrapped__() == "limits"
+    assert available_isolation.__wrapped__() == "limits"
     assert tried == ["full", "network", "limits"]
 
 
 def test_elsewhere_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(SandboxError, match="only be shut in on Linux"):
-        isolation.__wrapped__()
+        available_isolation.__wrapped__()
 
 
 def test_a_launcher_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

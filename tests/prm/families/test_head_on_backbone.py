@@ -26,7 +26,7 @@ from its_graph.prm.families.metadata import METADATA_FILE
 from its_graph.prm.families.mlp_head import MlpHeadModel, MlpHeadScorer
 from its_graph.prm.families.registry import family_of
 from its_graph.prm.families.value_head import PQMScorer, Qwen2ForPrmModel, SkyworkScorer, ValueHeadModel
-from its_graph.prm.training.train import LabelledSolution, TrainPlan, train
+from its_graph.prm.training.train import LabeledSolution, TrainPlan, train
 
 Solve = Callable[..., Candidate]
 QUESTION = "What is 34 + 57 - 1?"
@@ -283,7 +283,7 @@ def test_a_head_learns_which_steps_are_right(setups: dict[str, Setup], solve: So
     """Reference 5.2.6: it learns from a label for each step."""
     scorer = setups["mlp"].scorer
     data = [
-        LabelledSolution(str(n), solve(f"{n} + 1 = {n + 1}", f"{n} + 2 = {n + 3}", question=f"{n}?"), (1.0, 0.0))
+        LabeledSolution(str(n), solve(f"{n} + 1 = {n + 1}", f"{n} + 2 = {n + 3}", question=f"{n}?"), (1.0, 0.0))
         for n in range(1, 9)
     ]
     train(scorer, data, TrainPlan(epochs=40, batch=8, rate=3e-3))

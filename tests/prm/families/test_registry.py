@@ -6,7 +6,7 @@ import pytest
 from its_graph.errors import ConfigurationError
 from its_graph.prm.families import checkpoints
 from its_graph.prm.families.base import StepScorer
-from its_graph.prm.families.checkpoints import load_tokenizer, local_folder
+from its_graph.prm.families.checkpoints import load_chat_tokenizer, local_folder
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.families.registry import FAMILIES, family_of, scorer_class
 
@@ -112,4 +112,4 @@ def test_a_tokenizer_needs_a_chat_template(qwen: StepScorer, tmp_path: Path) -> 
     for path in (tmp_path / "chat_template.jinja", tmp_path / "tokenizer_config.json"):
         path.unlink(missing_ok=True)
     with pytest.raises(ConfigurationError, match=r"chat template|tokenizer"):
-        load_tokenizer(tmp_path)
+        load_chat_tokenizer(tmp_path)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from its_graph.contracts import Sample
-from its_graph.prm.judges.reply_parsing import LETTERS, YES_NO, distribution, expectation, known_mean, letter_score
+from its_graph.prm.judges.reply_parsing import LETTERS, YES_NO, distribution, expectation, mean_of_present, letter_score
 
 SCORE = re.compile(r"<score>\s*([A-T])(?=\s*(?:<|$))", re.IGNORECASE)
 
@@ -81,5 +81,5 @@ def test_a_word_of_several_tokens_counts_as_it_is_written() -> None:
 
 
 def test_known_mean() -> None:
-    assert known_mean([0.5, None, 1.0]) == 0.75
-    assert known_mean([None]) is None
+    assert mean_of_present([0.5, None, 1.0]) == 0.75
+    assert mean_of_present([None]) is None

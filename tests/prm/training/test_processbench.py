@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from its_graph.errors import ConfigurationError
-from its_graph.prm.training.processbench import NO_ERROR, StepErrors, best_threshold, first_below, step_errors
+from its_graph.prm.training.processbench import NO_ERROR, ProcessBenchScore, best_threshold, first_below, processbench_score
 
 Rows = list[dict[str, Any]]
 
 
 def test_f1_is_the_harmonic_mean() -> None:
     """Reference 6.3."""
-    assert StepErrors(0.5, 1.0).f1 == pytest.approx(0.666667, abs=1e-6)
-    assert StepErrors(0.0, 0.0).f1 == 0.0
+    assert ProcessBenchScore(0.5, 1.0).f1 == pytest.approx(0.666667, abs=1e-6)
+    assert ProcessBenchScore(0.0, 0.0).f1 == 0.0
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_baselines_of_the_recorded_subset(
 ) -> None:
     """Reference 11.3: exact figures on 400 rows; a reward model must beat the third."""
     rows = data_rows("processbench_gsm8k.jsonl")
-    found = step_errors([predict(row) for row in rows], [row["label"] for row in rows])
+    found = processbench_score([predict(row) for row in rows], [row["label"] for row in rows])
     assert found == pytest.approx((erroneous, correct), abs=1e-6)
     assert found.f1 == pytest.approx(f1, abs=1e-6)
 
@@ -53,12 +53,12 @@ def test_the_best_threshold_parts_right_from_wrong() -> None:
     labels = [NO_ERROR, 1, 1, NO_ERROR]
     threshold = best_threshold(rows, labels)
     assert 0.3 < threshold <= 0.7
-    assert step_errors([first_below(row, threshold) for row in rows], labels).f1 == 1.0
+    assert processbench_score([first_below(row, threshold) for row in rows], labels).f1 == 1.0
     assert best_threshold([[0.1, 0.1], [math.nan, 0.9]], [0, NO_ERROR]) == 0.9
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="2 predictions for 1 labels"):
-        step_errors([0, 1], [0])
+        processbench_score([0, 1], [0])
     with pytest.raises(ConfigurationError, match="some with a wrong step and some without"):
-        step_errors([0], [0])
+        processbench_score([0], [0])

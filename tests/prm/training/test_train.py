@@ -11,7 +11,7 @@ from its_graph.errors import ConfigurationError, MissingExtraError, TruncationEr
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.training.train import (
-    LabelledSolution,
+    LabeledSolution,
     Progress,
     TrainPlan,
     auc,
@@ -51,9 +51,9 @@ class CountingScorer(StepScorer):
         return cls()
 
 
-def _row(question: str, steps: str, *labels: float | None) -> LabelledSolution:
+def _row(question: str, steps: str, *labels: float | None) -> LabeledSolution:
     candidate = Candidate(messages=({"role": "user", "content": question},), steps=tuple(steps))
-    return LabelledSolution(question, candidate, labels)
+    return LabeledSolution(question, candidate, labels)
 
 
 DATA = [_row(f"q{index}", "gb", 1.0, 0.0) for index in range(6)] + [_row("q9", "ggx", 1.0, 1.0)]

@@ -8,31 +8,31 @@ from fastapi import APIRouter, Request, Response
 from its_graph.api.chat_reply import ChatReply, Completion
 from its_graph.api.chat_request import ChatRequest
 from its_graph.api.disconnect import cancel_on_disconnect
-from its_graph.api.errors import ApiError, api_error
+from its_graph.api.errors import ApiError, to_api_error
 from its_graph.api.model_catalog import ModelCatalog
 from its_graph.api.reasoning_stream import ReasoningStream
-from its_graph.api.responses import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, Json, sse
+from its_graph.api.responses import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, JsonReply, format_sse
 from its_graph.api.search import Search
-from its_graph.api.searches import SearchPool
-from its_graph.api.tools import Tools
+from its_graph.api.search_pool import SearchPool
+from its_graph.api.tools import ToolCompletions
 from its_graph.budget import Spend
 from its_graph.text.steps import split_steps
 
 __all__ = ["chat_routes"]
 
 
-def chat_routes(menu: ModelCatalog, searches: SearchPool, tools: Tools) -> APIRouter:
+def chat_routes(menu: ModelCatalog, searches: SearchPool, tools: ToolCompletions) -> APIRouter:
     """Return OpenAI's routes."""
     routes = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @routes.get("/models", summary="Every strategy over every model that can serve it")
-    def models() -> Json:
-        return Json({"object": "list", "data": [_model(name) for name in menu.ids()]})
+    def models() -> JsonReply:
+        return JsonReply({"object": "list", "data": [_model(name) for name in menu.ids()]})
 
     @routes.get("/models/{id:path}", summary="One of them")
-    def model(id: str) -> Json:
+    def model(id: str) -> JsonReply:
         menu.named(id)
-        return Json(_model(id))
+        return JsonReply(_model(id))
 
     @routes.post("/chat/completions", summary="Answer a conversation by a search")
     async def complete(asked: ChatRequest, request: Request) -> Response:
@@ -48,7 +48,7 @@ def chat_routes(menu: ModelCatalog, searches: SearchPool, tools: Tools) -> APIRo
             await cancel_on_disconnect(request, search.ended())
         finally:
             search.abandon()
-        return Json(frame.whole(_reply(search)))
+        return JsonReply(frame.whole(_reply(search)))
 
     return routes
 
@@ -77,7 +77,7 @@ async def _chunks(search: Search, frame: Completion) -> AsyncIterator[str]:
         elif thought := thoughts.of(told[1]):
             yield frame.delta({"reasoning_content": thought})
     if search.result is None:
-        yield sse(_failure(search).body())
+        yield format_sse(_failure(search).body())
         return
     reply = _reply(search)
     for piece in split_steps(reply.message["content"]):
@@ -117,4 +117,4 @@ def _is_whole(result: dict[str, Any]) -> bool:
 def _failure(search: Search) -> ApiError:
     if search.failure is None:
         return ApiError(409, "The search was cancelled.", code="cancelled", headers={"x-should-retry": "false"})
-    return api_error(search.failure)
+    return to_api_error(search.failure)

@@ -14,7 +14,7 @@ from its_graph.prm.judges.counter import Counter
 from its_graph.prm.judges.multi_request import MultiRequest, tokens_used
 from its_graph.prm.judges.pointwise import CORRECTNESS
 from its_graph.prm.judges.prompts import with_task
-from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, SCALE, known_mean, letter_score
+from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, SCALE, mean_of_present, letter_score
 from its_graph.seeds import derive_seed
 
 __all__ = ["GenSelectJudge", "PairwiseJudge"]
@@ -101,7 +101,7 @@ class _SideBySide(MultiRequest[Comparison, Opinion], Judge):
         count = len(question.texts)
         rows = [(None,) * count if sample is None else self.read(sample, count) for sample in samples]
         self.unread.add(sum(score is None for row in rows for score in row))
-        scores = tuple(known_mean([row[place] for row in rows]) for place in range(count))
+        scores = tuple(mean_of_present([row[place] for row in rows]) for place in range(count))
         return Opinion(scores=scores, tokens=tokens_used(samples))
 
 

@@ -9,13 +9,13 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from its_graph.api.concurrency_limit import ConcurrencyLimit, busy
+from its_graph.api.concurrency_limit import ConcurrencyLimit, too_many_searches
 from its_graph.api.errors import ApiError
-from its_graph.api.graphs import Graphs
+from its_graph.api.graph_cache import GraphCache
 from its_graph.api.list_searches import SearchList
 from its_graph.api.metrics import Metrics
 from its_graph.api.model_catalog import ModelCatalog
-from its_graph.api.restore import restore_search, stored_search
+from its_graph.api.restore import restore_search, load_checkpoint
 from its_graph.api.schemas import SearchRequest, SearchStatus
 from its_graph.api.search import Search
 from its_graph.contracts import SampleRequest
@@ -48,8 +48,8 @@ class SearchPool:
         self._menu, self._slots, self._keep, self._metrics = menu, slots, keep, metrics
         self._memory = InMemorySaver()
         self._store = self._memory if store is None else store
-        self._passing = Graphs(menu, self._memory)
-        self._lasting = self._passing if store is None else Graphs(menu, store)
+        self._passing = GraphCache(menu, self._memory)
+        self._lasting = self._passing if store is None else GraphCache(menu, store)
         self._known: dict[str, Search] = {}
         self._listing = SearchList(store, keep)
         self._deleted: set[str] = set()
@@ -73,7 +73,7 @@ class SearchPool:
         """
         return await self._begin(request, self._passing)
 
-    async def _begin(self, request: SearchRequest, graphs: Graphs) -> Search:
+    async def _begin(self, request: SearchRequest, graphs: GraphCache) -> Search:
         choice = self._menu.choose(request.strategy, request.model)
         seed = secrets.randbits(31) if request.seed is None else request.seed
         known = {"seed": seed, "strategy": choice.strategy.name, "model": choice.model}
@@ -83,7 +83,7 @@ class SearchPool:
         asked = SampleRequest(messages=tuple(request.question))
         await asyncio.to_thread(choice.served.generator.prompt_tokens, asked)
         if len(self._known) >= self._keep and all(one.status == "running" for one in self._known.values()):
-            raise busy(f"{self._keep} searches run, and no more are remembered.")
+            raise too_many_searches(f"{self._keep} searches run, and no more are remembered.")
         self._run(search, search.input)
         return self._remember(search)
 
@@ -135,7 +135,7 @@ class SearchPool:
             ApiError: there is none of that id.
         """
         search = self._known.get(id)
-        if search is None and await stored_search(self._store, id) is None:
+        if search is None and await load_checkpoint(self._store, id) is None:
             raise _unknown(id)
         self._deleted.add(id)
         self._known.pop(id, None)
@@ -148,7 +148,7 @@ class SearchPool:
         self._slots.close()
         await asyncio.gather(*(search.cancel() for search in self._known.values() if not search.over))
 
-    def _search(self, id: str, request: SearchRequest, graphs: Graphs) -> Search:
+    def _search(self, id: str, request: SearchRequest, graphs: GraphCache) -> Search:
         choice = self._menu.choose(request.strategy, request.model)
         return Search(id, request, choice, graphs.of(choice, request), self._metrics)
 

@@ -5,7 +5,7 @@ import pytest
 
 from its_graph.contracts import Comparison, Sample, SampleRequest
 from its_graph.errors import ConfigurationError
-from its_graph.prm.judges.side_by_side import GenSelectJudge, PairwiseJudge
+from its_graph.prm.judges.comparative import GenSelectJudge, PairwiseJudge
 from its_graph.testing import ScriptedGenerator
 
 COMPARISON = Comparison(
