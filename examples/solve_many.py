@@ -14,6 +14,6 @@ budget = Budget(tokens=4_500)  # three or four samples of each problem, verifica
 for name, plan in (("uniform", uniform_plan()), ("adaptive", adaptive_plan(solved=0.8))):
     report = asyncio.run(solve_batch([problem for problem, _ in asked], generator, verifier, budget=budget, plan=plan))
     right = sum(equivalent(answer, expected) for answer, (_, expected) in zip(report.answers, asked, strict=True))
-    most = max(one.samples for one in report.solved)
+    most = max(one.samples for one in report.results)
     print(f"{name}: {right} of {len(asked)} right, {report.samples} samples, at most {most} of a problem")
     print("within the budget:", report.spend.tokens <= 4_500)

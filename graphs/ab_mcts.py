@@ -16,12 +16,13 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
-from its_graph.nodes.rules.choice import ChoiceRule, argmax
+from its_graph.nodes.rules.choice import argmax
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
+from its_graph.nodes.rules.types import ChoiceRule, ModelRule, RefinementPrompt
 from its_graph.nodes.select import next_or_stop, select
-from its_graph.nodes.tree_search.model_choice import ModelRule, thompson_model
+from its_graph.nodes.tree_search.model_choice import thompson_model
 from its_graph.nodes.tree_search.posteriors import Gaussian, Posterior
-from its_graph.nodes.tree_search.refine import RefinementPrompt, sample_or_refine, with_score
+from its_graph.nodes.tree_search.refine import sample_or_refine, with_score
 from its_graph.nodes.tree_search.thompson import thompson
 from its_graph.nodes.verify import verify
 

@@ -17,10 +17,11 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.rules.choice import ChoiceRule, weighted
+from its_graph.nodes.rules.choice import weighted
 from its_graph.nodes.rules.expected_gain import expected_gain_below
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
+from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.nodes.select import next_or_stop, select
 from its_graph.nodes.verify import verify
 

@@ -17,12 +17,12 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.prompts import RewritePrompt
 from its_graph.nodes.revision.population import population, random_members
 from its_graph.nodes.rewrite import rewrite
-from its_graph.nodes.rules.choice import ChoiceRule, majority
+from its_graph.nodes.rules.choice import majority
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
 from its_graph.nodes.rules.subset_choice import first_vote, subset_choice
+from its_graph.nodes.rules.types import ChoiceRule, RewritePrompt
 from its_graph.nodes.select import next_or_stop, select
 
 __all__ = ["create_aggregation"]

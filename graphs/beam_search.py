@@ -12,10 +12,9 @@ over-optimises, and at large budgets best_of_n or dvts does better.
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import require_shares, step_search
-from its_graph.nodes.rules.choice import ChoiceRule
-from its_graph.nodes.rules.frontier import StepScore, top_k
-from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.rules.frontier import top_k
 from its_graph.nodes.rules.stopping import enough_complete
+from its_graph.nodes.rules.types import AskRule, ChoiceRule, StepScore
 from its_graph.search.tree import Tree
 
 __all__ = ["create_beam_search"]

@@ -14,7 +14,8 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.rules.choice import ChoiceRule, weighted
+from its_graph.nodes.rules.choice import weighted
+from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_best_of_n"]

@@ -15,10 +15,18 @@ from langgraph.graph import END
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes.answer import answer
-from its_graph.nodes.rules.choice import ChoiceRule, majority
+from its_graph.nodes.rules.choice import majority
 from its_graph.nodes.rules.stopping import out_of_steps
+from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.nodes.select import select
-from its_graph.nodes.think import ThinkingLimits, conclude, next_conclude_or_stop, open_paths, think, stop_while_thinking
+from its_graph.nodes.think import (
+    ThinkingLimits,
+    conclude,
+    next_conclude_or_stop,
+    open_paths,
+    stop_while_thinking,
+    think,
+)
 from its_graph.text.thinking import ThinkStyle, think_style
 
 __all__ = ["create_budget_forcing"]

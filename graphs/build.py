@@ -15,8 +15,9 @@ from langgraph.types import Overwrite
 from its_graph.context import SearchContext, search_context
 from its_graph.contracts import Generator, Message, Signal
 from its_graph.errors import ConfigurationError, DiminishingReturnsWarning, InputError
-from its_graph.graphs.subsearch import EntryRule, start_after_pilots, building_subsearch, enter_subsearch
+from its_graph.graphs.subsearch import building_subsearch, enter_subsearch, start_after_pilots
 from its_graph.nodes.prompt_variation import with_system_prompt
+from its_graph.nodes.rules.types import StartRule
 from its_graph.search.events import emit
 from its_graph.search.state import LOGS, PureNode, SearchInput, SearchOutput, SearchState, Update
 
@@ -28,7 +29,7 @@ _MANY_SAMPLES = 64
 _MANY_ITERATIONS = 200
 
 
-def search_graph(strategy: str, *, n: int = 1, iterations: int = 1, entry: EntryRule = start_after_pilots) -> SearchGraph:
+def search_graph(strategy: str, *, n: int = 1, iterations: int = 1, entry: StartRule = start_after_pilots) -> SearchGraph:
     """Return a graph that holds the node `question`; a strategy adds its loop behind it.
 
     `question` empties the logs, so that a thread's next search never sees the tree of the one before.

@@ -8,7 +8,8 @@ from its_graph.contracts import Generator, Judge, Verifier
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
-from its_graph.nodes.compare import compare_candidates, contestants
+from its_graph.nodes.compare import compare_candidates
+from its_graph.nodes.rules.tournament import contestants
 from its_graph.nodes.generate import generate
 from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.rules.tournament import ComparisonMethod

@@ -22,12 +22,12 @@ from its_graph.graphs.subsearch import as_subsearch, require_standalone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.difficulty import difficulty_estimator
 from its_graph.nodes.generate import generate
-from its_graph.nodes.route import FROM_PILOTS, route_question, exit_after_routing
+from its_graph.nodes.route import FROM_PILOTS, exit_after_routing, route_question
 from its_graph.nodes.rules.choice import majority, weighted
 from its_graph.nodes.verify import verify
 from its_graph.routing.default_policy import default_policy
 from its_graph.routing.difficulty import DifficultyEstimator
-from its_graph.routing.fallback import Usable, usable
+from its_graph.routing.fallback import ResolvedConfig, resolve_config
 from its_graph.routing.policy import Policy
 from its_graph.search.state import SearchState
 
@@ -59,9 +59,9 @@ def create_compute_optimal(
     """
     require_standalone("compute_optimal", "a route leads to a strategy, not to another route.")
     plan = _policy(policy, verifier)
-    taken = {setting: usable(setting, generator, verifier) for setting in plan.settings}
+    taken = {setting: resolve_config(setting, generator, verifier) for setting in plan.configs}
     judge = verifier if plan.estimator == "verifier" or any(map(_verifies, taken.values())) else None
-    settings = list(dict.fromkeys(one.setting for one in taken.values()))
+    settings = list(dict.fromkeys(one.config for one in taken.values()))
     from_pilots = [one for one in settings if plan.pilots and one.strategy == FROM_PILOTS]
     graph = search_graph("compute_optimal", n=max(plan.pilots, 1))
     last = _add_pilots(graph, generator, judge, plan.pilots) if plan.pilots else "question"
@@ -115,5 +115,5 @@ def _policy(given: Policy | Path | str | None, verifier: Verifier | None) -> Pol
     return given if isinstance(given, Policy) else Policy.load(Path(given))
 
 
-def _verifies(taken: Usable) -> bool:
-    return strategy(taken.setting.strategy).takes_verifier
+def _verifies(taken: ResolvedConfig) -> bool:
+    return strategy(taken.config.strategy).takes_verifier

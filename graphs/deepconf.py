@@ -16,7 +16,13 @@ from its_graph.graphs.build import SearchGraph, require, require_signal, search_
 from its_graph.graphs.subsearch import require_standalone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.rules.confidence_vote import confident_vote, group_window, own_confidence, threshold_from_voters, request_confidences
+from its_graph.nodes.rules.confidence_vote import (
+    confident_vote,
+    group_window,
+    own_confidence,
+    request_confidences,
+    threshold_from_voters,
+)
 
 __all__ = ["create_deepconf"]
 

@@ -22,8 +22,8 @@ from its_graph.nodes.rules.confidence_vote import (
     consensus,
     group_window,
     own_confidence,
-    threshold_from_warmup,
     request_confidences,
+    threshold_from_warmup,
 )
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps

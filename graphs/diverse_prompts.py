@@ -19,7 +19,8 @@ from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.prompt_variation import APPROACHES, vary_prompts
-from its_graph.nodes.rules.choice import ChoiceRule, majority, weighted
+from its_graph.nodes.rules.choice import majority, weighted
+from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_diverse_prompts"]

@@ -10,9 +10,8 @@ When: as beam search, with budgets large enough for several trees: it keeps the 
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import require_shares, step_search
-from its_graph.nodes.rules.choice import ChoiceRule
-from its_graph.nodes.rules.frontier import StepScore, best_of_each_tree
-from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.rules.frontier import best_of_each_tree
+from its_graph.nodes.rules.types import AskRule, ChoiceRule, StepScore
 from its_graph.search.tree import Tree
 
 __all__ = ["create_dvts"]

@@ -14,7 +14,8 @@ from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
-from its_graph.nodes.rules.choice import ChoiceRule, majority
+from its_graph.nodes.rules.choice import majority
+from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.nodes.think import sample_with_thinking
 from its_graph.text.thinking import ThinkStyle, think_style
 

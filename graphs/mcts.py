@@ -18,14 +18,14 @@ from its_graph.graphs.rounds import end_rounds
 from its_graph.nodes.answer import answer
 from its_graph.nodes.expand import expand
 from its_graph.nodes.generate import complete
-from its_graph.nodes.rules.choice import ChoiceRule, to_unit, weighted
-from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.rules.choice import to_unit, weighted
 from its_graph.nodes.rules.stopping import out_of_steps
+from its_graph.nodes.rules.types import ArmRule, AskRule, ChoiceRule
 from its_graph.nodes.select import select
 from its_graph.nodes.simulate import simulate, simulated_paths
 from its_graph.nodes.tree_search.backup import backup, bandit_priority
-from its_graph.nodes.tree_search.bandit import ArmRule, ucb1
-from its_graph.nodes.tree_search.descent import open_leaves, descend, exhausted, search_stats, stop_on_failures
+from its_graph.nodes.tree_search.bandit import ucb1
+from its_graph.nodes.tree_search.descent import descend, exhausted, open_leaves, search_stats, stop_on_failures
 from its_graph.nodes.tree_search.token_budget import stop_after_tokens_of
 from its_graph.nodes.verify import new_paths, verify
 

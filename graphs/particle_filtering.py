@@ -14,9 +14,8 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import step_search
 from its_graph.nodes.rules import particles
-from its_graph.nodes.rules.choice import ChoiceRule
-from its_graph.nodes.rules.resampling import Annealing, Resampler, multinomial
-from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.rules.resampling import multinomial
+from its_graph.nodes.rules.types import Annealing, AskRule, ChoiceRule, Resampler
 
 __all__ = ["create_particle_filtering"]
 

@@ -17,13 +17,13 @@ from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
-from its_graph.nodes.prompts import RewritePrompt
 from its_graph.nodes.revision.population import latest_generation
-from its_graph.nodes.revision.workspace import drafts_done, new_drafts, from_latest_workspace
+from its_graph.nodes.revision.workspace import drafts_done, from_latest_workspace, new_drafts
 from its_graph.nodes.rewrite import rewrite
-from its_graph.nodes.rules.choice import ChoiceRule, majority
+from its_graph.nodes.rules.choice import majority
 from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.rules.subset_choice import first_vote, subset_choice
+from its_graph.nodes.rules.types import ChoiceRule, RewritePrompt
 from its_graph.nodes.select import next_or_stop, select
 
 __all__ = ["create_pdr"]

@@ -12,9 +12,8 @@ that beam search prunes. With a poor verifier, or one whose scores hardly differ
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import step_search
-from its_graph.nodes.rules.choice import ChoiceRule
 from its_graph.nodes.rules.rebase import rebase
-from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.rules.types import AskRule, ChoiceRule
 
 __all__ = ["create_rebase"]
 

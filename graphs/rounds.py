@@ -6,8 +6,8 @@ from langgraph.graph import END
 
 from its_graph.contracts import Generator
 from its_graph.graphs.build import SearchGraph
-from its_graph.nodes.rules.steering import AskRule
-from its_graph.nodes.select import PathRule, next_stop_or_finish
+from its_graph.nodes.rules.types import AskRule, PathRule
+from its_graph.nodes.select import next_stop_or_finish
 from its_graph.nodes.steer import exit_after_steering, steer
 from its_graph.search.tree import Tree
 

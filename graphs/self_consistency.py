@@ -13,10 +13,11 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.rules.choice import ChoiceRule, majority
+from its_graph.nodes.rules.choice import majority
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
-from its_graph.nodes.select import StopRule, next_or_stop, select
+from its_graph.nodes.rules.types import ChoiceRule, StopRule
+from its_graph.nodes.select import next_or_stop, select
 
 __all__ = ["create_self_consistency"]
 

@@ -17,12 +17,10 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.prompts import RewritePrompt
 from its_graph.nodes.revision import critique as rules
-from its_graph.nodes.revision.critique import AcceptRule
 from its_graph.nodes.rewrite import rewrite
-from its_graph.nodes.rules.choice import ChoiceRule
 from its_graph.nodes.rules.stopping import out_of_steps
+from its_graph.nodes.rules.types import AcceptRule, ChoiceRule, RewritePrompt
 from its_graph.nodes.select import next_or_stop, select
 
 __all__ = ["create_self_refine"]
@@ -33,7 +31,7 @@ def create_self_refine(
     *,
     rounds: int = 3,
     critic: Generator | None = None,
-    accepts: AcceptRule = rules.says_correct,
+    accepts: AcceptRule = rules.verdict_is_correct,
     critique: RewritePrompt = prompts.critique,
     prompt: RewritePrompt = prompts.refine,
     choose: ChoiceRule = rules.last_answer,
@@ -52,13 +50,13 @@ def create_self_refine(
     """
     require(rounds >= 0, "self_refine needs rounds >= 0.", rounds=rounds)
     review = rewrite(
-        "critique", critic or generator, rules.unreviewed("refine", rounds), critique, auxiliary="critique"
+        "critique", critic or generator, rules.new_attempts("refine", rounds), critique, auxiliary="critique"
     )
-    enough = (rules.contented(accepts), rules.refined("refine", rounds), out_of_steps(4))
+    enough = (rules.critique_accepts(accepts), rules.refinements_done("refine", rounds), out_of_steps(4))
     graph = search_graph("self_refine")
     graph.add_node("generate", generate(generator, n=1))
     graph.add_node("critique", review)
-    graph.add_node("select", select(rules.last_attempt, *enough))
+    graph.add_node("select", select(rules.latest_attempt, *enough))
     graph.add_node("refine", rewrite("refine", generator, rules.attempt_and_critique, prompt))
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "generate")

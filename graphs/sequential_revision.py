@@ -18,12 +18,11 @@ from its_graph.graphs.build import SearchGraph, require, search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
-from its_graph.nodes.prompts import RewritePrompt
 from its_graph.nodes.revision.chains import chain_ends, hierarchical, latest_attempts
 from its_graph.nodes.rewrite import rewrite
-from its_graph.nodes.rules.choice import ChoiceRule
 from its_graph.nodes.rules.stopping import all_sampled, out_of_steps
-from its_graph.nodes.select import StopRule, next_or_stop, select
+from its_graph.nodes.rules.types import ChoiceRule, RewritePrompt, StopRule
+from its_graph.nodes.select import next_or_stop, select
 from its_graph.nodes.verify import verify
 
 __all__ = ["create_sequential_revision"]

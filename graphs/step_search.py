@@ -9,10 +9,10 @@ from its_graph.graphs.rounds import end_rounds
 from its_graph.nodes.answer import answer
 from its_graph.nodes.expand import expand, lookahead
 from its_graph.nodes.generate import complete
-from its_graph.nodes.rules.choice import ChoiceRule, weighted
-from its_graph.nodes.rules.steering import AskRule
+from its_graph.nodes.rules.choice import weighted
 from its_graph.nodes.rules.stopping import no_open_path, out_of_steps, too_deep
-from its_graph.nodes.select import PathRule, StopRule, select
+from its_graph.nodes.rules.types import AskRule, ChoiceRule, PathRule, StopRule
+from its_graph.nodes.select import select
 from its_graph.nodes.verify import verify
 
 __all__ = ["require_shares", "step_search"]

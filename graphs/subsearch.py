@@ -5,19 +5,17 @@ own first samples (`reuse_pilots`); one that grows a tree of its own begins besi
 stops as it does alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeAlias
 
 from its_graph.errors import ConfigurationError
-from its_graph.search.state import StrategyStart, PureNode, SearchState, Update
+from its_graph.nodes.rules.types import StartRule
+from its_graph.search.state import PureNode, SearchState, StrategyStart, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["EntryRule", "as_subsearch", "start_after_pilots", "building_subsearch", "enter_subsearch", "reuse_pilots", "require_standalone"]
+__all__ = ["as_subsearch", "start_after_pilots", "building_subsearch", "enter_subsearch", "reuse_pilots", "require_standalone"]
 
-EntryRule: TypeAlias = Callable[[Tree], StrategyStart | None]
-"""Says where a strategy begins its own work in a search under way; None takes all records for its own. Pure."""
 
 _BUILDS_PART: ContextVar[bool] = ContextVar("building_subsearch", default=False)
 
@@ -47,7 +45,7 @@ def building_subsearch() -> bool:
     return _BUILDS_PART.get()
 
 
-def enter_subsearch(entry: EntryRule) -> PureNode:
+def enter_subsearch(entry: StartRule) -> PureNode:
     """Return the node with which a part goes on: it takes no question in and empties no log."""
 
     def node(state: SearchState) -> Update:

@@ -1,4 +1,4 @@
-"""`python -m its_graph` is `its-graph`."""
+"""`python -m its_graph` runs the `its-graph` command."""
 
 from its_graph.cli.main import main
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from its_graph.batching.one_call_each import OneCallEach
+from its_graph.batching.runnables import BatchRunnable
 from its_graph.text.thinking import TURN, ThinkStyle
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Opinion(_Record):
     """Tokens read and written for it."""
 
 
-class Generator(OneCallEach[SampleRequest, list[Sample]], ABC):
+class Generator(BatchRunnable[SampleRequest, list[Sample]], ABC):
     """Base of all generators. Subclasses implement `invoke`; one that can batch overrides the batch methods."""
 
     parameters: int = 0
@@ -204,7 +204,7 @@ class Generator(OneCallEach[SampleRequest, list[Sample]], ABC):
         return ChatModelGenerator(model, can_continue=can_continue)
 
 
-class Verifier(OneCallEach[Candidate, Verdict], ABC):
+class Verifier(BatchRunnable[Candidate, Verdict], ABC):
     """Base of all verifiers. Subclasses implement `invoke`; one that can batch overrides the batch methods."""
 
     parameters: int = 0
@@ -218,12 +218,12 @@ class Verifier(OneCallEach[Candidate, Verdict], ABC):
     def prefetch(self, candidate: Candidate, /) -> None:
         """Begin to judge `candidate`, which will be asked for soon; by default nothing happens before that.
 
-        A backend that works by itself overrides it (`its_graph.batching.prefetch`): verdicts are then under way while the
+        A backend that works by itself overrides it (`its_graph.batching.runnables`): verdicts are then under way while the
         other samples are still being drawn. The verdict, and its cost, belong to who asks for it.
         """
 
 
-class Judge(OneCallEach[Comparison, Opinion], ABC):
+class Judge(BatchRunnable[Comparison, Opinion], ABC):
     """Base of all judges. Subclasses implement `invoke`; one that can batch overrides the batch methods."""
 
     parameters: int = 0

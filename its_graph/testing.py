@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.batching.as_completed import AsCompleted
+from its_graph.batching.runnables import BatchRunnable
 from its_graph.confidence import Groups
 from its_graph.contracts import (
     Candidate,
@@ -41,7 +41,7 @@ def count_words(text: str) -> int:
     return len(text.split())
 
 
-class Inline(AsCompleted[_Request, _Reply]):
+class Inline(BatchRunnable[_Request, _Reply]):
     """Runs batches in a plain loop: right for anything that answers at once and needs no threads."""
 
     def batch_as_completed(
@@ -57,6 +57,10 @@ class Inline(AsCompleted[_Request, _Reply]):
         """As `batch_as_completed`."""
         for index, request in enumerate(inputs):
             yield index, self._attempt(request, return_exceptions)
+
+    async def ainvoke(self, input: _Request, config: RunnableConfig | None = None, **kwargs: Any) -> _Reply:
+        """Return the reply, without a thread."""
+        return self.invoke(input, config, **kwargs)
 
     def _attempt(self, request: _Request, return_exceptions: bool) -> _Reply | Exception:
         if not return_exceptions:

@@ -1,1 +1,1 @@
-"""The nodes of a search, one file for each kind, and the pure rules that tell strategies apart."""
+"""The nodes of a search, one file per kind of node, and the pure rules by which strategies differ."""

@@ -5,9 +5,10 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from its_graph.errors import SearchFailedError
-from its_graph.nodes.rules.choice import Choice, ChoiceRule
+from its_graph.nodes.rules.types import Choice, ChoiceRule
 from its_graph.search.events import emit
-from its_graph.search.state import PureNode, Route, SearchState, Update
+from its_graph.search.result import Route
+from its_graph.search.state import PureNode, SearchState, Update
 from its_graph.search.tree import Finalist, Tree
 
 __all__ = ["answer"]

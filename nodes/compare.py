@@ -1,22 +1,20 @@
 """compare: let a judge look at several solutions side by side."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from langchain_core.runnables import Runnable
 
 from its_graph.budget import Spend, flops
 from its_graph.contracts import Comparison, Judge, Opinion
+from its_graph.nodes.rules.types import ComparisonRounds
 from its_graph.search.calls import Absorbed, ModelNode, PlannedCall
 from its_graph.search.model_node import model_node
 from its_graph.search.state import Judgment, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["ComparisonRounds", "compare_candidates", "contestants"]
+__all__ = ["compare_candidates", "contestants"]
 
-ComparisonRounds: TypeAlias = Callable[[Tree], list[tuple[str, ...]]]
-"""Names the groups of solutions to compare next, each in the order in which it is shown; none when all is decided."""
 
 
 def contestants(tree: Tree) -> list[str]:

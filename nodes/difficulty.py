@@ -46,6 +46,6 @@ def _learned(regressor: Regressor, generator: Generator) -> DifficultyEstimator:
             f"{type(generator).__name__} has no method `embed`. Give `estimate=by_learned(policy.regressor, embed)` of "
             "`its_graph.routing.learned_difficulty` with the function that the policy was fitted with."
         )
-    from its_graph.routing.learned_difficulty import by_learned  # numpy: nothing else here needs it
+    from its_graph.routing.learned_difficulty import by_regressor  # numpy: nothing else here needs it
 
-    return by_learned(regressor, embed)
+    return by_regressor(regressor, embed)

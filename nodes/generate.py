@@ -1,20 +1,17 @@
 """generate: sample whole solutions, from the question or from the best open path."""
 
-from collections.abc import Callable
-from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
 from its_graph.contracts import Generator, SampleRequest, Verifier
-from its_graph.nodes.sampling import OwnScore, build_request, sampling_node
+from its_graph.nodes.rules.types import OwnScore, RequestTransform
+from its_graph.nodes.sampling import build_request, sampling_node
 from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["RequestTransform", "complete", "generate", "as_planned"]
+__all__ = ["complete", "generate", "as_planned"]
 
-RequestTransform: TypeAlias = Callable[[Tree, PlannedCall[SampleRequest]], SampleRequest]
-"""Alters what a planned sample asks for (log-probabilities, another prompt), given the search so far. Pure."""
 
 
 def as_planned(tree: Tree, planned: PlannedCall[SampleRequest]) -> SampleRequest:

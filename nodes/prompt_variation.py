@@ -7,7 +7,7 @@ question itself stays as it was asked, for the verifier and for the vote.
 from collections.abc import Sequence
 
 from its_graph.contracts import Message, SampleRequest
-from its_graph.nodes.generate import RequestTransform
+from its_graph.nodes.rules.types import RequestTransform
 from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 

@@ -13,8 +13,8 @@ going astray; no instruction holds a number. Thinking inside the older texts is 
 revise wants the format of its training: `bare`, or any other function of this kind (`RewritePrompt`).
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 from its_graph.contracts import Message
 from its_graph.text.thinking import split_thinking
@@ -22,7 +22,6 @@ from its_graph.text.thinking import split_thinking
 __all__ = [
     "INSTRUCTIONS",
     "NEXT",
-    "RewritePrompt",
     "aggregate",
     "bare",
     "conversation",
@@ -35,8 +34,6 @@ __all__ = [
     "without_instruction",
 ]
 
-RewritePrompt: TypeAlias = Callable[[Sequence[Message], Sequence[str]], Sequence[Message]]
-"""From the question, as a conversation, and at least one older text: the messages to ask with. Pure."""
 
 NEXT = "Another attempt."
 """What the user says between two texts."""

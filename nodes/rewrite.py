@@ -1,22 +1,17 @@
 """rewrite: write new texts from older ones. Which ones, and how to ask, is all that tells such strategies apart."""
 
-from collections.abc import Callable
-from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
 from its_graph.contracts import Generator, SampleRequest, Verifier
-from its_graph.nodes.prompts import RewritePrompt
+from its_graph.nodes.rules.types import RewritePrompt, SourceRule
 from its_graph.nodes.sampling import build_request, sampling_node
 from its_graph.search.calls import PlannedCall
 from its_graph.search.state import AuxiliaryText, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["SourceRule", "rewrite", "runs"]
+__all__ = ["rewrite", "runs"]
 
-SourceRule: TypeAlias = Callable[[Tree], list[list[str]]]
-"""Names for each new text the older ones it is written from, in the order in which they are shown; none at all is a
-fresh answer to the question. Pure: chance only from the search's seed."""
 
 
 def rewrite(

@@ -6,10 +6,11 @@ from typing import cast
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.routing.difficulty import DifficultyEstimator
-from its_graph.routing.fallback import Usable
+from its_graph.routing.fallback import ResolvedConfig
 from its_graph.routing.policy import Policy
 from its_graph.search.events import emit
-from its_graph.search.state import PureNode, Route, SearchState, Update
+from its_graph.search.result import Route
+from its_graph.search.state import PureNode, SearchState, Update
 from its_graph.search.tree import Tree
 
 __all__ = ["FROM_PILOTS", "route_question", "exit_after_routing"]
@@ -21,7 +22,7 @@ FROM_PILOTS = "single"
 def route_question(
     policy: Policy,
     estimate: DifficultyEstimator,
-    taken: Mapping[StrategyConfig, Usable],
+    taken: Mapping[StrategyConfig, ResolvedConfig],
     *,
     budget: float | None = None,
 ) -> PureNode:
@@ -40,7 +41,7 @@ def route_question(
         if not 0 <= difficulty <= 1:
             raise ConfigurationError(f"A difficulty lies in [0, 1]; the estimate of this search gave {difficulty}.")
         choice = policy.choose(difficulty, getattr(tree.settings.budget, policy.unit) if budget is None else budget)
-        setting, why = taken[choice.setting]
+        setting, why = taken[choice.config]
         name = setting.label
         if tree.stop_reason is not None:
             name, why = FROM_PILOTS, "The budget of the run ended in the pilots: the answer is the best of theirs."

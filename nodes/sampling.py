@@ -5,29 +5,25 @@ prefix between calls (a prefix cache, `n` in one request) does so behind the con
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.contracts import FinishReason, Generator, Message, Sample, SampleRequest, Verifier
 from its_graph.nodes.pricing import require_known_parameters, sample_price, sample_spend, verification_price
+from its_graph.nodes.rules.types import EndingRule, OwnScore
 from its_graph.search.calls import Absorbed, ModelNode, PlannedCall
 from its_graph.search.model_node import model_node
 from its_graph.search.state import AuxiliaryText, Failure, Score, SearchState, Step, Update
 from its_graph.search.tree import Tree
 from its_graph.text.answers import has_final_answer
 
-__all__ = ["MIN_TOKENS", "EndingRule", "OwnScore", "build_request", "sampling_node"]
+__all__ = ["MIN_TOKENS", "build_request", "sampling_node"]
 
 MIN_TOKENS = 8
 """A sample that may not even be this long is not worth its prompt."""
 
-EndingRule: TypeAlias = Callable[[Tree, PlannedCall[SampleRequest], Sample], tuple[str, FinishReason]]
-"""Says which text of a sample goes into its record, and how the path stands after it."""
 
-OwnScore: TypeAlias = Callable[[Sample], float | None]
-"""Reads a score from a sample itself: its own confidence, where no verifier is asked."""
 
 
 def sampling_node(
@@ -170,7 +166,7 @@ def _begin(verifier: Verifier | None) -> Callable[[Tree, Update], None]:
         for record in update.get("steps", {}).values():
             verifier.prefetch(tree.candidate_of(record))
 
-    return begin
+    return prefetch
 
 
 def _unusable(planned: PlannedCall[SampleRequest], reply: list[Sample]) -> str | None:

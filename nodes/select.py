@@ -1,20 +1,15 @@
 """select: decide which open paths the search goes on with, and whether it goes on at all."""
 
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal
 
+from its_graph.nodes.rules.types import PathRule, StopRule
 from its_graph.search.events import emit
 from its_graph.search.state import PureNode, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["PathRule", "StopRule", "next_or_stop", "next_stop_or_finish", "select"]
+__all__ = ["next_or_stop", "next_stop_or_finish", "select"]
 
-PathRule: TypeAlias = Callable[[Tree], list[str]]
-"""Names the paths to go on with, an open one once for each continuation it shall get. Pure: no clock, and chance only
-from the search's seed."""
 
-StopRule: TypeAlias = Callable[[Tree], str | None]
-"""Says why a search should stop, or None to go on. Pure."""
 
 
 def select(keep: PathRule, *stop: StopRule, at_end: PathRule | None = None) -> PureNode:

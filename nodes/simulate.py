@@ -8,8 +8,8 @@ from its_graph.budget import Spend, total
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.nodes.expand import reserve_completion
 from its_graph.nodes.pricing import verdict_price
+from its_graph.nodes.rules.types import ReadingRule
 from its_graph.nodes.sampling import build_request, sampling_node
-from its_graph.nodes.verify import ReadingRule
 from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree

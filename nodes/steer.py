@@ -11,8 +11,9 @@ from langgraph.config import get_config
 from langgraph.types import interrupt
 
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.nodes.rules.steering import AskRule, Steering, completed_rounds, parse_steering
-from its_graph.nodes.select import PathRule, next_stop_or_finish
+from its_graph.nodes.rules.steering import Steering, completed_rounds, parse_steering
+from its_graph.nodes.rules.types import AskRule, PathRule
+from its_graph.nodes.select import next_stop_or_finish
 from its_graph.search.events import emit
 from its_graph.search.human_request import human_request
 from its_graph.search.state import HumanEdit, PureNode, SearchState, Step, Update
@@ -82,7 +83,7 @@ def apply_steering(state: Mapping[str, Any], said: Steering, *, separator: str, 
     if frontier != tree.frontier:
         update |= {"frontier": frontier, "new_steps": []}  # decided: no rule shall choose among the round's steps again
     if said.stop:
-        update["stop_reason"] = "apply_steering"
+        update["stop_reason"] = "steered"
     return update
 
 

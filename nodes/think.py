@@ -14,8 +14,8 @@ from its_graph.budget import NOTHING, Spend, flops, total
 from its_graph.contracts import FinishReason, Generator, Sample, SampleRequest
 from its_graph.errors import ContinuationError
 from its_graph.nodes.pricing import sample_price
-from its_graph.nodes.sampling import MIN_TOKENS, EndingRule, build_request, sampling_node
-from its_graph.nodes.select import StopRule
+from its_graph.nodes.rules.types import EndingRule, SamplePlan, StopRule
+from its_graph.nodes.sampling import MIN_TOKENS, build_request, sampling_node
 from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
@@ -32,7 +32,6 @@ __all__ = [
     "stop_while_thinking",
 ]
 
-ThinkingPlan = Callable[[Tree], list[PlannedCall[SampleRequest]]]
 
 
 class ThinkingLimits(NamedTuple):
@@ -148,7 +147,7 @@ def _open(tree: Tree) -> list[str]:
     return list(filter(tree.open, tree.frontier))
 
 
-def _thoughts(generator: Generator, forcing: ThinkingLimits, n: int) -> ThinkingPlan:
+def _thoughts(generator: Generator, forcing: ThinkingLimits, n: int) -> SamplePlan:
     style = forcing.style
     stop = (style.stop,) if style.stop else ()
 
@@ -190,7 +189,7 @@ def _answer(
     return _limited(call, forcing.answer_tokens or tree.settings.max_tokens or generator.max_tokens)
 
 
-def _way_out(generator: Generator, forcing: ThinkingLimits, plan: ThinkingPlan) -> Callable[[Tree], Spend]:
+def _way_out(generator: Generator, forcing: ThinkingLimits, plan: SamplePlan) -> Callable[[Tree], Spend]:
     """Price the answer of one path; nothing once there is a solution.
 
     It will read the thinking that is now to be drawn, so both are paid together: the longest pair that the budget can

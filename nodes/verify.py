@@ -1,23 +1,21 @@
 """verify: let a verifier score every fresh path, finished ones too, identical ones once."""
 
 import math
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Iterable
 
 from langchain_core.runnables import Runnable
 
 from its_graph.budget import Spend, flops
 from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.nodes.pricing import verdict_price
+from its_graph.nodes.rules.types import ReadingRule
 from its_graph.search.calls import Absorbed, ModelNode, PlannedCall
 from its_graph.search.model_node import model_node
 from its_graph.search.state import Score, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["ReadingRule", "new_paths", "verify"]
+__all__ = ["new_paths", "verify"]
 
-ReadingRule: TypeAlias = Callable[[Tree], Iterable[tuple[str, str]]]
-"""Names what to judge: pairs of the record that gets the score, and the last record of the path that is read for it."""
 
 
 def new_paths(tree: Tree) -> Iterable[tuple[str, str]]:

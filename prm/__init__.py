@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from its_graph._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from its_graph.prm.backends.local import ORM as ORM
     from its_graph.prm.backends.local import PRM as PRM
     from its_graph.prm.backends.server import ServedPRM as ServedPRM
     from its_graph.prm.backends.vllm import VLLMPRM as VLLMPRM
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from its_graph.prm.consistency import ConsistencyVerifier as ConsistencyVerifier
     from its_graph.prm.ensemble import Ensemble as Ensemble
     from its_graph.prm.families.mlp_head import MlpHeadScorer as MlpHeadScorer
-    from its_graph.prm.families.orm import ORM as ORM
     from its_graph.prm.function import FunctionVerifier as FunctionVerifier
     from its_graph.prm.judges.generative import GenerativePRM as GenerativePRM
     from its_graph.prm.judges.generative import GenRM as GenRM
@@ -38,12 +38,11 @@ else:
             "function": ("FunctionVerifier",),
             "judges.generative": ("GenerativePRM", "GenRM"),
             "calibration": ("VerifierWarning", "calibrate", "check_generator", "abstain_if_uninformative"),
-            "judges.side_by_side": ("GenSelectJudge", "PairwiseJudge"),
+            "judges.comparative": ("GenSelectJudge", "PairwiseJudge"),
             "families.mlp_head": ("MlpHeadScorer",),
-            "families.orm": ("ORM",),
             "judges.pointwise": ("PointwiseJudge",),
             "backends.server": ("ServedPRM",),
-            "backends.local": ("PRM",),
+            "backends.local": ("ORM", "PRM"),
             "backends.vllm": ("VLLMPRM",),
         },
     )

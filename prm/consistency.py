@@ -15,7 +15,6 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.batching.as_completed import AsCompleted
 from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.prm.judges.prompts import solution_text
 from its_graph.text.answers import extract_answer
@@ -24,7 +23,7 @@ from its_graph.text.equivalence import group
 __all__ = ["ConsistencyVerifier"]
 
 
-class ConsistencyVerifier(AsCompleted[Candidate, Verdict], Verifier):
+class ConsistencyVerifier(Verifier):
     """Judge solutions by how many of those beside them agree.
 
     Args:

@@ -14,7 +14,6 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.batching.as_completed import AsCompleted
 from its_graph.budget import flops
 from its_graph.contracts import Aggregate, Candidate, Verdict, Verifier
 from its_graph.errors import ConfigurationError
@@ -24,7 +23,7 @@ from its_graph.prm.judges.counter import Counter
 __all__ = ["Ensemble"]
 
 
-class Ensemble(AsCompleted[Candidate, Verdict], Verifier):
+class Ensemble(Verifier):
     """Judge candidates by all members at the same time.
 
     Args:

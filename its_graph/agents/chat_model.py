@@ -22,7 +22,7 @@ from its_graph.agents.actions import action_set_of
 from its_graph.agents.selection import Chooser, Picked, by_vote
 from its_graph.errors import ConfigurationError
 from its_graph.generators.chat_model import HIDDEN
-from its_graph.generators.disable_llm_cache import uncached
+from its_graph.generators.disable_llm_cache import without_llm_cache
 
 __all__ = ["DeliberateChatModel"]
 
@@ -84,7 +84,7 @@ class DeliberateChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         options = {**kwargs, **({"stop": stop} if stop else {})}
-        replies = uncached(self.model).batch(
+        replies = without_llm_cache(self.model).batch(
             [messages] * self.n, _config(run_manager), return_exceptions=True, **options
         )
         said, failed = _sorted(replies)
@@ -99,7 +99,7 @@ class DeliberateChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         options = {**kwargs, **({"stop": stop} if stop else {})}
-        replies = await uncached(self.model).abatch(
+        replies = await without_llm_cache(self.model).abatch(
             [messages] * self.n, _config(run_manager), return_exceptions=True, **options
         )
         said, failed = _sorted(replies)

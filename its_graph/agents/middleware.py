@@ -18,7 +18,7 @@ from its_graph.agents.conditions import Gate, always
 from its_graph.agents.hidden_calls import hidden
 from its_graph.agents.selection import Chooser, Picked, by_vote
 from its_graph.errors import ConfigurationError, MissingExtraError
-from its_graph.generators.disable_llm_cache import uncached
+from its_graph.generators.disable_llm_cache import without_llm_cache
 
 try:
     from langchain.agents.middleware import (
@@ -131,7 +131,7 @@ class DeliberateMiddleware(AgentMiddleware[DeliberateState, Any, Any]):
 
 def _fresh(request: ModelRequest[Any]) -> ModelRequest[Any]:
     """Let every reply be a draw of its own, whatever cache of replies is on."""
-    return request.override(model=uncached(request.model))
+    return request.override(model=without_llm_cache(request.model))
 
 
 def _sorted(replies: Sequence[_Reply]) -> _Drawn:

@@ -1,4 +1,4 @@
-"""One strategy for each problem out of a menu of (value, cost): a multiple-choice knapsack."""
+"""Multiple-choice knapsack: choose one item for each problem among alternatives with a value and a cost."""
 
 import itertools
 from collections.abc import Sequence
@@ -6,23 +6,47 @@ from typing import NamedTuple
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["Option", "by_menu_hull", "exact_menu"]
+__all__ = ["KnapsackItem", "exact_knapsack", "hull_knapsack"]
 
 
-class Option(NamedTuple):
-    """A strategy with its settings, as a problem sees it."""
+class KnapsackItem(NamedTuple):
+    """One alternative for a problem, such as a strategy config.
+
+    Args:
+        value: probability that it solves the problem.
+        cost: integer cost in the unit of the budget.
+
+    Example:
+        >>> from its_graph.allocation import KnapsackItem
+        >>> KnapsackItem(value=0.9, cost=4)
+        KnapsackItem(value=0.9, cost=4)
+    """
 
     value: float
-    """Chance that it solves the problem."""
     cost: int
-    """In the unit of the budget."""
 
 
-def exact_menu(menus: Sequence[Sequence[Option]], budget: int) -> list[int]:
-    """Return the place of the chosen option of each menu, best in sum; O(problems x budget x options).
+def exact_knapsack(menus: Sequence[Sequence[KnapsackItem]], budget: int) -> list[int]:
+    """Choose one item of each menu so that the sum of values is maximal, by dynamic programming.
+
+    Takes O(problems x budget x items).
+
+    Args:
+        menus: the items of each problem, at least one each.
+        budget: upper limit of the sum of costs.
+
+    Returns:
+        The index of the chosen item in each menu.
 
     Raises:
-        ConfigurationError: the cheapest options together cost more than the budget.
+        ConfigurationError: a menu is empty, or the cheapest items together cost more than the budget.
+
+    Example:
+        >>> from its_graph.allocation import KnapsackItem, exact_knapsack
+        >>> easy = [KnapsackItem(0.9, 1), KnapsackItem(0.95, 4)]
+        >>> hard = [KnapsackItem(0.2, 1), KnapsackItem(0.6, 4)]
+        >>> exact_knapsack([easy, hard], budget=5)
+        [0, 1]
     """
     _check(menus, budget)
     best = [0.0] * (budget + 1)
@@ -31,85 +55,103 @@ def exact_menu(menus: Sequence[Sequence[Option]], budget: int) -> list[int]:
         row = [
             max(
                 (
-                    (best[left - option.cost] + option.value, -place)
-                    for place, option in enumerate(menu)
-                    if option.cost <= left
+                    (best[left - item.cost] + item.value, -index)  # the first of equal items wins
+                    for index, item in enumerate(menu)
+                    if item.cost <= left
                 ),
                 default=(-float("inf"), 0),
             )
             for left in range(budget + 1)
         ]
-        best, picked = [value for value, _ in row], [-place for _, place in row]
-        choices.append(picked)
+        best = [value for value, _ in row]
+        choices.append([-negative_index for _, negative_index in row])
     chosen, left = [0] * len(menus), budget
-    for place in range(len(menus) - 1, -1, -1):
-        chosen[place] = choices[place][left]
-        left -= menus[place][chosen[place]].cost
+    for problem in range(len(menus) - 1, -1, -1):
+        chosen[problem] = choices[problem][left]
+        left -= menus[problem][chosen[problem]].cost
     return chosen
 
 
-def by_menu_hull(menus: Sequence[Sequence[Option]], budget: int) -> list[int]:
-    """Return a choice along the upper hull of each menu: greedy by value for cost, then what else still fits.
+def hull_knapsack(menus: Sequence[Sequence[KnapsackItem]], budget: int) -> list[int]:
+    """Choose items along the upper hull of each menu, greedily by value per cost, then spend the remainder.
 
-    The relaxation's optimum but for one problem, in O(options log options); for many thousands of problems.
+    Optimal for the linear relaxation except for one problem. Takes O(items log items), so it suits many thousands of
+    problems.
+
+    Args:
+        menus: the items of each problem, at least one each.
+        budget: upper limit of the sum of costs.
+
+    Returns:
+        The index of the chosen item in each menu.
+
+    Raises:
+        ConfigurationError: a menu is empty, or the cheapest items together cost more than the budget.
+
+    Example:
+        >>> from its_graph.allocation import KnapsackItem, hull_knapsack
+        >>> easy = [KnapsackItem(0.9, 1), KnapsackItem(0.95, 4)]
+        >>> hard = [KnapsackItem(0.2, 1), KnapsackItem(0.6, 4)]
+        >>> hull_knapsack([easy, hard], budget=8)
+        [1, 1]
     """
     _check(menus, budget)
     hulls = [_hull(menu) for menu in menus]
     chosen = [hull[0] for hull in hulls]
-    left = budget - sum(menu[place].cost for menu, place in zip(menus, chosen, strict=True))
-    steps = sorted(
+    left = budget - sum(menu[index].cost for menu, index in zip(menus, chosen, strict=True))
+    upgrades = sorted(
         (
-            ((menu[b].value - menu[a].value) / (menu[b].cost - menu[a].cost), which, a, b)
-            for which, (menu, hull) in enumerate(zip(menus, hulls, strict=True))
+            ((menu[b].value - menu[a].value) / (menu[b].cost - menu[a].cost), problem, a, b)
+            for problem, (menu, hull) in enumerate(zip(menus, hulls, strict=True))
             for a, b in itertools.pairwise(hull)
         ),
-        key=lambda step: (-step[0], step[1]),
+        key=lambda upgrade: (-upgrade[0], upgrade[1]),
     )
-    for _, which, a, b in steps:
-        price = menus[which][b].cost - menus[which][a].cost
-        if chosen[which] == a and price <= left:
-            chosen[which] = b
-            left -= price
-    return _with_leftover(menus, chosen, left)
+    for _, problem, a, b in upgrades:
+        cost = menus[problem][b].cost - menus[problem][a].cost
+        if chosen[problem] == a and cost <= left:
+            chosen[problem] = b
+            left -= cost
+    return _spend_remainder(menus, chosen, left)
 
 
-def _with_leftover(menus: Sequence[Sequence[Option]], chosen: list[int], left: int) -> list[int]:
-    """Spend what is left on the single changes that still fit, the most valuable first."""
-    changes = sorted(
-        (-(option.value - menu[chosen[which]].value), which, place)
-        for which, menu in enumerate(menus)
-        for place, option in enumerate(menu)
-        if option.value > menu[chosen[which]].value
+def _spend_remainder(menus: Sequence[Sequence[KnapsackItem]], chosen: list[int], left: int) -> list[int]:
+    """Apply the single upgrades that still fit, at most one per problem, the most valuable first."""
+    upgrades = sorted(
+        (-(item.value - menu[chosen[problem]].value), problem, index)
+        for problem, menu in enumerate(menus)
+        for index, item in enumerate(menu)
+        if item.value > menu[chosen[problem]].value
     )
-    changed: set[int] = set()
-    for _, which, place in changes:
-        price = menus[which][place].cost - menus[which][chosen[which]].cost
-        if which not in changed and price <= left:
-            left -= price
-            chosen[which] = place
-            changed.add(which)
+    upgraded: set[int] = set()
+    for _, problem, index in upgrades:
+        cost = menus[problem][index].cost - menus[problem][chosen[problem]].cost
+        if problem not in upgraded and cost <= left:
+            left -= cost
+            chosen[problem] = index
+            upgraded.add(problem)
     return chosen
 
 
-def _hull(menu: Sequence[Option]) -> list[int]:
-    """Return the places of a menu on its upper hull, the cheapest first."""
+def _hull(menu: Sequence[KnapsackItem]) -> list[int]:
+    """Return the indices of the items on the upper hull of a menu, the cheapest first."""
     hull: list[int] = []
-    for place in sorted(range(len(menu)), key=lambda place: (menu[place].cost, -menu[place].value)):
-        option = menu[place]
-        if hull and option.value <= menu[hull[-1]].value:
+    for index in sorted(range(len(menu)), key=lambda index: (menu[index].cost, -menu[index].value)):
+        item = menu[index]
+        if hull and item.value <= menu[hull[-1]].value:
             continue
         while len(hull) > 1:
             a, b = menu[hull[-2]], menu[hull[-1]]
-            if (b.value - a.value) * (option.cost - b.cost) > (option.value - b.value) * (b.cost - a.cost):
+            if (b.value - a.value) * (item.cost - b.cost) > (item.value - b.value) * (b.cost - a.cost):
                 break
             hull.pop()
-        hull.append(place)
+        hull.append(index)
     return hull
 
 
-def _check(menus: Sequence[Sequence[Option]], budget: int) -> None:
-    if any(not menu for menu in menus):
-        raise ConfigurationError("A menu is empty; give every problem at least one option.")
-    least = sum(min(option.cost for option in menu) for menu in menus)
+def _check(menus: Sequence[Sequence[KnapsackItem]], budget: int) -> None:
+    if not all(menus):
+        raise ConfigurationError("Every menu must have at least one item; got an empty menu.")
+    least = sum(min(item.cost for item in menu) for menu in menus)
     if least > budget:
-        raise ConfigurationError(f"The cheapest options cost {least} together, the budget is {budget}.")
+        raise ConfigurationError(f"budget must cover the cheapest items, which cost {least} together; got {budget}.")

@@ -1,4 +1,4 @@
-"""OpenAI's chat completion request, as far as a search can honour it; what it cannot honour is refused by name."""
+"""OpenAI's chat completion request, as far as a search can honor it; other fields are rejected by name."""
 
 from typing import Any, Literal
 
@@ -10,26 +10,26 @@ from its_graph.budget import Int64
 
 __all__ = ["ChatRequest", "StreamOptions", "ToolSpec"]
 
-_REFUSED = {
-    "stop": "stop strings are not honoured: a search ends its steps by strings of its own",
-    "logprobs": "log-probabilities of one text say nothing of a choice among several",
-    "top_logprobs": "log-probabilities of one text say nothing of a choice among several",
-    "logit_bias": "the models behind a search take no bias",
-    "frequency_penalty": "the models behind a search take no penalty",
-    "presence_penalty": "the models behind a search take no penalty",
-    "functions": "`functions` is superseded: give `tools`",
-    "function_call": "`function_call` is superseded: give `tool_choice`",
+_UNSUPPORTED = {
+    "stop": "stop strings are not supported: a search uses its own to separate steps",
+    "logprobs": "log-probabilities are not supported: the answer is selected among several samples",
+    "top_logprobs": "log-probabilities are not supported: the answer is selected among several samples",
+    "logit_bias": "logit bias is not supported by the models behind a search",
+    "frequency_penalty": "penalties are not supported by the models behind a search",
+    "presence_penalty": "penalties are not supported by the models behind a search",
+    "functions": "`functions` is deprecated; use `tools`",
+    "function_call": "`function_call` is deprecated; use `tool_choice`",
 }
-"""Fields that would change the reply and cannot be honoured, and why."""
+"""Fields that would change the reply and that a search cannot honor, with the reason."""
 
 
 class StreamOptions(BaseModel):
-    """Options of a stream."""
+    """Options of a streamed reply."""
 
     model_config = ConfigDict(frozen=True)
 
     include_usage: bool = False
-    """Whether the last chunk tells the usage."""
+    """Whether the last chunk reports the usage."""
 
 
 class _Function(BaseModel):
@@ -39,7 +39,7 @@ class _Function(BaseModel):
 
 
 class ToolSpec(BaseModel):
-    """A tool in OpenAI's form."""
+    """A tool in OpenAI's format."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -48,17 +48,17 @@ class ToolSpec(BaseModel):
 
 
 class ChatRequest(BaseModel):
-    """A chat completion request, and beside OpenAI's fields `budget` and `options` of the search."""
+    """A chat completion request: OpenAI's fields, plus `budget` and `options` of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: str
-    """`strategy/model`, or the bare model for one sample."""
+    """`strategy/model`, or a bare model for one sample."""
     messages: Messages
     budget: RequestBudget = RequestBudget()
     """Hard limits of the search."""
     options: StrategyOptions = {}
-    """Of the strategy: `n`, `width`, ..."""
+    """Strategy options: `n`, `width`, ..."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: Int64 | None = Field(default=None, ge=1)
@@ -83,8 +83,7 @@ class ChatRequest(BaseModel):
 
     modalities: list[Literal["text"]] | None = None
 
-    # These say something to whoever keeps accounts, or wish for a manner of thinking, and change nothing that a search
-    # promises.
+    # Accepted and ignored: accounting fields, and style hints that change nothing that a search guarantees.
     user: Any = None
     metadata: Any = None
     store: Any = None
@@ -95,43 +94,45 @@ class ChatRequest(BaseModel):
     reasoning_effort: Any = None
     verbosity: Any = None
 
-    @field_validator(*_REFUSED)
+    @field_validator(*_UNSUPPORTED)
     @classmethod
-    def _is_unset(cls, value: Any, info: Any) -> None:
+    def _reject_unsupported(cls, value: Any, info: Any) -> None:
         if value:
-            raise ValueError(_REFUSED[info.field_name])
+            raise ValueError(_UNSUPPORTED[info.field_name])
 
     @field_validator("n")
     @classmethod
-    def _is_one(cls, n: int | None) -> int | None:
+    def _check_one_choice(cls, n: int | None) -> int | None:
         if n not in (None, 1):
-            raise ValueError(f"n={n}: one answer is given, the best; how many are sampled for it is `options.n`")
+            raise ValueError(
+                f"must be 1, because only the best answer is returned; got {n}. `options.n` sets the number of samples"
+            )
         return n
 
     @field_validator("response_format")
     @classmethod
-    def _is_text(cls, wanted: dict[str, Any] | None) -> dict[str, Any] | None:
-        if wanted is not None and wanted.get("type") != "text":
-            raise ValueError("only text is answered; for structure give a tool and `tool_choice`")
-        return wanted
+    def _check_text_format(cls, response_format: dict[str, Any] | None) -> dict[str, Any] | None:
+        if response_format is not None and response_format.get("type") != "text":
+            raise ValueError("must have the type `text`; for structured output use a tool and `tool_choice`")
+        return response_format
 
     @property
     def tools_as_data(self) -> list[dict[str, Any]]:
-        """The tools in OpenAI's form."""
+        """The tools in OpenAI's format."""
         return [tool.model_dump(exclude_unset=True) for tool in self.tools or ()]
 
     @property
-    def limit(self) -> int | None:
-        """The longest solution in tokens."""
+    def max_reply_tokens(self) -> int | None:
+        """Token limit of one solution."""
         return self.max_completion_tokens or self.max_tokens
 
     @property
-    def tells_usage(self) -> bool:
-        """Whether the last chunk of the stream tells the usage."""
+    def include_usage(self) -> bool:
+        """Whether the last chunk of the stream reports the usage."""
         return self.stream_options is not None and self.stream_options.include_usage
 
-    def search(self, strategy: str, model: str) -> SearchRequest:
-        """Return the search that answers it, given what its `model` stands for."""
+    def search_request(self, strategy: str, model: str) -> SearchRequest:
+        """Return the request of the search that answers this one, given its resolved `model`."""
         return SearchRequest(
             messages=self.messages,
             strategy=strategy,
@@ -140,6 +141,6 @@ class ChatRequest(BaseModel):
             seed=self.seed,
             temperature=self.temperature,
             top_p=1.0 if self.top_p is None else self.top_p,
-            max_tokens=self.limit,
+            max_tokens=self.max_reply_tokens,
             budget=self.budget,
         )

@@ -1,11 +1,11 @@
-"""OpenAI's API over searches: the `model` of a request names a strategy, its reply is the search's answer."""
+"""OpenAI's chat completions over searches: the `model` of a request names a strategy; the reply is its answer."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from its_graph.api.chat_reply import ChatReply, Completion
+from its_graph.api.chat_reply import ChatReply, CompletionFormat
 from its_graph.api.chat_request import ChatRequest
 from its_graph.api.disconnect import cancel_on_disconnect
 from its_graph.api.errors import ApiError, to_api_error
@@ -21,68 +21,68 @@ from its_graph.text.steps import split_steps
 __all__ = ["chat_routes"]
 
 
-def chat_routes(menu: ModelCatalog, searches: SearchPool, tools: ToolCompletions) -> APIRouter:
-    """Return OpenAI's routes."""
+def chat_routes(catalog: ModelCatalog, searches: SearchPool, tool_completions: ToolCompletions) -> APIRouter:
+    """Return the routes of OpenAI's API."""
     routes = APIRouter(prefix="/v1", tags=["OpenAI"])
 
-    @routes.get("/models", summary="Every strategy over every model that can serve it")
-    def models() -> JsonReply:
-        return JsonReply({"object": "list", "data": [_model(name) for name in menu.ids()]})
+    @routes.get("/models", summary="List models: bare models, and every strategy over every model that supports it")
+    def list_models() -> JsonReply:
+        return JsonReply({"object": "list", "data": [_model(model_id) for model_id in catalog.model_ids()]})
 
-    @routes.get("/models/{id:path}", summary="One of them")
-    def model(id: str) -> JsonReply:
-        menu.named(id)
+    @routes.get("/models/{id:path}", summary="Retrieve a model")
+    def retrieve_model(id: str) -> JsonReply:
+        catalog.resolve_id(id)
         return JsonReply(_model(id))
 
-    @routes.post("/chat/completions", summary="Answer a conversation by a search")
-    async def complete(asked: ChatRequest, request: Request) -> Response:
-        choice = menu.named(asked.model)
-        if asked.tools:
-            return await tools.answer(asked, choice, request)
-        search = await searches.answer(asked.search(choice.strategy.name, choice.model))
-        frame = Completion(search.id, asked.model, asked.tells_usage)
-        if asked.stream:
-            await _begun(search)
-            return EventStream(_chunks(search, frame), when_left=search.abandon)
+    @routes.post("/chat/completions", summary="Create a chat completion: the answer of a search")
+    async def create_chat_completion(body: ChatRequest, request: Request) -> Response:
+        resolved = catalog.resolve_id(body.model)
+        if body.tools:
+            return await tool_completions.reply(body, resolved, request)
+        search = await searches.start_in_memory(body.search_request(resolved.strategy.name, resolved.model))
+        completion = CompletionFormat(search.id, body.model, body.include_usage)
+        if body.stream:
+            await _wait_for_start(search)
+            return EventStream(_chunks(search, completion), on_close=search.request_cancel)
         try:
-            await cancel_on_disconnect(request, search.ended())
+            await cancel_on_disconnect(request, search.wait())
         finally:
-            search.abandon()
-        return JsonReply(frame.whole(_reply(search)))
+            search.request_cancel()
+        return JsonReply(completion.completion(_reply(search)))
 
     return routes
 
 
-def _model(id: str) -> dict[str, Any]:
-    return {"id": id, "object": "model", "created": 0, "owned_by": "its_graph"}
+def _model(model_id: str) -> dict[str, Any]:
+    return {"id": model_id, "object": "model", "created": 0, "owned_by": "its_graph"}
 
 
-async def _begun(search: Search) -> None:
-    """Wait for the first event: a search that fails before it is an error of HTTP, not of the stream.
+async def _wait_for_start(search: Search) -> None:
+    """Wait for the first event: a search that fails before it gets an HTTP error, not an error in the stream.
 
     Raises:
-        ApiError: the search has failed.
+        ApiError: The search failed.
     """
-    if (await search.log.event(0))["type"] == "its.ended":
+    if (await search.log.wait_for(0))["type"] == "its.ended":
         raise _failure(search)
 
 
-async def _chunks(search: Search, frame: Completion) -> AsyncIterator[str]:
-    """Yield the stream: what the search thinks while it runs, then the answer step by step."""
-    thoughts = ReasoningStream()
-    yield frame.begin()
-    async for told in search.log.listen(idle_s=KEEP_ALIVE_S):
-        if told is None:
+async def _chunks(search: Search, completion: CompletionFormat) -> AsyncIterator[str]:
+    """Yield the stream: reasoning while the search runs, then the answer step by step."""
+    reasoning = ReasoningStream()
+    yield completion.first_chunk()
+    async for numbered_event in search.log.subscribe(idle_s=KEEP_ALIVE_S):
+        if numbered_event is None:
             yield KEEP_ALIVE
-        elif thought := thoughts.of(told[1]):
-            yield frame.delta({"reasoning_content": thought})
+        elif text := reasoning.text_of(numbered_event[1]):
+            yield completion.chunk({"reasoning_content": text})
     if search.result is None:
         yield format_sse(_failure(search).body())
         return
     reply = _reply(search)
-    for piece in split_steps(reply.message["content"]):
-        yield frame.delta({"content": piece})
-    for chunk in frame.end(reply):
+    for step in split_steps(reply.message["content"]):
+        yield completion.chunk({"content": step})
+    for chunk in completion.last_chunks(reply):
         yield chunk
 
 
@@ -90,7 +90,7 @@ def _reply(search: Search) -> ChatReply:
     """Return the search's answer.
 
     Raises:
-        ApiError: there is none.
+        ApiError: The search has no answer.
     """
     if (result := search.result) is None:
         raise _failure(search)
@@ -98,7 +98,7 @@ def _reply(search: Search) -> ChatReply:
     its = {key: result[key] for key in ("strategy", "answer", "stop_reason", "seed", "spend")} | {"search": search.id}
     return ChatReply(
         message={"role": "assistant", "content": result["text"] or "", "refusal": None},
-        finish_reason="stop" if _is_whole(result) else "length",
+        finish_reason="stop" if _is_complete(result) else "length",
         usage={
             "prompt_tokens": spend.prompt_tokens,
             "completion_tokens": spend.generated_tokens,
@@ -109,9 +109,9 @@ def _reply(search: Search) -> ChatReply:
     )
 
 
-def _is_whole(result: dict[str, Any]) -> bool:
-    """Tell whether the winner came to its end: a budget or a limit may have cut off all there is."""
-    return any(one["finished"] for one in result["candidates"] if one["text"] == result["text"])
+def _is_complete(result: dict[str, Any]) -> bool:
+    """Return whether the winner is complete: a budget or a token limit may have truncated every candidate."""
+    return any(candidate["finished"] for candidate in result["candidates"] if candidate["text"] == result["text"])
 
 
 def _failure(search: Search) -> ApiError:

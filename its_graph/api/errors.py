@@ -1,4 +1,4 @@
-"""What goes wrong, in the shape in which OpenAI's API tells it: `{"error": {message, type, param, code}}`."""
+"""Errors in the format of OpenAI's API: `{"error": {message, type, param, code}}`."""
 
 import ast
 import logging
@@ -10,27 +10,34 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from its_graph import errors as ours
+from its_graph import errors as library_errors
 from its_graph.api.responses import JsonReply
 from its_graph.errors import ConfigurationError, InputError, ItsGraphError
 
-__all__ = ["ApiError", "install_error_handlers", "to_api_error", "log_unexpected", "validation_error", "parse_stored_error"]
+__all__ = [
+    "ApiError",
+    "install_error_handlers",
+    "log_unexpected",
+    "parse_stored_error",
+    "to_api_error",
+    "validation_error",
+]
 
 _log = logging.getLogger(__name__)
 
-_FINAL = {"x-should-retry": "false"}
-"""OpenAI's clients repeat what fails with 5xx or 409; a search that failed would only be paid for again."""
+_NO_RETRY = {"x-should-retry": "false"}
+"""OpenAI's clients retry 5xx and 409; a retry of a failed search would only cost its price again."""
 
 
 class ApiError(Exception):
-    """A request that is refused, or a search that came to nothing.
+    """A rejected request or a failed search.
 
     Args:
-        status: of HTTP.
-        message: what was given, what was expected, what to do next.
-        param: the field of the request that is to blame.
-        code: a word for programs.
-        headers: of the reply.
+        status: HTTP status.
+        message: What is wrong, what is expected, and the remedy.
+        param: The request field that caused the error.
+        code: Machine-readable error code.
+        headers: Headers of the reply.
     """
 
     def __init__(
@@ -47,7 +54,7 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
-        """Return what the reply says."""
+        """Return the body of the reply."""
         kind = "server_error" if self.status >= 500 else "invalid_request_error"
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
@@ -57,82 +64,84 @@ class ApiError(Exception):
 
 
 def to_api_error(error: BaseException) -> ApiError:
-    """Return what a search raised as an error of the API: the caller's fault where it is one.
+    """Return an exception of a search as an API error: a client error if the client can fix it.
 
-    Of an error that is not ours only the type is told: its text may speak of the server's own affairs (see `log_unexpected`).
+    For an exception that is not the library's own only the type is reported: its text may contain details of the
+    server (see `log_unexpected`).
     """
     if isinstance(error, ApiError):
         return error
     if isinstance(error, InputError):
-        return ApiError(400, str(error), param="messages", code="unusable_question")
+        return ApiError(400, str(error), param="messages", code="invalid_question")
     if isinstance(error, ConfigurationError):
-        return ApiError(400, str(error), code="unusable_settings")
-    return _failed(str(error) if isinstance(error, ItsGraphError) else _of_another(type(error).__name__))
+        return ApiError(400, str(error), code="invalid_settings")
+    return _search_failed(str(error) if isinstance(error, ItsGraphError) else _redacted(type(error).__name__))
 
 
-def parse_stored_error(written: str) -> ApiError | None:
-    """Return how a search failed that an earlier server ran, given the `repr` of what it raised; None of a cancel.
+def parse_stored_error(stored: str) -> ApiError | None:
+    """Return why a search of an earlier server failed, given the `repr` of its exception; None if it was cancelled.
 
-    That is what LangGraph stores of an error. As in `to_api_error`, of one that is not ours only the type is told.
+    The `repr` is what LangGraph stores of an exception. As in `to_api_error`, only the type is reported for exceptions
+    that are not the library's own.
     """
-    read = re.fullmatch(r"(\w+)\((.*)\)", written, re.DOTALL)
-    kind, text = read.groups() if read else ("Error", "")
+    match = re.fullmatch(r"(\w+)\((.*)\)", stored, re.DOTALL)
+    kind, arguments = match.groups() if match else ("Error", "")
     if kind == "CancelledError":
         return None
-    if kind not in ours.__all__:
-        return _failed(_of_another(kind))
+    if kind not in library_errors.__all__:
+        return _search_failed(_redacted(kind))
     try:
-        said = ast.literal_eval(text)
+        message = ast.literal_eval(arguments)
     except (ValueError, SyntaxError):
-        said = None
-    return _failed(said if isinstance(said, str) else kind)
+        message = None
+    return _search_failed(message if isinstance(message, str) else kind)
 
 
-def _failed(said: str) -> ApiError:
-    return ApiError(500, said, code="search_failed", headers=_FINAL)
+def _search_failed(message: str) -> ApiError:
+    return ApiError(500, message, code="search_failed", headers=_NO_RETRY)
 
 
-def _of_another(kind: str) -> str:
-    return f"{kind}; the server's log says more."
+def _redacted(kind: str) -> str:
+    return f"{kind}. See the server's log for details."
 
 
 def log_unexpected(error: BaseException) -> None:
-    """Write an error that is not ours to the log, since callers are not told its text."""
+    """Log an exception that is not the library's own, since clients do not get its text."""
     if not isinstance(error, ApiError | ItsGraphError):
         _log.error("A request or a search failed.", exc_info=error)
 
 
-def validation_error(found: Sequence[Any], status: int) -> ApiError:
-    """Return the first of a validation's findings as an error that names the field."""
-    first = found[0]
-    where = [str(part) for part in first["loc"] if part != "body"]
+def validation_error(details: Sequence[Any], status: int) -> ApiError:
+    """Return the first of pydantic's validation errors as an error that names the field."""
+    first = details[0]
+    path = [str(part) for part in first["loc"] if part != "body"]
     message = str(first["msg"]).removeprefix("Value error, ")
-    return ApiError(status, ": ".join([*([".".join(where)] if where else []), message]), param=".".join(where) or None)
+    return ApiError(status, ": ".join([*([".".join(path)] if path else []), message]), param=".".join(path) or None)
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Let `app` answer the errors that are meant to be told in OpenAI's shape; `FailureGuard` answers the others."""
+    """Make `app` answer expected errors in OpenAI's format; `UnexpectedErrorMiddleware` answers the others."""
 
-    async def refused(request: Request, error: Exception) -> JsonReply:
+    async def on_validation_error(request: Request, error: Exception) -> JsonReply:
         assert isinstance(error, RequestValidationError)
-        return _as_known(request, validation_error(error.errors(), 422)).reply()
+        return _with_openai_status(request, validation_error(error.errors(), 422)).reply()
 
-    async def not_there(request: Request, error: Exception) -> JsonReply:
+    async def on_http_error(request: Request, error: Exception) -> JsonReply:
         assert isinstance(error, HTTPException)
-        said = f"{request.method} {request.url.path}: {error.detail}"
-        return ApiError(error.status_code, said, headers=error.headers).reply()
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return ApiError(error.status_code, message, headers=error.headers).reply()
 
-    async def failed(request: Request, error: Exception) -> JsonReply:
-        return _as_known(request, to_api_error(error)).reply()
+    async def on_library_error(request: Request, error: Exception) -> JsonReply:
+        return _with_openai_status(request, to_api_error(error)).reply()
 
-    app.add_exception_handler(RequestValidationError, refused)
-    app.add_exception_handler(HTTPException, not_there)
-    for known in (ApiError, ItsGraphError):
-        app.add_exception_handler(known, failed)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    for kind in (ApiError, ItsGraphError):
+        app.add_exception_handler(kind, on_library_error)
 
 
-def _as_known(request: Request, error: ApiError) -> ApiError:
-    """Give a refused request the status under which the API in question refuses it: OpenAI's does so with 400."""
+def _with_openai_status(request: Request, error: ApiError) -> ApiError:
+    """Return the error with the status that the called API uses for rejected requests: OpenAI's uses 400, not 422."""
     if error.status == 422 and request.url.path.startswith("/v1/"):
         error.status = 400
     return error

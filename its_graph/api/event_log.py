@@ -1,10 +1,10 @@
-"""What a search told, for any number of listeners: each reads from where it wants, and waits for news.
+"""The events of a search, for any number of subscribers: each reads from its own position and waits for new events.
 
-The log is append-only and shared, so no listener can hold up the search or another one, and nothing is queued for one
-that is slow.
+The log is append-only and shared, so no subscriber can delay the search or another subscriber, and slow subscribers
+need no queue.
 
-An event's id is the log's own word and its number: `3f9c2a10-7`. A server that is started anew has another log of the
-same search, with other numbers; by the word it tells who comes from the old one.
+The id of an event is a random prefix of the log and the event's number: `3f9c2a10-7`. After a restart the server has
+another log of the same search, with other numbers; the prefix identifies subscribers of the old one.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ __all__ = ["EventLog", "LoggedEvent"]
 LoggedEvent = Mapping[str, Any]
 
 _DROPPED: LoggedEvent = {}
-"""Stands in the place of an event that is told to nobody any more, so that the others keep their numbers."""
+"""Placeholder of a dropped event, so that the others keep their numbers."""
 
 
 class EventLog:
     """The events of a search, numbered from 0."""
 
     def __init__(self) -> None:
-        self._epoch = secrets.token_hex(4)
+        self._log_id = secrets.token_hex(4)
         self.events: list[LoggedEvent] = []
         self.closed = False
-        """Whether the last event was the end; a search that is resumed opens its log again."""
-        self._left = False
+        """Whether the last event was the end; resuming a search reopens its log."""
+        self._subscribers_released = False
         self._unfinished: dict[str, list[int]] = {}
-        """The numbers of the token events of each step that has not arrived yet."""
-        self._news = asyncio.Event()
+        """Numbers of the token events of each step that has not arrived yet."""
+        self._new_event = asyncio.Event()
 
     def add(self, event: LoggedEvent) -> None:
-        """Add an event and wake who listens. Tokens are dropped when their step arrives, which has all their text."""
+        """Add an event and wake subscribers. Token events are dropped once their step arrives with the whole text."""
         if event["type"] == "its.token_added":
             self._unfinished.setdefault(event["id"], []).append(len(self.events))
         elif event["type"] in ("its.step_added", "its.failed"):
@@ -47,54 +47,54 @@ class EventLog:
         self.closed = event["type"] == "its.ended"
         self._wake()
 
-    def leave(self) -> None:
-        """Let everybody who listens go, as if the connection broke: what is told from now on stands in another log."""
-        self._left = True
+    def release_subscribers(self) -> None:
+        """End all subscriptions as if the connection broke: later events go to another log of the same search."""
+        self._subscribers_released = True
         self._wake()
 
     def reopen(self) -> None:
-        """Take the end back: what listens goes on."""
+        """Retract the end: subscriptions continue."""
         self.closed = False
 
-    def id_of(self, number: int) -> str:
-        """Return the id under which an event is told."""
-        return f"{self._epoch}-{number}"
+    def event_id(self, number: int) -> str:
+        """Return the id of an event."""
+        return f"{self._log_id}-{number}"
 
-    def number_of(self, id: str) -> int:
-        """Return the number of the event that was told as `id`; -1, before all, where it is none of this log."""
-        epoch, _, number = id.rpartition("-")
+    def event_number(self, id: str) -> int:
+        """Return the number of the event with this id; -1, the position before all events, if this log has none."""
+        log_id, _, suffix = id.rpartition("-")
         try:
-            told = int(number)
+            number = int(suffix)
         except ValueError:
             return -1
-        return told if epoch == self._epoch and 0 <= told < len(self.events) else -1
+        return number if log_id == self._log_id and 0 <= number < len(self.events) else -1
 
-    async def event(self, number: int) -> LoggedEvent:
-        """Wait for the event of that number."""
+    async def wait_for(self, number: int) -> LoggedEvent:
+        """Return the event with that number, once it exists."""
         while number >= len(self.events):
-            await self._news.wait()
+            await self._new_event.wait()
         return self.events[number]
 
-    async def listen(
+    async def subscribe(
         self, after: int = -1, idle_s: float | None = None
     ) -> AsyncIterator[tuple[int, LoggedEvent] | None]:
-        """Yield the events behind number `after` with their numbers, then live ones, to the end of the search.
+        """Yield numbered events after number `after`, past and live, until the search ends.
 
-        None stands for `idle_s` seconds without any. Who begins anew hears `its.search_started` first, which takes back
-        what a listener knew.
+        Yields None after `idle_s` seconds without an event. A subscription from the start begins with
+        `its.search_started`, which resets what a subscriber has derived from earlier events.
         """
-        place = 0 if after >= len(self.events) else after + 1
+        number = 0 if after >= len(self.events) else after + 1
         while True:
-            news = self._news
-            while place < len(self.events):
-                if self.events[place] and not self._taken_back(place):
-                    yield place, self.events[place]
-                place += 1
-            if self.closed or self._left:
+            new_event = self._new_event
+            while number < len(self.events):
+                if self.events[number] and not self._is_retracted(number):
+                    yield number, self.events[number]
+                number += 1
+            if self.closed or self._subscribers_released:
                 return
             try:
                 async with asyncio.timeout(idle_s):
-                    await news.wait()
+                    await new_event.wait()
             except TimeoutError:
                 yield None
 
@@ -103,10 +103,10 @@ class EventLog:
             self.events[number] = _DROPPED
 
     def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        self._new_event.set()
+        self._new_event = asyncio.Event()
 
-    def _taken_back(self, place: int) -> bool:
-        """Tell whether an event is the end of a search that was then resumed."""
-        last = self.closed and place == len(self.events) - 1
-        return self.events[place]["type"] == "its.ended" and not last
+    def _is_retracted(self, number: int) -> bool:
+        """Return whether an event is the end of a search that was resumed later."""
+        is_final = self.closed and number == len(self.events) - 1
+        return self.events[number]["type"] == "its.ended" and not is_final

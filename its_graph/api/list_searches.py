@@ -1,4 +1,4 @@
-"""The searches that a store holds, at a glance: as much as can be read without building any of them again."""
+"""Summaries of stored searches: as much as checkpoints show without building any graph."""
 
 from typing import Any
 
@@ -12,62 +12,65 @@ from its_graph.api.schemas import SearchStatus, Status, question_preview
 
 __all__ = ["SearchList"]
 
-_FIRST = {"source": "input", "step": -1}
-"""What LangGraph says of the first checkpoint of a graph, be it a search or a part of one."""
+_FIRST_CHECKPOINT = {"source": "input", "step": -1}
+"""LangGraph's metadata of the first checkpoint of a graph or a subgraph."""
 
-_SPARE = 4
-"""As many times more checkpoints are looked at as searches are wanted: parts have them too, and threads of others."""
+_CHECKPOINTS_PER_SEARCH = 4
+"""Checkpoints read per listed search: subgraphs have first checkpoints too, and so have other threads."""
 
-_CONTROL = {ERROR, INTERRUPT, RESUME}
-"""What is written of a task that has not finished."""
+_UNFINISHED_TASK_CHANNELS = {ERROR, INTERRUPT, RESUME}
+"""Channels that a task writes to before it has finished."""
 
 
 class SearchList:
-    """The newest searches of a store. It is read once, when it is first asked for: that takes longer the more it holds.
+    """The newest searches of a store. Read once, at the first call: reading takes longer the more the store holds.
 
     Args:
-        store: where they are kept; None where nothing outlives its server.
-        most: how many are listed.
+        store: The checkpointer; None if searches are only in memory.
+        max_listed: Maximum number of searches to list.
     """
 
-    def __init__(self, store: BaseCheckpointSaver[Any] | None, most: int) -> None:
-        self._store, self._most = store, most
-        self._told: dict[str, SearchStatus] | None = None
+    def __init__(self, store: BaseCheckpointSaver[Any] | None, max_listed: int) -> None:
+        self._store, self._max_listed = store, max_listed
+        self._summaries: dict[str, SearchStatus] | None = None
 
     async def newest(self) -> list[SearchStatus]:
-        """Return them, as they stood when they were read or put here."""
-        if self._told is None:
-            self._told = {} if self._store is None else {one.id: one for one in await _stored(self._store, self._most)}
-        return list(self._told.values())
+        """Return the newest searches, as of when they were read or put here."""
+        if self._summaries is None:
+            stored = [] if self._store is None else await _read_summaries(self._store, self._max_listed)
+            self._summaries = {summary.id: summary for summary in stored}
+        return list(self._summaries.values())
 
-    def put(self, search: SearchStatus) -> None:
-        """Take note of how a search of the store stands; the oldest makes room for it."""
-        if self._told is None:  # it will be read with the others
+    def put(self, summary: SearchStatus) -> None:
+        """Add or update a search of the store; the oldest is dropped if there are too many."""
+        if self._summaries is None:  # it will be read with the others
             return
-        self._told[search.id] = search
-        if len(self._told) > self._most:
-            del self._told[min(self._told.values(), key=lambda one: one.created).id]
+        self._summaries[summary.id] = summary
+        if len(self._summaries) > self._max_listed:
+            del self._summaries[min(self._summaries.values(), key=lambda listed: listed.created).id]
 
 
-async def _stored(checkpointer: BaseCheckpointSaver[Any], most: int) -> list[SearchStatus]:
-    found = [one async for one in checkpointer.alist(None, filter=_FIRST, limit=most * _SPARE)]
-    begun = [one.config["configurable"] for one in found if is_search_checkpoint(one)]
-    ids = dict.fromkeys(one["thread_id"] for one in begun if not one.get("checkpoint_ns"))
-    newest = [await checkpointer.aget_tuple({"configurable": {"thread_id": id}}) for id in list(ids)[:most]]
-    return [told for one in newest if one is not None and (told := _glance(one)) is not None]
+async def _read_summaries(store: BaseCheckpointSaver[Any], max_listed: int) -> list[SearchStatus]:
+    limit = max_listed * _CHECKPOINTS_PER_SEARCH
+    first = [checkpoint async for checkpoint in store.alist(None, filter=_FIRST_CHECKPOINT, limit=limit)]
+    configs = [checkpoint.config["configurable"] for checkpoint in first if is_search_checkpoint(checkpoint)]
+    ids = dict.fromkeys(config["thread_id"] for config in configs if not config.get("checkpoint_ns"))
+    newest = [await store.aget_tuple({"configurable": {"thread_id": id}}) for id in list(ids)[:max_listed]]
+    summaries = (_summary(checkpoint) for checkpoint in newest if checkpoint is not None)
+    return [summary for summary in summaries if summary is not None]
 
 
-def _glance(newest: CheckpointTuple) -> SearchStatus | None:
-    """Return where a search stands, given its newest checkpoint; None where no version of today can read it."""
+def _summary(newest: CheckpointTuple) -> SearchStatus | None:
+    """Return the status of a search, given its newest checkpoint; None if this version cannot read its request."""
     try:
         request = stored_request(newest)
     except ValidationError:
         return None
-    written = {channel: value for _, channel, value in newest.pending_writes or ()}
-    result = written.get("result") or newest.checkpoint["channel_values"].get("result")
-    error = parse_stored_error(str(written[ERROR])) if ERROR in written and not result else None
+    writes = {channel: value for _, channel, value in newest.pending_writes or ()}
+    result = writes.get("result") or newest.checkpoint["channel_values"].get("result")
+    error = parse_stored_error(str(writes[ERROR])) if ERROR in writes and not result else None
     status: Status = "cancelled" if error is None else "failed"
-    if INTERRUPT in written and written.keys() <= _CONTROL:
+    if INTERRUPT in writes and writes.keys() <= _UNFINISHED_TASK_CHANNELS:
         status, error = "waiting", None
     return SearchStatus(
         id=newest.config["configurable"]["thread_id"],
@@ -80,5 +83,5 @@ def _glance(newest: CheckpointTuple) -> SearchStatus | None:
         error=None if error is None else error.message,
         events=0,
         spend=result["spend"] if result else None,
-        created=newest.metadata["its_created"],  # type: ignore[typeddict-item]  # ours, beside LangGraph's own
+        created=newest.metadata["its_created"],  # type: ignore[typeddict-item]  # our key, next to LangGraph's own
     )

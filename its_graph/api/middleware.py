@@ -1,4 +1,4 @@
-"""What stands around every request: key, size of the body, name of the host, the reply to a failure, and headers."""
+"""ASGI middleware: API key, body size, allowed hosts, unexpected errors, and security headers."""
 
 import hmac
 from collections.abc import Collection
@@ -6,13 +6,21 @@ from collections.abc import Collection
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from its_graph.api.errors import ApiError, to_api_error, log_unexpected
+from its_graph.api.errors import ApiError, log_unexpected, to_api_error
 
-__all__ = ["BodySizeMiddleware", "UnexpectedErrorMiddleware", "SecurityHeadersMiddleware", "AllowedHostsMiddleware", "ApiKeyMiddleware"]
+__all__ = [
+    "AllowedHostsMiddleware",
+    "ApiKeyMiddleware",
+    "BodySizeMiddleware",
+    "SecurityHeadersMiddleware",
+    "UnexpectedErrorMiddleware",
+]
 
-_POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+)
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -20,94 +28,96 @@ _HEADERS = {
 
 
 class ApiKeyMiddleware:
-    """Let nobody in who does not know the key, but to the page's files and to `/health`.
+    """Rejects requests without the API key, except for the page's files and `/health`.
 
     Args:
-        app: what it stands before.
-        api_key: the key.
+        app: The wrapped application.
+        api_key: The key.
     """
 
     def __init__(self, app: ASGIApp, api_key: str) -> None:
         self._app, self._expected = app, f"Bearer {api_key}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or _is_open(scope["path"]) or self._knows(scope):
+        """Pass the request on, or reject it."""
+        if scope["type"] != "http" or _is_public(scope["path"]) or self._is_authorized(scope):
             await self._app(scope, receive, send)
             return
         error = ApiError(
             401,
-            "A key is needed: send the header `Authorization: Bearer KEY`. A wrong one is as good as none.",
+            "Missing or invalid API key. Send `Authorization: Bearer <key>`.",
             code="invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
         await error.reply()(scope, receive, send)
 
-    def _knows(self, scope: Scope) -> bool:
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        return hmac.compare_digest(given, self._expected)  # takes as long for a wrong key as for a nearly right one
+    def _is_authorized(self, scope: Scope) -> bool:
+        header = dict(scope["headers"]).get(b"authorization", b"")
+        return hmac.compare_digest(header, self._expected)  # constant time, whatever part of the key is right
 
 
-def _is_open(path: str) -> bool:
+def _is_public(path: str) -> bool:
     return path in ("/", "/health") or path.startswith("/ui/")
 
 
 class BodySizeMiddleware:
-    """Read a request's body, and refuse one that is too long before anything is made of it.
+    """Reads the body of a request and rejects one that is too large before it is parsed.
 
     Args:
-        app: what it stands before.
-        most: bytes.
+        app: The wrapped application.
+        max_bytes: Maximum size of a body.
     """
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self._app, self._most = app, most
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app, self._max_bytes = app, max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its body read, or refuse it."""
+        """Pass the request on with its body read, or reject it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        body = None if declared.isdigit() and int(declared) > self._most else await self._read(receive)
+        too_large = declared.isdigit() and int(declared) > self._max_bytes
+        body = None if too_large else await self._read(receive)
         if body is None:
-            error = ApiError(413, f"The body is longer than {self._most:,} bytes.", code="body_too_long")
+            error = ApiError(413, f"The body must not exceed {self._max_bytes:,} bytes.", code="body_too_large")
             await error.reply()(scope, receive, send)
             return
         unread = [{"type": "http.request", "body": body, "more_body": False}]
 
-        async def reread() -> Message:
+        async def replay() -> Message:
             return unread.pop() if unread else await receive()
 
-        await self._app(scope, reread, send)
+        await self._app(scope, replay, send)
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """Return the body; None where it is too long."""
+        """Return the body; None if it is too large."""
         body, more = b"", True
-        while more and len(body) <= self._most:
+        while more and len(body) <= self._max_bytes:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        return body if len(body) <= self._most else None
+        return body if len(body) <= self._max_bytes else None
 
 
 class AllowedHostsMiddleware:
-    """Refuse requests for other hosts: a page elsewhere can point a name of its own at this machine.
+    """Rejects requests for other hosts: prevents DNS rebinding, where another site points its name at this machine.
 
     Args:
-        app: what it stands before.
-        hosts: names by which the server may be called, without a port.
+        app: The wrapped application.
+        allowed_hosts: Accepted hosts, without a port.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
-        self._app, self._hosts = app, hosts
+    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str]) -> None:
+        self._app, self._allowed_hosts = app, allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or _without_port(Headers(scope=scope).get("host", "")) in self._hosts:
+        """Pass the request on, or reject it."""
+        if scope["type"] != "http" or _without_port(Headers(scope=scope).get("host", "")) in self._allowed_hosts:
             await self._app(scope, receive, send)
             return
-        await ApiError(421, f"This server is called {', '.join(self._hosts)}.").reply()(scope, receive, send)
+        error = ApiError(421, f"The Host header must be one of: {', '.join(self._allowed_hosts)}.")
+        await error.reply()(scope, receive, send)
 
 
 def _without_port(host: str) -> str:
@@ -116,10 +126,10 @@ def _without_port(host: str) -> str:
 
 
 class UnexpectedErrorMiddleware:
-    """Answer for what fails unforeseen. It stands inside the other guards, so that its reply bears their headers too.
+    """Answers unexpected errors. It runs inside the other middleware, so that its reply gets their headers too.
 
     Args:
-        app: what it stands before.
+        app: The wrapped application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -127,27 +137,27 @@ class UnexpectedErrorMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        begun = False
+        reply_started = False
 
-        async def watched(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def tracking_send(message: Message) -> None:
+            nonlocal reply_started
+            reply_started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
-        except Exception as error:  # the border to the network: whatever it was, a caller waits
-            if begun:  # a reply that has begun cannot become another one
+            await self._app(scope, receive, tracking_send)
+        except Exception as error:  # the network boundary: whatever failed, a client waits for a reply
+            if reply_started:  # too late to send an error instead
                 raise
             log_unexpected(error)
             await to_api_error(error).reply()(scope, receive, send)
 
 
 class SecurityHeadersMiddleware:
-    """Put on every reply what tells browsers to trust it no further than needed.
+    """Adds the headers that restrict what browsers may do with a reply.
 
     Args:
-        app: what it stands before.
+        app: The wrapped application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -158,7 +168,7 @@ class SecurityHeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                MutableHeaders(scope=message).update(_SECURITY_HEADERS)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

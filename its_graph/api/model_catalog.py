@@ -1,4 +1,4 @@
-"""What a server offers: models by name, and which strategies each of them can serve."""
+"""The models and strategies that a server offers, and which strategies each model supports."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,60 +14,62 @@ from its_graph.errors import ConfigurationError
 
 __all__ = ["ModelCatalog", "ResolvedModel", "ServedModel"]
 
-_PLAIN = "single"
+_BARE_MODEL_STRATEGY = "single"
 """The strategy behind the bare name of a model."""
-_FAVOURITES = ("best_of_n", "self_consistency", _PLAIN)
-"""What a request gets that names no strategy: the first of these that the model can serve."""
+_DEFAULT_STRATEGIES = ("best_of_n", "self_consistency", _BARE_MODEL_STRATEGY)
+"""Defaults for requests that name no strategy, in order of preference: the first that the model supports is used."""
 
 
 class ServedModel(NamedTuple):
-    """A generator under a name, and what stands beside it."""
+    """A generator with its optional verifier and chat model."""
 
     generator: Generator
     verifier: Verifier | None = None
     chat_model: BaseChatModel | None = None
-    """The same model as a LangChain chat model: requests with tools are answered by it."""
+    """The same model as a LangChain chat model; it answers requests with tools."""
 
 
 class ResolvedModel(NamedTuple):
-    """A strategy, and the model that it runs on."""
+    """A strategy and the model that it runs on."""
 
     strategy: Strategy
     model: str
     served: ServedModel
     options: Mapping[str, Any]
-    """What the server sets of the strategy, under what a request sets."""
+    """Server-side options of the strategy; a request's own options override them."""
 
 
 class ModelCatalog:
     """Everything that a server offers.
 
     Args:
-        models: by the names under which they are asked for; the first is the default.
-        options: what the server sets, by strategy, in place of the strategy's own defaults.
+        models: Served models by name; the first is the default.
+        options: Server-side strategy options, by strategy name; they replace the strategy's own defaults.
 
     Raises:
-        ConfigurationError: there is no model, or no such option.
+        ConfigurationError: `models` is empty, or `options` names an unknown strategy or option.
     """
 
     def __init__(
         self, models: Mapping[str, ServedModel], options: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     ) -> None:
         if not models:
-            raise ConfigurationError("There is no model to serve. Give at least one: {'name': ServedModel(generator)}.")
+            raise ConfigurationError(
+                "models must not be empty. Pass at least one model: {'name': ServedModel(generator)}."
+            )
         self.models = dict(models)
-        self.strategies = {one.name: one for one in strategies()}
+        self.strategies = {strategy.name: strategy for strategy in strategies()}
         self._needs: dict[str, tuple[str, ...]] = {}
         self._options = dict(options)
-        self._try_options()
+        self._validate_options()
 
-    def _try_options(self) -> None:
-        """Build what has options of the server once, so that a wrong one is told when it starts."""
+    def _validate_options(self) -> None:
+        """Build every strategy that has server-side options once, so that an invalid one fails at startup."""
         for name, options in self._options.items():
-            one = strategy(name)
+            configured = strategy(name)
             for model, served in self.models.items():
-                if not self.lacks(name, model):
-                    one.create(served.generator, served.verifier, options)
+                if not self.missing_needs(name, model):
+                    configured.create(served.generator, served.verifier, options)
 
     @property
     def default_model(self) -> str:
@@ -75,33 +77,35 @@ class ModelCatalog:
         return next(iter(self.models))
 
     def default_strategy(self, model: str) -> str:
-        """Return what a request gets that names no strategy."""
-        return next(name for name in _FAVOURITES if not self.lacks(name, model))
+        """Return the strategy for requests that name none."""
+        return next(name for name in _DEFAULT_STRATEGIES if not self.missing_needs(name, model))
 
     def needs(self, strategy: str) -> tuple[str, ...]:
-        """Return what `strategy` cannot do without; found by trying, so it is found once."""
+        """Return what `strategy` requires of a model; cached, because it is found by building the strategy."""
         if strategy not in self._needs:
             self._needs[strategy] = self.strategies[strategy].needs
         return self._needs[strategy]
 
-    def lacks(self, strategy: str, model: str) -> list[str]:
-        """Return what `strategy` needs and `model` does not have."""
+    def missing_needs(self, strategy: str, model: str) -> list[str]:
+        """Return what `strategy` requires and `model` does not have."""
         generator, verifier, _ = self.models[model]
-        there: set[str] = {*generator.signals}
-        there |= {"verifier"} if verifier is not None else set()
-        there |= {"continuation"} if generator.can_continue else set()
-        return [one for one in self.needs(strategy) if one not in there]
+        available: set[str] = {*generator.signals}
+        available |= {"verifier"} if verifier is not None else set()
+        available |= {"continuation"} if generator.can_continue else set()
+        return [need for need in self.needs(strategy) if need not in available]
 
-    def ids(self) -> list[str]:
-        """Return the names of OpenAI's `model` field: `strategy/model`, and the bare model."""
-        able = [f"{name}/{model}" for model in self.models for name in self.strategies if not self.lacks(name, model)]
-        return [*self.models, *able]
+    def model_ids(self) -> list[str]:
+        """Return all valid values of OpenAI's `model` field: the bare models, and `strategy/model`."""
+        return [*self.models, *(f"{name}/{model}" for model in self.models for name in self._supported(model))]
 
-    def choose(self, strategy: str | None, model: str | None) -> ResolvedModel:
-        """Return what a request asks for.
+    def _supported(self, model: str) -> list[str]:
+        return [name for name in self.strategies if not self.missing_needs(name, model)]
+
+    def resolve(self, strategy: str | None, model: str | None) -> ResolvedModel:
+        """Return the strategy and the model of a request; None selects the default.
 
         Raises:
-            ApiError: there is no such model or strategy, or the one cannot serve the other.
+            ApiError: The model or the strategy is unknown, or the model does not support the strategy.
         """
         model = self.default_model if model is None else model
         if model not in self.models:
@@ -109,54 +113,57 @@ class ModelCatalog:
         name = self.default_strategy(model) if strategy is None else strategy
         if name not in self.strategies:
             raise _unknown("strategy", name, self.strategies)
-        if lacks := self.lacks(name, model):
-            able = ", ".join(one for one in self.strategies if not self.lacks(one, model))
+        if missing := self.missing_needs(name, model):
             raise ApiError(
                 422,
-                f"{name} needs {', '.join(lacks)}, which {model} does not have. It serves: {able}.",
+                f"{name} needs {', '.join(missing)}, which {model} does not have. "
+                f"Strategies that {model} supports: {', '.join(self._supported(model))}.",
                 param="strategy",
             )
         return ResolvedModel(self.strategies[name], model, self.models[model], self._options.get(name, {}))
 
-    def named(self, name: str) -> ResolvedModel:
-        """Return what OpenAI's `model` field asks for.
+    def resolve_id(self, model_id: str) -> ResolvedModel:
+        """Return the strategy and the model that a value of OpenAI's `model` field names.
 
         Raises:
-            ApiError: there is no such model.
+            ApiError: There is no such model.
         """
-        strategy, slash, model = name.partition("/")
-        if name in self.models:
-            return self.choose(_PLAIN, name)
-        if not slash or strategy not in self.strategies or model not in self.models or self.lacks(strategy, model):
+        if model_id in self.models:
+            return self.resolve(_BARE_MODEL_STRATEGY, model_id)
+        strategy, slash, model = model_id.partition("/")
+        exists = slash and strategy in self.strategies and model in self.models
+        if not exists or self.missing_needs(strategy, model):
             raise ApiError(
                 404,
-                f"The model {name!r} does not exist. GET /v1/models lists those that do: strategy/model, or the bare "
-                f"model for one sample. Models: {', '.join(self.models)}.",
+                f"The model {model_id!r} does not exist. Use `strategy/model`, or a bare model for one sample; "
+                f"GET /v1/models lists all of them. Bare models: {', '.join(self.models)}.",
                 param="model",
                 code="model_not_found",
             )
-        return self.choose(strategy, model)
+        return self.resolve(strategy, model)
 
-    def catalog(self) -> dict[str, Any]:
-        """Return the menu as data, for people and for the page."""
+    def describe(self) -> dict[str, Any]:
+        """Return the catalog as plain data, for clients and for the page."""
         return {
             "models": list(self.models),
-            "strategies": [self._described(one) for one in self.strategies.values()],
+            "strategies": [self._describe_strategy(strategy) for strategy in self.strategies.values()],
             "defaults": {"model": self.default_model, "strategy": self.default_strategy(self.default_model)},
         }
 
-    def _described(self, strategy: Strategy) -> dict[str, Any]:
-        set_here = self._options.get(strategy.name, {})
+    def _describe_strategy(self, strategy: Strategy) -> dict[str, Any]:
+        server_options = self._options.get(strategy.name, {})
         return {
             "name": strategy.name,
             "summary": strategy.summary,
             "cost": strategy.cost,
             "when": strategy.when,
             "needs": list(self.needs(strategy.name)),
-            "options": {key: set_here.get(key, default) for key, default in settable_options(strategy).items()},
+            "options": {
+                name: server_options.get(name, default) for name, default in settable_options(strategy).items()
+            },
             "steerable": "ask" in strategy.options,
         }
 
 
-def _unknown(field: str, name: str, known: Mapping[str, Any]) -> ApiError:
-    return ApiError(422, f"There is no {field} {name!r}. Known: {', '.join(known)}.", param=field)
+def _unknown(field: str, name: str, available: Mapping[str, Any]) -> ApiError:
+    return ApiError(422, f"Unknown {field} {name!r}. Available: {', '.join(available)}.", param=field)

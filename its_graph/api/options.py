@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from its_graph.api.errors import ApiError, validation_error
-from its_graph.catalog.option_schema import is_whole, plain_types
+from its_graph.catalog.option_schema import is_integer, plain_types
 from its_graph.catalog.registry import Strategy
 
 __all__ = ["MAX_COUNT", "settable_options", "validate_options"]
@@ -55,5 +55,5 @@ def _types(strategy: Strategy) -> dict[str, Any]:
 
 
 def _bounded(name: str, kind: Any) -> Any:
-    is_count = is_whole(kind) and not name.endswith("_tokens")
+    is_count = is_integer(kind) and not name.endswith("_tokens")
     return Annotated[kind, Field(le=MAX_COUNT)] if is_count else kind

@@ -1,4 +1,4 @@
-"""The two kinds of reply: JSON, and a stream of server-sent events that notices when its reader leaves."""
+"""The two kinds of reply: JSON, and a stream of server-sent events that notices when its client disconnects."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -8,19 +8,19 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["KEEP_ALIVE", "KEEP_ALIVE_S", "EventStream", "JsonReply", "json_bytes", "format_sse"]
+__all__ = ["KEEP_ALIVE", "KEEP_ALIVE_S", "EventStream", "JsonReply", "format_sse", "json_bytes"]
 
 KEEP_ALIVE_S = 15.0
-"""Seconds without an event after which a stream shows that it lives."""
+"""Seconds without an event after which a stream sends a keep-alive comment."""
 
 KEEP_ALIVE = ": waiting\n\n"
-"""A comment: readers pass it over, proxies see that the connection lives."""
+"""A comment: clients ignore it, proxies see that the connection is alive."""
 
 
 def json_bytes(data: Any) -> bytes:
-    """Return `data` as JSON on one line; a number that JSON does not know (NaN) is null.
+    """Return `data` as JSON on one line; numbers that JSON cannot express (NaN) become null.
 
-    A model may write half of a character, a lone surrogate, which UTF-8 cannot: then every character stands as ASCII.
+    A model may write a lone surrogate, which UTF-8 cannot encode; then all non-ASCII characters are escaped.
     """
     try:
         return to_json(data, inf_nan_mode="null")
@@ -38,33 +38,36 @@ class JsonReply(Response):
         return json_bytes(content)
 
 
-def _stay() -> None:
-    """Do nothing when the reader leaves: what it read goes on."""
+def _do_nothing() -> None:
+    """Leave the source of a stream running when its client disconnects."""
 
 
 class EventStream(StreamingResponse):
     """A stream of server-sent events.
 
     Args:
-        parts: the text of the stream, event by event.
-        when_left: called once the stream is over, whether it was read to its end or its reader left.
-        headers: of the reply.
+        parts: The text of the stream, event by event.
+        on_close: Called once the stream is over, whether it was read to the end or the client disconnected.
+        headers: Additional headers.
     """
 
     def __init__(
-        self, parts: AsyncIterator[str], when_left: Callable[[], object] = _stay, headers: dict[str, str] | None = None
+        self,
+        parts: AsyncIterator[str],
+        on_close: Callable[[], object] = _do_nothing,
+        headers: dict[str, str] | None = None,
     ) -> None:
-        # Without the second header nginx collects a stream before it passes it on.
-        told = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})}
-        super().__init__(parts, media_type="text/event-stream", headers=told)
-        self._when_left = when_left
+        # Without the second header nginx buffers a stream.
+        stream_headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})}
+        super().__init__(parts, media_type="text/event-stream", headers=stream_headers)
+        self._on_close = on_close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._when_left()
+            self._on_close()
 
 
 def format_sse(data: Any, *, kind: str | None = None, id: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Finds a search of an earlier server: what was asked stands beside its checkpoints, what was told follows of them."""
+"""Restores searches of an earlier server: requests are stored with checkpoints; events are derived from the state."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -16,69 +16,71 @@ from its_graph.api.search import Search
 from its_graph.contracts import Message
 from its_graph.search.events import events_of
 
-__all__ = ["is_search_checkpoint", "stored_request", "restore_search", "load_checkpoint"]
+__all__ = ["is_search_checkpoint", "load_checkpoint", "restore_search", "stored_request"]
 
 
 async def restore_search(
-    checkpointer: BaseCheckpointSaver[Any], id: str, make: Callable[[str, SearchRequest], Search]
+    checkpointer: BaseCheckpointSaver[Any], id: str, create: Callable[[str, SearchRequest], Search]
 ) -> Search | None:
-    """Return the search whose thread is `id`, as it stood at its last checkpoint; None if there is none.
+    """Return the search with the thread `id` as of its last checkpoint; None if there is none.
 
-    Its events are in the order of the logs. One that was under way when its server ended counts as cancelled; one that
-    was cancelled while it waited for a person waits again.
+    Its events are in the order of the logs. A search that was running when its server ended counts as cancelled; one
+    that was cancelled while it waited for a person waits again.
 
     Raises:
-        ApiError: this server cannot read, or not serve, what was asked for.
+        ApiError: This server cannot read or cannot run the stored request.
     """
-    if (stored := await load_checkpoint(checkpointer, id)) is None:
+    if (checkpoint := await load_checkpoint(checkpointer, id)) is None:
         return None
-    told: Mapping[str, Any] = stored.metadata
+    metadata: Mapping[str, Any] = checkpoint.metadata
     try:
-        search = make(id, stored_request(stored))
+        search = create(id, stored_request(checkpoint))
     except ValidationError as error:
-        raise ApiError(409, f"Search {id!r} was stored by another version. DELETE /search/{id} removes it.") from error
+        raise ApiError(
+            409, f"Search {id!r} was stored by an incompatible version. DELETE /search/{id} removes it."
+        ) from error
     state = await search.graph.aget_state(search.config, subgraphs=True)
-    search.restore(told["its_created"], _events(_innermost(state)), state)
+    search.restore(metadata["its_created"], _events(_innermost_values(state)), state)
     return search
 
 
 async def load_checkpoint(checkpointer: BaseCheckpointSaver[Any], id: str) -> CheckpointTuple | None:
-    """Return the newest checkpoint of the search whose thread is `id`."""
-    stored = await checkpointer.aget_tuple({"configurable": {"thread_id": id}})
-    return stored if stored is not None and is_search_checkpoint(stored) else None
+    """Return the newest checkpoint of the search with the thread `id`; None if there is none."""
+    checkpoint = await checkpointer.aget_tuple({"configurable": {"thread_id": id}})
+    return checkpoint if checkpoint is not None and is_search_checkpoint(checkpoint) else None
 
 
-def is_search_checkpoint(stored: CheckpointTuple) -> bool:
-    """Tell whether a checkpoint is one of a search of this API, and not of somebody else's graph."""
-    return "its_request" in stored.metadata
+def is_search_checkpoint(checkpoint: CheckpointTuple) -> bool:
+    """Return whether a checkpoint belongs to a search of this API, not to another graph in the same store."""
+    return "its_request" in checkpoint.metadata
 
 
-def stored_request(stored: CheckpointTuple) -> SearchRequest:
-    """Return what was asked for, given any checkpoint of a search."""
-    told: Mapping[str, Any] = stored.metadata
-    question = _question(stored.checkpoint["channel_values"])
-    return SearchRequest.model_validate({**json.loads(told["its_request"]), "messages": question})
+def stored_request(checkpoint: CheckpointTuple) -> SearchRequest:
+    """Return the request of a search, given any of its checkpoints."""
+    metadata: Mapping[str, Any] = checkpoint.metadata
+    question = _question(checkpoint.checkpoint["channel_values"])
+    return SearchRequest.model_validate({**json.loads(metadata["its_request"]), "messages": question})
 
 
 def _question(values: Mapping[str, Any]) -> list[Message]:
-    """Return the conversation that a search began with: its input, or what the state holds before the answer."""
+    """Return the conversation that a search answers: its input, or the state's messages without the answer."""
     messages = values.get("__start__", values)["messages"]
-    asked: list[Message] = convert_to_openai_messages(messages[:-1] if values.get("result") else messages)
-    return asked
+    question: list[Message] = convert_to_openai_messages(messages[:-1] if values.get("result") else messages)
+    return question
 
 
-def _innermost(state: StateSnapshot) -> Mapping[str, Any]:
-    """Return the values of the search, or of the strategy that goes on with it as a part: that one's logs hold all."""
+def _innermost_values(state: StateSnapshot) -> Mapping[str, Any]:
+    """Return the state of the search, or of the strategy that runs it as a subgraph: its logs hold all records."""
     for task in state.tasks:
-        if isinstance(task.state, StateSnapshot) and "question" in (inner := _innermost(task.state)):
+        if isinstance(task.state, StateSnapshot) and "question" in (inner := _innermost_values(task.state)):
             return inner
     return state.values
 
 
 def _events(values: Mapping[str, Any]) -> Iterator[LoggedEvent]:
-    """Yield what a search with this state has told."""
-    start = ("strategy", "question", "settings")
+    """Yield the events of a search with this state."""
+    start_keys = ("strategy", "question", "settings")
     if "question" in values:
-        yield from events_of({key: values[key] for key in start})
-    changed = {key: value for key, value in values.items() if value and key not in start}
-    yield from events_of({"answer": None, **changed})
+        yield from events_of({key: values[key] for key in start_keys})
+    changes = {key: value for key, value in values.items() if value and key not in start_keys}
+    yield from events_of({"answer": None, **changes})

@@ -1,4 +1,4 @@
-"""Requests and replies of the search API as records."""
+"""Requests and replies of the search API."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,17 +12,18 @@ from its_graph.context import SearchContext
 from its_graph.contracts import Message
 
 __all__ = [
-    "SteeringSchedule",
     "RequestBudget",
     "SearchRequest",
     "SearchStatus",
     "Status",
     "SteeringReply",
+    "SteeringSchedule",
     "StrategyOptions",
     "question_preview",
 ]
 
 Status = Literal["running", "waiting", "done", "failed", "cancelled"]
+"""`waiting`: for a person's reply."""
 
 
 class _Request(BaseModel):
@@ -30,39 +31,41 @@ class _Request(BaseModel):
 
 
 SteeringReply = Annotated[dict[str, Any], AfterValidator(check_storable)]
-"""What a person says of a search that waits; its fields are for the search to check."""
+"""A person's reply to a waiting search; the search validates its fields."""
 
 StrategyOptions = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given), AfterValidator(check_json_serializable)
+    dict[str, Any],
+    BeforeValidator(lambda value: {} if value is None else value),
+    AfterValidator(check_json_serializable),
 ]
-"""Options of a strategy by name; null is none."""
+"""Strategy options by name; null means none."""
 
 _Text = Annotated[str, AfterValidator(check_json_serializable)]
 
 
 class RequestBudget(Budget):
-    """A budget as a request gives it: its limits are finite, and null is no limit."""
+    """Hard limits of a search. Limits must be finite; null means no limit."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _nothing(cls, given: Any) -> Any:
-        return {} if given is None else given
+    def _null_is_empty(cls, value: Any) -> Any:
+        return {} if value is None else value
 
 
 class SteeringSchedule(_Request):
-    """When a search asks a person: one of the two."""
+    """When a search requests a person's reply: set exactly one field."""
 
     every: int | None = Field(default=None, ge=1)
-    """Every so many rounds."""
-    unsure: tuple[float, float] | None = None
-    """When the best score lies between the two."""
+    """Interval in rounds."""
+    uncertain: tuple[float, float] | None = None
+    """Request a reply when the best score is between these two, both inclusive."""
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> "SteeringSchedule":
-        if (self.every is None) == (self.unsure is None):
-            raise ValueError("give either `every` or `unsure`")
+    def _exactly_one(self) -> "SteeringSchedule":
+        if (self.every is None) == (self.uncertain is None):
+            raise ValueError("set either `every` or `uncertain`")
         return self
 
 
@@ -70,36 +73,36 @@ class SearchRequest(_Request):
     """What to search for, and how."""
 
     problem: _Text | None = None
-    """The question; or `messages`."""
+    """The question as plain text; alternative to `messages`."""
     messages: Messages | None = None
-    """A conversation in OpenAI's form; or `problem`."""
+    """A conversation in OpenAI's format; alternative to `problem`."""
     strategy: str | None = None
-    """One of the catalog; a simple one that the model can serve unless given."""
+    """Strategy name from the catalog; null selects the model's default."""
     model: str | None = None
-    """One of the catalog; the first unless given."""
+    """Model name from the catalog; null selects the first."""
     options: StrategyOptions = {}
-    """Of the strategy: `n`, `width`, ..."""
+    """Strategy options: `n`, `width`, ..."""
     seed: Int64 | None = None
-    """The same seed gives the same search; one is drawn, and told, unless given."""
+    """The same seed gives the same search; null draws one, which the status reports."""
     temperature: float | None = Field(default=None, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_tokens: Int64 | None = Field(default=None, ge=1)
     budget: RequestBudget = RequestBudget()
     stream_tokens: bool = False
-    """Whether the text of samples is told while it is written."""
+    """Whether to send the text of samples while it is generated."""
     system: _Text | None = None
     """System prompt put before the conversation."""
     steer: SteeringSchedule | None = None
-    """When the search asks a person how to go on; never unless given."""
+    """When the search requests a person's reply; null means never."""
     stream: bool = False
-    """Whether the reply is the stream of events in place of the status."""
+    """Whether the reply is the event stream instead of the status."""
 
     @model_validator(mode="after")
-    def _one_question(self) -> "SearchRequest":
+    def _exactly_one_question(self) -> "SearchRequest":
         if (self.problem is None) == (self.messages is None):
-            raise ValueError("give either `problem` or `messages`")
+            raise ValueError("set either `problem` or `messages`")
         if self.problem is not None and not self.problem.strip():
-            raise ValueError("`problem` is empty: give a question")
+            raise ValueError("`problem` must not be empty")
         return self
 
     @property
@@ -109,15 +112,15 @@ class SearchRequest(_Request):
 
     @property
     def settings(self) -> SearchContext:
-        """What the search runs under."""
-        return SearchContext.model_validate({name: getattr(self, name) for name in _SETTINGS})
+        """The context that the search runs in."""
+        return SearchContext.model_validate({name: getattr(self, name) for name in _CONTEXT_FIELDS})
 
 
-_SETTINGS = ("seed", "temperature", "top_p", "max_tokens", "budget", "stream_tokens", "system")
+_CONTEXT_FIELDS = ("seed", "temperature", "top_p", "max_tokens", "budget", "stream_tokens", "system")
 
 
 class SearchStatus(BaseModel):
-    """Where a search stands."""
+    """Status of a search."""
 
     id: str
     status: Status
@@ -127,22 +130,22 @@ class SearchStatus(BaseModel):
     options: dict[str, Any]
     seed: int | None
     result: dict[str, Any] | None = None
-    """Everything behind the answer, once there is one."""
+    """The full result, once there is an answer."""
     human_request: dict[str, Any] | None = None
-    """What the search asks a person, while it waits."""
+    """The request to a person, while the search waits for a reply."""
     error: str | None
     events: int
-    """How many were told so far."""
+    """Number of events so far."""
     spend: dict[str, Any] | None
     created: float
-    """Seconds since 1970."""
+    """Unix time in seconds."""
 
 
-_GLANCE = 200
+_PREVIEW_CHARS = 200
 """Characters of a question that a list of searches shows."""
 
 
 def question_preview(question: list[Message]) -> list[Message]:
-    """Return the last message of a question alone, and of that the first words."""
+    """Return only the last message of a question, truncated."""
     last = question[-1]
-    return [last | {"content": convert_to_messages([last])[0].text[:_GLANCE]}]
+    return [last | {"content": convert_to_messages([last])[0].text[:_PREVIEW_CHARS]}]

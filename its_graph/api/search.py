@@ -1,4 +1,4 @@
-"""The life of one search on a server: a task that runs its graph, and where it stands."""
+"""The life of one search on a server: the task that runs its graph, its status and its events."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Any
 
 from langgraph.types import StateSnapshot
 
-from its_graph.api.errors import to_api_error, log_unexpected, parse_stored_error
+from its_graph.api.errors import log_unexpected, parse_stored_error, to_api_error
 from its_graph.api.event_log import EventLog, LoggedEvent
 from its_graph.api.metrics import Metrics
 from its_graph.api.model_catalog import ResolvedModel
@@ -17,7 +17,7 @@ from its_graph.search.events import events_of
 
 __all__ = ["Search"]
 
-_SUPERSTEPS = 1_000_000
+_RECURSION_LIMIT = 1_000_000
 """A search ends by its own rules and its budget, never by LangGraph's guard against endless loops."""
 
 
@@ -25,15 +25,15 @@ class Search:
     """One search.
 
     Args:
-        id: its name, and that of its thread in the checkpointer.
-        request: what was asked for, seed included.
-        choice: strategy and model.
-        graph: compiled with a checkpointer.
-        metrics: what is counted.
+        id: Id of the search, and of its thread in the checkpointer.
+        request: The request, seed included.
+        resolved: Strategy and model.
+        graph: The graph, compiled with a checkpointer.
+        metrics: Metrics of the server.
     """
 
-    def __init__(self, id: str, request: SearchRequest, choice: ResolvedModel, graph: Any, metrics: Metrics) -> None:
-        self.id, self.request, self.choice, self.graph = id, request, choice, graph
+    def __init__(self, id: str, request: SearchRequest, resolved: ResolvedModel, graph: Any, metrics: Metrics) -> None:
+        self.id, self.request, self.resolved, self.graph = id, request, resolved, graph
         self.created = time.time()
         self.log = EventLog()
         self.status: Status = "running"
@@ -43,76 +43,80 @@ class Search:
         self._charges: dict[str, Spend] = {}
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
-        self._began = 0.0
+        self._started_at = 0.0
 
     @property
-    def over(self) -> bool:
-        """Whether it has ended, well or not."""
+    def ended(self) -> bool:
+        """Whether the search has ended: done, failed or cancelled."""
         return self.status not in ("running", "waiting")
 
     @property
     def spend(self) -> dict[str, Any]:
-        """What it has spent so far."""
+        """What the search has spent so far."""
         return self.result["spend"] if self.result else total(self._charges.values())._asdict()
 
-    def brief(self) -> SearchStatus:
-        """Return where it stands at a glance: the beginning of the question, neither result nor ask."""
+    @property
+    def _error_message(self) -> str | None:
+        return None if self.failure is None else to_api_error(self.failure).message
+
+    def summary(self) -> SearchStatus:
+        """Return the status without result and human request, and with only a preview of the question."""
         return SearchStatus(
             id=self.id,
             status=self.status,
-            strategy=self.choice.strategy.name,
-            model=self.choice.model,
+            strategy=self.resolved.strategy.name,
+            model=self.resolved.model,
             question=question_preview(self.request.question),
             options=self.request.options,
             seed=self.request.seed,
-            error=None if self.failure is None else to_api_error(self.failure).message,
+            error=self._error_message,
             events=len(self.log.events),
             spend=self.spend,
             created=self.created,
         )
 
-    def full(self) -> SearchStatus:
-        """Return where it stands."""
-        whole = {"question": self.request.question, "result": self.result, "human_request": self.human_request}
-        return self.brief().model_copy(update=whole)
+    def details(self) -> SearchStatus:
+        """Return the full status."""
+        full = {"question": self.request.question, "result": self.result, "human_request": self.human_request}
+        return self.summary().model_copy(update=full)
 
     @property
     def input(self) -> dict[str, Any]:
-        """What the graph begins with."""
+        """Input of the graph."""
         return {"messages": self.request.question}
 
     @property
     def config(self) -> dict[str, Any]:
-        """LangGraph's configuration of every run; the request stands beside each checkpoint, to be found with it.
+        """LangGraph's configuration of every run; the request is stored with each checkpoint, to be restored from it.
 
-        The question is no part of that: it may be long, and stands in the state, once.
+        The question is left out: it may be long, and the state already holds it, once.
         """
         request = self.request.model_dump_json(exclude_defaults=True, exclude={"problem", "messages"})
         metadata = {"its_request": request, "its_created": self.created}
-        return {"configurable": {"thread_id": self.id}, "recursion_limit": _SUPERSTEPS, "metadata": metadata}
+        return {"configurable": {"thread_id": self.id}, "recursion_limit": _RECURSION_LIMIT, "metadata": metadata}
 
-    def run(self, given: Any, when_over: Callable[[], None]) -> None:
-        """Begin with an input, or go on with a command, or from the last checkpoint with None.
+    def start(self, graph_input: Any, on_end: Callable[[], None]) -> None:
+        """Run the graph from an input, from a command, or from the last checkpoint (None).
 
-        `when_over` is called when the run has ended in any way.
+        `on_end` is called when the run has ended in any way.
         """
         self.status, self.human_request, self.failure = "running", None, None
         self.log.reopen()
-        self._began = time.perf_counter()
-        self._metrics.started(self.choice.strategy.name)
-        self._task = asyncio.create_task(self._run(given), name=f"search {self.id}")
-        self._task.add_done_callback(lambda task: self._settle(task, when_over))
+        self._started_at = time.perf_counter()
+        self._metrics.record_start(self.resolved.strategy.name)
+        self._task = asyncio.create_task(self._run(graph_input), name=f"search {self.id}")
+        self._task.add_done_callback(lambda task: self._finish_run(task, on_end))
 
-    async def _run(self, given: Any) -> None:
-        if given is None:
+    async def _run(self, graph_input: Any) -> None:
+        if graph_input is None:
             state = await self.graph.aget_state(self.config)
-            if state.values.get("result"):  # it was cancelled behind its answer
+            if state.values.get("result"):  # it was cancelled after its answer
                 for event in events_of({key: state.values[key] for key in ("answer", "result")}):
-                    self.tell(event)
+                    self.record_event(event)
                 return
-            given = None if state.values else self.input  # it was cancelled before its first checkpoint
+            graph_input = None if state.values else self.input  # it was cancelled before its first checkpoint
         parts = self.graph.astream(
-            given,
+            graph_input,
             self.config,
             context=self.request.settings,
             stream_mode="custom",
@@ -121,19 +125,19 @@ class Search:
         )
         async for part in parts:
             event = part["data"]
-            if not _is_ours(event):
+            if not _is_search_event(event):
                 continue
-            self.tell(event)
+            self.record_event(event)
             if event["type"] == "its.charged":
-                self._metrics.spent(_spend(event["charge"]))
-        self.human_request = _asked(await self.graph.aget_state(self.config))
+                self._metrics.record_spend(_spend(event["charge"]))
+        self.human_request = _pending_request(await self.graph.aget_state(self.config))
 
-    def _settle(self, task: asyncio.Task[None], when_over: Callable[[], None]) -> None:
-        """Note how a run ended. A callback of the task: it is called even for one that was cancelled unstarted.
+    def _finish_run(self, task: asyncio.Task[None], on_end: Callable[[], None]) -> None:
+        """Record how a run ended. A callback of the task, so it also runs for a task cancelled before it started.
 
-        A cancel that comes once the answer is there comes too late.
+        A cancellation after the answer has no effect.
         """
-        when_over()
+        on_end()
         if task.cancelled():
             status: Status = "cancelled" if self.result is None else "done"
         elif (failure := task.exception()) is not None:
@@ -141,56 +145,55 @@ class Search:
             log_unexpected(failure)
         else:
             status = "done" if self.human_request is None else "waiting"
-        self._metrics.ended(self.choice.strategy.name, status, time.perf_counter() - self._began)
-        self._stand(status)
+        self._metrics.record_end(self.resolved.strategy.name, status, time.perf_counter() - self._started_at)
+        self._set_status(status)
 
-    def _stand(self, status: Status) -> None:
-        """Note that it runs no more, and tell: it waits for a person, or it is over."""
+    def _set_status(self, status: Status) -> None:
+        """Set the status of a search that no longer runs, and record the event: it waits for a person or has ended."""
         self.status = status
         if status == "waiting":
-            self.tell({"type": "its.human_requested", "request": self.human_request})
+            self.record_event({"type": "its.human_requested", "request": self.human_request})
             return
         self.human_request = None
-        error = None if self.failure is None else to_api_error(self.failure).message
-        self.tell({"type": "its.ended", "status": status, "error": error})
+        self.record_event({"type": "its.ended", "status": status, "error": self._error_message})
 
     def restore(self, created: float, events: Iterable[LoggedEvent], state: StateSnapshot) -> None:
-        """Take up what an earlier server left of it: it is done where its answer is among what it told.
+        """Take over a search from an earlier server: it is done if its answer is among its events.
 
-        That the graph has no next node tells nothing: its last one may be finished, and the step behind it not begun.
+        A graph without a next node proves nothing: its last node may have finished before the next step started.
         """
-        self.created, self.human_request = created, _asked(state)
+        self.created, self.human_request = created, _pending_request(state)
         for event in events:
-            self.tell(event)
-        written = next((str(task.error) for task in state.tasks if task.error), None)
-        if self.human_request is None and self.result is None and written is not None:
-            self.failure = parse_stored_error(written)
+            self.record_event(event)
+        stored = next((str(task.error) for task in state.tasks if task.error), None)
+        if self.human_request is None and self.result is None and stored is not None:
+            self.failure = parse_stored_error(stored)
         ended: Status = "done" if self.result else "cancelled" if self.failure is None else "failed"
-        self._stand(ended if self.human_request is None else "waiting")
+        self._set_status(ended if self.human_request is None else "waiting")
 
-    def abandon(self) -> None:
-        """Cancel it, if it is not over, without waiting for the end."""
+    def request_cancel(self) -> None:
+        """Cancel the search, unless it has ended, without waiting for its end."""
         if self.status == "waiting":
-            self._stand("cancelled")
+            self._set_status("cancelled")
         elif self._task is not None:
             self._task.cancel()
 
     async def cancel(self) -> None:
-        """End it, and its model calls with it."""
-        self.abandon()
-        await self.ended()
+        """Cancel the search and its model calls, and wait for its end."""
+        self.request_cancel()
+        await self.wait()
 
-    def leave(self) -> None:
-        """Let go who listens to it here: it stays in its checkpoints, and whoever asks again finds it there."""
-        self.log.leave()
+    def detach(self) -> None:
+        """Disconnect all subscribers; the search stays in its checkpoints and can be restored from there."""
+        self.log.release_subscribers()
 
-    async def ended(self) -> None:
-        """Wait for the end of the run; its callbacks come in order, so its status is settled then."""
+    async def wait(self) -> None:
+        """Wait for the end of the run; callbacks run in order, so the status is final by then."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    def tell(self, event: LoggedEvent) -> None:
-        """Take note of an event, and pass it on to who listens."""
+    def record_event(self, event: LoggedEvent) -> None:
+        """Update the search from an event, and log it for subscribers."""
         if event["type"] == "its.charged":
             self._charges[event["id"]] = _spend(event["charge"])
         elif event["type"] == "its.answered":
@@ -198,13 +201,13 @@ class Search:
         self.log.add(event)
 
 
-def _is_ours(told: Any) -> bool:
-    """Tell whether something in LangGraph's custom stream is an event of a search; anybody's model may write to it."""
-    return isinstance(told, Mapping) and str(told.get("type")).startswith("its.")
+def _is_search_event(data: Any) -> bool:
+    """Return whether an item of LangGraph's custom stream is a search event; models may write to that stream too."""
+    return isinstance(data, Mapping) and str(data.get("type")).startswith("its.")
 
 
-def _asked(state: StateSnapshot) -> dict[str, Any] | None:
-    """Return what the graph waits to be told."""
+def _pending_request(state: StateSnapshot) -> dict[str, Any] | None:
+    """Return the request that the graph waits on, if any."""
     return dict(state.interrupts[0].value) if state.interrupts else None
 
 

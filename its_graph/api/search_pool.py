@@ -1,4 +1,4 @@
-"""All searches of a server: begun, found again, answered, ended; and how many may run at once."""
+"""All searches of a server: started, restored, steered, evicted; with a limit on how many run at once."""
 
 import asyncio
 import secrets
@@ -15,7 +15,7 @@ from its_graph.api.graph_cache import GraphCache
 from its_graph.api.list_searches import SearchList
 from its_graph.api.metrics import Metrics
 from its_graph.api.model_catalog import ModelCatalog
-from its_graph.api.restore import restore_search, load_checkpoint
+from its_graph.api.restore import load_checkpoint, restore_search
 from its_graph.api.schemas import SearchRequest, SearchStatus
 from its_graph.api.search import Search
 from its_graph.contracts import SampleRequest
@@ -25,160 +25,165 @@ __all__ = ["SearchPool"]
 
 
 class SearchPool:
-    """The searches of a server by their ids, newest last.
+    """The searches of a server by id, newest last.
 
-    What is kept in memory is there for as long as it is remembered; what is kept in a store is found there again.
+    A search that is only in memory ends when it is evicted; one in the store can be restored.
 
     Args:
-        menu: what can be asked for.
-        store: keeps what a search needs to go on; memory unless given.
-        slots: how many may run at once.
-        keep: how many are remembered; the oldest that does not run makes room, best one that is over.
-        metrics: what is counted.
+        catalog: Available models and strategies.
+        store: Checkpointer for the state of searches; None uses memory.
+        limit: Limit on concurrent searches.
+        max_retained: Maximum number of searches held; over it, the oldest that does not run is evicted, preferably one
+            that has ended.
+        metrics: Metrics of the server.
     """
 
     def __init__(
         self,
-        menu: ModelCatalog,
+        catalog: ModelCatalog,
         store: BaseCheckpointSaver[Any] | None,
-        slots: ConcurrencyLimit,
-        keep: int,
+        limit: ConcurrencyLimit,
+        max_retained: int,
         metrics: Metrics,
     ) -> None:
-        self._menu, self._slots, self._keep, self._metrics = menu, slots, keep, metrics
+        self._catalog, self._limit, self._max_retained, self._metrics = catalog, limit, max_retained, metrics
         self._memory = InMemorySaver()
         self._store = self._memory if store is None else store
-        self._passing = GraphCache(menu, self._memory)
-        self._lasting = self._passing if store is None else GraphCache(menu, store)
-        self._known: dict[str, Search] = {}
-        self._listing = SearchList(store, keep)
+        self._memory_graphs = GraphCache(catalog, self._memory)
+        self._store_graphs = self._memory_graphs if store is None else GraphCache(catalog, store)
+        self._searches: dict[str, Search] = {}
+        self._stored_list = SearchList(store, max_retained)
         self._deleted: set[str] = set()
-        """Ids of what was deleted, for those who were looking for it at the same time."""
+        """Ids of deleted searches, for requests that were restoring them at the same time."""
 
-    async def begin(self, request: SearchRequest) -> Search:
-        """Start a search that is kept.
-
-        Raises:
-            ApiError: it cannot be carried out as asked for, or there is no room.
-            ItsGraphError: its strategy or its model refuses it.
-        """
-        return await self._begin(request, self._lasting)
-
-    async def answer(self, request: SearchRequest) -> Search:
-        """Start a search for the sake of its answer: it is kept in memory, whatever store there is.
+    async def start(self, request: SearchRequest) -> Search:
+        """Start a search and keep its state in the store.
 
         Raises:
-            ApiError: as with `begin`.
-            ItsGraphError: as with `begin`.
+            ApiError: The request is invalid, or a limit is reached.
+            ItsGraphError: The strategy or the model rejects the request.
         """
-        return await self._begin(request, self._passing)
+        return await self._start(request, self._store_graphs)
 
-    async def _begin(self, request: SearchRequest, graphs: GraphCache) -> Search:
-        choice = self._menu.choose(request.strategy, request.model)
+    async def start_in_memory(self, request: SearchRequest) -> Search:
+        """Start a search and keep its state in memory, even if there is a store.
+
+        Raises:
+            ApiError: As for `start`.
+            ItsGraphError: As for `start`.
+        """
+        return await self._start(request, self._memory_graphs)
+
+    async def _start(self, request: SearchRequest, graphs: GraphCache) -> Search:
+        resolved = self._catalog.resolve(request.strategy, request.model)
         seed = secrets.randbits(31) if request.seed is None else request.seed
-        known = {"seed": seed, "strategy": choice.strategy.name, "model": choice.model}
-        search = self._search(uuid4().hex, request.model_copy(update=known), graphs)
-        # Counting is enough for a generator to refuse a question that it was not made for (InputError); as a long one
-        # takes it a while, it does so beside the loop.
-        asked = SampleRequest(messages=tuple(request.question))
-        await asyncio.to_thread(choice.served.generator.prompt_tokens, asked)
-        if len(self._known) >= self._keep and all(one.status == "running" for one in self._known.values()):
-            raise too_many_searches(f"{self._keep} searches run, and no more are remembered.")
+        explicit = {"seed": seed, "strategy": resolved.strategy.name, "model": resolved.model}
+        search = self._create(uuid4().hex, request.model_copy(update=explicit), graphs)
+        # Counting tokens is enough for a generator to reject a question that it does not support (InputError). It runs
+        # in a thread, because long questions take a while.
+        sample_request = SampleRequest(messages=tuple(request.question))
+        await asyncio.to_thread(resolved.served.generator.prompt_tokens, sample_request)
+        all_running = all(search.status == "running" for search in self._searches.values())
+        if len(self._searches) >= self._max_retained and all_running:
+            raise too_many_searches(f"All {self._max_retained} retained searches are running. Retry later.")
         self._run(search, search.input)
-        return self._remember(search)
+        return self._retain(search)
 
-    async def newest_first(self) -> list[SearchStatus]:
-        """Return at a glance all that are remembered, and of those in the store as many as there is room for."""
-        stored = await self._listing.newest()
-        known = [search.brief() for search in reversed(self._known.values())]
-        unknown = [one for one in stored if one.id not in self._known and one.id not in self._deleted]
-        told = known + _newest_first(unknown)[: max(self._keep - len(known), 0)]
-        return _newest_first(told)
+    async def list_newest(self) -> list[SearchStatus]:
+        """Return summaries of the retained searches, then of stored ones, up to `max_retained`, newest first."""
+        stored = await self._stored_list.newest()
+        retained = [search.summary() for search in reversed(self._searches.values())]
+        unloaded = [
+            summary for summary in stored if summary.id not in self._searches and summary.id not in self._deleted
+        ]
+        return _newest_first(retained + _newest_first(unloaded)[: max(self._max_retained - len(retained), 0)])
 
-    async def find(self, id: str) -> Search:
-        """Return a search.
+    async def get(self, id: str) -> Search:
+        """Return a search, restored from the store if needed.
 
         Raises:
-            ApiError: there is none of that id.
+            ApiError: There is no search with this id.
         """
-        if id in self._known:
-            return self._known[id]
-        search = await restore_search(self._store, id, lambda id, request: self._search(id, request, self._lasting))
+        if id in self._searches:
+            return self._searches[id]
+        search = await restore_search(
+            self._store, id, lambda id, request: self._create(id, request, self._store_graphs)
+        )
         if search is None or id in self._deleted:
             raise _unknown(id)
-        return self._remember(search)
+        return self._retain(search)
 
     def resume(self, search: Search) -> None:
-        """Go on from the last checkpoint of a search that failed or was cancelled."""
+        """Continue a failed or cancelled search from its last checkpoint."""
         if search.status not in ("failed", "cancelled"):
-            raise ApiError(409, f"The search is {search.status}: only one that failed or was cancelled can be resumed.")
+            raise ApiError(409, f"The search is {search.status}. Only failed or cancelled searches can be resumed.")
         self._run(search, None)
 
     async def steer(self, search: Search, reply: dict[str, Any]) -> None:
-        """Answer the search that waits.
+        """Reply to a search that waits for a person.
 
         Raises:
-            ApiError: it does not wait, or cannot use the reply; it then still waits.
+            ApiError: The search is not waiting, or the reply is invalid; then it still waits.
         """
         if search.status != "waiting":
-            raise ApiError(409, f"The search is {search.status}: it waits for nobody's answer.")
-        place = len(search.log.events)
+            raise ApiError(409, f"The search is {search.status}. Only waiting searches accept a reply.")
+        next_event = len(search.log.events)
         self._run(search, Command(resume=reply or APPROVE))
-        told = await search.log.event(place)
-        if told["type"] == "its.human_requested" and told["request"].get("problem"):
-            raise ApiError(422, told["request"]["problem"], code="unusable_reply")
+        event = await search.log.wait_for(next_event)
+        if event["type"] == "its.human_requested" and event["request"].get("problem"):
+            raise ApiError(422, event["request"]["problem"], code="invalid_reply")
 
     async def delete(self, id: str) -> None:
-        """End a search, forget it, and take it out of the store, be it one that this server could not run.
+        """Cancel a search and delete it, also from the store, even if this server could not run it.
 
         Raises:
-            ApiError: there is none of that id.
+            ApiError: There is no search with this id.
         """
-        search = self._known.get(id)
+        search = self._searches.get(id)
         if search is None and await load_checkpoint(self._store, id) is None:
             raise _unknown(id)
         self._deleted.add(id)
-        self._known.pop(id, None)
+        self._searches.pop(id, None)
         if search is not None:
             await search.cancel()
         await (self._store if search is None else search.graph.checkpointer).adelete_thread(id)
 
     async def close(self) -> None:
-        """Take no more searches and end those that run."""
-        self._slots.close()
-        await asyncio.gather(*(search.cancel() for search in self._known.values() if not search.over))
+        """Reject new searches and cancel those that have not ended."""
+        self._limit.close()
+        await asyncio.gather(*(search.cancel() for search in self._searches.values() if not search.ended))
 
-    def _search(self, id: str, request: SearchRequest, graphs: GraphCache) -> Search:
-        choice = self._menu.choose(request.strategy, request.model)
-        return Search(id, request, choice, graphs.of(choice, request), self._metrics)
+    def _create(self, id: str, request: SearchRequest, graphs: GraphCache) -> Search:
+        resolved = self._catalog.resolve(request.strategy, request.model)
+        return Search(id, request, resolved, graphs.get(resolved, request), self._metrics)
 
-    def _run(self, search: Search, given: Any) -> None:
-        self._slots.take()
-        search.run(given, self._slots.give)
+    def _run(self, search: Search, graph_input: Any) -> None:
+        self._limit.acquire()
+        search.start(graph_input, self._limit.release)
 
-    def _remember(self, search: Search) -> Search:
-        """Keep a search, and drop another if there is one too many; of two found at the same time the first stays."""
-        kept = self._known.setdefault(search.id, search)
-        idle = [one for one in self._known.values() if one.status != "running" and one is not kept]
-        if len(self._known) > self._keep and idle:
-            dropped = min(idle, key=lambda one: not one.over)  # the oldest that is over, else the oldest that waits
-            del self._known[dropped.id]
-            self._forget(dropped)
-        return kept
+    def _retain(self, search: Search) -> Search:
+        """Hold a search and evict another one if there are too many; of two restored concurrently the first is kept."""
+        retained = self._searches.setdefault(search.id, search)
+        evictable = [other for other in self._searches.values() if other.status != "running" and other is not retained]
+        if len(self._searches) > self._max_retained and evictable:
+            evicted = min(evictable, key=lambda other: not other.ended)  # the oldest ended one, else the oldest waiting
+            del self._searches[evicted.id]
+            self._release(evicted)
+        return retained
 
-    def _forget(self, search: Search) -> None:
-        """Let go of a search: one that nothing but memory holds ends here."""
+    def _release(self, search: Search) -> None:
+        """Release an evicted search: one that is only in memory ends here."""
         if search.graph.checkpointer is not self._memory:
-            search.leave()
-            self._listing.put(search.brief())
+            search.detach()
+            self._stored_list.put(search.summary())
             return
-        search.abandon()
+        search.request_cancel()
         self._memory.delete_thread(search.id)
 
 
 def _unknown(id: str) -> ApiError:
-    return ApiError(404, f"There is no search {id!r}. GET /search lists those that are remembered.", param="id")
+    return ApiError(404, f"There is no search {id!r}. GET /search lists the available ones.", param="id")
 
 
-def _newest_first(searches: list[SearchStatus]) -> list[SearchStatus]:
-    return sorted(searches, key=lambda one: one.created, reverse=True)
+def _newest_first(summaries: list[SearchStatus]) -> list[SearchStatus]:
+    return sorted(summaries, key=lambda summary: summary.created, reverse=True)

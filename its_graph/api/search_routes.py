@@ -1,4 +1,4 @@
-"""The search API: begin a search, watch it, steer it, end it, take it up again, delete it."""
+"""The search API: start, watch, steer, cancel, resume and delete searches."""
 
 from collections.abc import AsyncIterator
 
@@ -13,66 +13,71 @@ from its_graph.api.search_pool import SearchPool
 __all__ = ["search_routes"]
 
 
-def search_routes(menu: ModelCatalog, searches: SearchPool) -> APIRouter:
+def search_routes(catalog: ModelCatalog, searches: SearchPool) -> APIRouter:
     """Return the routes of the search API."""
     routes = APIRouter(tags=["search"])
 
-    @routes.get("/catalog", summary="Models, strategies and their options")
-    def catalog() -> JsonReply:
-        return JsonReply(menu.catalog())
+    @routes.get("/catalog", summary="List models, strategies and their options")
+    def get_catalog() -> JsonReply:
+        return JsonReply(catalog.describe())
 
-    @routes.post("/search", status_code=201, response_model=SearchStatus, summary="Begin a search")
-    async def begin(request: SearchRequest) -> Response:
-        search = await searches.begin(request)
-        where = {"Location": f"/search/{search.id}"}
+    @routes.post("/search", status_code=201, response_model=SearchStatus, summary="Start a search")
+    async def start(request: SearchRequest) -> Response:
+        search = await searches.start(request)
+        headers = {"Location": f"/search/{search.id}"}
         if request.stream:
-            return EventStream(_told(search, -1), headers=where)
-        return JsonReply(search.full().model_dump(), 201, headers=where)
+            return EventStream(_event_stream(search, -1), headers=headers)
+        return JsonReply(search.details().model_dump(), 201, headers=headers)
 
-    @routes.get("/search", summary="All searches that are remembered, newest first")
-    async def listed() -> JsonReply:
-        leave_out = {"result", "human_request"}
-        return JsonReply({"searches": [one.model_dump(exclude=leave_out) for one in await searches.newest_first()]})
+    @routes.get("/search", summary="List searches, newest first")
+    async def list_searches() -> JsonReply:
+        excluded = {"result", "human_request"}
+        newest = await searches.list_newest()
+        return JsonReply({"searches": [summary.model_dump(exclude=excluded) for summary in newest]})
 
-    @routes.get("/search/{id}", response_model=SearchStatus, summary="Where a search stands")
-    async def status(id: str) -> JsonReply:
-        return _standing(await searches.find(id))
+    @routes.get("/search/{id}", response_model=SearchStatus, summary="Get the status of a search")
+    async def get_status(id: str) -> JsonReply:
+        return _status(await searches.get(id))
 
-    @routes.delete("/search/{id}", status_code=204, summary="End a search and delete all that is kept of it")
+    @routes.delete("/search/{id}", status_code=204, summary="Cancel a search and delete everything stored of it")
     async def delete(id: str) -> Response:
         await searches.delete(id)
         return Response(status_code=204)
 
-    @routes.get("/search/{id}/events", summary="What a search told and tells, as server-sent events")
-    async def events(id: str, last_event_id: str = Header(default="")) -> EventStream:
-        search = await searches.find(id)
-        return EventStream(_told(search, search.log.number_of(last_event_id)))
+    @routes.get("/search/{id}/events", summary="Stream all events of a search, past and live, as server-sent events")
+    async def stream_events(id: str, last_event_id: str = Header(default="")) -> EventStream:
+        search = await searches.get(id)
+        return EventStream(_event_stream(search, search.log.event_number(last_event_id)))
 
-    @routes.post("/search/{id}/cancel", response_model=SearchStatus, summary="End a search")
+    @routes.post("/search/{id}/cancel", response_model=SearchStatus, summary="Cancel a search")
     async def cancel(id: str) -> JsonReply:
-        search = await searches.find(id)
+        search = await searches.get(id)
         await search.cancel()
-        return _standing(search)
+        return _status(search)
 
-    @routes.post("/search/{id}/resume", response_model=SearchStatus, summary="Go on from the last checkpoint")
+    @routes.post("/search/{id}/resume", response_model=SearchStatus, summary="Resume a search from its last checkpoint")
     async def resume(id: str) -> JsonReply:
-        search = await searches.find(id)
+        search = await searches.get(id)
         searches.resume(search)
-        return _standing(search)
+        return _status(search)
 
-    @routes.post("/search/{id}/steer", response_model=SearchStatus, summary="Answer a search that waits")
+    @routes.post("/search/{id}/steer", response_model=SearchStatus, summary="Reply to a search that waits for a person")
     async def steer(id: str, reply: SteeringReply) -> JsonReply:
-        search = await searches.find(id)
+        search = await searches.get(id)
         await searches.steer(search, reply)
-        return _standing(search)
+        return _status(search)
 
     return routes
 
 
-def _standing(search: Search) -> JsonReply:
-    return JsonReply(search.full().model_dump())
+def _status(search: Search) -> JsonReply:
+    return JsonReply(search.details().model_dump())
 
 
-async def _told(search: Search, after: int) -> AsyncIterator[str]:
-    async for told in search.log.listen(after, KEEP_ALIVE_S):
-        yield KEEP_ALIVE if told is None else format_sse(told[1], kind=told[1]["type"], id=search.log.id_of(told[0]))
+async def _event_stream(search: Search, after: int) -> AsyncIterator[str]:
+    async for numbered_event in search.log.subscribe(after, KEEP_ALIVE_S):
+        if numbered_event is None:
+            yield KEEP_ALIVE
+        else:
+            number, event = numbered_event
+            yield format_sse(event, kind=event["type"], id=search.log.event_id(number))

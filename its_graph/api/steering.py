@@ -6,7 +6,8 @@ from its_graph.api.errors import ApiError
 from its_graph.api.schemas import SteeringSchedule
 from its_graph.catalog.registry import Strategy
 from its_graph.errors import ConfigurationError
-from its_graph.nodes.rules.steering import AskRule, every, when_uncertain
+from its_graph.nodes.rules.steering import every, when_uncertain
+from its_graph.nodes.rules.types import AskRule
 
 __all__ = ["steering_options"]
 
@@ -20,9 +21,7 @@ def steering_options(strategy: Strategy, schedule: SteeringSchedule | None) -> d
     if schedule is None:
         return {}
     if "ask" not in strategy.options:
-        raise ApiError(
-            422, f"{strategy.name} does not support steering. Use a step search or MCTS.", param="steer"
-        )
+        raise ApiError(422, f"{strategy.name} does not support steering. Use a step search or MCTS.", param="steer")
     try:
         return {"ask": _rule(schedule)}
     except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""Many coroutines, a few at a time."""
+"""Run many coroutines with bounded concurrency."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Iterable
@@ -11,22 +11,23 @@ _Result = TypeVar("_Result")
 
 
 async def bounded_gather(jobs: Iterable[Coroutine[Any, Any, _Result]], concurrency: int) -> AsyncGenerator[_Result]:
-    """Run `jobs`, `concurrency` at a time, and yield each result as it comes.
+    """Run `jobs`, at most `concurrency` at a time, and yield each result as its job completes.
 
-    The next job is taken only when there is room for it. Whoever leaves early, or an error, cancels what is under way.
+    The next job is taken from the iterable only when there is room for it. An error, or closing the generator early,
+    cancels the jobs in flight.
     """
     waiting = iter(jobs)
-    under_way: set[asyncio.Task[_Result]] = set()
+    in_flight: set[asyncio.Task[_Result]] = set()
     try:
         while True:
-            under_way |= {asyncio.create_task(job) for job in islice(waiting, concurrency - len(under_way))}
-            if not under_way:
+            in_flight |= {asyncio.create_task(job) for job in islice(waiting, concurrency - len(in_flight))}
+            if not in_flight:
                 return
-            done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                under_way.discard(task)
+                in_flight.discard(task)
                 yield task.result()
     finally:
-        for task in under_way:
+        for task in in_flight:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*in_flight, return_exceptions=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from its_graph.batch.bounded_gather import bounded_gather
 from its_graph.batch.budget_pool import BudgetPool, Share
 from its_graph.batch.journal import Journal
-from its_graph.batch.records import Allocation, AllocationPlan, BatchView, ProblemResult, ProblemStats
+from its_graph.batch.types import Allocation, AllocationPlan, BatchView, ProblemResult, ProblemStats
 from its_graph.batch.search import BatchSearches, State
 from its_graph.budget import NOTHING, Budget, Spend, total
 from its_graph.errors import InputError, TruncationError
@@ -122,7 +122,7 @@ class BatchScheduler:
             index: max(getattr(one.spend, unit) / one.samples or mean[unit], _NEXT_TO_NOTHING)
             for index, one in self._open.items()
         }
-        return BatchView(self._open, costs, max(0.0, self._pool.left[unit]))
+        return BatchView(self._open, costs, max(0.0, self._pool.remaining[unit]))
 
     # --- waves ----------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class BatchScheduler:
         """Return what a move does now, its share held, or None where it has to wait for the wave to settle."""
         drawn = self._open[move.problem].samples
         if (wanted := move.samples - drawn) <= 0:
-            return _Job(move, move.samples, {}, end=move.end)
+            return _Job(move, move.samples, {}, end=move.stop_reason)
         state = self._searches.begin(move.problem, self._problems[move.problem])
         try:
             price = self._searches.price(state)
@@ -164,13 +164,13 @@ class BatchScheduler:
         if fits == wanted or (fits and self._pool.idle):
             share, bound = self._pool.share(price, fits), total([price] * fits)
             self._pool.hold(share)
-            return _Job(move, drawn + fits, share, bound, move.end if fits == wanted else None)
+            return _Job(move, drawn + fits, share, bound, move.stop_reason if fits == wanted else None)
         if not self._pool.idle:
             return None
         if self._pool.times(self._least(move.problem, state)):
-            share = self._pool.left
+            share = self._pool.remaining
             self._pool.hold(share)
-            return _Job(move, drawn + 1, share, price, move.end if wanted == 1 else None)
+            return _Job(move, drawn + 1, share, price, move.stop_reason if wanted == 1 else None)
         return _Job(move, move.samples, {}, end="budget")
 
     def _least(self, index: int, state: State) -> Share:

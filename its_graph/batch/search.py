@@ -11,7 +11,7 @@ from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 
-from its_graph.batch.records import ProblemResult, ProblemStats
+from its_graph.batch.types import ProblemResult, ProblemStats
 from its_graph.budget import Budget, Spend, flops
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, SampleRequest, Verifier
@@ -20,7 +20,8 @@ from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
 from its_graph.nodes.pricing import sample_price
 from its_graph.nodes.prompt_variation import with_system_prompt
-from its_graph.nodes.rules.choice import ChoiceRule, majority, to_unit, weighted
+from its_graph.nodes.rules.choice import majority, to_unit, weighted
+from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.nodes.sampling import MIN_TOKENS, build_request
 from its_graph.nodes.verify import verify
 from its_graph.routing.difficulty import by_agreement, by_verifier

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from its_graph.batch.budget_pool import BudgetPool
 from its_graph.batch.journal import Journal
 from its_graph.batch.plans import beta_greedy_plan
-from its_graph.batch.records import AllocationPlan, BatchReport, ProblemResult
+from its_graph.batch.types import AllocationPlan, BatchReport, ProblemResult
 from its_graph.batch.scheduler import BatchScheduler
 from its_graph.batch.search import BatchSearches
 from its_graph.budget import Budget

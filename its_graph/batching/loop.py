@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for sync callers of asynchronous code; and what belongs to a loop."""
+"""An event loop in its own thread, for sync callers of asynchronous code, and resources that belong to a loop."""
 
 import asyncio
 import atexit
@@ -15,7 +15,7 @@ _Result = TypeVar("_Result")
 
 
 class LoopThread:
-    """Runs coroutines for callers without a loop; its thread starts with the first of them."""
+    """Runs coroutines for callers without a loop; its thread starts with the first coroutine."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -26,15 +26,15 @@ class LoopThread:
         _open_loops.add(self)
 
     def submit(self, coroutine: Coroutine[Any, Any, _Result]) -> "Future[_Result]":
-        """Start a coroutine. Cancelling the future cancels it where it waits.
+        """Start a coroutine. Cancelling the future cancels the coroutine.
 
         Raises:
-            RuntimeError: after `close`.
+            RuntimeError: The loop is closed.
         """
         with self._lock:
             if self._closed:
                 coroutine.close()
-                raise RuntimeError(f"{self._name} was closed; create a new one to go on")
+                raise RuntimeError(f"{self._name} was closed. Create a new one.")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = Thread(target=self._loop.run_forever, name=self._name, daemon=True)
@@ -42,54 +42,54 @@ class LoopThread:
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def close(self) -> None:
-        """Cancel what runs, close what the loop holds, end the thread. Closing twice is harmless."""
+        """Cancel the running coroutines, close the loop's resources, end the thread. May be called more than once."""
         with self._lock:
-            already, self._closed = self._closed, True
+            was_closed, self._closed = self._closed, True
             loop, thread = self._loop, self._thread
-        if already or loop is None or thread is None:
+        if was_closed or loop is None or thread is None:
             return
-        asyncio.run_coroutine_threadsafe(_end(), loop).result()
+        asyncio.run_coroutine_threadsafe(_shut_down(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-async def _end() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
+async def _shut_down() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 class PerLoop(Generic[_Resource]):
-    """A resource that belongs to an event loop, such as a connection pool: one for each loop that asks for it.
+    """A resource that belongs to an event loop, such as a connection pool: one for each loop that uses it.
 
-    It is closed when its loop ends: every way to run a loop shuts the loop's asynchronous generators down.
+    It is closed when its loop ends, because every way to run a loop shuts down the loop's asynchronous generators.
 
     Args:
-        make: makes the resource, inside the loop.
-        close: closes it, there as well.
+        create: Creates the resource, inside the loop.
+        close: Closes the resource, inside the loop.
     """
 
-    def __init__(self, make: Callable[[], _Resource], close: Callable[[_Resource], Awaitable[None]]) -> None:
-        self._make, self._close = make, close
-        self._known: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Resource, Any]] = WeakKeyDictionary()
+    def __init__(self, create: Callable[[], _Resource], close: Callable[[_Resource], Awaitable[None]]) -> None:
+        self._create, self._close = create, close
+        self._resources: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Resource, Any]] = WeakKeyDictionary()
 
     async def get(self) -> _Resource:
-        """Return the running loop's own."""
+        """Return the resource of the running loop."""
         loop = asyncio.get_running_loop()
-        if loop not in self._known:
-            keeper = self._kept(loop)
-            self._known[loop] = await anext(keeper), keeper  # nothing is awaited before the first yield: no race
-        return self._known[loop][0]
+        if loop not in self._resources:
+            lifetime = self._hold(loop)
+            self._resources[loop] = await anext(lifetime), lifetime  # no await before the first yield: no race
+        return self._resources[loop][0]
 
-    async def _kept(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[_Resource, None]:
-        resource = self._make()
+    async def _hold(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[_Resource, None]:
+        resource = self._create()
         try:
             yield resource
         finally:
-            self._known.pop(loop, None)
+            self._resources.pop(loop, None)
             await self._close(resource)
 
 

@@ -130,7 +130,7 @@ class BatchRunnable(Runnable[_Request, _Reply]):
                 return await self.ainvoke(request, own, **kwargs)
 
         tasks = [asyncio.ensure_future(call(*pair)) for pair in zip(inputs, configs, strict=True)]
-        async for pair in _aas_completed(tasks, return_exceptions):
+        async for pair in _async_as_completed(tasks, return_exceptions):
             yield pair
 
     @property
@@ -163,7 +163,7 @@ class FutureRunnable(BatchRunnable[_Request, _Reply]):
         **kwargs: Any,
     ) -> Iterator[tuple[int, Any]]:
         """Yield (index, reply) as requests are answered; leaving the loop early cancels the rest."""
-        return _as_completed(self.futures(inputs), return_exceptions)
+        yield from _as_completed(self.futures(inputs), return_exceptions)
 
     async def abatch_as_completed(
         self,
@@ -175,7 +175,7 @@ class FutureRunnable(BatchRunnable[_Request, _Reply]):
     ) -> AsyncIterator[tuple[int, Any]]:
         """Yield (index, reply) as requests are answered; leaving the loop early cancels the rest."""
         futures = [asyncio.wrap_future(future) for future in self.futures(inputs)]
-        async for pair in _aas_completed(futures, return_exceptions):
+        async for pair in _async_as_completed(futures, return_exceptions):
             yield pair
 
 
@@ -204,7 +204,7 @@ class AsyncRunnable(FutureRunnable[_Request, _Reply]):
     ) -> AsyncIterator[tuple[int, Any]]:
         """Yield (index, reply) as requests are answered; leaving the loop early cancels the rest."""
         tasks = [asyncio.ensure_future(self.send(request)) for request in inputs]
-        async for pair in _aas_completed(tasks, return_exceptions):
+        async for pair in _async_as_completed(tasks, return_exceptions):
             yield pair
 
     @cached_property
@@ -288,7 +288,7 @@ def _as_completed(futures: Sequence[Future[Any]], return_exceptions: bool) -> It
         _cancel(futures)
 
 
-async def _aas_completed(
+async def _async_as_completed(
     futures: Sequence[asyncio.Future[Any]], return_exceptions: bool
 ) -> AsyncIterator[tuple[int, Any]]:
     """Do the same for the futures of the running loop."""

@@ -1,1 +1,1 @@
-"""The command line `its-graph`: a composition root, which may import everything else."""
+"""The `its-graph` command line: a composition root, which may import everything else."""

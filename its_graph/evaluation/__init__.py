@@ -6,16 +6,16 @@ does not depend on which other problems are run, on their order, or on how many 
 
 from its_graph.evaluation.data.problem import Problem
 from its_graph.evaluation.outcome import Outcome, SampleRecord
-from its_graph.evaluation.pools import Bins, Pool, oracle_bins, pass_curve, pools, widest_pools
+from its_graph.evaluation.pools import DifficultyBins, SamplePool, oracle_bins, pass_curve, sample_pools, widest_pools
 from its_graph.evaluation.runs.evaluate import evaluate
 from its_graph.evaluation.runs.grid import GridCell, measure, measure_cells
 from its_graph.evaluation.summary import SummaryRow, compare_outcomes, summarize_outcomes
 
 __all__ = [
-    "Bins",
+    "DifficultyBins",
     "GridCell",
     "Outcome",
-    "Pool",
+    "SamplePool",
     "Problem",
     "SampleRecord",
     "SummaryRow",
@@ -25,7 +25,7 @@ __all__ = [
     "measure_cells",
     "oracle_bins",
     "pass_curve",
-    "pools",
+    "sample_pools",
     "summarize_outcomes",
     "widest_pools",
 ]

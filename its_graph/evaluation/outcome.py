@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from its_graph.budget import Spend
 
-__all__ = ["Outcome", "SampleRecord", "Verdicts"]
+__all__ = ["Outcome", "SampleRecord", "Grading"]
 
 
 class _Record(BaseModel):
@@ -42,10 +42,10 @@ class Outcome(_Record):
     right: bool
     candidates: int
     """Candidates that could have been the answer, cut off and unfinished ones included."""
-    right_candidates: int
+    correct_candidates: int
     finished: int
     """The candidates that are complete solutions."""
-    right_finished: int
+    correct_finished: int
     spend: Spend
     seconds: float
     """Wall time of the search, with whatever else ran beside it."""
@@ -54,9 +54,9 @@ class Outcome(_Record):
     """Why the search failed; its answer then counts as wrong."""
     refused: bool = False
     """Whether the question itself is to blame for that: trying it again is of no use. Not told in an older file."""
-    majority_right: bool | None = None
+    majority_correct: bool | None = None
     """Whether the plain vote of its candidates is right; None in an older file."""
-    best_right: bool | None = None
+    best_correct: bool | None = None
     """Whether its candidate with the highest score is right; None without scores, or in an older file."""
     verifier_flops: float | None = None
     """The part of `spend.flops` that verifiers and judges used; None in an older file."""
@@ -73,15 +73,15 @@ class Outcome(_Record):
         return self.model_copy(update={"samples": tuple(one.model_copy(update={"text": ""}) for one in self.samples)})
 
 
-class Verdicts(NamedTuple):
+class Grading(NamedTuple):
     """The fields of an outcome that compare answers with the right one."""
 
     answer: str | None = None
     right: bool = False
     candidates: int = 0
-    right_candidates: int = 0
+    correct_candidates: int = 0
     finished: int = 0
-    right_finished: int = 0
-    majority_right: bool | None = None
-    best_right: bool | None = None
+    correct_finished: int = 0
+    majority_correct: bool | None = None
+    best_correct: bool | None = None
     samples: tuple[SampleRecord, ...] = ()

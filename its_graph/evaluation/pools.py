@@ -10,18 +10,18 @@ from typing import NamedTuple, TypeVar
 
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation.outcome import Outcome, SampleRecord
-from its_graph.routing.policy import quantiles
+from its_graph.routing.policy import quantile_thresholds
 from its_graph.statistics import pass_at_k
 
-__all__ = ["FEWEST", "Bins", "Pool", "oracle_bins", "pass_curve", "pools", "widest_pools"]
+__all__ = ["MIN_POOL_SAMPLES", "DifficultyBins", "SamplePool", "oracle_bins", "pass_curve", "sample_pools", "widest_pools"]
 
-FEWEST = 4
+MIN_POOL_SAMPLES = 4
 """Samples below which pass@1 of a problem is no measure of its difficulty."""
 
 _Key = TypeVar("_Key")
 
 
-class Pool(NamedTuple):
+class SamplePool(NamedTuple):
     """The samples of one problem, each drawn from the question alone."""
 
     number: int
@@ -32,16 +32,16 @@ class Pool(NamedTuple):
     @property
     def right(self) -> int:
         """How many samples are right."""
-        return sum(one.right for one in self.samples)
+        return sum(one.correct for one in self.samples)
 
-    def first(self, k: int) -> "Pool":
+    def first(self, k: int) -> "SamplePool":
         """Return what a search of k samples would have drawn; a sample that failed is missing from both."""
-        return Pool(self.number, tuple(one for one in self.samples if int(one.id) < k))
+        return SamplePool(self.index, tuple(one for one in self.samples if int(one.id) < k))
 
     def pass_at(self, k: int) -> float:
         """Return the unbiased chance that one of k samples is right; all that there are, where they are fewer."""
         count = len(self.samples)
-        return pass_at_k(count, self.right, min(k, count)) if count else 0.0
+        return pass_at_k(count, self.correct, min(k, count)) if count else 0.0
 
     @property
     def difficulty(self) -> float:
@@ -49,7 +49,7 @@ class Pool(NamedTuple):
         return 1.0 - self.pass_at(1)
 
 
-class Bins(NamedTuple):
+class DifficultyBins(NamedTuple):
     """Problems sorted by difficulty."""
 
     thresholds: tuple[float, ...]
@@ -58,48 +58,48 @@ class Bins(NamedTuple):
     """The problems' numbers, by bin; the easiest first."""
 
 
-def pools(outcomes: Iterable[Outcome]) -> list[Pool]:
+def sample_pools(outcomes: Iterable[Outcome]) -> list[SamplePool]:
     """Return the pool of each outcome whose samples are known and independent; the others have none."""
     drawn = ((one.index, one.samples) for one in outcomes)
-    return [Pool(index, samples) for index, samples in drawn if samples and all(one.from_question for one in samples)]
+    return [SamplePool(index, samples) for index, samples in drawn if samples and all(one.from_question for one in samples)]
 
 
-def widest_pools(measured: Mapping[_Key, Sequence[Outcome]]) -> tuple[_Key, list[Pool]] | None:
+def widest_pools(measured: Mapping[_Key, Sequence[Outcome]]) -> tuple[_Key, list[SamplePool]] | None:
     """Return the setting that drew most samples of every problem, with its pools; None where none drew enough.
 
     Most by its smallest pool: a rule that stops early draws the fewer the easier a problem is, and these are biased.
     Among equals the one that lost fewest problems, then the first with scores, which serve for more.
 
-    A problem that was lost, as failures left it fewer than `FEWEST` samples, has no pool: tell pools and problems apart
+    A problem that was lost, as failures left it fewer than `MIN_POOL_SAMPLES` samples, has no pool: tell pools and problems apart
     by their numbers. Where half of the problems are lost, the others say nothing of them.
     """
     whole = {key: drawn for key, outcomes in measured.items() if (drawn := _whole(outcomes))}
     best = max(whole, key=lambda key: (_size(whole[key]), len(whole[key]), _scored(whole[key])), default=None)
-    return None if best is None or _size(whole[best]) < FEWEST else (best, whole[best])
+    return None if best is None or _size(whole[best]) < MIN_POOL_SAMPLES else (best, whole[best])
 
 
-def _whole(outcomes: Sequence[Outcome]) -> list[Pool]:
+def _whole(outcomes: Sequence[Outcome]) -> list[SamplePool]:
     """Return the pools of all problems that were not lost; none where one is missing, or most problems are lost."""
     kept = [one for one in outcomes if not _is_lost(one)]
-    drawn = pools(kept)
+    drawn = sample_pools(kept)
     return drawn if len(drawn) == len(kept) > len(outcomes) - len(kept) else []
 
 
 def _is_lost(outcome: Outcome) -> bool:
     """Tell whether failures are why too few samples are there; a rule that stops early leaves few as well."""
     came = len(outcome.samples)
-    return not outcome.candidates or came < FEWEST <= came + outcome.failures
+    return not outcome.candidates or came < MIN_POOL_SAMPLES <= came + outcome.failures
 
 
-def _size(drawn: Sequence[Pool]) -> int:
+def _size(drawn: Sequence[SamplePool]) -> int:
     return min(len(pool.samples) for pool in drawn)
 
 
-def _scored(drawn: Sequence[Pool]) -> bool:
+def _scored(drawn: Sequence[SamplePool]) -> bool:
     return any(one.score is not None for pool in drawn for one in pool.samples)
 
 
-def pass_curve(drawn: Sequence[Pool]) -> dict[int, float]:
+def pass_curve(drawn: Sequence[SamplePool]) -> dict[int, float]:
     """Return the mean unbiased pass@k for k = 1, 2, 4, ... up to the smallest pool.
 
     Raises:
@@ -112,10 +112,10 @@ def pass_curve(drawn: Sequence[Pool]) -> dict[int, float]:
     return {k: math.fsum(pool.pass_at(k) for pool in drawn) / len(drawn) for k in sizes}
 
 
-def oracle_bins(drawn: Sequence[Pool], count: int = 5) -> Bins:
+def oracle_bins(drawn: Sequence[SamplePool], count: int = 5) -> DifficultyBins:
     """Sort problems into bins of about equal size by pass@1 (Snell et al. 2408.03314); equal ones stay together."""
-    thresholds = quantiles([pool.difficulty for pool in drawn], count)
+    thresholds = quantile_thresholds([pool.difficulty for pool in drawn], count)
     members: list[set[int]] = [set() for _ in range(len(thresholds) + 1)]
     for pool in drawn:
-        members[bisect_right(thresholds, pool.difficulty)].add(pool.number)
-    return Bins(thresholds, tuple(map(frozenset, members)))
+        members[bisect_right(thresholds, pool.difficulty)].add(pool.index)
+    return DifficultyBins(thresholds, tuple(map(frozenset, members)))

@@ -57,10 +57,10 @@ def summarize_outcomes(outcomes: Sequence[Outcome]) -> SummaryRow:
     """
     if not outcomes:
         raise ConfigurationError("There are no outcomes to sum up: run at least one problem.")
-    count, right = len(outcomes), sum(one.right for one in outcomes)
+    count, right = len(outcomes), sum(one.correct for one in outcomes)
     spent = total(one.spend for one in outcomes)
     many = any(one.candidates > 1 for one in outcomes)
-    scored = many and any(one.best_right is not None for one in outcomes)
+    scored = many and any(one.best_correct is not None for one in outcomes)
     return SummaryRow(
         problems=count,
         accuracy=right / count,
@@ -76,8 +76,8 @@ def summarize_outcomes(outcomes: Sequence[Outcome]) -> SummaryRow:
         seconds=_mean(one.seconds for one in outcomes),
         mean_cached_tokens=spent.cached_tokens / count,
         mean_verifier_flops=_known(outcomes, lambda one: one.verifier_flops),
-        majority=_known(outcomes, lambda one: one.majority_right) if many else None,
-        best_score=_known(outcomes, lambda one: one.best_right) if scored else None,
+        majority=_known(outcomes, lambda one: one.majority_correct) if many else None,
+        best_score=_known(outcomes, lambda one: one.best_correct) if scored else None,
         reused=sum(one.reused for one in outcomes) / spent.calls if spent.calls else 0.0,
     )
 
@@ -87,7 +87,7 @@ def compare_outcomes(one: Sequence[Outcome], other: Sequence[Outcome], *, seed: 
 
     The order of the outcomes, which is often that in which searches ended, does not move the interval.
     """
-    right, before = ({outcome.index: float(outcome.right) for outcome in outcomes} for outcomes in (one, other))
+    right, before = ({outcome.index: float(outcome.correct) for outcome in outcomes} for outcomes in (one, other))
     shared = sorted(right.keys() & before.keys())
     if not shared:
         return None
@@ -95,11 +95,11 @@ def compare_outcomes(one: Sequence[Outcome], other: Sequence[Outcome], *, seed: 
 
 
 def _oracle(one: Outcome) -> float:
-    return pass_at_k(one.candidates, one.right_candidates, one.candidates) if one.candidates else 0.0
+    return pass_at_k(one.candidates, one.correct_candidates, one.candidates) if one.candidates else 0.0
 
 
 def _random_choice(one: Outcome) -> float:
-    return pass_at_k(one.finished, one.right_finished, 1) if one.finished else 0.0
+    return pass_at_k(one.finished, one.correct_finished, 1) if one.finished else 0.0
 
 
 def _known(outcomes: Sequence[Outcome], value: Callable[[Outcome], float | None]) -> float | None:

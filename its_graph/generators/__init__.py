@@ -1,10 +1,10 @@
-"""Generators: models of this process (transformers, vLLM), of a server, of LangChain; several as one; recorded replies.
+"""Generators: models in this process, on a server, or in LangChain; teams of several; recorded replies.
 
-`TransformersGenerator` and `VLLMGenerator` run a model here, `OpenAIGenerator` asks any OpenAI-compatible server,
-`Generator.from_chat_model` takes any LangChain chat model. `Team` is several of them as one, of which each request
-names a member; `record` and `replay` keep what one said.
+`TransformersGenerator` and `VLLMGenerator` run a model in this process. `OpenAIGenerator` calls any OpenAI-compatible
+server. `Generator.from_chat_model` wraps any LangChain chat model. `Team` combines several generators; each request
+names the member that answers it. `record` and `replay` save and repeat the replies of a generator or verifier.
 
-Each backend lives in a module of its own, loaded when it is asked for, so that this package stays light.
+Each backend is a module that is imported on first use, so importing this package stays cheap.
 """
 
 from typing import TYPE_CHECKING

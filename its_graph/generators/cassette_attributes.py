@@ -1,4 +1,4 @@
-"""What a replayed model has from the recorded one, beside its answers: attributes, as JSON in the cassette's header."""
+"""The attributes that a replayed model shares with the recorded one, as JSON in the cassette's header."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.text.thinking import ThinkStyle
 
-__all__ = ["kept", "restored"]
+__all__ = ["dump_attributes", "load_attributes"]
 
 _GENERATOR = (
     "parameters",
@@ -29,21 +29,22 @@ _FROM_JSON: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def kept(runnable: Generator | Verifier) -> dict[str, Any]:
-    """Return the attributes to write down, as JSON data; of a team also the parameters of each of its models."""
+def dump_attributes(runnable: Generator | Verifier) -> dict[str, Any]:
+    """Return the attributes of `runnable` as JSON data; for a team, also the parameters of each of its models."""
     names = _GENERATOR if isinstance(runnable, Generator) else _VERIFIER
-    attributes = {name: _TO_JSON.get(name, _as_it_is)(getattr(runnable, name)) for name in names}
+    attributes = {name: _TO_JSON.get(name, _identity)(getattr(runnable, name)) for name in names}
     if isinstance(runnable, Generator) and runnable.models:
-        nothing = ({"role": "user", "content": ""},)
-        sizes = {name: runnable.parameters_of(SampleRequest(messages=nothing, model=name)) for name in runnable.models}
-        attributes["model_parameters"] = sizes
+        messages = ({"role": "user", "content": ""},)
+        attributes["model_parameters"] = {
+            name: runnable.parameters_of(SampleRequest(messages=messages, model=name)) for name in runnable.models
+        }
     return attributes
 
 
-def restored(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes that were written down."""
-    return {name: _FROM_JSON.get(name, _as_it_is)(value) for name, value in attributes.items()}
+def load_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that `dump_attributes` wrote, by name."""
+    return {name: _FROM_JSON.get(name, _identity)(value) for name, value in attributes.items()}
 
 
-def _as_it_is(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value

@@ -1,7 +1,7 @@
-"""The file of a cassette: JSON lines, found by the content of what was asked.
+"""The file format of a cassette: JSON lines, keyed by the content of the request.
 
-The first line is the header. Then `{"key", "take", "reply"}` or `{"key", "take", "failure"}` for an answer, where
-`take` orders the answers to identical requests as they were asked, and `{"key", "tokens"}` for a prompt's length.
+The first line is the header. A reply is `{"key", "take", "reply"}` or `{"key", "take", "failure"}`, where `take`
+numbers the replies to equal requests in the order of the requests. The length of a prompt is `{"key", "tokens"}`.
 """
 
 import builtins
@@ -16,9 +16,20 @@ from typing import Any
 from its_graph import errors
 from its_graph.errors import ConfigurationError
 
-__all__ = ["Tape", "TapeWriter", "content_key", "failure_line", "recorded_failure"]
+__all__ = ["Cassette", "CassetteWriter", "content_key", "dump_failure", "load_failure"]
 
 FORMAT = 1
+
+_OTHER_ARGUMENTS = frozenset(
+    {
+        "MissingExtraError",
+        "UnicodeDecodeError",
+        "UnicodeEncodeError",
+        "UnicodeTranslateError",
+        "ExceptionGroup",
+    }
+)
+"""Exception classes whose constructors take other arguments than one message."""
 
 
 def content_key(content: Mapping[str, Any]) -> str:
@@ -27,16 +38,16 @@ def content_key(content: Mapping[str, Any]) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-class TapeWriter:
-    """Appends lines to a new cassette; safe to share between threads.
+class CassetteWriter:
+    """Appends lines to a new cassette. Thread-safe.
 
     Args:
-        path: of the file, which must not exist or be empty.
-        header: what the first line says beside the format.
+        path: The file to write, which must not exist or be empty.
+        header: Fields of the first line, besides the format.
 
     Raises:
-        ConfigurationError: there is a recording already.
-        OSError: the file cannot be written; the error names it. So for every later line.
+        ConfigurationError: The file already holds a recording.
+        OSError: The file cannot be written; the error names it. Every later `write` may raise it too.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
@@ -49,7 +60,7 @@ class TapeWriter:
         self.write({"cassette": FORMAT, **header})
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Append one line, complete and at once."""
+        """Append one whole line, without buffering."""
         data = memoryview(f"{json.dumps(line, ensure_ascii=False)}\n".encode())
         try:
             with self._lock, self._path.open("ab", buffering=0) as file:
@@ -58,41 +69,43 @@ class TapeWriter:
         except OSError as error:
             raise OSError(
                 error.errno,
-                f"the answer could not be recorded ({error.strerror}); free space and record again",
+                f"the reply could not be recorded ({error.strerror}); free disk space and record again",
                 str(self._path),
             ) from error
 
 
-class Tape:
-    """A recording, read whole.
+class Cassette:
+    """A recording, read into memory.
 
     Raises:
-        ConfigurationError: there is no readable recording at `path`.
+        ConfigurationError: There is no readable recording at `path`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        lines = _lines(path)
+        lines = _read_lines(path)
         self.header = lines[0] if lines else {}
         if not isinstance(self.header, dict) or self.header.get("cassette") != FORMAT:
             raise ConfigurationError(f"{path} is not a cassette of format {FORMAT}. Record it again with record().")
         self.tokens: dict[str, int] = {}
-        answers: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        """Prompt tokens by key."""
+        replies: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for line in lines[1:]:
             if "tokens" in line:
                 self.tokens[line["key"]] = line["tokens"]
             else:
-                answers[line["key"]].append(line)
-        self.answers = {key: sorted(takes, key=lambda line: line["take"]) for key, takes in answers.items()}
+                replies[line["key"]].append(line)
+        self.replies = {key: sorted(takes, key=lambda line: line["take"]) for key, takes in replies.items()}
+        """The lines with the replies to each key, in the order of the requests."""
 
 
-def failure_line(error: Exception) -> dict[str, str]:
-    """Return what a cassette keeps of a failure."""
+def dump_failure(error: Exception) -> dict[str, str]:
+    """Return a failure as JSON data."""
     return {"type": type(error).__name__, "message": str(error)}
 
 
-def recorded_failure(failure: Mapping[str, str]) -> Exception:
-    """Return the failure again: as the class it had if that is ours or built in, else as a RuntimeError."""
+def load_failure(failure: Mapping[str, str]) -> Exception:
+    """Return a recorded failure: an exception of the same class if it is built in or ours, else a RuntimeError."""
     name, message = failure["type"], failure["message"]
     cls = getattr(errors, name, None) or getattr(builtins, name, None)
     if isinstance(cls, type) and issubclass(cls, Exception) and name not in _OTHER_ARGUMENTS:
@@ -100,26 +113,16 @@ def recorded_failure(failure: Mapping[str, str]) -> Exception:
     return RuntimeError(f"{name}: {message}")
 
 
-# Classes that are not made from one message.
-_OTHER_ARGUMENTS = {
-    "MissingExtraError",
-    "UnicodeDecodeError",
-    "UnicodeEncodeError",
-    "UnicodeTranslateError",
-    "ExceptionGroup",
-}
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _read_lines(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ConfigurationError(
-            f"{path} cannot be read ({error.strerror}). Expected a file made by record()."
+            f"{path} cannot be read ({error.strerror}). Expected a file written by record()."
         ) from error
-    # What follows the last line break was being written when the recording process died.
+    # Text after the last line break is a line that the recording process did not finish.
     complete = text.split("\n")[:-1]
     try:
         return [json.loads(line) for line in complete]
     except json.JSONDecodeError as error:
-        raise ConfigurationError(f"{path} is not a cassette ({error}). Expected a file made by record().") from error
+        raise ConfigurationError(f"{path} is not a cassette ({error}). Expected a file written by record().") from error

@@ -1,4 +1,4 @@
-"""The replaying side of a cassette: says what the tape says."""
+"""The replaying side of a cassette: answers requests with the recorded replies."""
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -6,36 +6,35 @@ from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.batching.as_completed import AsCompleted
+from its_graph.batching.runnables import BatchRunnable, deliver
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
 from its_graph.errors import CassetteMissError
-from its_graph.generators.cassette_attributes import restored
-from its_graph.generators.cassette_file import Tape, recorded_failure
+from its_graph.generators.cassette_attributes import load_attributes
+from its_graph.generators.cassette_file import Cassette, load_failure
 from its_graph.generators.cassette_requests import (
     RepeatCounter,
-    asked_content,
-    outcome,
     prompt_key,
+    replies_vary,
+    request_content,
     request_key,
-    varies,
 )
 
-__all__ = ["ReplayedGenerator", "ReplayedVerifier"]
+__all__ = ["ReplayingGenerator", "ReplayingVerifier"]
 
 _Request = TypeVar("_Request", bound=SampleRequest | Candidate)
 _Reply = TypeVar("_Reply")
 
-SHOWN = 300
-"""Characters of a request in an error."""
+_SHOWN_CHARACTERS = 300
+"""Longest request text in an error message."""
 
 
-class _Replayed(AsCompleted[_Request, _Reply]):
-    """Says what a tape says."""
+class _Replayer(BatchRunnable[_Request, _Reply]):
+    """Looks replies up in a cassette."""
 
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+    def __init__(self, cassette: Cassette) -> None:
+        self._cassette = cassette
         self._takes = RepeatCounter()
-        vars(self).update(restored(tape.header["attributes"]))
+        vars(self).update(load_attributes(cassette.header["attributes"]))
 
     def batch_as_completed(
         self,
@@ -45,9 +44,9 @@ class _Replayed(AsCompleted[_Request, _Reply]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> Iterator[tuple[int, Any]]:
-        """Yield the recorded replies in the order of the requests."""
-        for position, request in enumerate(inputs):
-            yield position, outcome(self._answer(request), return_exceptions)
+        """Yield (index, reply) in the order of the requests."""
+        for index, request in enumerate(inputs):
+            yield index, deliver(self._look_up(request), return_exceptions)
 
     async def abatch_as_completed(
         self,
@@ -57,47 +56,46 @@ class _Replayed(AsCompleted[_Request, _Reply]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[tuple[int, Any]]:
-        """Yield the recorded replies in the order of the requests."""
-        for position, request in enumerate(inputs):
-            yield position, outcome(self._answer(request), return_exceptions)
+        """Yield (index, reply) in the order of the requests."""
+        for index, request in enumerate(inputs):
+            yield index, deliver(self._look_up(request), return_exceptions)
 
-    def _answer(self, request: _Request) -> Any:
+    def _look_up(self, request: _Request) -> Any:
+        """Return the recorded reply to `request`, or the exception to deliver."""
         key, take = self._takes.next(request_key(request))
-        answers = self._tape.answers.get(key, [])
-        if answers and not varies(request):
-            take = min(take, len(answers) - 1)
-        if take >= len(answers):
-            return self._miss(
-                request, f"it holds {len(answers)} answers to this request, number {take + 1} was asked for"
-            )
-        answer = answers[take]
-        return recorded_failure(answer["failure"]) if "failure" in answer else self._load(answer["reply"])
+        replies = self._cassette.replies.get(key, [])
+        if replies and not replies_vary(request):
+            take = min(take, len(replies) - 1)
+        if take >= len(replies):
+            return self._miss(request, f"it holds {len(replies)} replies to this request, and this is call {take + 1}")
+        line = replies[take]
+        return load_failure(line["failure"]) if "failure" in line else self._load(line["reply"])
 
     @abstractmethod
     def _load(self, reply: Any) -> _Reply: ...
 
-    def _known_tokens(self, key: str, request: _Request) -> int:
-        if key not in self._tape.tokens:
+    def _recorded_tokens(self, key: str, request: _Request) -> int:
+        if key not in self._cassette.tokens:
             raise self._miss(request, "its tokens were never counted")
-        return self._tape.tokens[key]
+        return self._cassette.tokens[key]
 
     def _miss(self, request: _Request, reason: str) -> CassetteMissError:
-        shown = repr(asked_content(request))
-        shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
+        text = repr(request_content(request))
+        text = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
         return CassetteMissError(
-            f"{self._tape.path} has no answer to {shown}: {reason}. Record it again with record()."
+            f"{self._cassette.path} has no reply to {text}: {reason}. Record it again with record()."
         )
 
 
-class ReplayedGenerator(_Replayed[SampleRequest, list[Sample]], Generator):
+class ReplayingGenerator(_Replayer[SampleRequest, list[Sample]], Generator):
     """A recorded generator."""
 
     model_parameters: Mapping[str, int] = {}
-    """Parameters of each model, where it is a team of several."""
+    """Parameters of each model of a recorded team."""
 
     def prompt_tokens(self, request: SampleRequest) -> int:
-        """Return the recorded generator's count."""
-        return self._known_tokens(prompt_key(request), request)
+        """Return the count of the recorded generator."""
+        return self._recorded_tokens(prompt_key(request), request)
 
     def parameters_of(self, request: SampleRequest) -> int:
         """Return the parameters of the recorded model that answered."""
@@ -107,12 +105,12 @@ class ReplayedGenerator(_Replayed[SampleRequest, list[Sample]], Generator):
         return [Sample.model_validate(sample) for sample in reply]
 
 
-class ReplayedVerifier(_Replayed[Candidate, Verdict], Verifier):
+class ReplayingVerifier(_Replayer[Candidate, Verdict], Verifier):
     """A recorded verifier."""
 
     def tokens(self, candidate: Candidate) -> int:
-        """Return the recorded verifier's count."""
-        return self._known_tokens(request_key(candidate), candidate)
+        """Return the count of the recorded verifier."""
+        return self._recorded_tokens(request_key(candidate), candidate)
 
     def _load(self, reply: Any) -> Verdict:
         return Verdict.model_validate(reply)

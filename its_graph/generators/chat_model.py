@@ -22,9 +22,9 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ConfigurationError, ContinuationError
-from its_graph.generators.disable_llm_cache import uncached
-from its_graph.generators.finish_reasons import finish_reason_of
-from its_graph.generators.message_tokens import MARGIN, most_tokens
+from its_graph.generators.disable_llm_cache import without_llm_cache
+from its_graph.generators.finish_reasons import text_and_finish_reason
+from its_graph.generators.message_tokens import TEMPLATE_TOKENS, max_message_tokens
 from its_graph.seeds import derive_seed
 from its_graph.token_stream import token_callback
 
@@ -117,8 +117,8 @@ class ChatModelGenerator(Generator):
 
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return an upper bound, tool calls included; see `its_graph.generators.message_tokens`."""
-        said = sum(map(most_tokens, convert_to_messages(list(request.messages))))
-        return said + len(request.prefix.encode()) + MARGIN
+        said = sum(map(max_message_tokens, convert_to_messages(list(request.messages))))
+        return said + len(request.prefix.encode()) + TEMPLATE_TOKENS
 
     @property
     def _declared(self) -> Mapping[str, Any]:
@@ -150,7 +150,7 @@ class ChatModelGenerator(Generator):
         }
         # A copy and not `bind`: some classes (ChatOllama) refuse as a call's argument what they declare as a field.
         model = self._model.model_copy(update=update) if update else self._model
-        return uncached(model).bind(**self._call_options(request)).with_config(tags=list(HIDDEN))
+        return without_llm_cache(model).bind(**self._call_options(request)).with_config(tags=list(HIDDEN))
 
     def _call_options(self, request: SampleRequest) -> dict[str, Any]:
         blank = self._way.refuses_blank
@@ -168,7 +168,7 @@ class ChatModelGenerator(Generator):
             said = said.removeprefix(request.prefix)
         if self._way.refuses_blank and request.prefix != request.prefix.rstrip():
             said = said.lstrip()
-        text, finish_reason = finish_reason_of(said, reply.response_metadata, request.stop)
+        text, finish_reason = text_and_finish_reason(said, reply.response_metadata, request.stop)
         usage: Mapping[str, Any] = reply.usage_metadata or {}
         read, written = usage.get("input_tokens"), usage.get("output_tokens")
         tokens = reply.response_metadata.get("logprobs") or {}

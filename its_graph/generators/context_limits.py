@@ -1,16 +1,16 @@
-"""What a model of this process refuses at once: prompts that fill its context, confidence floors without signal."""
+"""Checks before a local model runs: a prompt that fills the context, a confidence floor without its signal."""
 
 from its_graph.contracts import SampleRequest
 from its_graph.errors import ConfigurationError, TruncationError
 
-__all__ = ["check_floor", "room_for_reply"]
+__all__ = ["check_confidence_floor", "room_for_reply"]
 
 
 def room_for_reply(prompt: int, context: int, remedy: str) -> int:
-    """Return the tokens that a prompt of so many tokens leaves.
+    """Return how many tokens a prompt of `prompt` tokens leaves for the reply in a context of `context` tokens.
 
     Raises:
-        TruncationError: it leaves none; `remedy` says what else to do about it than to ask for less.
+        TruncationError: It leaves none. `remedy` names an alternative to shortening the conversation.
     """
     if context - prompt < 1:
         raise TruncationError(
@@ -20,10 +20,10 @@ def room_for_reply(prompt: int, context: int, remedy: str) -> int:
     return context - prompt
 
 
-def check_floor(request: SampleRequest) -> None:
-    """Raise ConfigurationError where a confidence floor has no confidences to watch."""
+def check_confidence_floor(request: SampleRequest) -> None:
+    """Raise ConfigurationError if `request` sets a confidence floor without requesting token confidences."""
     if request.confidence_floor is not None and not request.top_logprobs:
         raise ConfigurationError(
-            "A confidence floor was asked for with top_logprobs=0. It watches the token confidences: say over how "
-            "many of the most likely tokens they are (20 in DeepConf)."
+            "confidence_floor needs top_logprobs > 0; got top_logprobs=0. Set the number of most likely tokens over "
+            "which a token's confidence is computed (20 in DeepConf)."
         )

@@ -1,4 +1,4 @@
-"""LangChain's cache of replies, kept out of a search: n samples are n draws, and not one reply that counts n times."""
+"""Chat models without LangChain's cache of replies: n samples are n draws, not one reply that counts n times."""
 
 from typing import Any, TypeVar, cast
 
@@ -7,22 +7,25 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 
-__all__ = ["uncached"]
+__all__ = ["without_llm_cache"]
 
 _Model = TypeVar("_Model", bound=Runnable[Any, Any])
 
 
-def uncached(model: _Model) -> _Model:
-    """Return the model, or where it would use a cache a copy that does not; bindings and fallbacks are opened."""
+def without_llm_cache(model: _Model) -> _Model:
+    """Return `model`, or a copy without a cache if it would use one; looks inside bindings and fallbacks."""
     if isinstance(model, RunnableBindingBase):
-        return cast(_Model, model.model_copy(update={"bound": uncached(model.bound)}))
+        return cast(_Model, model.model_copy(update={"bound": without_llm_cache(model.bound)}))
     if isinstance(model, RunnableWithFallbacks):
-        inside = {"runnable": uncached(model.runnable), "fallbacks": [uncached(one) for one in model.fallbacks]}
-        return cast(_Model, model.model_copy(update=inside))
-    if isinstance(model, BaseChatModel) and _caches(model):
+        update = {
+            "runnable": without_llm_cache(model.runnable),
+            "fallbacks": [without_llm_cache(fallback) for fallback in model.fallbacks],
+        }
+        return cast(_Model, model.model_copy(update=update))
+    if isinstance(model, BaseChatModel) and _uses_cache(model):
         return cast(_Model, model.model_copy(update={"cache": False}))
     return model
 
 
-def _caches(model: BaseChatModel) -> bool:
+def _uses_cache(model: BaseChatModel) -> bool:
     return get_llm_cache() is not None if model.cache is None else model.cache is not False

@@ -12,20 +12,20 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
-from its_graph.batching.coroutines import CoroutineRunnable
+from its_graph.batching.runnables import AsyncRunnable
 from its_graph.batching.loop import PerLoop
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, ContinuationError
 from its_graph.generators.openai_protocol import (
     DIALECTS,
     Dialect,
-    Streamed,
+    StreamedReply,
     chat_body,
     conversation_key,
-    samples_of,
+    parse_samples,
 )
 from its_graph.serving.replicas import Replicas, ServerReplyError
-from its_graph.serving.server_address import server_key, server_urls
+from its_graph.serving.server_address import resolve_api_key, validate_server_urls
 from its_graph.token_stream import token_callback
 
 __all__ = ["OpenAIGenerator"]
@@ -35,7 +35,7 @@ _MARGIN = 16
 """Tokens that a chat template may add to a message, at most."""
 
 
-class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator):
+class OpenAIGenerator(AsyncRunnable[SampleRequest, list[Sample]], Generator):
     """A model behind a chat server as a generator.
 
     With a limit of time (`timeout_s`), or somebody who watches, the reply is streamed; what has come when the time is
@@ -77,11 +77,11 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
         self.max_tokens = max_tokens
         self.dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self.can_continue = self.dialect.continues
-        self._urls = server_urls(base_url)
+        self._urls = validate_server_urls(base_url)
         make = partial(
             Replicas,
             self._urls,
-            api_key=server_key(api_key),
+            api_key=resolve_api_key(api_key),
             max_connections=max_connections,
             timeout_s=silence_s,
         )
@@ -122,7 +122,7 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
         """Return an upper bound: a token is at least one byte of what is sent. Images and files are not counted."""
         return sum(map(_most_tokens, request.messages)) + len(request.prefix.encode()) + _MARGIN
 
-    async def answer(self, request: SampleRequest) -> list[Sample]:
+    async def send(self, request: SampleRequest) -> list[Sample]:
         """Return `request.n` samples; cancelling it closes the connection, and with it ends the generation."""
         if request.prefix and not self.can_continue:
             raise ContinuationError(
@@ -138,7 +138,7 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
         else:
             reply = await self._streamed(request, body, tell)
         try:
-            return samples_of(reply, request, self.dialect)
+            return parse_samples(reply, request, self.dialect)
         except (KeyError, TypeError, ValueError) as error:
             raise ServerReplyError(f"The reply of {self.model} cannot be used: {error}") from error
 
@@ -151,7 +151,7 @@ class OpenAIGenerator(CoroutineRunnable[SampleRequest, list[Sample]], Generator)
     ) -> dict[str, Any]:
         """Return the reply as far as it came within the time of the request, and tell it on as it comes."""
         body |= {"stream": True, "stream_options": dict(self.dialect.usage_in_stream)}
-        collected = Streamed(request.n, tell)
+        collected = StreamedReply(request.n, tell)
         servers = await self._servers.get()
         with suppress(TimeoutError):
             async with (

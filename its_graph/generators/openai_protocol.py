@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from its_graph.contracts import FinishReason, Sample, SampleRequest
-from its_graph.generators.finish_reasons import finish_reason_of
+from its_graph.generators.finish_reasons import text_and_finish_reason
 
-__all__ = ["DIALECTS", "Dialect", "Streamed", "chat_body", "conversation_key", "samples_of"]
+__all__ = ["DIALECTS", "Dialect", "StreamedReply", "chat_body", "conversation_key", "parse_samples"]
 
 
 class Dialect(NamedTuple):
@@ -71,7 +71,7 @@ def conversation_key(request: SampleRequest) -> str:
     return repr(request.messages)
 
 
-def samples_of(reply: Mapping[str, Any], request: SampleRequest, dialect: Dialect) -> list[Sample]:
+def parse_samples(reply: Mapping[str, Any], request: SampleRequest, dialect: Dialect) -> list[Sample]:
     """Return the samples of a whole reply.
 
     Raises:
@@ -90,7 +90,7 @@ def samples_of(reply: Mapping[str, Any], request: SampleRequest, dialect: Dialec
     ]
 
 
-class Streamed:
+class StreamedReply:
     """The lines of a streamed reply, added up to the reply that it would have been; what has not ended is cut off."""
 
     def __init__(self, n: int, tell: Callable[[str], None] | None = None) -> None:
@@ -159,7 +159,7 @@ def _ending(choice: Mapping[str, Any], text: str, stop: tuple[str, ...], dialect
     reason, by = choice.get("finish_reason"), choice.get("stop_reason")
     if dialect.keeps_stop and reason == "stop" and not any(string and string in text for string in stop):
         return text, "end"
-    return finish_reason_of(text, {"finish_reason": reason, "stop_sequence": by}, stop)
+    return text_and_finish_reason(text, {"finish_reason": reason, "stop_sequence": by}, stop)
 
 
 def _prompt(usage: Mapping[str, Any], request: SampleRequest) -> tuple[int, int]:

@@ -20,14 +20,14 @@ try:
 except ImportError as error:
     raise MissingExtraError("transformers", "local") from error
 
-__all__ = ["BatchRow", "GumbelSampler", "RowRules", "RowStops"]
+__all__ = ["BatchRow", "GumbelSampler", "RowOptions", "RowStoppingCriteria"]
 
 NOISE_BLOCK = 2048
 """Noise values drawn from a row's generator in one call: several steps of a small vocabulary."""
 
 
 @dataclass(frozen=True)
-class RowRules:
+class RowOptions:
     """How one row is sampled and when it ends."""
 
     prompt: tuple[int, ...]
@@ -65,7 +65,7 @@ class RowRules:
 class BatchRow:
     """What one row of a running batch has produced so far."""
 
-    def __init__(self, rules: RowRules) -> None:
+    def __init__(self, rules: RowOptions) -> None:
         self.rules = rules
         self.tokens: list[int] = []
         self.logprobs: list[float] = []
@@ -181,7 +181,7 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is no
         return noise.clamp_min_(torch.finfo(noise.dtype).tiny).log_().neg_()
 
 
-class RowStops(StoppingCriteria):  # type: ignore[misc] # transformers is not typed
+class RowStoppingCriteria(StoppingCriteria):  # type: ignore[misc] # transformers is not typed
     """Gives each live row its newest token and reports the rows that have ended.
 
     Args:

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.batching.as_completed import AsCompleted
+from its_graph.batching.runnables import deliver
 from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ConfigurationError
-from its_graph.generators.cassette_requests import outcome
 
 __all__ = ["Team"]
 
@@ -31,7 +30,7 @@ class _Share(NamedTuple):
     config: Any
 
 
-class Team(AsCompleted[SampleRequest, list[Sample]], Generator):
+class Team(Generator):
     """Routes each request to the member that its `model` names; a request that names none goes to the first.
 
     The members of a batch work at the same time, each on all that is its own in one batch. What the team can do, all
@@ -98,7 +97,7 @@ class Team(AsCompleted[SampleRequest, list[Sample]], Generator):
             try:
                 for _ in shares:
                     for position, reply in iter(replies.get, None):
-                        yield position, outcome(reply, return_exceptions)
+                        yield position, deliver(reply, return_exceptions)
             finally:
                 left.set()
         for one in working:
@@ -127,7 +126,7 @@ class Team(AsCompleted[SampleRequest, list[Sample]], Generator):
         try:
             for _ in shares:
                 while (found := await replies.get()) is not None:
-                    yield found[0], outcome(found[1], return_exceptions)
+                    yield found[0], deliver(found[1], return_exceptions)
             await asyncio.gather(*working)  # a member that broke down raises here
         finally:
             for one in working:

@@ -1,7 +1,7 @@
-"""What a model's own distribution tells of the tokens that a running batch draws from it, a row each.
+"""Confidence signals of the tokens that a running batch samples, computed from the model's distribution per row.
 
-The batch form of `its_graph.confidence`. A token that the model cannot say at all (probability 0) is no part of its
-vocabulary: with it every certainty would be infinite.
+The batched form of `its_graph.confidence`. Tokens with probability 0 are excluded from the vocabulary: they would make
+every certainty infinite.
 """
 
 from its_graph.errors import MissingExtraError
@@ -17,19 +17,19 @@ __all__ = ["self_certainties", "token_confidences"]
 def token_confidences(logprobs: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
     """Return minus the mean of each row's `k` highest log-probabilities: [rows] from [rows, vocabulary] and [rows].
 
-    A row with k = 0 wants none and gets 0.
+    A row with k = 0 gets 0.
     """
     top = logprobs.topk(min(int(k.max()), logprobs.shape[1]), dim=1).values
     counted = (torch.arange(top.shape[1], device=top.device) < k[:, None]) & top.isfinite()
-    return -_mean(top, counted)
+    return -_masked_mean(top, counted)
 
 
 def self_certainties(logprobs: torch.Tensor) -> torch.Tensor:
     """Return KL(uniform || p) of each row: [rows] from log-probabilities [rows, vocabulary]."""
     possible = logprobs.isfinite()
-    return -_mean(logprobs, possible) - possible.sum(dim=1).log()
+    return -_masked_mean(logprobs, possible) - possible.sum(dim=1).log()
 
 
-def _mean(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
-    """Return the mean of the counted values of each row; 0 where none is."""
-    return values.where(counted, 0).sum(dim=1) / counted.sum(dim=1).clamp(min=1)
+def _masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean of each row's values where `mask` is true; 0 if it is nowhere true."""
+    return values.where(mask, 0).sum(dim=1) / mask.sum(dim=1).clamp(min=1)

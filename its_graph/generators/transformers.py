@@ -18,8 +18,8 @@ from its_graph.batching.runnables import FutureRunnable
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.generators.chat_tokens import ChatTokens
-from its_graph.generators.context_limits import check_floor, room_for_reply
-from its_graph.generators.sampling import BatchRow, GumbelSampler, RowRules, RowStops
+from its_graph.generators.context_limits import check_confidence_floor, room_for_reply
+from its_graph.generators.sampling import BatchRow, GumbelSampler, RowOptions, RowStoppingCriteria
 from its_graph.seeds import derive_seed
 from its_graph.token_stream import token_callback
 
@@ -65,7 +65,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.max_tokens = model.generation_config.max_new_tokens or self.max_tokens
         self.step_separator = step_separator
-        self._batcher: MicroBatcher[RowRules, Sample] = MicroBatcher(
+        self._batcher: MicroBatcher[RowOptions, Sample] = MicroBatcher(
             self._run, max_batch=max_batch, too_large=torch.OutOfMemoryError, name="transformers generator"
         )
 
@@ -121,7 +121,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
 
     def futures(self, inputs: Sequence[SampleRequest]) -> list[Future[list[Sample]]]:
         """Start the requests, in one batch as far as it holds them."""
-        with self._batcher.together():
+        with self._batcher.hold():
             return [self.submit(request) for request in inputs]
 
     def close(self) -> None:
@@ -136,18 +136,18 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
         """Close."""
         self.close()
 
-    def _rows(self, request: SampleRequest, future: Future[list[Sample]]) -> list[RowRules]:
+    def _rows(self, request: SampleRequest, future: Future[list[Sample]]) -> list[RowOptions]:
         prompt = self._tokens.prompt(request)
         room = request.max_tokens
         if self._context is not None:
             room = room_for_reply(len(prompt), self._context, "use a model with a longer context")
-        check_floor(request)
+        check_confidence_floor(request)
         seed = secrets.randbits(31) if request.seed is None else request.seed
         stop = tuple(string for string in request.stop if string)
         may_stop = self._tokens.may_end(stop) if stop else frozenset[int]()
         deadline = float("inf") if request.timeout_s is None else time.monotonic() + request.timeout_s
         return [
-            RowRules(
+            RowOptions(
                 prompt=prompt,
                 max_tokens=min(request.max_tokens, room),
                 temperature=request.temperature,
@@ -169,7 +169,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
             for index in range(request.n)
         ]
 
-    def _run(self, rules: list[RowRules], done: Callable[[int, Sample], None]) -> None:
+    def _run(self, rules: list[RowOptions], done: Callable[[int, Sample], None]) -> None:
         """Generate one batch; a row is handed out when it ends, whatever its neighbours still do."""
         rows = [BatchRow(rule) for rule in rules]
         live = [index for index, row in enumerate(rows) if row.finish_reason is None]
@@ -193,7 +193,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
             attention_mask=mask.to(device),
             generation_config=self._config(max(row.rules.max_tokens for row in rows)),
             logits_processor=[sampler],
-            stopping_criteria=[RowStops(rows, hand_out)],
+            stopping_criteria=[RowStoppingCriteria(rows, hand_out)],
         )
 
     def _config(self, max_new_tokens: int) -> GenerationConfig:

@@ -17,7 +17,7 @@ from its_graph.confidence import Groups
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import MissingExtraError
 from its_graph.generators.chat_tokens import ChatTokens
-from its_graph.generators.context_limits import check_floor, room_for_reply
+from its_graph.generators.context_limits import check_confidence_floor, room_for_reply
 from its_graph.seeds import derive_seed
 from its_graph.serving.engine import Engine
 from its_graph.token_stream import token_callback
@@ -102,7 +102,7 @@ class VLLMGenerator(FutureRunnable[SampleRequest, list[Sample]], Generator):
     async def _answer(self, request: SampleRequest) -> list[Sample]:
         prompt = self._tokens.prompt(request)
         room = room_for_reply(len(prompt), self.engine.context, "start the engine with a larger max_model_len")
-        check_floor(request)
+        check_confidence_floor(request)
         seed = secrets.randbits(31) if request.seed is None else request.seed
         # Hashed, never seed + i: neighbouring seeds would share streams.
         seeds = [derive_seed(seed, f"sample {index}") for index in range(request.n)]

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from its_graph.allocation.knapsack import Option, exact_menu
-from its_graph.routing.pareto_front import Ladder
-from its_graph.routing.policy import BudgetHolds, PolicyPoint
+from its_graph.allocation.knapsack import KnapsackItem, exact_knapsack
+from its_graph.routing.pareto_front import ParetoFront
+from its_graph.routing.policy import BudgetScope, PolicyPoint
 
-__all__ = ["SPREADS", "Spread", "each_bin", "held_cost", "on_average"]
+__all__ = ["SELECTORS", "PointSelector", "select_per_bin", "required_budget", "select_on_average"]
 
-Spread: TypeAlias = Callable[[Sequence[Ladder], float], list[int]]
+PointSelector: TypeAlias = Callable[[Sequence[ParetoFront], float], list[int]]
 """(a ladder for each bin, budget for a question) -> the chosen rung of each; the lowest ones where nothing fits."""
 
 _GRAINS = 400
@@ -25,22 +25,22 @@ _GRAINS = 400
 that leaves is spent by true costs."""
 
 
-def each_bin(ladders: Sequence[Ladder], budget: float) -> list[int]:
+def select_per_bin(ladders: Sequence[ParetoFront], budget: float) -> list[int]:
     """Choose in each bin the highest rung whose mean cost is within the budget."""
     return [max((place for place, rung in enumerate(one) if rung.cost <= budget), default=0) for one in ladders]
 
 
-def on_average(ladders: Sequence[Ladder], budget: float) -> list[int]:
+def select_on_average(ladders: Sequence[ParetoFront], budget: float) -> list[int]:
     """Choose the rungs that solve most problems while the mean cost over all problems is within the budget."""
     problems = sum(ladder[0].problems for ladder in ladders)
     spare = budget * problems - math.fsum(ladder[0].problems * ladder[0].cost for ladder in ladders)
     if spare <= 0:
         return [0] * len(ladders)
     menus = [[_option(rung.problems, rung.accuracy, rung.cost - one[0].cost, spare) for rung in one] for one in ladders]
-    return _climbed(ladders, exact_menu(menus, _GRAINS), spare)
+    return _climbed(ladders, exact_knapsack(menus, _GRAINS), spare)
 
 
-def _climbed(ladders: Sequence[Ladder], chosen: Sequence[int], spare: float) -> list[int]:
+def _climbed(ladders: Sequence[ParetoFront], chosen: Sequence[int], spare: float) -> list[int]:
     """Go on to the rung that solves most more of all that `spare` can still pay, and again, until it can pay none.
 
     So the highest rungs of all bins are taken wherever they can be paid together.
@@ -65,16 +65,16 @@ def _more(low: PolicyPoint, high: PolicyPoint) -> float:
     return high.problems * (high.cost - low.cost)
 
 
-def _option(problems: int, accuracy: float, more: float, spare: float) -> Option:
-    return Option(problems * accuracy, math.ceil(problems * more / spare * _GRAINS))
+def _option(problems: int, accuracy: float, more: float, spare: float) -> KnapsackItem:
+    return KnapsackItem(problems * accuracy, math.ceil(problems * more / spare * _GRAINS))
 
 
-SPREADS: Mapping[BudgetHolds, Spread] = MappingProxyType({"in_each_bin": each_bin, "on_average": on_average})
+SELECTORS: Mapping[BudgetScope, PointSelector] = MappingProxyType({"per_bin": select_per_bin, "select_on_average": select_on_average})
 """The rules by the name under which a policy keeps them."""
 
 
-def held_cost(points: Sequence[PolicyPoint], budget_holds: BudgetHolds) -> float:
+def required_budget(points: Sequence[PolicyPoint], budget_scope: BudgetScope) -> float:
     """Return what a budget for a question has to pay, given a setting of each bin: the dearest, or the mean of all."""
-    if budget_holds == "in_each_bin":
+    if budget_scope == "per_bin":
         return max(one.cost for one in points)
     return math.fsum(one.problems * one.cost for one in points) / sum(one.problems for one in points)

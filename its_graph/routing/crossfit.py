@@ -13,7 +13,7 @@ from its_graph.routing.policy import Policy
 from its_graph.routing.trials import Trial, TrialResult, mean_result
 from its_graph.statistics import Difference, paired_difference
 
-__all__ = ["Fit", "Lead", "RoutedResults", "cheapest_reaching", "cross_fit", "lead", "route_trials"]
+__all__ = ["Fit", "RoutingGain", "RoutedResults", "cheapest_at_accuracy", "cross_fit", "routing_gain", "route_trials"]
 
 Fit: TypeAlias = Callable[[Sequence[Trial]], Policy]
 """From problems to a policy; the same budgets for any problems."""
@@ -29,7 +29,7 @@ class RoutedResults(NamedTuple):
     @property
     def accuracy(self) -> float:
         """Share of the problems that came out right."""
-        return mean_result(self.results).right
+        return mean_result(self.results).correct
 
     @property
     def cost(self) -> float:
@@ -37,7 +37,7 @@ class RoutedResults(NamedTuple):
         return mean_result(self.results).cost
 
 
-class Lead(NamedTuple):
+class RoutingGain(NamedTuple):
     """How one way of spending compares with another on the same problems."""
 
     accuracy: Difference
@@ -47,7 +47,7 @@ class Lead(NamedTuple):
 
 def route_trials(policy: Policy, trials: Sequence[Trial], budget: float) -> list[TrialResult]:
     """Return what the policy would have made of these problems."""
-    return [trial.results[policy.choose(trial.difficulty, budget).setting] for trial in trials]
+    return [trial.results[policy.choose(trial.difficulty, budget).config] for trial in trials]
 
 
 def cross_fit(trials: Sequence[Trial], fit: Fit, *, seed: int = 0) -> list[RoutedResults]:
@@ -76,14 +76,14 @@ def cross_fit(trials: Sequence[Trial], fit: Fit, *, seed: int = 0) -> list[Route
     ]
 
 
-def cheapest_reaching(accuracy: float, rows: Sequence[RoutedResults]) -> RoutedResults | None:
+def cheapest_at_accuracy(accuracy: float, rows: Sequence[RoutedResults]) -> RoutedResults | None:
     """Return the cheapest row that is at least so accurate, or None."""
     return min((row for row in rows if row.accuracy >= accuracy), key=lambda row: row.cost, default=None)
 
 
-def lead(one: RoutedResults, other: RoutedResults, *, seed: int = 0) -> Lead:
+def routing_gain(one: RoutedResults, other: RoutedResults, *, seed: int = 0) -> RoutingGain:
     """Return how much more accurate `one` is, with its paired bootstrap interval, and how much cheaper."""
     difference = paired_difference(
-        [result.right for result in one.results], [result.right for result in other.results], seed=seed
+        [result.correct for result in one.results], [result.correct for result in other.results], seed=seed
     )
-    return Lead(difference, other.cost / one.cost if one.cost else 1.0)
+    return RoutingGain(difference, other.cost / one.cost if one.cost else 1.0)

@@ -7,10 +7,10 @@ from its_graph.catalog.registry import strategy
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Generator, Verifier
 
-__all__ = ["Usable", "usable"]
+__all__ = ["ResolvedConfig", "resolve_config"]
 
 
-class Usable(NamedTuple):
+class ResolvedConfig(NamedTuple):
     """A setting that works with the models at hand."""
 
     setting: StrategyConfig
@@ -18,7 +18,7 @@ class Usable(NamedTuple):
     """Why it is not the one that was called for; None where it is."""
 
 
-def usable(setting: StrategyConfig, generator: Generator, verifier: Verifier | None) -> Usable:
+def resolve_config(setting: StrategyConfig, generator: Generator, verifier: Verifier | None) -> ResolvedConfig:
     """Return `setting`, or where something it needs is missing the best that works: as many samples, then a choice.
 
     The verifier chooses where there is one (`best_of_n`), else the vote (`self_consistency`). Neither needs anything
@@ -26,13 +26,13 @@ def usable(setting: StrategyConfig, generator: Generator, verifier: Verifier | N
     """
     lacks = list(_lacks(setting, generator, verifier))
     if not lacks:
-        return Usable(setting)
+        return ResolvedConfig(setting)
     size = setting.options.get("n", strategy(setting.strategy).options.get("n"))
     instead = StrategyConfig(
         strategy="self_consistency" if verifier is None else "best_of_n",
         options={} if size is None else {"n": size},
     )
-    return Usable(instead, f"{setting.label} needs {' and '.join(lacks)}: {instead.label} takes its place.")
+    return ResolvedConfig(instead, f"{setting.label} needs {' and '.join(lacks)}: {instead.label} takes its place.")
 
 
 def _lacks(setting: StrategyConfig, generator: Generator, verifier: Verifier | None) -> Iterator[str]:

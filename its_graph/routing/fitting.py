@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
-from its_graph.routing.budget_constraint import SPREADS, Spread, held_cost
-from its_graph.routing.pareto_front import GUARD, Ladder, climb
-from its_graph.routing.policy import BudgetHolds, Cost, Estimator, Policy, PolicyPoint, quantiles
+from its_graph.routing.budget_constraint import SELECTORS, PointSelector, required_budget
+from its_graph.routing.pareto_front import GUARD, ParetoFront, pareto_front
+from its_graph.routing.policy import BudgetScope, Cost, Estimator, Policy, PolicyPoint, quantile_thresholds
 from its_graph.routing.regressor import Regressor
-from its_graph.routing.trials import Trial, into_bins, measure_point, same_settings
+from its_graph.routing.trials import Trial, split_by_bin, measure_point, common_configs
 
-__all__ = ["BINS", "fit_policy", "natural_budgets"]
+__all__ = ["BINS", "fit_policy", "default_budgets"]
 
 BINS = 5
 """As in the paper."""
@@ -33,7 +33,7 @@ def fit_policy(
     pilots: int,
     unit: Cost,
     bins: int = BINS,
-    budget_holds: BudgetHolds = "on_average",
+    budget_scope: BudgetScope = "on_average",
     guard: float = GUARD,
     regressor: Regressor | None = None,
 ) -> Policy:
@@ -46,7 +46,7 @@ def fit_policy(
         pilots: samples behind each difficulty.
         unit: of budgets and costs.
         bins: of about equal size. Fewer come out where difficulties repeat: equal values stay in one bin.
-        budget_holds: where the mean cost is within the budget (`its_graph.routing.budget_constraint`).
+        budget_scope: where the mean cost is within the budget (`its_graph.routing.budget_constraint`).
         guard: how many standard errors better a dearer setting must be (`its_graph.routing.pareto_front`).
         regressor: what the estimator `learned` predicts with.
 
@@ -55,8 +55,8 @@ def fit_policy(
     """
     if not budgets:
         raise ConfigurationError("A policy needs at least one budget. Given: none.")
-    thresholds = quantiles([trial.difficulty for trial in trials], bins) if trials else ()
-    groups = into_bins(trials, thresholds)
+    thresholds = quantile_thresholds([trial.difficulty for trial in trials], bins) if trials else ()
+    groups = split_by_bin(trials, thresholds)
     steps = sorted(set(budgets))
     return Policy(
         estimator=estimator,
@@ -64,25 +64,25 @@ def fit_policy(
         unit=unit,
         thresholds=thresholds,
         budgets=tuple(steps),
-        budget_holds=budget_holds,
-        table=_table([climb(group, guard=guard) for group in groups], steps, SPREADS[budget_holds]),
+        budget_scope=budget_scope,
+        table=_table([pareto_front(group, guard=guard) for group in groups], steps, SELECTORS[budget_scope]),
         curves=tuple(map(_curve, groups)),
         regressor=regressor,
     )
 
 
-def natural_budgets(
-    trials: Sequence[Trial], *, bins: int = BINS, budget_holds: BudgetHolds = "on_average"
+def default_budgets(
+    trials: Sequence[Trial], *, bins: int = BINS, budget_scope: BudgetScope = "on_average"
 ) -> list[float]:
     """Return budgets from the smallest that pays for every bin to the largest that any setting can use.
 
     They rise by a constant factor and are rounded up to three digits. The largest pays for the dearest settings of all
     bins, where the budget holds: in the dearest bin, or over all problems together.
     """
-    groups = into_bins(trials, quantiles([trial.difficulty for trial in trials], bins))
+    groups = split_by_bin(trials, quantile_thresholds([trial.difficulty for trial in trials], bins))
     curves = [_curve(group) for group in groups]
     low = max(curve[0].cost for curve in curves)
-    high = held_cost([curve[-1] for curve in curves], budget_holds)
+    high = required_budget([curve[-1] for curve in curves], budget_scope)
     if not 0 < low < high:
         return [_rounded_up(max(low, high))]
     factor = (high / low) ** (1 / (_BUDGETS - 1))
@@ -90,19 +90,19 @@ def natural_budgets(
 
 
 def _table(
-    ladders: Sequence[Ladder], budgets: Sequence[float], spread: Spread
+    ladders: Sequence[ParetoFront], budgets: Sequence[float], spread: PointSelector
 ) -> tuple[tuple[StrategyConfig, ...], ...]:
     columns = []
     for budget in budgets:
         chosen = spread(ladders, budget)
         # What lies below is not offered to larger budgets.
         ladders = [ladder[place:] for ladder, place in zip(ladders, chosen, strict=True)]
-        columns.append([ladder[0].setting for ladder in ladders])
+        columns.append([ladder[0].config for ladder in ladders])
     return tuple(zip(*columns, strict=True))
 
 
 def _curve(trials: Sequence[Trial]) -> tuple[PolicyPoint, ...]:
-    points = (measure_point(setting, trials) for setting in same_settings(trials))
+    points = (measure_point(setting, trials) for setting in common_configs(trials))
     return tuple(sorted(points, key=lambda point: (point.cost, point.accuracy)))
 
 

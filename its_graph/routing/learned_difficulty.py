@@ -19,7 +19,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("numpy", "allocation") from error
 
-__all__ = ["by_learned", "fit_regressor", "held_out"]
+__all__ = ["by_regressor", "fit_regressor", "cross_val_difficulties"]
 
 PENALTY = 10.0
 """Weight of the squared coefficients, in questions: it keeps a few hundred questions from fitting noise."""
@@ -64,7 +64,7 @@ def fit_regressor(
     )
 
 
-def held_out(
+def cross_val_difficulties(
     features: Sequence[Sequence[float]],
     difficulties: Sequence[float],
     *,
@@ -91,7 +91,7 @@ def held_out(
     return predicted
 
 
-def by_learned(regressor: Regressor, embed: Embed) -> DifficultyEstimator:
+def by_regressor(regressor: Regressor, embed: Embed) -> DifficultyEstimator:
     """Return the estimate that reads the question's last turn with `embed`."""
 
     def difficulty(tree: Tree) -> float:

@@ -15,21 +15,21 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from its_graph.routing.policy import PolicyPoint
-from its_graph.routing.trials import Trial, measure_point, same_settings
+from its_graph.routing.trials import Trial, measure_point, common_configs
 
-__all__ = ["GUARD", "Ladder", "climb"]
+__all__ = ["GUARD", "ParetoFront", "pareto_front"]
 
-Ladder: TypeAlias = Sequence[PolicyPoint]
+ParetoFront: TypeAlias = Sequence[PolicyPoint]
 """Rungs of one bin: cost and accuracy both rise strictly."""
 
 GUARD = 0.5
 """Standard errors, were there no difference, by which a dearer setting must be better."""
 
 
-def climb(trials: Sequence[Trial], *, guard: float = GUARD) -> Ladder:
+def pareto_front(trials: Sequence[Trial], *, guard: float = GUARD) -> ParetoFront:
     """Return the ladder of the problems of one bin."""
     points = sorted(
-        (measure_point(setting, trials) for setting in same_settings(trials)),
+        (measure_point(setting, trials) for setting in common_configs(trials)),
         key=lambda point: (point.cost, -point.accuracy),
     )
     rungs = points[:1]
@@ -40,5 +40,5 @@ def climb(trials: Sequence[Trial], *, guard: float = GUARD) -> Ladder:
 
 
 def _beats(trials: Sequence[Trial], dearer: PolicyPoint, cheaper: PolicyPoint, guard: float) -> bool:
-    gains = [trial.results[dearer.setting].right - trial.results[cheaper.setting].right for trial in trials]
+    gains = [trial.results[dearer.config].correct - trial.results[cheaper.config].correct for trial in trials]
     return math.fsum(gains) > max(1.0, guard * math.hypot(*gains))

@@ -11,7 +11,7 @@ from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.routing.regressor import Regressor
 
-__all__ = ["POLICY_VERSION", "BudgetHolds", "Cost", "Estimator", "Policy", "PolicyChoice", "PolicyPoint", "quantiles"]
+__all__ = ["POLICY_VERSION", "BudgetScope", "Cost", "Estimator", "Policy", "PolicyChoice", "PolicyPoint", "quantile_thresholds"]
 
 POLICY_VERSION: Final = 1
 """Goes up when a field goes or changes its meaning."""
@@ -22,7 +22,7 @@ Estimator: TypeAlias = Literal["verifier", "agreement", "learned", "text"]
 Cost: TypeAlias = Literal["flops", "tokens", "generated_tokens"]
 """What budgets and costs are counted in."""
 
-BudgetHolds: TypeAlias = Literal["in_each_bin", "on_average"]
+BudgetScope: TypeAlias = Literal["per_bin", "on_average"]
 """Whether the mean cost is within the budget in every bin, or over all questions together: some then cost more."""
 
 
@@ -62,9 +62,9 @@ class Policy(_Record):
     """Ascending; difficulty d is in bin `bisect_right(thresholds, d)`, so there is one bin more than these."""
     budgets: tuple[float, ...] = Field(min_length=1)
     """Ascending, for a question, in `unit`."""
-    budget_holds: BudgetHolds = "in_each_bin"
+    budget_scope: BudgetScope = "per_bin"
     table: tuple[tuple[StrategyConfig, ...], ...]
-    """[bins][budgets]: the best setting within the budget, as `budget_holds` says."""
+    """[bins][budgets]: the best setting within the budget, as `budget_scope` says."""
     curves: tuple[tuple[PolicyPoint, ...], ...] = ()
     """[bins][points]: what was measured; empty for a policy that was not fitted."""
     regressor: Regressor | None = None
@@ -115,7 +115,7 @@ class Policy(_Record):
     def _grounds(self, budget: float) -> str:
         if not self.curves:
             return "by the table that was not fitted"
-        scope = "on average" if self.budget_holds == "on_average" else "a question"
+        scope = "on average" if self.budget_scope == "on_average" else "a question"
         return f"the best measured for {budget:.3g} {self.unit} {scope}"
 
     def _column(self, budget: float | None) -> int:
@@ -143,7 +143,7 @@ class Policy(_Record):
             raise InputError(f"{path} holds no policy of version {POLICY_VERSION}: {error}") from error
 
 
-def quantiles(values: Sequence[float], bins: int) -> tuple[float, ...]:
+def quantile_thresholds(values: Sequence[float], bins: int) -> tuple[float, ...]:
     """Return the thresholds that cut `values` into `bins` bins of about equal size; equal values stay in one bin.
 
     Fewer thresholds come back where values repeat: all equal is one bin and no threshold.

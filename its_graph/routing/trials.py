@@ -9,7 +9,7 @@ from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.routing.policy import PolicyPoint
 
-__all__ = ["Trial", "TrialResult", "into_bins", "mean_result", "measure_point", "same_settings"]
+__all__ = ["Trial", "TrialResult", "split_by_bin", "mean_result", "measure_point", "common_configs"]
 
 
 class TrialResult(NamedTuple):
@@ -44,10 +44,10 @@ def mean_result(results: Iterable[TrialResult]) -> TrialResult:
 def measure_point(setting: StrategyConfig, trials: Sequence[Trial]) -> PolicyPoint:
     """Return a setting as these problems measured it."""
     mean = mean_result(trial.results[setting] for trial in trials)
-    return PolicyPoint(setting=setting, accuracy=mean.right, cost=mean.cost, problems=len(trials))
+    return PolicyPoint(config=setting, accuracy=mean.correct, cost=mean.cost, problems=len(trials))
 
 
-def same_settings(trials: Sequence[Trial]) -> tuple[StrategyConfig, ...]:
+def common_configs(trials: Sequence[Trial]) -> tuple[StrategyConfig, ...]:
     """Return the settings that every problem was tried with.
 
     Raises:
@@ -65,13 +65,13 @@ def same_settings(trials: Sequence[Trial]) -> tuple[StrategyConfig, ...]:
     return settings
 
 
-def into_bins(trials: Sequence[Trial], thresholds: Sequence[float]) -> list[list[Trial]]:
+def split_by_bin(trials: Sequence[Trial], thresholds: Sequence[float]) -> list[list[Trial]]:
     """Return the problems of each bin, the easiest bin first; every bin has some where these are their quantiles.
 
     Raises:
         ConfigurationError: there are no problems, or they were not all tried with the same settings.
     """
-    same_settings(trials)
+    common_configs(trials)
     groups: list[list[Trial]] = [[] for _ in range(len(thresholds) + 1)]
     for trial in trials:
         groups[bisect_right(thresholds, trial.difficulty)].append(trial)

@@ -1,1 +1,1 @@
-"""The machinery of one search: state, tree view, node executor, events."""
+"""How one search runs: state, tree view, executor of model calls, events."""

@@ -1,4 +1,4 @@
-"""What a node says of the calls that it wants made: the calls themselves, their price, and what to do with replies."""
+"""What a model-calling node declares: the calls it plans, their price, and how it absorbs replies."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,40 +22,51 @@ class PlannedCall(NamedTuple, Generic[_Request]):
     id: str
     """Id of the record that the reply will become."""
     parent: str | None
+    """Id of the step that it continues; None for a first step."""
     request: _Request
+    """What the model is asked."""
     duplicates: tuple[str, ...] = ()
-    """Ids that share this call, because they would ask exactly the same."""
+    """Ids that share this call because their requests are identical."""
     sources: tuple[str, ...] = ()
     """Ids of the records that the request shows to the model."""
 
 
 class Absorbed(NamedTuple):
-    """What became of a reply: new records, and what it really cost."""
+    """What a reply became: new records, and its actual cost."""
 
     update: Update
+    """The new records."""
     spend: Spend
+    """What the call cost."""
     deferred_cost: Spend = NOTHING
-    """What it will cost later (its verification), kept reserved while this node goes on."""
+    """What the reply will cost later (its verification); kept reserved while this node runs."""
 
 
 @dataclass(frozen=True)
 class ModelNode(Generic[_Request, _Reply]):
-    """What tells one model-calling node from another. All functions but `ahead` are pure."""
+    """What distinguishes one model-calling node from another. All functions except `prefetch` are pure."""
 
     name: str
+    """Name of the node, in the graph and in the ledger."""
     model: Runnable[_Request, _Reply]
+    """What is called: a generator, a verifier or a judge."""
     plan: Callable[[Tree], Sequence[PlannedCall[_Request]]]
+    """The calls to make, in order of priority."""
     price: Callable[[_Request], Spend]
-    """Worst case of a call."""
+    """Worst-case cost of a call."""
     absorb: Callable[[Tree, PlannedCall[_Request], _Reply], Absorbed]
+    """Turn a reply into records."""
     fail: Callable[[PlannedCall[_Request], Exception], Update]
-    fit_budget: Callable[[PlannedCall[_Request], Callable[[_Request], bool]], PlannedCall[_Request] | None]
-    """Make a call small enough to fit (given a test that tells), or None where that makes no sense."""
-    close: Callable[[Tree, list[str]], Update]
-    """The plain values to set once all is done, given the ids that were planned and absorbed."""
+    """Turn a call that failed for good into records."""
+    fit_budget: Callable[[PlannedCall[_Request], Callable[[_Request], bool]], PlannedCall[_Request] | None] = (
+        lambda planned, fits: None
+    )
+    """Make a call small enough that `fits(request)` is true; None if a smaller call makes no sense."""
+    close: Callable[[Tree, list[str]], Update] = lambda tree, added: {}
+    """The plain values to set at the end, given the ids of the steps added."""
     with_timeout: Callable[[_Request, float], _Request] = lambda request, seconds: request
     """Give a request its deadline, in seconds from now."""
-    ahead: Callable[[Tree, Update], None] = lambda tree, update: None
-    """Begin what comes after this node for records that were just written. It may start work, and returns nothing."""
-    hold: Callable[[Tree], Spend] = lambda tree: NOTHING
-    """What must stay in the budget untouched, for work that comes after this node."""
+    prefetch: Callable[[Tree, Update], None] = lambda tree, update: None
+    """Start what the next node will need for records just written."""
+    reserve: Callable[[Tree], Spend] = lambda tree: NOTHING
+    """What must remain in the budget for work after this node."""

@@ -10,13 +10,13 @@ from its_graph.search.events import Event
 __all__ = ["EVENT_VERSION", "event_schema", "parse_event"]
 
 EVENT_VERSION = 2
-"""Goes up when a field or an event goes or changes its meaning; what is only added leaves it as it is."""
+"""Increases when an event or a field is removed or changes its meaning; additions leave it unchanged."""
 
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 
 
 def event_schema() -> dict[str, Any]:
-    """Return the JSON schema of one event; `type` says which it is."""
+    """Return the JSON schema of one event; its `type` says which event it is."""
     return {"$id": f"its_graph/events/v{EVENT_VERSION}", "title": "its_graph event", **_EVENTS.json_schema()}
 
 
@@ -24,12 +24,12 @@ def parse_event(data: Any) -> Event:
     """Return `data` as an event.
 
     Raises:
-        InputError: it is none, or lacks something; the message names the field.
+        InputError: it is not an event, or a field is missing or invalid; the message names the field.
     """
     try:
         return _EVENTS.validate_python(data)
     except ValidationError as error:
-        raise InputError(f"This is no event of its_graph: {error}") from error
+        raise InputError(f"Not an event of its_graph: {error}") from error
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What a search tells while it runs: one typed event for each record, derived from the updates of its nodes.
+"""What a search reports while it runs: one typed event per record, derived from the updates of its nodes.
 
-Events carry the records themselves, so the events of a search alone rebuild its tree (`rebuild`). They are plain
-data, sent through LangGraph's stream writer: read them with `stream_mode="custom", subgraphs=True, version="v2"`.
+Events carry the records themselves, so the events of a search are enough to rebuild its tree (`rebuild`). They are
+plain data, sent through LangGraph's stream writer: read them with
+`stream_mode="custom", subgraphs=True, version="v2"`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +16,8 @@ from typing_extensions import TypedDict
 from its_graph.context import search_context
 from its_graph.contracts import Message
 from its_graph.search.human_request import HumanRequest
-from its_graph.search.state import Charge, Failure, HumanEdit, Judgment, Route, Score, Step, Update
+from its_graph.search.result import Route, SearchResult
+from its_graph.search.state import Charge, Failure, HumanEdit, Judgment, Score, Step, Update
 
 __all__ = [
     "Answered",
@@ -42,23 +44,27 @@ __all__ = [
 
 
 class SearchStarted(TypedDict):
-    """A search begins; what came before on this thread is no part of it."""
+    """A search starts; anything earlier on this thread is not part of it."""
 
     type: Literal["its.search_started"]
     strategy: str
+    """Name of the strategy."""
     question: list[Message]
+    """The conversation that the generator answers."""
     settings: dict[str, Any]
+    """The fields of `SearchContext`, seed included."""
 
 
 class TokenAdded(TypedDict):
-    """A sample that is being written has grown; told only with `stream_tokens`, and no part of the tree."""
+    """A sample being written has grown; sent only with `stream_tokens`, and not part of the tree."""
 
     type: Literal["its.token_added"]
     id: str
-    """Of the step that it will be."""
+    """Id of the step that it will become."""
     at: int
-    """Characters of the sample before this text; 0 begins it, once more where a call is repeated."""
+    """Characters of the sample before this text; 0 starts it, and starts it again if the call is retried."""
     text: str
+    """The new text."""
 
 
 class StepAdded(TypedDict):
@@ -66,14 +72,16 @@ class StepAdded(TypedDict):
 
     type: Literal["its.step_added"]
     id: str
+    """Id of the step."""
     step: Step
 
 
 class Scored(TypedDict):
-    """A verdict arrived."""
+    """A verifier's score arrived."""
 
     type: Literal["its.scored"]
     id: str
+    """Id of the step."""
     score: Score
 
 
@@ -82,6 +90,7 @@ class Judged(TypedDict):
 
     type: Literal["its.judged"]
     id: str
+    """Id of the judgment."""
     judgment: Judgment
 
 
@@ -90,33 +99,36 @@ class Failed(TypedDict):
 
     type: Literal["its.failed"]
     id: str
+    """Id that the step would have had."""
     failure: Failure
 
 
 class Selected(TypedDict):
-    """The search goes on with these paths; every other open one is cut."""
+    """The search continues with these paths; every other open path is cut."""
 
     type: Literal["its.selected"]
     frontier: list[str]
+    """Ids of the paths to expand next, each once per continuation."""
 
 
 class HumanRequested(TypedDict):
-    """The search waits for a person. Sent by a server that shows the interrupt; the search itself only waits."""
+    """The search waits for a person. Sent by the server that shows the interrupt; the search itself only waits."""
 
     type: Literal["its.human_requested"]
     request: HumanRequest
 
 
 class Steered(TypedDict):
-    """A person said how to go on; steps that were written come as `its.step_added` before it."""
+    """A person replied. Steps that the person wrote come before it, as `its.step_added`."""
 
     type: Literal["its.steered"]
     id: str
+    """Number of the reply."""
     edit: HumanEdit
 
 
 class Routed(TypedDict):
-    """A search that chooses its strategy has chosen; what follows is that strategy's."""
+    """A search that chooses its strategy has chosen; what follows belongs to that strategy."""
 
     type: Literal["its.routed"]
     route: Route
@@ -127,30 +139,35 @@ class Charged(TypedDict):
 
     type: Literal["its.charged"]
     id: str
+    """Number of the charge."""
     charge: Charge
 
 
 class Stopped(TypedDict):
-    """The search will not go on, and why."""
+    """The search stops, and why."""
 
     type: Literal["its.stopped"]
     reason: str
+    """The `stop_reason` of the result."""
 
 
 class Answered(TypedDict):
-    """The search is over."""
+    """The search is over and has a result."""
 
     type: Literal["its.answered"]
     answer: str | None
-    result: dict[str, Any]
+    """The final answer; None if the winning text has none."""
+    result: SearchResult
+    """Candidates, votes, spend and why the search stopped."""
 
 
 class Ended(TypedDict):
-    """The run is over, whatever came of it: the last event that a server sends of it."""
+    """The run is over, whatever its outcome: the last event that a server sends for it."""
 
     type: Literal["its.ended"]
     status: Literal["done", "failed", "cancelled"]
     error: str | None
+    """What went wrong, if anything did."""
 
 
 Event = (
@@ -182,7 +199,7 @@ _LOG_OF = {kind: (log, field) for log, (kind, field) in _LOG_EVENTS.items()}
 
 
 def events_of(update: Update) -> Iterator[dict[str, Any]]:
-    """Yield the events that say what `update` changes, in the order in which a reader needs them."""
+    """Yield the events that describe what `update` changes, in the order in which a reader needs them."""
     if "question" in update:
         yield {"type": "its.search_started"} | {key: update[key] for key in ("strategy", "question", "settings")}
         return
@@ -202,7 +219,7 @@ def events_of(update: Update) -> Iterator[dict[str, Any]]:
 def event_emitter() -> Callable[[Update], None]:
     """Return a function that sends the events of an update to whoever streams this run.
 
-    With `dispatch` in the settings they are LangChain's custom events as well, which `astream_events` and AG-UI read.
+    With `dispatch` in the settings they are sent as LangChain custom events too, for `astream_events` and AG-UI.
     """
     writer, dispatch = get_stream_writer(), search_context().dispatch
 
@@ -216,17 +233,17 @@ def event_emitter() -> Callable[[Update], None]:
 
 
 def token_emitter() -> Callable[[str, int, str], None]:
-    """Return a function that sends new text of a sample, given its id and the characters before it.
+    """Return a function that sends new text of a sample, given its id and the number of characters before it.
 
-    It may be called from any thread, of several at once: backends tell what they write from threads of their own, and
-    LangGraph's writer finds its run in the context, which only one call at a time can be in.
+    It may be called from several threads at once, such as a backend's own. LangGraph's writer finds its run in the
+    context, and a context can be entered by one call at a time only, so each call enters a copy.
     """
     writer, context = get_stream_writer(), copy_context()
 
-    def tell(key: str, at: int, text: str) -> None:
+    def send(key: str, at: int, text: str) -> None:
         context.copy().run(writer, {"type": "its.token_added", "id": key, "at": at, "text": text})
 
-    return tell
+    return send
 
 
 def emit(update: Update) -> None:
@@ -235,10 +252,10 @@ def emit(update: Update) -> None:
 
 
 def rebuild(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Fold events into the state they describe; other events in the stream are passed over.
+    """Fold events into the state that they describe; other events in the stream are ignored.
 
     Returns:
-        A mapping that `Tree.of` reads. Replies arrive in any order; records are put into the order of their ids.
+        A mapping that `Tree` reads. Replies arrive in any order; records are sorted by id.
     """
     state: dict[str, Any] = {}
     for event in events:

@@ -1,8 +1,8 @@
-"""Folds over a log that go on where they stopped: what makes a view of a growing search cheap.
+"""Folds over a log that continue where they stopped: what makes a view of a growing search cheap.
 
-A log only grows and its records never change, so the fold of a longer log is the fold of the shorter one and a little
-more. A `Fold` remembers how far it came, for a few searches at a time. It is a cache, not state: a search that was
-resumed, forked or rebuilt from its events is folded anew, and gives the same.
+A log only grows and its records never change, so the fold of a longer log is the fold of the shorter one plus the new
+records. A `Fold` remembers its progress for a few searches at a time. It is a cache, not state: a search that is
+resumed, forked or rebuilt from its events is folded from the start, with the same result.
 """
 
 import threading
@@ -17,14 +17,15 @@ _Value = TypeVar("_Value")
 _View = TypeVar("_View")
 
 _SEARCHES = 64
-"""Searches remembered; one more forgets the one looked at longest ago."""
+"""Searches remembered; one more evicts the least recently used."""
 
 
 class _Progress(NamedTuple, Generic[_Value]):
     value: _Value
-    taken: int
+    count: int
+    """Records folded."""
     last: tuple[str, Any]
-    """The last record that was folded, with its id: while the log holds it, what came before is the same too."""
+    """Id and record folded last: as long as the log holds it, everything before it is the same too."""
 
 
 class Fold(Generic[_Value, _View]):
@@ -32,38 +33,38 @@ class Fold(Generic[_Value, _View]):
 
     Args:
         start: makes the value of an empty log.
-        take: adds one record: `take(value, id, record, view)`. It may change the value in place and return it; who asks
-            for the fold must not change it. What it reads of the view must not depend on later records.
+        take: adds one record: `take(value, id, record, view)`. It may change the value in place and return it; callers
+            of the fold must not change it. What it reads of the view must not depend on later records.
     """
 
     def __init__(self, start: Callable[[], _Value], take: Callable[[_Value, str, Any, _View], _Value]) -> None:
         self._start, self._take = start, take
-        self._known: OrderedDict[tuple[int, int], _Progress[_Value]] = OrderedDict()
+        self._progress: OrderedDict[tuple[int, int], _Progress[_Value]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, log: dict[str, Any], view: _View) -> _Value:
-        """Return the fold of `log`, records by id, oldest first; `view` is handed on to `take`."""
+        """Return the fold of `log`, records by id, oldest first; `view` is passed on to `take`."""
         if not log:
             return self._start()
         key = (threading.get_ident(), id(next(iter(log.values()))))
         with self._lock:
-            progress = self._known.pop(key, None)
-        if progress is None or not _goes_on(log, progress):
+            progress = self._progress.pop(key, None)
+        if progress is None or not _extends(log, progress):
             progress = _Progress(self._start(), 0, ("", None))
         value = progress.value
-        for name, record in _newest(log, len(log) - progress.taken):
+        for name, record in _newest(log, len(log) - progress.count):
             value = self._take(value, name, record, view)
         with self._lock:
-            self._known[key] = _Progress(value, len(log), _newest(log, 1)[0])
-            while len(self._known) > _SEARCHES:
-                self._known.popitem(last=False)
+            self._progress[key] = _Progress(value, len(log), _newest(log, 1)[0])
+            while len(self._progress) > _SEARCHES:
+                self._progress.popitem(last=False)
         return value
 
 
-def _goes_on(log: dict[str, Any], progress: _Progress[Any]) -> bool:
-    """Tell whether `log` begins with all the records that were folded, the last of them in its place."""
+def _extends(log: dict[str, Any], progress: _Progress[Any]) -> bool:
+    """Return whether `log` starts with all the records that were folded, the last of them in its place."""
     name, record = progress.last
-    new = len(log) - progress.taken
+    new = len(log) - progress.count
     return new >= 0 and log.get(name) is record and next(islice(reversed(log), new, None)) == name
 
 

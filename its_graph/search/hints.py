@@ -1,7 +1,7 @@
-"""Hints: what a person tells the models while a search runs, at the end of the question.
+"""Hints: text that a person adds to the end of the question while a search runs.
 
-The question itself stays as it was asked; a hint stands in the log of what the person said, and is put beside it where
-a model reads it.
+The question itself stays as asked. Hints are in the log of human edits and are added wherever a model reads the
+question.
 """
 
 import re
@@ -22,26 +22,26 @@ def with_hints(question: list[Message], hints: Sequence[str]) -> list[Message]:
     """
     if not hints:
         return question
-    told = "".join(_LEAD + _paragraph(hint) for hint in hints)
-    asking = [place for place, message in enumerate(question) if message["role"] == "user"]
-    if not asking:
-        return [*question, {"role": "user", "content": told.lstrip()}]
-    place = asking[-1]
-    message = question[place] | {"content": _followed_by(told, question[place]["content"])}
-    return [*question[:place], message, *question[place + 1 :]]
+    text = "".join(_LEAD + _paragraph(hint) for hint in hints)
+    user_messages = [index for index, message in enumerate(question) if message["role"] == "user"]
+    if not user_messages:
+        return [*question, {"role": "user", "content": text.lstrip()}]
+    last = user_messages[-1]
+    message = question[last] | {"content": _append(question[last]["content"], text)}
+    return [*question[:last], message, *question[last + 1 :]]
 
 
 def without_hints(text: str) -> str:
-    """Return a user message without the hints at its end: for a model that is to see the question alone."""
+    """Return a user message without the hints at its end, for a model that must see the question alone."""
     while (parts := text.rpartition(_LEAD))[1] and "\n\n" not in parts[2]:
         text = parts[0]
     return text
 
 
 def _paragraph(hint: str) -> str:
-    """Return a hint without empty lines, so that where it ends can be told from what stands behind it."""
+    """Return a hint without empty lines, so that its end can be told from the text after it."""
     return re.sub(r"\n\s*\n", "\n", hint)
 
 
-def _followed_by(told: str, content: Any) -> Any:
-    return content + told if isinstance(content, str) else [*content, {"type": "text", "text": told}]
+def _append(content: Any, text: str) -> Any:
+    return content + text if isinstance(content, str) else [*content, {"type": "text", "text": text}]

@@ -17,7 +17,7 @@ class _Prefix(NamedTuple):
     pieces: tuple[str, ...]
 
 
-# A step is looked at again at every level below it.
+# Every level below a step reads its pieces again.
 @lru_cache(maxsize=2**14)
 def pieces_of(text: str) -> tuple[str, ...]:
     """Return the steps in the text of one record."""
@@ -25,7 +25,7 @@ def pieces_of(text: str) -> tuple[str, ...]:
 
 
 class Paths:
-    """The paths of a log of steps; each is named by its last step."""
+    """The paths of a log of steps; each path is named by its last step."""
 
     def __init__(self, steps: dict[str, Step]) -> None:
         self.steps = steps
@@ -42,26 +42,26 @@ class Paths:
 
     def _prefix(self, step: str | None) -> _Prefix:
         """Return what adds up along the path; siblings share their parent's sums."""
-        if (sums := self._prefixes.get(step)) is not None:
-            return sums
+        if (prefix := self._prefixes.get(step)) is not None:
+            return prefix
         missing: list[str] = []
         while step is not None and step not in self._prefixes:
             missing.append(step)
             step = self.steps[step]["parent"]
-        known = self._prefixes[step]
+        prefix = self._prefixes[step]
         for key in reversed(missing):
             record = self.steps[key]
-            pieces = known.pieces + pieces_of(record["text"])
-            known = _Prefix(known.text + record["text"], known.tokens + record["tokens"], known.depth + 1, pieces)
-            self._prefixes[key] = known
-        return known
+            pieces = prefix.pieces + pieces_of(record["text"])
+            prefix = _Prefix(prefix.text + record["text"], prefix.tokens + record["tokens"], prefix.depth + 1, pieces)
+            self._prefixes[key] = prefix
+        return prefix
 
     def text(self, step: str | None) -> str:
         """Return the solution so far: the texts of the whole path, joined."""
         return self._prefix(step).text
 
     def pieces(self, step: str | None) -> tuple[str, ...]:
-        """Return the solution so far as steps, as verifiers read it: a record may hold several."""
+        """Return the solution so far as steps, as verifiers read it; one record may hold several."""
         return self._prefix(step).pieces
 
     def tokens(self, step: str | None) -> int:
@@ -73,20 +73,20 @@ class Paths:
         return self._prefix(step).depth
 
     def finished(self, step: str) -> bool:
-        """Tell whether the path is a complete solution."""
+        """Return whether the path is a complete solution."""
         return self.steps[step]["finish"] == "end"
 
     def truncated(self, step: str) -> bool:
-        """Tell whether the path was cut off by a length limit."""
+        """Return whether a length limit cut the path off."""
         return self.steps[step]["finish"] == "length"
 
     def open(self, step: str) -> bool:
-        """Tell whether the path can be continued."""
+        """Return whether the path can be continued."""
         return self.steps[step]["finish"] == "stop_string"
 
     def distinct(self, steps: Iterable[str]) -> list[str]:
         """Return `steps` without those whose text equals that of an earlier one."""
-        seen: dict[str, str] = {}
+        first_with: dict[str, str] = {}
         for step in steps:
-            seen.setdefault(self.text(step), step)
-        return list(seen.values())
+            first_with.setdefault(self.text(step), step)
+        return list(first_with.values())

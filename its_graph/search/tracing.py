@@ -1,4 +1,4 @@
-"""What tracers (LangSmith, OpenTelemetry) and the `messages` stream are told of the model calls of a search."""
+"""How tracers (LangSmith, OpenTelemetry) and the `messages` stream see the model calls of a search."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ TAG = "its"
 def call_configs(
     config: RunnableConfig | None, node: str, strategy: str, candidates: Sequence[str]
 ) -> list[RunnableConfig] | None:
-    """Return one config for each call of a node: its name, its tags, and which candidate of which search it is for.
+    """Return one config per call of a node: its name, its tags, and which candidate of which search it is for.
 
-    None where nobody listens: naming thousands of calls takes time that nobody would see.
+    None if nobody listens: naming thousands of calls takes time that nobody would see.
 
     Args:
-        config: that of the node's run.
-        node: its name; the calls are called `its.<node>`.
-        strategy: name of the search.
+        config: the config of the node's run.
+        node: name of the node; its calls are named `its.<node>`.
+        strategy: name of the strategy.
         candidates: ids of the records that the replies become.
     """
     if config is None or not _has_listeners(config):

@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["USABLE", "Part", "check_fit", "gpu_bytes", "shares", "weight_bytes"]
+__all__ = ["USABLE_SHARE", "ModelShare", "check_models_fit", "gpu_bytes", "split_gpu_memory", "weight_bytes"]
 
-USABLE = 0.9
+USABLE_SHARE = 0.9
 """Share of a GPU's memory that the engines may take together."""
 _BESIDE_WEIGHTS = 2 << 30
 """Bytes that an engine needs beside its weights: activations, graphs, and a KV cache worth the name."""
 
 
-class Part(NamedTuple):
+class ModelShare(NamedTuple):
     """A model and its share of the GPU's memory, in (0, 1)."""
 
     name: str
@@ -23,7 +23,7 @@ class Part(NamedTuple):
     share: float
 
 
-def shares(split: float, *, with_reward_model: bool) -> tuple[float, float]:
+def split_gpu_memory(split: float, *, with_reward_model: bool) -> tuple[float, float]:
     """Return the shares of generator and reward model; `split` is the generator's part of what is usable.
 
     Raises:
@@ -31,7 +31,7 @@ def shares(split: float, *, with_reward_model: bool) -> tuple[float, float]:
     """
     if not 0 < split < 1:
         raise ConfigurationError(f"The generator's share was given as {split:g}; expected more than 0 and less than 1.")
-    return (USABLE * split, USABLE * (1 - split)) if with_reward_model else (USABLE, 0.0)
+    return (USABLE_SHARE * split, USABLE_SHARE * (1 - split)) if with_reward_model else (USABLE_SHARE, 0.0)
 
 
 def weight_bytes(model: str) -> int | None:
@@ -57,7 +57,7 @@ def gpu_bytes() -> int:
     return int(lines[0]) << 20
 
 
-def check_fit(parts: list[Part], total: int) -> None:
+def check_models_fit(parts: list[ModelShare], total: int) -> None:
     """Refuse what cannot fit.
 
     Raises:

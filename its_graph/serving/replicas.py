@@ -23,7 +23,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("aiohttp", "http") from error
 
-__all__ = ["Refusal", "Replicas", "ServerReplyError"]
+__all__ = ["ErrorResponse", "Replicas", "ServerReplyError"]
 
 _LOST_S = 30.0
 """A server that was lost is asked last for so long."""
@@ -33,7 +33,7 @@ _KEY_HINT = f"Set {KEY_VARIABLES[0]} to the server's own (it goes before {KEY_VA
 _TOO_LONG = ("context length", "maximum context", "too long", "longer than", "max_model_len", "max_tokens")
 
 
-class Refusal(NamedTuple):
+class ErrorResponse(NamedTuple):
     """What a server said instead of a reply."""
 
     status_code: int
@@ -44,7 +44,7 @@ class Refusal(NamedTuple):
 class ServerReplyError(ItsGraphError, RuntimeError):
     """A server refused a request, or its reply cannot be used. `response` is what it said."""
 
-    def __init__(self, message: str, response: Refusal | None = None) -> None:
+    def __init__(self, message: str, response: ErrorResponse | None = None) -> None:
         super().__init__(message)
         self.response = response
 
@@ -152,7 +152,7 @@ async def _check(response: aiohttp.ClientResponse) -> None:
     """Raise what a status means; nothing for success."""
     if response.ok:
         return
-    refusal = Refusal(response.status, response.headers, await response.text(errors="replace"))
+    refusal = ErrorResponse(response.status, response.headers, await response.text(errors="replace"))
     said, status, url = _said(refusal.text), response.status, response.url
     if status in (401, 403):
         raise ConfigurationError(f"{url} refuses the key ({status}): {said}. {_KEY_HINT}")

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["KEY_VARIABLES", "server_key", "server_urls"]
+__all__ = ["KEY_VARIABLES", "resolve_api_key", "validate_server_urls"]
 
 KEY_VARIABLES = ("ITS_GRAPH_SERVER_KEY", "OPENAI_API_KEY")
 """Variables of the environment that may hold the key; the first that is set counts.
@@ -16,12 +16,12 @@ in front of a server must not send it on.
 """
 
 
-def server_key(given: str | None) -> str | None:
+def resolve_api_key(given: str | None) -> str | None:
     """Return the key to send: the one given, else the environment's (`KEY_VARIABLES`), else none."""
     return given or next(filter(None, map(os.environ.get, KEY_VARIABLES)), None)
 
 
-def server_urls(given: str | Sequence[str]) -> list[str]:
+def validate_server_urls(given: str | Sequence[str]) -> list[str]:
     """Return one base URL or several as a list.
 
     Raises:

@@ -1,1 +1,1 @@
-"""The page that shows searches live: plain modules for the browser, and what hands them out."""
+"""The web page that shows searches live: plain browser modules, and the code that delivers them."""

@@ -1,8 +1,8 @@
-"""The files of the page, for a server to hand out, and the same page as one file that holds recorded searches.
+"""The files of the page, for a server to deliver, and the same page as one HTML file with recorded searches.
 
-The modules are served as they are. For the one file each becomes a function that returns what it exports: inline
-modules cannot import each other. Its content security policy names the hashes of its own scripts and style, so nothing
-else can run in it and no request leaves the machine, whatever a model wrote.
+Servers deliver the JavaScript modules unchanged. In the single file each module becomes a function that returns its
+exports, because inline modules cannot import each other. The file's content security policy lists the hashes of its
+own scripts and style, so nothing else can run in it and no request leaves the machine, whatever a model wrote.
 """
 
 import base64
@@ -20,54 +20,57 @@ from typing_extensions import TypedDict
 
 from its_graph.errors import InputError
 
-__all__ = ["Recording", "files", "standalone"]
+__all__ = ["Recording", "page_files", "standalone_page"]
 
-_KINDS = {
+_CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_VENDORED = "vendor/d3-hierarchy.min.js"
+_D3 = "vendor/d3-hierarchy.min.js"
 _IMPORT = re.compile(r'^import \{ (.+) \} from "\./(.+\.js)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 
 class Recording(TypedDict):
-    """A search to look at again."""
+    """A recorded search."""
 
     title: str
     events: Sequence[Mapping[str, Any]]
-    """Its events, as they were told; `its_graph.search.events` describes them."""
+    """The events of the search in order; `its_graph.search.events` defines them."""
 
 
 @cache
-def files() -> Mapping[str, tuple[bytes, str]]:
-    """Return every file of the page by the name under which it is asked for: its content and its content type."""
-    return dict(_found(package_files("its_graph.ui"), ""))
+def page_files() -> Mapping[str, tuple[bytes, str]]:
+    """Return the content and the content type of every file of the page, by its path."""
+    return dict(_read_folder(package_files("its_graph.ui"), ""))
 
 
-def standalone(searches: Sequence[Recording]) -> str:
-    """Return one HTML file that shows these searches: two side by side, of more than two one at a time.
+def standalone_page(recordings: Sequence[Recording]) -> str:
+    """Return one HTML file that shows recorded searches: two side by side, or one at a time if there are more.
 
-    It needs no server and no network, and what models wrote is data in it, never markup.
+    The file needs no server and no network. Model output is data in it, never markup.
+
+    Args:
+        recordings: The searches to show, at least one.
 
     Raises:
-        InputError: there is none.
+        InputError: `recordings` is empty.
     """
-    if not searches:
-        raise InputError("There is no search to show. Give at least one recording: {'title': ..., 'events': [...]}.")
-    scripts = [_text(_VENDORED), _bundle("main.js")]
+    if not recordings:
+        raise InputError("recordings must not be empty. Pass at least one recording: {'title': ..., 'events': [...]}.")
+    scripts = [_text(_D3), _bundle("main.js")]
     style = _text("style.css")
     parts = {
         "policy": _policy(scripts, style),
-        "icon": base64.b64encode(files()["icon.svg"][0]).decode(),
-        "title": html.escape(" · ".join(one["title"] for one in searches)),
+        "icon": base64.b64encode(page_files()["icon.svg"][0]).decode(),
+        "title": html.escape(" · ".join(recording["title"] for recording in recordings)),
         "style": style,
-        "recording": _data(searches),
+        "recordings": _data(recordings),
         "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _TEMPLATE)
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _TEMPLATE)
 
 
 _TEMPLATE = """\
@@ -83,34 +86,34 @@ _TEMPLATE = """\
 <style>{{style}}</style>
 </head>
 <body>
-<script type="application/json" id="recording">{{recording}}</script>
+<script type="application/json" id="recordings">{{recordings}}</script>
 {{scripts}}
 </body>
 </html>
 """
 
 
-def _found(folder: Any, prefix: str) -> Iterator[tuple[str, tuple[bytes, str]]]:
+def _read_folder(folder: Any, prefix: str) -> Iterator[tuple[str, tuple[bytes, str]]]:
     for entry in folder.iterdir():
         suffix = entry.name[entry.name.rfind(".") :]
         if entry.is_dir():
-            yield from _found(entry, f"{prefix}{entry.name}/")
-        elif suffix in _KINDS:
-            yield prefix + entry.name, (entry.read_bytes(), _KINDS[suffix])
+            yield from _read_folder(entry, f"{prefix}{entry.name}/")
+        elif suffix in _CONTENT_TYPES:
+            yield prefix + entry.name, (entry.read_bytes(), _CONTENT_TYPES[suffix])
 
 
 def _text(name: str) -> str:
-    return files()[name][0].decode()
+    return page_files()[name][0].decode()
 
 
 def _bundle(entry: str) -> str:
-    """Return a module and all that it imports as one script: each a function, called in the order of their needs."""
+    """Return a module and everything it imports as one script: one function call per module, dependencies first."""
     order: list[str] = []
 
     def visit(name: str) -> None:
-        for _, needed in _IMPORT.findall(_text(name)):
-            if needed not in order:
-                visit(needed)
+        for _, dependency in _IMPORT.findall(_text(name)):
+            if dependency not in order:
+                visit(dependency)
         order.append(name)
 
     visit(entry)
@@ -119,9 +122,9 @@ def _bundle(entry: str) -> str:
 
 def _as_function(name: str) -> str:
     source = _text(name)
-    exported = ", ".join(_EXPORT.findall(source))
+    exports = ", ".join(_EXPORT.findall(source))
     body = _EXPORT.sub("", _IMPORT.sub(r'const { \1 } = modules["\2"];', source))
-    return f'modules["{name}"] = (() => {{\n{body}\nreturn {{ {exported} }};\n}})();'
+    return f'modules["{name}"] = (() => {{\n{body}\nreturn {{ {exports} }};\n}})();'
 
 
 def _policy(scripts: Sequence[str], style: str) -> str:
@@ -133,16 +136,16 @@ def _hash(source: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
 
 
-def _data(searches: Sequence[Recording]) -> str:
-    """Return the searches as JSON in which no character can end the element that holds it.
+def _data(recordings: Sequence[Recording]) -> str:
+    """Return the recordings as JSON in which no character can end the enclosing element.
 
-    As ASCII, since a model may have written half of a character, which no file in UTF-8 can hold.
+    The JSON is ASCII: a model may have written a lone surrogate, which UTF-8 cannot encode.
     """
-    return _escaped(json.dumps(_finite(searches), allow_nan=False))
+    return _escaped(json.dumps(_finite(recordings), allow_nan=False))
 
 
 def _finite(value: Any) -> Any:
-    """Return `value` with None for the numbers that JSON cannot write: a score that is none is missing."""
+    """Return `value` with None for numbers that JSON cannot express: a NaN score counts as missing."""
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -151,5 +154,5 @@ def _finite(value: Any) -> Any:
 
 
 def _escaped(text: str) -> str:
-    r"""Return `text` with what opens or ends markup written as `\u003c`: the same to a reader of JSON."""
-    return re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    r"""Return `text` with markup characters escaped as `\u003c`, which JSON parsers read as the same text."""
+    return re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -1,67 +1,60 @@
-"""Critiques: what is reviewed, what an attempt and its review are good for, and when a critic is content."""
+"""Critiques: which attempts to review, what to write from a review, and when the critic accepts."""
 
 import re
-from collections.abc import Callable
-from typing import TypeAlias
 
-from its_graph.nodes.rewrite import SourceRule, runs
-from its_graph.nodes.rules.choice import Choice, eligible
-from its_graph.nodes.select import StopRule
+from its_graph.nodes.rules.choice import eligible
+from its_graph.nodes.rules.types import AcceptRule, Choice, SourceRule, StopRule
 from its_graph.search.tree import Tree
 
 __all__ = [
-    "AcceptRule",
     "attempt_and_critique",
     "critique_accepts",
     "critique_of",
     "last_answer",
     "latest_attempt",
+    "new_attempts",
     "refinements_done",
     "verdict_is_correct",
-    "new_attempts",
 ]
-
-AcceptRule: TypeAlias = Callable[[str], bool]
-"""Tells from the text of a critique whether it finds nothing wrong. Pure."""
 
 _VERDICT = re.compile(r"\bverdict\b[\s:*_`]*(correct|wrong|incorrect|right)\b", re.IGNORECASE)
 
 
 def verdict_is_correct(text: str) -> bool:
-    """Tell whether the last `Verdict: ...` of a critique is `correct`; without any, it found something."""
+    """Return whether the last `Verdict: ...` of a critique is `correct`; a critique without a verdict does not accept."""
     verdicts = _VERDICT.findall(text)
     return bool(verdicts) and verdicts[-1].lower() in {"correct", "right"}
 
 
 def latest_attempt(tree: Tree) -> list[str]:
-    """Go on from the newest attempt: the path rule of self-refinement."""
+    """Continue from the newest attempt: the path rule of self-refinement."""
     return [key for key, record in tree.steps.items() if "auxiliary" not in record][-1:]
 
 
 def critique_of(tree: Tree, attempt: str) -> str | None:
-    """Return the id of the critique of `attempt`; None where there is none."""
+    """Return the id of the critique of `attempt`; None if there is none."""
     critiques = (key for key, record in tree.steps.items() if record.get("auxiliary") == "critique")
     return next((key for key in critiques if tree.steps[key].get("sources") == [attempt]), None)
 
 
 def new_attempts(node: str, rounds: int) -> SourceRule:
-    """Review the attempt that was just written, unless `node` has written its last: nobody would read the review."""
+    """Review the attempt just written, unless `node` has run `rounds` times: then nothing would read the review."""
 
     def sources(tree: Tree) -> list[list[str]]:
-        return [] if runs(tree, node) >= rounds else [[attempt] for attempt in tree.new_steps]
+        return [] if tree.runs(node) >= rounds else [[attempt] for attempt in tree.new_steps]
 
     return sources
 
 
 def attempt_and_critique(tree: Tree) -> list[list[str]]:
-    """Write the next attempt from the last one and its critique, as far as there are any."""
+    """Write the next attempt from the latest one and its critique, as far as they exist."""
     attempt = tree.frontier[-1:]
     critique = critique_of(tree, attempt[0]) if attempt else None
     return [attempt if critique is None else [*attempt, critique]]
 
 
 def critique_accepts(accepts: AcceptRule) -> StopRule:
-    """Stop when the critic finds nothing wrong with the last attempt."""
+    """Stop when the critic finds no mistake in the latest attempt."""
 
     def rule(tree: Tree) -> str | None:
         critique = critique_of(tree, tree.frontier[-1]) if tree.frontier else None
@@ -74,16 +67,16 @@ def refinements_done(node: str, rounds: int) -> StopRule:
     """Stop when `node` has written its last attempt."""
 
     def rule(tree: Tree) -> str | None:
-        return "completed" if runs(tree, node) >= rounds else None
+        return "completed" if tree.runs(node) >= rounds else None
 
     return rule
 
 
 def last_answer(tree: Tree) -> Choice:
-    """Take the newest attempt that has an answer; where none has, as in prose, the newest that was not cut off."""
-    for place in range(len(tree.answer_classes) - 1, -1, -1):
-        if (label := tree.answer_classes[place]) is not None:
-            return Choice(place, votes={label: 1.0})
+    """Choose the newest attempt that has an answer; if none has (as in prose), the newest that was not truncated."""
+    for index in range(len(tree.answer_classes) - 1, -1, -1):
+        if (label := tree.answer_classes[index]) is not None:
+            return Choice(index, votes={label: 1.0})
     if not tree.finalists:
         return Choice(None, notes=("There is no candidate to choose from.",))
     return Choice(eligible(tree)[-1], notes=("No candidate has a final answer: the last one was taken.",))

@@ -1,1 +1,1 @@
-"""Pure rules: functions of the tree that select, choose, stop."""
+"""Pure rules: functions of the tree that choose paths, choose the answer, and stop the search."""

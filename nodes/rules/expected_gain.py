@@ -1,7 +1,7 @@
-"""Stop sampling when one more sample is expected to better the best score by less than it costs.
+"""Expected gain: stop sampling when one more sample is expected to improve the best score by less than its price.
 
 The myopic form of BEACON (Wan et al. 2510.15945): scores are drawn from a normal distribution of unknown mean and
-variance, learned as they come; the next one is worth E[(max(best, next) - best)].
+variance, learned as they arrive; the next one is worth E[(max(best, next) - best)].
 
 Model, with scores in [0, 1]: mean and variance have the normal-inverse-chi-square prior that weighs as much as one
 score from the uniform distribution (mean 1/2, variance 1/12). After n scores of mean m and sum of squares Q about it,
@@ -9,8 +9,9 @@ score from the uniform distribution (mean 1/2, variance 1/12). After n scores of
     kappa = n + 1,  nu = n + 1,  mu = (n m + 1/2) / kappa,
     S = 1/12 + Q + n (m - 1/2)^2 / kappa,  s^2 = S (kappa + 1) / (nu kappa),
 
-and the next score is mu + s t, t of Student's distribution with nu degrees of freedom. A score ends at 1, so it gains
-I(best) - I(1), where I(b) = E[(mu + s t - b)+] = s [(nu + z^2) / (nu - 1) f(z) - z (1 - F(z))], z = (b - mu) / s.
+and the next score is mu + s t, where t has Student's distribution with nu degrees of freedom. A score is at most 1, so
+the gain is I(best) - I(1), where
+I(b) = E[(mu + s t - b)+] = s [(nu + z^2) / (nu - 1) f(z) - z (1 - F(z))], z = (b - mu) / s.
 """
 
 import math
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 
 from its_graph.contracts import ScoreRange
 from its_graph.nodes.rules.choice import to_unit
-from its_graph.nodes.select import StopRule
+from its_graph.nodes.rules.types import StopRule
 from its_graph.search.tree import Tree
 
 __all__ = ["expected_gain", "expected_gain_below", "student_density", "student_tail"]
@@ -27,16 +28,18 @@ __all__ = ["expected_gain", "expected_gain_below", "student_density", "student_t
 def expected_gain_below(price: float, score_range: ScoreRange = "prob") -> StopRule:
     """Stop when the expected gain of one more sample is below `price`.
 
-    Several samples gain at most the sum of what each would gain alone: (max_i x_i - b)+ <= sum_i (x_i - b)+. So when
-    this rule stops no wave of any size would be worth its price either, as far as one wave is looked ahead.
+    Several samples gain at most the sum of their individual gains: (max_i x_i - b)+ <= sum_i (x_i - b)+. So when this
+    rule stops, no wave of any size would be worth its price either, as far as one wave of lookahead can tell.
 
-    Scores of complete solutions count; without any the search goes on. An unbounded score goes through a sigmoid first,
-    so that a price always means the same.
+    Scores of complete solutions count; without any, the search continues. Unbounded scores are mapped through a
+    sigmoid first, so that a price always means the same.
     """
     scale = to_unit(score_range)
 
     def rule(tree: Tree) -> str | None:
-        scores = [scale(one.score) for one in tree.finalists if one.finished and one.score is not None]
+        scores = [
+            scale(finalist.score) for finalist in tree.finalists if finalist.finished and finalist.score is not None
+        ]
         return "expected_gain" if scores and expected_gain(scores) < price else None
 
     return rule
@@ -47,28 +50,28 @@ def expected_gain(scores: Sequence[float]) -> float:
     n, mean = len(scores), math.fsum(scores) / len(scores)
     squares = math.fsum((score - mean) ** 2 for score in scores)
     weight = n + 1
-    middle = (n * mean + 0.5) / weight
+    center = (n * mean + 0.5) / weight
     total = 1 / 12 + squares + n * (mean - 0.5) ** 2 / weight
     spread = math.sqrt(total * (weight + 1) / weight**2)
     best = max(scores)
-    return max(0.0, _above(best, middle, spread, weight) - _above(1.0, middle, spread, weight))
+    return max(0.0, _expected_excess(best, center, spread, weight) - _expected_excess(1.0, center, spread, weight))
 
 
-def _above(bound: float, middle: float, spread: float, freedom: int) -> float:
-    """Return E[(middle + spread t - bound)+]."""
-    z = (bound - middle) / spread
+def _expected_excess(bound: float, center: float, spread: float, freedom: int) -> float:
+    """Return E[(center + spread t - bound)+]."""
+    z = (bound - center) / spread
     density = (freedom + z * z) / (freedom - 1) * student_density(z, freedom)
     return spread * (density - z * student_tail(z, freedom))
 
 
 def student_density(z: float, freedom: int) -> float:
-    """Return the density of Student's t at `z`."""
+    """Return the density of Student's t distribution at `z`."""
     scale = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2) - math.log(freedom * math.pi) / 2
     return math.exp(scale - (freedom + 1) / 2 * math.log1p(z * z / freedom))
 
 
 def student_tail(z: float, freedom: int) -> float:
-    """Return P(t > z) of Student's t with a whole number of degrees of freedom.
+    """Return P(t > z) of Student's t distribution with an integer number of degrees of freedom.
 
     By the finite series in cos^2(theta), theta = atan(z / sqrt(freedom)) (Abramowitz and Stegun 26.7.3 and 26.7.4).
     """

@@ -1,17 +1,17 @@
-"""Particles: a step search's frontier as a population that is resampled by weight, and what to choose of the last one.
+"""Particle filtering: the frontier as a population resampled by weight, and choice rules over the final population.
 
-A particle is a path. It stands in the frontier once for each of its copies, finished ones too: they keep their last
-weight and go on competing. Cut-off paths leave the population, as they can neither go on nor be trusted.
+A particle is a path. The frontier lists it once per copy, finished particles included: these keep their last weight
+and continue to compete. Truncated paths leave the population, since they can be neither continued nor trusted.
 """
 
 import random
 from collections import Counter
 
 from its_graph.contracts import ScoreRange
-from its_graph.nodes.rules.choice import Choice, ChoiceRule, best_scored, eligible, score_vote, to_unit, without_scores
+from its_graph.nodes.rules.choice import best_scored, eligible, score_vote, to_unit, without_scores
 from its_graph.nodes.rules.rebase import unit_scores
-from its_graph.nodes.rules.resampling import Annealing, Resampler, multinomial, odds_weights
-from its_graph.nodes.select import PathRule
+from its_graph.nodes.rules.resampling import multinomial, odds_weights
+from its_graph.nodes.rules.types import Annealing, Choice, ChoiceRule, PathRule, Resampler
 from its_graph.search.tree import Tree
 
 __all__ = ["best_particle", "drawn_particle", "particle_vote", "resample"]
@@ -20,10 +20,10 @@ __all__ = ["best_particle", "drawn_particle", "particle_vote", "resample"]
 def resample(
     n: int, draw: Resampler = multinomial, anneal: Annealing | None = None, *, score_range: ScoreRange = "prob"
 ) -> PathRule:
-    """Draw a population of `n` by theta = softmax(logit w) from all particles, w being the score of the path.
+    """Draw a population of `n` from all particles by theta = softmax(logit w), where w is the score of the path.
 
-    A particle without a score weighs as much as one of mean score. A population that is all finished, or that a spent
-    budget ends, is the last one and stays as it is: drawing once more would only lose some of it.
+    A particle without a score gets the mean score. A population that is entirely finished, or that an exhausted
+    budget ends, is final and kept as is: another draw would only lose particles.
     """
 
     def rule(tree: Tree) -> list[str]:
@@ -32,29 +32,29 @@ def resample(
             return particles
         scores = unit_scores(tree, particles, score_range)
         temperature = 1.0 if anneal is None else anneal(tree.depth(tree.new_steps[0]), scores)
-        chance = random.Random(tree.seed(f"resample:{tree.next_id}"))
-        drawn = draw(odds_weights(scores, temperature), n, chance)
+        rng = random.Random(tree.seed(f"resample:{tree.next_id}"))
+        drawn = draw(odds_weights(scores, temperature), n, rng)
         return [particles[index] for index in sorted(drawn)]
 
     return rule
 
 
 def _population(tree: Tree) -> list[str]:
-    """Return the particles after a round, oldest first: the new paths, and the finished ones of the frontier before."""
+    """Return the particles after a round, oldest first: new paths, and finished ones of the previous frontier."""
     finished = filter(tree.finished, tree.frontier)
     return sorted([*finished, *(step for step in tree.new_steps if not tree.truncated(step))], key=int)
 
 
 def best_particle(tree: Tree) -> Choice:
-    """Return the particle of the last population that has the highest score: the paper's choice."""
-    return best_scored(tree, sorted(set(_last(tree))))
+    """Choose the highest-scoring particle of the final population: the paper's rule."""
+    return best_scored(tree, sorted(set(_final_population(tree))))
 
 
 def drawn_particle(score_range: ScoreRange = "prob") -> ChoiceRule:
-    """Draw one particle of the last population by theta: a sample of what the filter approximates."""
+    """Draw one particle of the final population by theta: a sample of the distribution that the filter approximates."""
 
     def rule(tree: Tree) -> Choice:
-        particles = _last(tree)
+        particles = _final_population(tree)
         steps = [tree.finalists[index].id for index in particles]
         if all(tree.score(step) is None for step in steps):
             return without_scores(tree)
@@ -65,25 +65,28 @@ def drawn_particle(score_range: ScoreRange = "prob") -> ChoiceRule:
 
 
 def particle_vote(score_range: ScoreRange = "prob") -> ChoiceRule:
-    """Vote weighted by score among the last population, each particle as often as it has copies in it."""
+    """Vote over the final population, weighted by score; a particle votes once per copy."""
     scale = to_unit(score_range)
 
     def rule(tree: Tree) -> Choice:
-        copies = Counter(_last(tree))
-        scores = [None if one.score is None else scale(one.score) for one in tree.finalists]
-        known = [score if copies[index] else None for index, score in enumerate(scores)]
-        return score_vote(tree, [None if one is None else one * copies[index] for index, one in enumerate(known)])
+        copies = Counter(_final_population(tree))
+        scores = [None if finalist.score is None else scale(finalist.score) for finalist in tree.finalists]
+        weights = [
+            None if score is None or not copies[index] else score * copies[index] for index, score in enumerate(scores)
+        ]
+        return score_vote(tree, weights)
 
     return rule
 
 
-def _last(tree: Tree) -> list[int]:
-    """Return the last population as indices of finalists, once for each copy, the best kind of candidate only.
+def _final_population(tree: Tree) -> list[int]:
+    """Return the final population as indices of finalists, once per copy, limited to the best kind of candidate.
 
-    Pilots, if there are any, stay in it. Where it has none of that kind (the search ended before any of it was
-    finished) all candidates of that kind do.
+    Pilots, if any, belong to it. If the population has no candidate of that kind (the search ended before any
+    particle finished), all candidates of that kind are returned.
     """
     usable = eligible(tree)
-    place = {tree.finalists[index].id: index for index in usable}
-    last = [place[step] for step in tree.frontier if step in place]
-    return [*(index for step, index in place.items() if int(step) < tree.first_record), *last] if last else usable
+    index_of = {tree.finalists[index].id: index for index in usable}
+    population = [index_of[step] for step in tree.frontier if step in index_of]
+    pilots = [index for step, index in index_of.items() if int(step) < tree.first_record]
+    return [*pilots, *population] if population else usable

@@ -1,11 +1,11 @@
-"""Stop rules: when a search has enough. Pure functions of the tree; each says what it guarantees."""
+"""Stop rules: when a search has enough. Pure functions of the tree; each states what it guarantees."""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
 from math import comb
 
-from its_graph.nodes.select import StopRule
+from its_graph.nodes.rules.types import StopRule
 from its_graph.search.tree import Tree
 
 __all__ = [
@@ -26,16 +26,17 @@ __all__ = [
 
 
 def out_of_steps(supersteps: int) -> StopRule:
-    """Stop while the recursion limit still leaves room to answer: it would end the run and lose all of it.
+    """Stop while the recursion limit still leaves room to answer: reaching it would end the run and lose everything.
 
-    A parent's explicit `recursion_limit` holds for its subgraphs, and no subgraph can raise it.
+    A parent's explicit `recursion_limit` applies to its subgraphs, and no subgraph can raise it.
 
     Args:
-        supersteps: what one more round takes up to its own decision, and the way from there to the end of the graph.
+        supersteps: supersteps of one more round up to and including its decision, and of the way from there to the end
+            of the graph. `its_graph.graphs.build.recursion_guard` derives the number from a graph.
     """
 
     def rule(tree: Tree) -> str | None:
-        left = tree.remaining_steps  # with the one that asks; None outside a graph
+        left = tree.remaining_steps  # includes the superstep that asks; None outside a graph
         return "recursion_limit" if left is not None and left - 1 < supersteps else None
 
     return rule
@@ -53,8 +54,9 @@ def enough_complete(n: int) -> StopRule:
     """Stop when `n` solutions are complete."""
 
     def rule(tree: Tree) -> str | None:
-        ended_now = any(map(tree.finished, tree.new_steps))  # else the count is what it was when it was not enough
-        return "completed" if ended_now and tree.completed >= n else None
+        # If no new step is finished, the count is what it was in the last round, when it was not enough.
+        any_finished = any(map(tree.finished, tree.new_steps))
+        return "completed" if any_finished and tree.completed >= n else None
 
     return rule
 
@@ -83,11 +85,11 @@ def all_sampled(n: int) -> StopRule:
 def adaptive_consistency(confidence: float = 0.95) -> StopRule:
     """Adaptive-Consistency, Beta rule (Aggarwal et al. 2305.11860): stop when the leader is probably the mode.
 
-    No error guarantee: looked at again and again, it "certifies" about half of all true ties.
+    No error guarantee: applied repeatedly, it "certifies" about half of all true ties.
     """
 
     def rule(tree: Tree) -> str | None:
-        first, second = _two_leaders(tree.answer_classes)
+        first, second = _two_largest_counts(tree.answer_classes)
         return "agreement" if beta_confidence(first, second) >= confidence else None
 
     return rule
@@ -96,7 +98,7 @@ def adaptive_consistency(confidence: float = 0.95) -> StopRule:
 def unanimous_window(window: int = 5) -> StopRule:
     """ESC (Li et al. 2401.10480): stop when all `window` answers of one window are equal.
 
-    No error guarantee. Windows follow one another; a sample without an answer is never unanimous with anything.
+    No error guarantee. Windows do not overlap; a window that contains a sample without an answer is never unanimous.
     """
 
     def rule(tree: Tree) -> str | None:
@@ -121,12 +123,12 @@ def first_unanimous(tree: Tree, window: int) -> str | None:
 def e_value(delta: float = 0.05) -> StopRule:
     """Stop when the Beta-mixture e-value of the two leading answers reaches 1/delta.
 
-    Guarantee, with two possible answers: whatever the stopping time, the leader it certifies is not the mode with
+    Guarantee, with two possible answers: whatever the stopping time, the leader that it certifies is not the mode with
     probability at most `delta` (Ville's inequality). It certifies the mode of the model's answers, not the truth.
     """
 
     def rule(tree: Tree) -> str | None:
-        first, second = _two_leaders(tree.answer_classes)
+        first, second = _two_largest_counts(tree.answer_classes)
         return "agreement" if mixture_e_value(first, second) >= 1 / delta else None
 
     return rule
@@ -142,12 +144,12 @@ def mixture_e_value(s: int, f: int) -> float:
     """Return e = 2^n s! f! / (n+1)! with n = s + f: the uniform mixture against p = 1/2. At most infinity."""
     n = s + f
     try:
-        return float(2**n / ((n + 1) * comb(n, s)))  # of exact integers: only the quotient must fit into a float
+        return float(2**n / ((n + 1) * comb(n, s)))  # exact integers: only the quotient must fit in a float
     except OverflowError:
         return math.inf
 
 
-def _two_leaders(labels: Sequence[int | None]) -> tuple[int, int]:
+def _two_largest_counts(labels: Sequence[int | None]) -> tuple[int, int]:
     counts = [count for _, count in Counter(label for label in labels if label is not None).most_common(2)]
     first, second, *_ = [*counts, 0, 0]
     return first, second

@@ -1,15 +1,11 @@
-"""Choosing among some of the solutions as if there were no others: a chain, the winners of chains, a population."""
+"""Choices limited to some of the solutions, as if there were no others: a chain, chain winners, a population."""
 
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Iterable
 
-from its_graph.nodes.rules.choice import Choice, ChoiceRule
+from its_graph.nodes.rules.types import Choice, ChoiceRule, SubsetRule
 from its_graph.search.tree import Tree
 
-__all__ = ["SubsetRule", "first_vote", "restrict", "subset_choice"]
-
-SubsetRule: TypeAlias = Callable[[Tree], Iterable[str]]
-"""Names the solutions to choose among. Pure."""
+__all__ = ["first_vote", "restrict", "subset_choice"]
 
 
 def restrict(tree: Tree, solutions: Iterable[str]) -> Tree:
@@ -27,32 +23,32 @@ def restrict(tree: Tree, solutions: Iterable[str]) -> Tree:
 
 
 def subset_choice(members: SubsetRule, rule: ChoiceRule) -> ChoiceRule:
-    """Let `rule` choose among `members` alone; its votes and its winner are told in the whole tree's terms."""
+    """Apply `rule` to `members` alone; its winner and votes are reported by the indices of the whole tree."""
 
-    def chosen(tree: Tree) -> Choice:
+    def choose(tree: Tree) -> Choice:
         view = restrict(tree, members(tree))
         choice = rule(view)
         if choice.winner is None:
             return choice
-        places = {one.id: place for place, one in enumerate(tree.finalists)}
+        indices = {finalist.id: index for index, finalist in enumerate(tree.finalists)}
         classes = {
-            own: tree.answer_classes[places[one.id]]
-            for one, own in zip(view.finalists, view.answer_classes, strict=True)
+            label: tree.answer_classes[indices[finalist.id]]
+            for finalist, label in zip(view.finalists, view.answer_classes, strict=True)
         }
         votes: dict[int, float] = {}
         for label, weight in choice.votes.items():
-            if (known := classes[label]) is not None:  # None for cut-off ones that only vote where all are cut off
-                votes[known] = votes.get(known, 0.0) + weight
-        return choice._replace(winner=places[view.finalists[choice.winner].id], votes=votes)
+            if (whole := classes[label]) is not None:  # None: truncated, and votes only where all are truncated
+                votes[whole] = votes.get(whole, 0.0) + weight
+        return choice._replace(winner=indices[view.finalists[choice.winner].id], votes=votes)
 
-    return chosen
+    return choose
 
 
 def first_vote(*rules: ChoiceRule) -> ChoiceRule:
-    """Choose by the first of `rules` under which anybody votes; where nobody does, by the first that finds a winner.
+    """Choose by the first of `rules` that yields votes; if none does, by the first that yields a winner.
 
     Args:
-        rules: the newest solutions first.
+        rules: choice rules, that of the newest solutions first.
     """
 
     def rule(tree: Tree) -> Choice:

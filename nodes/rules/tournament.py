@@ -1,7 +1,7 @@
-"""Selection by comparison: pivot tournament, knockout, and one look at all. Pure functions of the judgments so far.
+"""Selection by comparison: pivot tournament, knockout, and a single look at all. Pure functions of the judgments so far.
 
-Each rule is a pair: `ComparisonRounds` say what to compare next, a `ChoiceRule` reads the winner off the judgments. The order in
-which solutions are shown is drawn from the search's seed, because judges favour places.
+A method is a pair of rules: `ComparisonRounds` decide what to compare next, a `ChoiceRule` reads the winner off the
+judgments. The display order of solutions is drawn from the search's seed, because judges have a position bias.
 """
 
 import math
@@ -9,30 +9,43 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from its_graph.nodes.compare import ComparisonRounds, contestants
-from its_graph.nodes.rules.choice import Choice, ChoiceRule, majority
+from its_graph.nodes.rules.choice import majority
+from its_graph.nodes.rules.types import Choice, ChoiceRule, ComparisonRounds
 from its_graph.search.state import Judgment
 from its_graph.search.tree import Tree
 
-__all__ = ["ComparisonMethod", "comparisons", "knockout", "pivot_tournament", "preferences", "select_one"]
+__all__ = [
+    "ComparisonMethod",
+    "comparisons",
+    "contestants",
+    "knockout",
+    "pivot_tournament",
+    "preferences",
+    "select_one",
+]
 
 
 class ComparisonMethod(NamedTuple):
-    """A way to find the best of several by comparing."""
+    """How to find the best of several solutions by comparing them."""
 
     rounds: ComparisonRounds
     choose: ChoiceRule
+
+
+def contestants(tree: Tree) -> list[str]:
+    """Return the complete solutions with distinct texts, each under its oldest id: a duplicate cannot win anything."""
+    return tree.distinct(tree.complete)
 
 
 # --- pivot tournament --------------------------------------------------------------------------------------------
 
 
 def pivot_tournament(pivots: int = 2) -> ComparisonMethod:
-    """Compare along a ring, then everyone with the best few (LLM-as-a-verifier, 2607.05391).
+    """Compare along a ring, then all solutions with the best few (LLM-as-a-verifier, 2607.05391).
 
-    1. Ring: N adjacent pairs of a random cycle, each solution once in each place. 2. Pivots: the best `pivots` by mean
-    preference. 3. Every other solution, shown first, against every pivot, and the pivots against each other. The
-    highest mean preference wins. Comparisons: N + k(N-k) + k(k-1)/2.
+    1. Ring: the N adjacent pairs of a random cycle; each solution is shown once in each position. 2. Pivots: the best
+    `pivots` by mean preference. 3. Every other solution, shown first, against every pivot, and the pivots against each
+    other. The highest mean preference wins. Comparisons: N + k(N-k) + k(k-1)/2.
     """
 
     def rounds(tree: Tree) -> list[tuple[str, ...]]:
@@ -45,13 +58,13 @@ def pivot_tournament(pivots: int = 2) -> ComparisonMethod:
 
 
 def comparisons(n: int, pivots: int) -> int:
-    """Return how many comparisons a pivot tournament of `n` different solutions takes."""
+    """Return the number of comparisons in a pivot tournament of `n` distinct solutions."""
     pivots = min(pivots, n)
     return n + pivots * (n - pivots) + pivots * (pivots - 1) // 2
 
 
 def preferences(names: Sequence[str], judgments: Sequence[Judgment]) -> dict[str, float]:
-    """Return each solution's mean preference: sigmoid(own score - other's score) on average; 0.5 without any."""
+    """Return each solution's mean preference: the mean of sigmoid(own score - other score); 0.5 without comparisons."""
     wins, counts = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
     for judgment in judgments:
         (first, second), (a, b) = judgment["candidates"], judgment["scores"]
@@ -66,45 +79,47 @@ def preferences(names: Sequence[str], judgments: Sequence[Judgment]) -> dict[str
 
 def _ring(names: Sequence[str], tree: Tree) -> list[tuple[str, ...]]:
     order = random.Random(tree.seed("ring")).sample(names, k=len(names))
-    return [(order[place], order[(place + 1) % len(order)]) for place in range(len(order))]
+    return [(order[index], order[(index + 1) % len(order)]) for index in range(len(order))]
 
 
 def _pivot_round(names: Sequence[str], tree: Tree, pivots: int) -> list[tuple[str, ...]]:
-    liked = preferences(names, list(tree.judgments.values()))
-    best = sorted(names, key=lambda name: (-liked[name], int(name)))[:pivots]
+    preferred = preferences(names, list(tree.judgments.values()))
+    best = sorted(names, key=lambda name: (-preferred[name], int(name)))[:pivots]
     others = [name for name in names if name not in best]
-    among: list[tuple[str, ...]] = [(first, second) for place, first in enumerate(best) for second in best[place + 1 :]]
-    return [(other, pivot) for other in others for pivot in best] + among
+    between_pivots: list[tuple[str, ...]] = [
+        (first, second) for index, first in enumerate(best) for second in best[index + 1 :]
+    ]
+    return [(other, pivot) for other in others for pivot in best] + between_pivots
 
 
 def _by_preference(tree: Tree) -> Choice:
     names = contestants(tree)
-    liked = preferences(names, list(tree.judgments.values()))
-    return _choice(tree, max(names, key=lambda name: (liked[name], -int(name)), default=None))
+    preferred = preferences(names, list(tree.judgments.values()))
+    return _choice(tree, max(names, key=lambda name: (preferred[name], -int(name)), default=None))
 
 
 # --- knockout ----------------------------------------------------------------------------------------------------
 
 
 def knockout() -> ComparisonMethod:
-    """Compare in pairs; the better of each goes on, the odd one out goes on unseen. Comparisons: N - 1.
+    """Compare in pairs; the winner of each pair advances, an odd one out gets a bye. Comparisons: N - 1.
 
-    A comparison without an opinion is won by the older solution.
+    If the judge has no opinion, the older solution wins.
     """
 
     def rounds(tree: Tree) -> list[tuple[str, ...]]:
-        names, left = _standing(tree)
-        return [] if left else list(zip(names[::2], names[1::2], strict=False))
+        names, unused = _remaining(tree)
+        return [] if unused else list(zip(names[::2], names[1::2], strict=False))
 
     def choose(tree: Tree) -> Choice:
-        names, _ = _standing(tree)
+        names, _ = _remaining(tree)
         return _choice(tree, names[0] if names else None)
 
     return ComparisonMethod(rounds, choose)
 
 
-def _standing(tree: Tree) -> tuple[list[str], int]:
-    """Return who is still standing after the whole rounds so far, and how many judgments of a broken one are left."""
+def _remaining(tree: Tree) -> tuple[list[str], int]:
+    """Return the solutions left after all complete rounds, and how many judgments of an incomplete round there are."""
     names = contestants(tree)
     names = random.Random(tree.seed("knockout")).sample(names, k=len(names))
     judgments = list(tree.judgments.values())
@@ -125,10 +140,11 @@ def _winner(judgment: Judgment) -> str:
 
 
 def select_one(attempts: int = 2) -> ComparisonMethod:
-    """Show all solutions at once and take the one that the judge names (GenSelect); the vote where it names none.
+    """Show all solutions at once and choose the one that the judge names (GenSelect); the vote if it names none.
 
     Args:
-        attempts: looks at most, each in another order: a reply that names no solution is asked for again.
+        attempts: maximum number of looks, each in another order: if a reply names no solution, the judge is asked
+            again.
     """
 
     def rounds(tree: Tree) -> list[tuple[str, ...]]:
@@ -142,7 +158,7 @@ def select_one(attempts: int = 2) -> ComparisonMethod:
 
 
 def _named(tree: Tree) -> str | None:
-    """Return the best-scored solution of the last look that had an opinion."""
+    """Return the best-scored solution of the latest look that yielded an opinion."""
     for judgment in reversed(tree.judgments.values()):
         scored = [
             (score, -int(name), name)
@@ -155,11 +171,11 @@ def _named(tree: Tree) -> str | None:
 
 
 def _choice(tree: Tree, winner: str | None) -> Choice:
-    """Return the winner with the vote beside it; the vote decides where the judge had no opinion at all."""
+    """Return the winner together with the vote; the vote decides if the judge never had an opinion."""
     vote = majority(tree)
-    spoken = any(score is not None for one in tree.judgments.values() for score in one["scores"])
-    if winner is None or not spoken:
+    has_opinion = any(score is not None for judgment in tree.judgments.values() for score in judgment["scores"])
+    if winner is None or not has_opinion:
         alone = len(contestants(tree)) < 2
         return vote if alone else vote._replace(notes=(*vote.notes, "The judge had no opinion: the vote decided."))
-    place = next(index for index, one in enumerate(tree.finalists) if one.id == winner)
-    return Choice(place, votes=vote.votes)
+    index = next(index for index, finalist in enumerate(tree.finalists) if finalist.id == winner)
+    return Choice(index, votes=vote.votes)

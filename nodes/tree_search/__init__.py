@@ -1,1 +1,1 @@
-"""The rules of MCTS and its relatives: descent, backup, bandits, posteriors."""
+"""The rules of MCTS and related searches: descent, backup, bandits, posteriors."""

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from its_graph.nodes.rules.choice import Choice, argmax
-from its_graph.nodes.tree_search.bandit import ArmRule, BanditArm, priors
-from its_graph.nodes.tree_search.descent import Priority, SearchStats, VirtualLosses, upward
+from its_graph.nodes.rules.choice import argmax
+from its_graph.nodes.rules.types import ArmRule, BanditArm, Choice, PriorityRule, VirtualLosses
+from its_graph.nodes.tree_search.bandit import priors
+from its_graph.nodes.tree_search.descent import SearchStats, upward
 from its_graph.search.folds import Fold
 from its_graph.search.state import Score
 from its_graph.search.tree import Tree
@@ -80,7 +81,7 @@ def backup(scale: Callable[[float], float], rollout_weight: float = 0.0) -> Fold
 
 def bandit_priority(
     rule: ArmRule, exploration: float, backed_up: Fold[Backup, TreeWithStats], grown: Fold[SearchStats, Tree]
-) -> Priority:
+) -> PriorityRule:
     """Rank children by a bandit rule over what was backed up to them.
 
     A child that was not judged counts as one visit with its parent's mean.

@@ -1,29 +1,18 @@
 """Bandit rules: how promising it is for a tree search to go down to a child. Pure functions of counts and means."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
 
-__all__ = ["ArmRule", "BanditArm", "priors", "puct", "rest_ucb", "ucb1"]
+from its_graph.nodes.rules.types import BanditArm
+
+__all__ = ["priors", "puct", "rest_ucb", "ucb1"]
 
 _UNVISITED = 1.0
 """What ReST-MCTS* adds to the value of a child that was never visited (its published code calls it infinite)."""
 
 
-class BanditArm(NamedTuple):
-    """A child as seen from its parent."""
-
-    value: float
-    """Q: the mean of the values backed up to it, in [0, 1]."""
-    visits: float
-    """N: how many evaluations were backed up to it."""
-    parent_visits: float
-    prior: float = 1.0
-    """P: what the generator itself thought of it, summing to 1 over siblings."""
 
 
-ArmRule: TypeAlias = Callable[[BanditArm, float], float]
-"""Gives an arm its priority, given the weight of exploration; the highest is visited."""
 
 
 def ucb1(arm: BanditArm, exploration: float) -> float:

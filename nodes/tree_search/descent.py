@@ -7,19 +7,16 @@ known already.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-from its_graph.nodes.select import PathRule, StopRule
+from its_graph.nodes.rules.types import PathRule, PriorityRule, StopRule, VirtualLosses
 from its_graph.search.folds import Fold
 from its_graph.search.state import Failure, Step
 from its_graph.search.tree import Tree
 
 __all__ = [
-    "Priority",
     "SearchStats",
-    "VirtualLosses",
     "open_leaves",
     "descend",
     "exhausted",
@@ -28,11 +25,7 @@ __all__ = [
     "upward",
 ]
 
-VirtualLosses: TypeAlias = Counter[str | None]
-"""How many leaves at or below a node were chosen already in this round: visits on account, with the value 0."""
 
-Priority: TypeAlias = Callable[[Tree, str | None, list[str], VirtualLosses], list[float]]
-"""Gives each child of a node (None: the root) its priority; descent goes to the highest."""
 
 
 @dataclass
@@ -93,7 +86,7 @@ def search_stats(max_steps: int, *, simulating: bool = False) -> Fold[SearchStat
 
 
 def descend(
-    grown: Fold[SearchStats, Tree], priority: Priority, *, leaves: int, branch: int, iterations: int, spare: int = 0
+    grown: Fold[SearchStats, Tree], priority: PriorityRule, *, leaves: int, branch: int, iterations: int, spare: int = 0
 ) -> PathRule:
     """Go down from the root to the most promising leaf, `leaves` times, and expand each of them `branch` times.
 
@@ -130,7 +123,7 @@ def descend(
 
 
 def _go_down(
-    seen: SearchStats, gone: Counter[str | None], tree: Tree, priority: Priority, losses: VirtualLosses
+    seen: SearchStats, gone: Counter[str | None], tree: Tree, priority: PriorityRule, losses: VirtualLosses
 ) -> str:
     node: str | None = None
     while node is None or node not in seen.leaves:

@@ -3,18 +3,16 @@
 AB-MCTS-A with several models (2503.04412) asks one of these whenever it has decided to write an answer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import sqrt
 from random import Random
-from typing import TypeAlias
 
-from its_graph.nodes.tree_search.bandit import BanditArm, ucb1
-from its_graph.nodes.tree_search.posteriors import Posterior, Rewards
+from its_graph.nodes.rules.types import BanditArm, ModelRule, Rewards
+from its_graph.nodes.tree_search.bandit import ucb1
+from its_graph.nodes.tree_search.posteriors import Posterior
 
-__all__ = ["ModelRule", "thompson_model", "ucb_model"]
+__all__ = ["thompson_model", "ucb_model"]
 
-ModelRule: TypeAlias = Callable[[Mapping[str, Rewards], Random], str]
-"""Names a model, given the rewards of each (none yet: a count of 0). Pure: chance comes from the search's seed."""
 
 
 def thompson_model(prior: Posterior) -> ModelRule:

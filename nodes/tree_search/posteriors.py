@@ -8,26 +8,14 @@ import sys
 from dataclasses import dataclass
 from math import sqrt
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from its_graph.errors import ConfigurationError
+from its_graph.nodes.rules.types import Rewards
 
-__all__ = ["NO_REWARDS", "Beta", "Gaussian", "Posterior", "Rewards"]
+__all__ = ["NO_REWARDS", "Beta", "Gaussian", "Posterior"]
 
 
-class Rewards(NamedTuple):
-    """The rewards of one arm: all that a posterior needs to know of them."""
-
-    observed: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
-    """Sum of squared deviations from the mean."""
-
-    def plus(self, reward: float) -> "Rewards":
-        """Return these rewards and one more (Welford's update, which loses no digits)."""
-        observed = self.observed + 1
-        mean = self.mean + (reward - self.mean) / observed
-        return Rewards(observed, mean, self.squares + (reward - self.mean) * (reward - mean))
 
 
 NO_REWARDS = Rewards()

@@ -1,27 +1,23 @@
 """branch: sample whole answers, each anew or as a refinement of one that the frontier names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import TypeAlias
 
 from langchain_core.runnables import Runnable
 
 from its_graph.contracts import Generator, Message, SampleRequest, Verifier
 from its_graph.nodes import prompts
 from its_graph.nodes.rules.choice import to_unit
+from its_graph.nodes.rules.types import ModelRule, RefinementPrompt
 from its_graph.nodes.sampling import build_request, sampling_node
-from its_graph.nodes.tree_search.model_choice import ModelRule
 from its_graph.nodes.tree_search.posteriors import NO_REWARDS
 from its_graph.nodes.tree_search.thompson import NodeId, arm_rewards
 from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["RefinementPrompt", "sample_or_refine", "with_score"]
+__all__ = ["sample_or_refine", "with_score"]
 
-RefinementPrompt: TypeAlias = Callable[[Sequence[Message], str, float | None], Sequence[Message]]
-"""From the question, an answer and its score in [0, 1] (None where it has none): the messages that ask for a better
-one. Pure."""
 
 
 def with_score(question: Sequence[Message], answer: str, score: float | None) -> Sequence[Message]:

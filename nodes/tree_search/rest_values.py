@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from its_graph.nodes.select import StopRule
+from its_graph.nodes.rules.types import BanditArm, PriorityRule, StopRule, VirtualLosses
 from its_graph.nodes.tree_search.backup import TreeWithStats
-from its_graph.nodes.tree_search.bandit import BanditArm, rest_ucb
-from its_graph.nodes.tree_search.descent import Priority, SearchStats, VirtualLosses, upward
+from its_graph.nodes.tree_search.bandit import rest_ucb
+from its_graph.nodes.tree_search.descent import SearchStats, upward
 from its_graph.search.folds import Fold
 from its_graph.search.state import Score
 from its_graph.search.tree import Tree
@@ -68,7 +68,7 @@ def rest_values(scale: Callable[[float], float], alpha: float) -> Fold[RestValue
     return Fold(RestValues, take)
 
 
-def rest_priority(exploration: float, valued: Fold[RestValues, TreeWithStats], grown: Fold[SearchStats, Tree]) -> Priority:
+def rest_priority(exploration: float, valued: Fold[RestValues, TreeWithStats], grown: Fold[SearchStats, Tree]) -> PriorityRule:
     """Rank children by V + c sqrt(2 ln N_parent / N), unvisited ones by V + 1."""
 
     def priority(tree: Tree, node: str | None, children: list[str], losses: VirtualLosses) -> list[float]:

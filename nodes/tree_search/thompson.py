@@ -13,8 +13,8 @@ from typing import TypeAlias, TypeVar
 
 from its_graph.contracts import ScoreRange
 from its_graph.nodes.rules.choice import to_unit
-from its_graph.nodes.select import PathRule
-from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Posterior, Rewards
+from its_graph.nodes.rules.types import PathRule, Rewards
+from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Posterior
 from its_graph.search.folds import Fold
 from its_graph.search.state import Score
 from its_graph.search.tree import Tree

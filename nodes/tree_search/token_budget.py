@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from its_graph.nodes.select import StopRule
+from its_graph.nodes.rules.types import StopRule
 from its_graph.search.folds import Fold
 from its_graph.search.state import Step
 from its_graph.search.tree import Tree

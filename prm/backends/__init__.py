@@ -1,1 +1,1 @@
-"""Where a reward model runs: in this process, in a vLLM engine, on a server."""
+"""Where a reward model runs: in this process, in a vLLM engine, or on a server."""

@@ -1,4 +1,4 @@
-"""A process reward model in a vLLM engine of this process: no server, no port, the same batches."""
+"""A process reward model in a vLLM engine of this process: no server, no port, the same batching."""
 
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from its_graph.contracts import Aggregate, Verdict
-from its_graph.prm.backends.remote import ScoringClient, RemotePRM, RemoteReply, parse_logprobs
+from its_graph.prm.backends.remote import RemotePRM, RemoteReply, ScoringClient, parse_logprobs
 from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.checkpoints import local_folder
 from its_graph.prm.families.qwen import QwenScorer
@@ -17,18 +17,23 @@ __all__ = ["VLLMPRM"]
 
 
 class VLLMPRM(RemotePRM):
-    """A reward model in a vLLM engine of one's own, as a verifier.
+    """Score candidates with a reward model in a vLLM engine of this process.
+
+    `from_pretrained` starts the engine.
 
     Args:
-        scorer: says which tokens are read and where the scores stand; its weights are never used (see `load_weightless`).
-        engine: of the model; a pooling engine for the families with marks.
-        aggregate: turns step scores into the score of the solution; the rule of its metadata unless given.
+        scorer: determines which tokens are read and where the scores are; its weights are never used (see
+            `load_weightless`).
+        engine: the engine of the model; a pooling engine for families with marks.
+        aggregate: turns step scores into the score of the solution; default: the rule of the scorer's metadata.
 
     Raises:
-        ConfigurationError: vLLM serves no model of this family.
+        ConfigurationError: vLLM does not serve models of this family.
 
     Example:
-        >>> verifier = VLLMPRM.from_pretrained("Qwen/Qwen2.5-Math-PRM-7B", gpu_memory_utilization=0.4)
+        >>> verifier = VLLMPRM.from_pretrained(  # doctest: +SKIP
+        ...     "Qwen/Qwen2.5-Math-PRM-7B", gpu_memory_utilization=0.4
+        ... )
     """
 
     def __init__(self, scorer: StepScorer, engine: Engine, *, aggregate: Aggregate | None = None) -> None:
@@ -44,17 +49,20 @@ class VLLMPRM(RemotePRM):
         aggregate: Aggregate | None = None,
         **arguments: Any,
     ) -> Self:
-        """Start an engine; that takes from ten seconds to minutes.
+        """Start an engine, which takes from ten seconds to minutes.
 
         Args:
             folder_or_id: the model's folder, or hub id "owner/name".
             family: as in `PRM.from_pretrained`.
             aggregate: as in the constructor.
-            arguments: of vLLM's `AsyncEngineArgs`: `gpu_memory_utilization` (its share of the GPU), ...
+            arguments: options of vLLM's `AsyncEngineArgs`, for example `gpu_memory_utilization` (share of the GPU).
+
+        Raises:
+            ConfigurationError: as in the constructor, or the folder does not exist.
         """
         folder = local_folder(folder_or_id)
         scorer = load_weightless(folder, family)
-        engine = Engine(str(folder), **_pooling(scorer), **arguments)
+        engine = Engine(str(folder), **_pooling_options(scorer), **arguments)
         try:
             return cls(scorer, engine, aggregate=aggregate)
         except BaseException:
@@ -62,43 +70,44 @@ class VLLMPRM(RemotePRM):
             raise
 
     def run(self, coroutine: Coroutine[Any, Any, Verdict]) -> Future[Verdict]:
-        """Start a coroutine in the engine's loop."""
+        """Start a coroutine in the engine's event loop."""
         return self.engine.submit(coroutine)
 
-    async def reader(self) -> ScoringClient:
-        """Return a reader of the engine."""
-        return _EngineReader(self.engine)
+    async def client(self) -> ScoringClient:
+        """Return a client of the engine."""
+        return _EngineClient(self.engine)
 
     def close(self) -> None:
-        """End the engine."""
+        """Stop the engine."""
         self.engine.close()
 
 
-class _EngineReader:
-    """What a reader asks, as requests of the engine."""
+class _EngineClient:
+    """A `ScoringClient` of an engine in this process."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def marks(self, ids: list[int], conversation: str) -> RemoteReply:
-        """Ask for the pooled pairs (bad, good)."""
+    async def pooled_scores(self, ids: list[int], conversation: str) -> RemoteReply:
+        """Request the pooled pairs (bad, good)."""
         output = await self._engine.pool(ids, task="token_classify")
-        return RemoteReply([float(row[-1]) for row in output.outputs.data], output.num_cached_tokens or 0)
+        return RemoteReply([float(pair[-1]) for pair in output.outputs.data], output.num_cached_tokens or 0)
 
-    async def prompt(self, ids: list[int], conversation: str) -> RemoteReply:
-        """Ask for one token, which must be, and for what the prompt's own tokens were."""
+    async def prompt_logprobs(self, ids: list[int], conversation: str) -> RemoteReply:
+        """Request one token, the minimum, and the log-probabilities of the prompt tokens."""
         output = await self._engine.generate(ids, max_tokens=1, temperature=0.0, prompt_logprobs=1)
-        return RemoteReply(parse_logprobs(output.prompt_logprobs, lambda one: float(one.logprob)), output.num_cached_tokens or 0)
+        logprobs = parse_logprobs(output.prompt_logprobs, lambda entry: float(entry.logprob))
+        return RemoteReply(logprobs, output.num_cached_tokens or 0)
 
-    async def next(self, ids: list[int], labels: tuple[int, int], conversation: str) -> RemoteReply:
-        """Ask for one token and for the labels in its place."""
+    async def label_logprobs(self, ids: list[int], labels: tuple[int, int], conversation: str) -> RemoteReply:
+        """Request one token, and the log-probabilities of the labels at its position."""
         output = await self._engine.generate(ids, max_tokens=1, temperature=0.0, logprob_token_ids=list(labels))
-        [place] = parse_logprobs(output.outputs[0].logprobs, lambda one: float(one.logprob))
-        return RemoteReply(place, output.num_cached_tokens or 0)
+        [logprobs] = parse_logprobs(output.outputs[0].logprobs, lambda entry: float(entry.logprob))
+        return RemoteReply(logprobs, output.num_cached_tokens or 0)
 
 
-def _pooling(scorer: StepScorer) -> dict[str, Any]:
-    """Return how the engine of a family with marks is started; a wrong id would give no scores, and no error."""
+def _pooling_options(scorer: StepScorer) -> dict[str, Any]:
+    """Return the engine options for a family with marks; a wrong mark id would return no scores and no error."""
     if not isinstance(scorer, QwenScorer):
         return {}
     from vllm.config import PoolerConfig

@@ -32,7 +32,9 @@ def load_model(model_class: Any, folder: str | Path, *, dtype: torch.dtype | str
             str(folder), dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
         )
     except _LOAD_ERRORS as error:
-        raise ConfigurationError(f"{folder} must hold a {model_class.__name__} that can be loaded; got {error}") from error
+        raise ConfigurationError(
+            f"{folder} must hold a {model_class.__name__} that can be loaded; got {error}"
+        ) from error
     unloaded = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
     if unloaded:
         raise ConfigurationError(
@@ -75,4 +77,6 @@ def local_folder(folder_or_id: str | Path) -> Path:
     try:
         return Path(snapshot_download(folder_or_id, allow_patterns=_DOWNLOADED))
     except (HfHubHTTPError, OSError, ValueError) as error:
-        raise ConfigurationError(f"{folder_or_id} is not a folder, and downloading it from the hub failed: {error}") from error
+        raise ConfigurationError(
+            f"{folder_or_id} is not a folder, and downloading it from the hub failed: {error}"
+        ) from error

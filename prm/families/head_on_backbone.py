@@ -1,4 +1,4 @@
-"""Reward models with one number per token: any backbone of transformers under a head of its own."""
+"""Reward models with one number per token: a head on any transformers backbone."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.families.base import StepBatch, StepScorer
-from its_graph.prm.families.checkpoints import load_model, load_tokenizer
+from its_graph.prm.families.checkpoints import load_tokenizer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.families.registry import reject_adapters
 
@@ -21,17 +21,17 @@ __all__ = ["HeadOnBackbone", "HeadOnBackboneScorer"]
 
 
 class HeadOnBackbone(PreTrainedModel):  # type: ignore[misc]  # transformers is untyped here
-    """A backbone in `model` and, in subclasses, a head over its last hidden states.
+    """A backbone in `model` and, in subclasses, a head on its last hidden states.
 
-    Weights are called `model.*` beside those of the head, as in a causal language model that got a head; the
-    language-model head of such a checkpoint is left alone.
+    The weights of the backbone are named `model.*`, as in a causal language model; the language-model head of such a
+    checkpoint is ignored.
     """
 
     base_model_prefix = "model"
     _supports_sdpa = _supports_flash_attn = _supports_flex_attn = True
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^lm_head\."]
-    renames: ClassVar[dict[str, str]] = {}
-    """Prefixes of published weights, as regular expressions, and what they are called here."""
+    key_mapping: ClassVar[dict[str, str]] = {}
+    """Prefixes of published weight names, as regular expressions, and their replacements here."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -41,7 +41,7 @@ class HeadOnBackbone(PreTrainedModel):  # type: ignore[misc]  # transformers is 
 
     @abstractmethod
     def add_head(self, config: Any) -> None:
-        """Set the modules of the head."""
+        """Create the modules of the head."""
 
     @abstractmethod
     def scores(self, hidden: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class HeadOnBackbone(PreTrainedModel):  # type: ignore[misc]  # transformers is 
 
         Args:
             positions: counted from the first token of `input_ids`.
-            inputs: what the backbone is given.
+            inputs: arguments of the backbone.
         """
         hidden = self.model(**inputs).last_hidden_state
         index = positions.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
@@ -60,9 +60,9 @@ class HeadOnBackbone(PreTrainedModel):  # type: ignore[misc]  # transformers is 
 
     @classmethod
     def from_pretrained(cls, folder: str, **options: Any) -> Any:
-        """Load as transformers does, with the config class that the folder names and the names of weights mapped."""
+        """Load as transformers does, with the config class that the folder names and `key_mapping` applied."""
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        return super().from_pretrained(folder, config=config, key_mapping=cls.renames or None, **options)
+        return super().from_pretrained(folder, config=config, key_mapping=cls.key_mapping or None, **options)
 
 
 class HeadOnBackboneScorer(StepScorer):
@@ -70,16 +70,16 @@ class HeadOnBackboneScorer(StepScorer):
 
     Args:
         model: backbone and head.
-        tokenizer: its tokenizer; no chat template is needed.
-        metadata: defaults to that of the published models.
+        tokenizer: its tokenizer; a chat template is not needed.
+        metadata: defaults to the metadata of the published models.
     """
 
     model_class: ClassVar[type[HeadOnBackbone]]
     published: ClassVar[ScorerMetadata]
+    load_tokenizer = staticmethod(load_tokenizer)
 
     def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
-        super().__init__(tokenizer, metadata or self.published, context=model.config.max_position_embeddings)
-        self.model = model
+        super().__init__(model, tokenizer, metadata or self.published)
 
     @property
     def backbones(self) -> tuple[Any, ...]:
@@ -88,9 +88,18 @@ class HeadOnBackboneScorer(StepScorer):
 
     @classmethod
     def on_backbone(cls, backbone: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> Self:
-        """Return a scorer with a fresh head on `backbone` (with or without a language-model head), sharing weights."""
+        """Return a scorer with an untrained head on `backbone`, whose weights it shares.
+
+        Args:
+            backbone: a transformers decoder, with or without its language-model head.
+            tokenizer: its tokenizer.
+            metadata: defaults to the metadata of the published models.
+
+        Raises:
+            ConfigurationError: `backbone` is an encoder-decoder.
+        """
         if getattr(backbone.config, "is_encoder_decoder", False):
-            raise ConfigurationError("A reward model needs a decoder, given an encoder-decoder; give its decoder.")
+            raise ConfigurationError("The backbone must be a decoder; got an encoder-decoder. Pass its decoder.")
         model = cls.model_class(backbone.config)
         model.model = backbone.base_model
         return cls(model, tokenizer, metadata)
@@ -101,15 +110,8 @@ class HeadOnBackboneScorer(StepScorer):
         numbers: Tensor = self.model(batch.ends - 1, **batch.inputs(self.model.model))
         return numbers.masked_fill(~batch.step_mask, 0.0)
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write backbone, head, tokenizer and `its_graph.json`."""
-        self.model.save_pretrained(str(folder))
-        self.tokenizer.save_pretrained(str(folder))
-        self.metadata.save(folder)
-
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
         """Load backbone and head of `folder`; no weight of either may be missing."""
         reject_adapters(folder)
-        model = load_model(cls.model_class, folder, dtype=dtype)
-        return cls(model, load_tokenizer(folder), ScorerMetadata.load(folder)).eval()
+        return super().from_pretrained(folder, dtype=dtype)

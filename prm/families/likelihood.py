@@ -1,14 +1,14 @@
-"""Two reward models that are read from a language model's own next-token distribution.
+"""Two reward models that are read from a language model's next-token distribution.
 
-Likelihood: a step is as good as its most surprising token. With gap(t) = log p(t) - max log p at t's place (0 where
+Likelihood: a step is as good as its most surprising token. With gap(t) = log p(t) - max log p at the position of t (0 if
 t is the model's first choice), logit(step) = a * min over its tokens of gap + b; a, b and the model are trained.
 
 Implicit PRM (Yuan et al., arXiv 2412.01981): logit(step) = beta * sum (or min) over its tokens of
 log p_model(t) - log p_reference(t), with a frozen reference; untrained it is 0 everywhere.
 
-Both read the solution exactly as it was generated, separators included, in one pass. The score of a step depends on
-nothing after it as long as no token crosses a step's end; tokenizers that keep line ends together (Qwen, Llama 3) have
-none there.
+Both read the solution exactly as it was generated, separators included, in one pass. The score of a step is independent
+of later text if no token crosses a step boundary; tokenizers that keep line ends together (Qwen, Llama 3) have no such
+token.
 """
 
 from abc import abstractmethod
@@ -21,7 +21,7 @@ from typing import Any, Self
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
-from its_graph.prm.families.checkpoints import load_model, load_chat_tokenizer
+from its_graph.prm.families.checkpoints import load_chat_tokenizer, load_model
 from its_graph.prm.families.metadata import ScorerMetadata
 
 try:
@@ -38,25 +38,23 @@ REFERENCE_FOLDER = "reference"
 
 
 class TokenScorer(StepScorer):
-    """Base of the two: a number per token of the solution, reduced over the tokens of each step.
+    """Base of both: one number per token of the solution, reduced over the tokens of each step.
 
     Args:
-        model: any causal language model whose forward accepts `logits_to_keep`.
+        model: any causal language model whose forward pass accepts `logits_to_keep`.
         tokenizer: its tokenizer.
-        metadata: `token_reduction` says how the numbers of a step become one.
+        metadata: `token_reduction` reduces the numbers of a step to one.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata) -> None:
-        super().__init__(tokenizer, metadata, context=model.config.max_position_embeddings)
-        self.model = model
+    model_class = AutoModelForCausalLM
 
     @property
     def backbones(self) -> tuple[Any, ...]:
-        """The models whose distributions are read."""
+        """The model whose distribution is read."""
         return (self.model,)
 
     def layout(self, candidate: Candidate) -> StepLayout:
-        """Return the tokens of prompt and solution as one text; a span is all tokens of its step."""
+        """Return the tokens of prompt and solution as one text; a span holds all tokens of its step."""
         prompt = self.tokenizer.apply_chat_template(
             self.dialogue(candidate), tokenize=False, add_generation_prompt=True
         )
@@ -75,8 +73,8 @@ class TokenScorer(StepScorer):
         width = batch.input_ids.shape[1]
         first = int(batch.starts[batch.step_mask].min()) if batch.step_mask.any() else width - 1
         values = self.token_values(batch, first).unsqueeze(1)
-        places = torch.arange(first, width, device=values.device)
-        inside = (places >= batch.starts.unsqueeze(-1)) & (places < batch.ends.unsqueeze(-1))
+        positions = torch.arange(first, width, device=values.device)
+        inside = (positions >= batch.starts.unsqueeze(-1)) & (positions < batch.ends.unsqueeze(-1))
         if self.metadata.token_reduction == "sum":
             steps = values.masked_fill(~inside, 0.0).sum(-1)
         else:
@@ -90,7 +88,7 @@ class LikelihoodScorer(TokenScorer):
     Args:
         model: the language model that judges.
         tokenizer: its tokenizer.
-        metadata: `scalars` may hold a and b; they start at 1 and 2 otherwise.
+        metadata: `scalars` may hold a and b, which default to 1 and 2.
     """
 
     def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
@@ -99,7 +97,7 @@ class LikelihoodScorer(TokenScorer):
         self.b = nn.Parameter(torch.tensor(self.metadata.scalars.get("b", 2.0)))
 
     def token_values(self, batch: StepBatch, first: int) -> Tensor:
-        """Return log p(token) - max log p, in which the normaliser of the softmax cancels."""
+        """Return log p(token) - max log p, in which the normalizer of the softmax cancels out."""
         tokens, logits = _next_token(self.model, batch, first)
         return logits.gather(-1, tokens).squeeze(-1) - logits.amax(-1)
 
@@ -108,18 +106,9 @@ class LikelihoodScorer(TokenScorer):
         batch = batch.to(self.device)
         return torch.where(batch.step_mask, self.a * self.reduced(batch) + self.b, 0.0)
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write the language model's own layout; a and b go to `its_graph.json`."""
-        self.model.save_pretrained(str(folder))
-        self.tokenizer.save_pretrained(str(folder))
-        scalars = {"a": self.a.item(), "b": self.b.item()}
-        self.metadata.model_copy(update={"scalars": scalars}).save(folder)
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
-        """Load the language model of `folder`; without `its_graph.json` it judges untuned."""
-        model = load_model(AutoModelForCausalLM, folder, dtype=dtype)
-        return cls(model, load_chat_tokenizer(folder), ScorerMetadata.load(folder)).eval()
+    def scalars(self) -> dict[str, float]:
+        """Return a and b."""
+        return {"a": self.a.item(), "b": self.b.item()}
 
 
 class ImplicitScorer(TokenScorer):
@@ -127,16 +116,16 @@ class ImplicitScorer(TokenScorer):
 
     Args:
         model: the trained language model.
-        reference: the frozen one, with the same vocabulary; it never learns and stays in eval mode.
-        tokenizer: of both.
-        metadata: `scalars` may hold beta; it is 1 otherwise.
+        reference: the frozen model, with the same vocabulary; it is not trained and stays in eval mode.
+        tokenizer: the tokenizer of both.
+        metadata: `scalars` may hold beta, which defaults to 1.
     """
 
     def __init__(self, model: Any, reference: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata or ScorerMetadata(family="implicit", label_kind="none"))
         if model.config.vocab_size != reference.config.vocab_size:
             raise ConfigurationError(
-                f"Model and reference must share a vocabulary, given {model.config.vocab_size} and "
+                f"Model and reference must share a vocabulary; got {model.config.vocab_size} and "
                 f"{reference.config.vocab_size} entries. Start the model from the reference's weights."
             )
         self.reference = reference.requires_grad_(False).eval()
@@ -163,23 +152,25 @@ class ImplicitScorer(TokenScorer):
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the model to `folder` and the reference to its subfolder."""
-        self.model.save_pretrained(str(folder))
+        super().save_pretrained(folder)
         self.reference.save_pretrained(str(Path(folder, REFERENCE_FOLDER)))
-        self.tokenizer.save_pretrained(str(folder))
-        self.metadata.model_copy(update={"scalars": {"beta": self.beta}}).save(folder)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
         """Load model and reference."""
-        model = load_model(AutoModelForCausalLM, folder, dtype=dtype)
-        reference = load_model(AutoModelForCausalLM, Path(folder, REFERENCE_FOLDER), dtype=dtype)
+        model = load_model(cls.model_class, folder, dtype=dtype)
+        reference = load_model(cls.model_class, Path(folder, REFERENCE_FOLDER), dtype=dtype)
         return cls(model, reference, load_chat_tokenizer(folder), ScorerMetadata.load(folder)).eval()
+
+    def scalars(self) -> dict[str, float]:
+        """Return beta."""
+        return {"beta": self.beta}
 
 
 def _next_token(model: Any, batch: StepBatch, first: int) -> tuple[Tensor, Tensor]:
     """Return every token from `first` on and the logits [B, T - first, V] float32 that predict it."""
-    kept = batch.input_ids.shape[1] - first + 1
-    logits = model(**batch.inputs(model), logits_to_keep=kept).logits
+    logits_to_keep = batch.input_ids.shape[1] - first + 1
+    logits = model(**batch.inputs(model), logits_to_keep=logits_to_keep).logits
     return batch.input_ids[:, first:].unsqueeze(-1), logits[:, :-1].float()
 
 
@@ -193,8 +184,8 @@ def _spans(
 ) -> list[tuple[int, int] | None]:
     """Return the token range of each step of a text of `prompt_length` characters followed by `steps`.
 
-    A token across a boundary belongs to the step in which it ends, so that no step's score reads later text.
-    Offsets may shrink at white space, but the ends of tokens never run backwards.
+    A token across a boundary belongs to the step in which it ends, so that no step's score depends on later text.
+    Offsets may shrink at whitespace, but the ends of tokens never decrease.
     """
     ends = list(accumulate((end for _, end in offsets), max))
     edges = list(accumulate((len(step) for step in steps), initial=prompt_length))

@@ -1,8 +1,8 @@
-"""A reward model of one's own: Linear, ReLU, dropout, Linear on a backbone's hidden state at the end of each step.
+"""A reward model to train yourself: Linear, ReLU, dropout, Linear on a backbone's hidden state at the end of each step.
 
-The text is `Problem: {question}`, `Solution:` and the steps, a line end after each. Train it on step labels with
-`its_graph.prm.training.train`; P(good) = sigmoid(head), and the cross-entropy is taken of the logit, as squared errors of a
-sigmoid have no gradient where it is saturated.
+The text is `Problem: {question}`, `Solution:` and the steps, with a line end after each. Train it on step labels with
+`its_graph.prm.training.train`. P(good) = sigmoid(head), and the loss is the cross-entropy of the logit, because the
+squared error of a saturated sigmoid has no gradient.
 """
 
 from typing import Any, ClassVar
@@ -22,16 +22,16 @@ except ImportError as error:
 __all__ = ["HEAD_WIDTH", "MlpHeadModel", "MlpHeadScorer"]
 
 HEAD_WIDTH = 256
-"""Hidden units of the head, unless the config of the backbone says `reward_head_width`."""
+"""Hidden units of the head, unless the config of the backbone sets `reward_head_width`."""
 
 
 class MlpHeadModel(HeadOnBackbone):
-    """A backbone with a two-layer head in `reward_head`; a backbone called `backbone.*` loads as well."""
+    """A backbone with a two-layer head in `reward_head`; weights named `backbone.*` load as well."""
 
-    renames: ClassVar[dict[str, str]] = {r"^backbone\.": "model."}
+    key_mapping: ClassVar[dict[str, str]] = {r"^backbone\.": "model."}
 
     def add_head(self, config: Any) -> None:
-        """Set `reward_head`; its width is kept in the config."""
+        """Create `reward_head`; its width is stored in the config."""
         config.reward_head_width = getattr(config, "reward_head_width", HEAD_WIDTH)
         self.reward_head = nn.Sequential(
             nn.Linear(config.hidden_size, config.reward_head_width),
@@ -47,10 +47,23 @@ class MlpHeadModel(HeadOnBackbone):
 
 
 class MlpHeadScorer(HeadOnBackboneScorer):
-    """Score of a step = sigmoid(head) on the line end behind it.
+    """Score of a step = sigmoid(head) on the line end after it.
 
-    Steps are tokenised one by one, so that the line end is a token whatever stands before it; line ends inside a step
-    stay as they are.
+    Steps are tokenized one by one, so that the line end is always a separate token; line ends inside a step are kept.
+
+    Args:
+        model: backbone and head; `on_backbone` adds an untrained head to a transformers decoder.
+        tokenizer: its tokenizer; a chat template is not needed.
+        metadata: defaults to the aggregation `last` and untrained labels.
+
+    Example:
+        >>> from transformers import AutoModelForCausalLM, AutoTokenizer
+        >>> from its_graph.embedded import WEIGHTS
+        >>> folder = WEIGHTS / "generator"
+        >>> backbone = AutoModelForCausalLM.from_pretrained(folder)
+        >>> scorer = MlpHeadScorer.on_backbone(backbone, AutoTokenizer.from_pretrained(folder))
+        >>> scorer.metadata.family, scorer.model.reward_head[0].out_features
+        ('mlp', 256)
     """
 
     model_class = MlpHeadModel
@@ -61,7 +74,7 @@ class MlpHeadScorer(HeadOnBackboneScorer):
         self.line_end = single_token_id(tokenizer, "\n", model.get_input_embeddings().num_embeddings)
 
     def layout(self, candidate: Candidate) -> StepLayout:
-        """Return problem and steps; each span is the line end behind its step."""
+        """Return problem and steps; each span is the line end after its step."""
         question = question_text(candidate, self.metadata.system_prompt)
         opening = bos_ids(self.tokenizer) + self._ids(f"Problem: {question}\nSolution:\n")
         texts = [step.strip() for step in candidate.steps]

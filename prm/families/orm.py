@@ -1,11 +1,11 @@
-"""Outcome reward models: a sequence classifier with one label reads the whole answer and gives one number.
+"""Outcome reward models: a sequence classifier with one label reads the whole answer and returns one number.
 
-The score is read on the last token of the dialogue, assistant turn closed. It is unbounded, and normalised only where a
-rule needs it. An ORM is a PRM with one step and "last": the score stands at the last step that has text.
+The score is read on the last token of the dialogue, with the assistant turn closed. It is unbounded, and normalized only
+where a rule needs that. An ORM is a PRM with one step and "last": the score belongs to the last step that has text.
 
-Read are decoders with a `score` head (`*ForSequenceClassification`, and `Qwen2ForRewardModel`, the two-layer head of
-Qwen2.5-Math-RM) and encoders with a classifier of their own. No remote code runs, and only safetensors are loaded:
-ArmoRM and InternLM2-reward, which need code of theirs, are refused.
+Supported are decoders with a `score` head (`*ForSequenceClassification`, and `Qwen2ForRewardModel`, the two-layer head
+of Qwen2.5-Math-RM) and encoders with their own classifier. No remote code runs, and only safetensors are loaded:
+ArmoRM and InternLM2-reward, which need remote code, are rejected.
 """
 
 from pathlib import Path
@@ -13,9 +13,8 @@ from typing import Any, Self
 
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError
-from its_graph.prm.backends.local import PRM
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
-from its_graph.prm.families.checkpoints import load_model, load_chat_tokenizer
+from its_graph.prm.families.checkpoints import load_chat_tokenizer, load_model
 from its_graph.prm.families.metadata import ScorerMetadata
 
 try:
@@ -25,32 +24,14 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "transformers", "local") from error
 
-__all__ = ["ORM", "OutcomeScorer", "Qwen2ForRewardModel"]
+__all__ = ["OutcomeScorer", "Qwen2ForRewardModel"]
 
 UNKNOWN = ScorerMetadata(family="outcome", aggregation="last", score_range="real")
-"""What holds for a classifier whose folder has no `its_graph.json`."""
-
-
-class ORM(PRM):
-    """An outcome reward model as a verifier: `ORM.from_pretrained(folder)`, otherwise as `PRM`."""
-
-    @classmethod
-    def from_pretrained(cls, folder_or_id: str | Path, *, family: str = "outcome", **options: Any) -> Self:
-        """Load an outcome reward model from a folder or the Hugging Face hub.
-
-        Args:
-            folder_or_id: folder, or hub id "owner/name".
-            family: "outcome", unless the files are read in another way.
-            options: as in `PRM.from_pretrained`.
-
-        Raises:
-            ConfigurationError: no such folder, or files that do not make a whole classifier with one label.
-        """
-        return super().from_pretrained(folder_or_id, family=family, **options)
+"""Metadata of a classifier whose folder has no `its_graph.json`."""
 
 
 class Qwen2ForRewardModel(Qwen2PreTrainedModel):  # type: ignore[misc]  # transformers is untyped here
-    """Qwen2 with the published two-layer head and one label; named as the architecture in `config.json`."""
+    """Qwen2 with the published two-layer head and one label; named after the architecture in `config.json`."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -66,17 +47,16 @@ class OutcomeScorer(StepScorer):
     Args:
         model: a sequence classifier with one label.
         tokenizer: its tokenizer.
-        metadata: what is known of it.
+        metadata: defaults to unbounded scores.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata = UNKNOWN) -> None:
-        super().__init__(tokenizer, metadata, context=model.config.max_position_embeddings)
+    def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
+        super().__init__(model, tokenizer, metadata or UNKNOWN)
         if model.config.num_labels != 1 and not isinstance(model, Qwen2ForRewardModel):
             raise ConfigurationError(
-                f"An outcome reward model has one label, this classifier has {model.config.num_labels}. "
+                f"An outcome reward model must have one label; got a classifier with {model.config.num_labels}. "
                 "A model with labels for steps is a PRM: load it with PRM.from_pretrained."
             )
-        self.model = model
 
     def layout(self, candidate: Candidate) -> StepLayout:
         """Return the dialogue with the whole answer as its last turn; the last step with text gets the last token."""
@@ -98,8 +78,8 @@ class OutcomeScorer(StepScorer):
     def _scores(self, batch: StepBatch) -> Tensor:
         """Return one number [B] for each row.
 
-        A decoder's own pooling looks for the last token that is not padding by its id, and misses the end of a dialogue
-        that closes with that very token; the mask cannot be mistaken.
+        A decoder's built-in pooling finds the last token whose id is not that of padding, which is wrong for a dialogue
+        that ends with the padding token; the attention mask is always right.
         """
         inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
         if not hasattr(self.model, "score"):
@@ -110,24 +90,18 @@ class OutcomeScorer(StepScorer):
         pooled: Tensor = self.model.score(hidden[torch.arange(len(last), device=last.device), last])[:, 0]
         return pooled
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write the classifier's own layout and `its_graph.json`."""
-        self.model.save_pretrained(str(folder))
-        self.tokenizer.save_pretrained(str(folder))
-        self.metadata.save(folder)
-
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
         """Load the classifier of `folder`."""
         model = load_model(_model_class(folder), folder, dtype=dtype)
-        return cls(model, load_chat_tokenizer(folder), ScorerMetadata.load(folder) or UNKNOWN).eval()
+        return cls(model, load_chat_tokenizer(folder), ScorerMetadata.load(folder)).eval()
 
 
 def _model_class(folder: str | Path) -> Any:
     try:
-        # Said aloud: left open, transformers would ask the user at the terminal.
+        # Explicit because transformers would otherwise prompt the user at the terminal.
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise ConfigurationError(f"No usable config.json in {folder}: {error}") from error
-    published = "Qwen2ForRewardModel" in (config.architectures or [])
-    return Qwen2ForRewardModel if published else AutoModelForSequenceClassification
+        raise ConfigurationError(f"{folder} must hold a config.json that can be loaded; got {error}") from error
+    is_qwen = "Qwen2ForRewardModel" in (config.architectures or [])
+    return Qwen2ForRewardModel if is_qwen else AutoModelForSequenceClassification

@@ -1,21 +1,18 @@
-r"""Qwen2.5-Math-PRM (arXiv 2501.07301): a mark after every step, a two-layer head read on the marks.
+r"""Qwen2.5-Math-PRM (arXiv 2501.07301): a mark after every step, and a two-layer head that is read on the marks.
 
-The assistant turn is `step<extra_0>step<extra_0>...`. The head gives two numbers on each mark; the second one is
+The assistant turn is `step<extra_0>step<extra_0>...`. The head returns two logits on each mark; the second one is
 "good", so P(good) = softmax(l0, l1)[1] = sigmoid(l1 - l0). Weights have the published layout (architecture
-`Qwen2ForProcessRewardModel`: `model.*`, `score.0.*`, `score.2.*`), which vLLM serves as it is.
+`Qwen2ForProcessRewardModel`: `model.*`, `score.0.*`, `score.2.*`), which vLLM serves unchanged.
 """
 
-from pathlib import Path
 from typing import Any, Self
 
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
-from its_graph.prm.families.checkpoints import load_model, load_chat_tokenizer
 from its_graph.prm.families.metadata import ScorerMetadata
 
 try:
-    import torch
     from torch import Tensor, nn
     from transformers import Qwen2Model, Qwen2PreTrainedModel
 except ImportError as error:
@@ -33,11 +30,11 @@ PUBLISHED = ScorerMetadata(
     system_prompt=r"Please reason step by step, and put your final answer within \boxed{}.",
     max_tokens=4096,
 )
-"""What holds for Qwen/Qwen2.5-Math-PRM-7B and -72B, whose folders have no `its_graph.json`."""
+"""Metadata of Qwen/Qwen2.5-Math-PRM-7B and -72B, whose folders have no `its_graph.json`."""
 
 
 class Qwen2ForProcessRewardModel(Qwen2PreTrainedModel):  # type: ignore[misc]  # transformers is untyped here
-    """Qwen2 with the published two-layer, two-label head; named as the architecture in `config.json`."""
+    """Qwen2 with the published two-layer, two-label head; named after the architecture in `config.json`."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -51,7 +48,7 @@ class Qwen2ForProcessRewardModel(Qwen2PreTrainedModel):  # type: ignore[misc]  #
 
         Args:
             positions: counted from the first token of `input_ids`.
-            inputs: what the backbone is given.
+            inputs: arguments of the backbone.
         """
         hidden = self.model(**inputs).last_hidden_state
         index = positions.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
@@ -64,19 +61,22 @@ class QwenScorer(StepScorer):
 
     Args:
         model: backbone and head.
-        tokenizer: has `<extra_0>` as one token.
-        metadata: defaults to that of the published models.
+        tokenizer: encodes `<extra_0>` as one token.
+        metadata: defaults to the metadata of the published models.
     """
 
-    def __init__(self, model: Qwen2ForProcessRewardModel, tokenizer: Any, metadata: ScorerMetadata = PUBLISHED) -> None:
-        super().__init__(tokenizer, metadata, context=model.config.max_position_embeddings)
+    model_class = Qwen2ForProcessRewardModel
+
+    def __init__(
+        self, model: Qwen2ForProcessRewardModel, tokenizer: Any, metadata: ScorerMetadata | None = None
+    ) -> None:
+        super().__init__(model, tokenizer, metadata or PUBLISHED)
         mark_ids = tokenizer.encode(STEP_MARK, add_special_tokens=False)
         if len(mark_ids) != 1:
             raise ConfigurationError(
-                f"The tokenizer must know {STEP_MARK} as one token, it makes {len(mark_ids)} of it. "
+                f"The tokenizer must encode {STEP_MARK} as one token; got {len(mark_ids)}. "
                 "Add it as a special token before training, or use the tokenizer of the checkpoint."
             )
-        self.model = model
         self.mark_id: int = mark_ids[0]
 
     @property
@@ -85,14 +85,20 @@ class QwenScorer(StepScorer):
         return (self.model.model,)
 
     @classmethod
-    def on_backbone(cls, backbone: Any, tokenizer: Any, metadata: ScorerMetadata = PUBLISHED) -> Self:
-        """Return a scorer with a fresh head on `backbone` (Qwen2Model, Qwen2ForCausalLM), whose weights it shares."""
+    def on_backbone(cls, backbone: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> Self:
+        """Return a scorer with an untrained head on `backbone`, whose weights it shares.
+
+        Args:
+            backbone: a Qwen2Model or Qwen2ForCausalLM.
+            tokenizer: encodes `<extra_0>` as one token.
+            metadata: defaults to the metadata of the published models.
+        """
         model = Qwen2ForProcessRewardModel(backbone.config)
         model.model = backbone.base_model
         return cls(model, tokenizer, metadata)
 
     def layout(self, candidate: Candidate) -> StepLayout:
-        """Return the dialogue with one mark after every step that is not empty; each span is its mark."""
+        """Return the dialogue with one mark after every nonempty step; each span is its mark."""
         steps = [step.replace(STEP_MARK, " ").strip() for step in candidate.steps]
         scored = [index for index, step in enumerate(steps) if step]
         reply = "".join(steps[index] + STEP_MARK for index in scored)
@@ -101,9 +107,11 @@ class QwenScorer(StepScorer):
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         marks = [position for position, token in enumerate(ids) if token == self.mark_id]
         if len(marks) < len(scored):
-            raise ConfigurationError(f"The chat template lost step marks: {len(marks)} of {len(scored)} left.")
+            raise ConfigurationError(
+                f"The chat template must keep every step mark; it kept {len(marks)} of {len(scored)}."
+            )
         spans: list[tuple[int, int] | None] = [None] * len(steps)
-        # A question may hold marks of its own; those of the reply are the last ones.
+        # A question may contain marks as well; those of the reply are the last ones.
         for index, position in zip(scored, marks[len(marks) - len(scored) :], strict=True):
             spans[index] = (position, position + 1)
         return StepLayout(ids, spans)
@@ -113,15 +121,3 @@ class QwenScorer(StepScorer):
         batch = batch.to(self.device)
         labels: Tensor = self.model(batch.ends - 1, **batch.inputs(self.model.model))
         return (labels[..., 1] - labels[..., 0]).masked_fill(~batch.step_mask, 0.0)
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write the published layout and `its_graph.json`."""
-        self.model.save_pretrained(str(folder))
-        self.tokenizer.save_pretrained(str(folder))
-        self.metadata.save(folder)
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path, *, dtype: torch.dtype | str = torch.float32) -> Self:
-        """Load a folder in the published layout, sharded or not."""
-        model = load_model(Qwen2ForProcessRewardModel, folder, dtype=dtype)
-        return cls(model, load_chat_tokenizer(folder), ScorerMetadata.load(folder) or PUBLISHED).eval()

@@ -1,4 +1,4 @@
-"""The families of reward models by name, and how a checkpoint tells which one it is."""
+"""The families of reward models by name, and how the family of a checkpoint is recognized."""
 
 import json
 import re
@@ -16,14 +16,14 @@ __all__ = ["FAMILIES", "FamilySpec", "family_of", "reject_adapters", "scorer_cla
 
 
 class FamilySpec(NamedTuple):
-    """Where a family is implemented, and by what its checkpoints are known."""
+    """Where a family is implemented, and how its checkpoints are recognized."""
 
     module: str
     scorer: str
     architectures: tuple[str, ...] = ()
-    """Architectures of `config.json` that are its own."""
+    """Architectures in `config.json` that only this family uses."""
     names: tuple[str, ...] = ()
-    """Words in the names of its checkpoints, in small letters, where the architecture is that of any language model."""
+    """Lowercase words in the names of checkpoints whose architecture is that of any causal language model."""
 
 
 FAMILIES = {
@@ -44,49 +44,49 @@ FAMILIES = {
 
 
 def scorer_class(name: str) -> "type[StepScorer]":
-    """Return the scorer class of a family; ConfigurationError if there is no such family."""
+    """Return the scorer class of a family; ConfigurationError if the family is unknown."""
     family = FAMILIES.get(name)
     if family is None:
-        raise ConfigurationError(f"Unknown reward-model family {name!r}; known: {', '.join(FAMILIES)}.")
+        raise ConfigurationError(f"A reward-model family must be one of {', '.join(FAMILIES)}; got {name!r}.")
     return cast("type[StepScorer]", getattr(import_module(family.module), family.scorer))
 
 
 def family_of(folder: str | Path) -> str:
     """Return the family of a checkpoint, from `its_graph.json`, the architecture in `config.json`, or its name.
 
-    The name is that of the folder, or of the repository in a snapshot of the hub.
+    The name is that of the folder, or of the repository if the folder is a snapshot from the hub.
 
     Raises:
-        ConfigurationError: none of them names a known family, or a file cannot be read.
+        ConfigurationError: none of them identifies a known family, or a file cannot be read.
     """
     metadata = ScorerMetadata.load(folder)
     if metadata is not None:
         return metadata.family
     reject_adapters(folder)
-    architectures = _config(folder).get("architectures") or []
+    architectures = _read_config(folder).get("architectures") or []
     for name, family in FAMILIES.items():
         if set(architectures) & set(family.architectures):
             return name
-    called = _name(Path(folder))
+    model_name = _model_name(Path(folder))
     for name, family in FAMILIES.items():
-        # A classifier that was trained on the data of a family has its name, but is read in another way.
-        if _is_language_model(architectures) and any(_has_words(called, words) for words in family.names):
+        # A classifier trained on the data of a family may share its name, but is read differently.
+        if _is_language_model(architectures) and any(_has_words(model_name, words) for words in family.names):
             return name
     raise ConfigurationError(
-        f"{folder} has no its_graph.json, its architectures {architectures} belong to no known family, and neither "
-        f"does its name ({', '.join(FAMILIES)}). Name one: family='likelihood', on the command line "
-        "--family likelihood, judges with any causal language model."
+        f"The family of {folder} must be one of {', '.join(FAMILIES)}; it has no its_graph.json, and neither its "
+        f"architectures {architectures} nor its name identify one. Pass the family: family='likelihood' "
+        "(--family likelihood on the command line) judges with any causal language model."
     )
 
 
 def reject_adapters(folder: str | Path) -> None:
-    """Raise ConfigurationError where `folder` holds a LoRA adapter, which alone is no model."""
-    found = [name for name in ("adapter_config.json", "adapter_model.safetensors") if Path(folder, name).exists()]
-    if found:
+    """Raise ConfigurationError if `folder` holds a LoRA adapter, which is not a complete model."""
+    files = [name for name in ("adapter_config.json", "adapter_model.safetensors") if Path(folder, name).exists()]
+    if files:
         raise ConfigurationError(
-            f"{folder} holds {found[0]}: an adapter, not a whole model. Merge it first, with peft: "
-            "AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(target), the "
-            "tokenizer beside it, and load target without the adapter's files."
+            f"{folder} must hold a complete model; got {files[0]}: an adapter. Merge it first, with peft: "
+            "AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(target); save the "
+            "tokenizer to target as well, and load target without the adapter's files."
         )
 
 
@@ -98,19 +98,23 @@ def _has_words(name: str, words: str) -> bool:
     return re.search(rf"(?<![a-z0-9]){re.escape(words)}(?![a-z0-9])", name) is not None
 
 
-def _name(folder: Path) -> str:
-    """Return the last part of the name; a snapshot of the hub lies in `models--owner--name/snapshots/revision`."""
+def _model_name(folder: Path) -> str:
+    """Return the last part of the name; a hub snapshot is in `models--owner--name/snapshots/revision`."""
     folder = folder.absolute()
     in_hub = folder.parent.name == "snapshots"
     return (folder.parent.parent.name.split("--")[-1] if in_hub else folder.name).lower()
 
 
-def _config(folder: str | Path) -> dict[str, Any]:
+def _read_config(folder: str | Path) -> dict[str, Any]:
     path = Path(folder, "config.json")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{path} cannot be read ({error}); give the folder of a model.") from error
+        raise ConfigurationError(
+            f"{path} must be a readable config.json; got {error}. Pass the folder of a model."
+        ) from error
     if not isinstance(config, dict):
-        raise ConfigurationError(f"{path} holds {type(config).__name__}, expected an object; give a model's folder.")
+        raise ConfigurationError(
+            f"{path} must hold a JSON object; got {type(config).__name__}. Pass the folder of a model."
+        )
     return config

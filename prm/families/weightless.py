@@ -1,15 +1,14 @@
-"""A reward model without its weights: the tokens that it reads and where its scores stand, in no memory to speak of."""
+"""A reward model without its weights: which tokens it reads and where its scores are, in almost no memory."""
 
 from pathlib import Path
 from typing import Any
 
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.prm.families.base import StepScorer
-from its_graph.prm.families.checkpoints import load_tokenizer, load_chat_tokenizer
 from its_graph.prm.families.label_token import LabelTokenScorer
 from its_graph.prm.families.likelihood import LikelihoodScorer
 from its_graph.prm.families.metadata import ScorerMetadata
-from its_graph.prm.families.qwen import PUBLISHED, Qwen2ForProcessRewardModel, QwenScorer
+from its_graph.prm.families.qwen import QwenScorer
 from its_graph.prm.families.registry import family_of, scorer_class
 
 try:
@@ -18,31 +17,30 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "transformers", "local") from error
 
-__all__ = ["load_weightless"]
+__all__ = ["load_weightless", "unserved_family_error"]
 
 
 def load_weightless(folder: str | Path, family: str = "auto") -> StepScorer:
-    """Return a scorer of `folder` whose tensors hold nothing: for those who ask a server for the scores.
+    """Return a scorer of `folder` whose tensors are empty, for callers that get the scores from a server.
 
     Raises:
-        ConfigurationError: the files name no family, or one that no server of ours serves.
+        ConfigurationError: the files identify no family, or vLLM does not serve it.
     """
-    found = family_of(folder) if family == "auto" else family
-    metadata = ScorerMetadata.load(folder)
-    if found == "qwen":
-        empty = _empty(Qwen2ForProcessRewardModel, folder)
-        return QwenScorer(empty, load_chat_tokenizer(folder), metadata or PUBLISHED)
-    if found == "likelihood":
-        return LikelihoodScorer(_empty(AutoModelForCausalLM.from_config, folder), load_chat_tokenizer(folder), metadata)
-    labelled = scorer_class(found)
-    if issubclass(labelled, LabelTokenScorer):
-        return labelled(_empty(AutoModelForCausalLM.from_config, folder), load_tokenizer(folder), metadata)
-    raise ConfigurationError(
-        f"vLLM serves no reward model of the family {found!r}; it does qwen, likelihood and those that answer with a "
-        "word (math-shepherd, rlhflow, er-prm, math-psa). Load it into this process: PRM.from_pretrained(folder)."
-    )
-
-
-def _empty(make: Any, folder: str | Path) -> Any:
+    family = family_of(folder) if family == "auto" else family
+    scorer: Any = scorer_class(family)
+    if not issubclass(scorer, (QwenScorer, LikelihoodScorer, LabelTokenScorer)):
+        raise unserved_family_error(family)
+    make = AutoModelForCausalLM.from_config if scorer.model_class is AutoModelForCausalLM else scorer.model_class
     with torch.device("meta"):
-        return make(AutoConfig.from_pretrained(str(folder)))
+        model = make(AutoConfig.from_pretrained(str(folder)))
+    weightless: StepScorer = scorer(model, scorer.load_tokenizer(folder), ScorerMetadata.load(folder))
+    return weightless
+
+
+def unserved_family_error(family: str) -> ConfigurationError:
+    """Return the error for a family that vLLM does not serve."""
+    return ConfigurationError(
+        "A reward model on vLLM must be of the family qwen, likelihood, or one that answers with a label token "
+        f"(math-shepherd, rlhflow, er-prm, math-psa); got {family!r}. Load it in this process: "
+        "PRM.from_pretrained(folder)."
+    )

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 
-from its_graph.batching.as_completed import AsCompleted
+from its_graph.batching.runnables import BatchRunnable, deliver
 from its_graph.budget import flops
 from its_graph.contracts import Generator, Sample, SampleRequest
 from its_graph.errors import ItsGraphError
@@ -22,7 +22,7 @@ _Question = TypeVar("_Question")
 _Answer = TypeVar("_Answer")
 
 
-class MultiRequest(AsCompleted[_Question, _Answer]):
+class MultiRequest(BatchRunnable[_Question, _Answer]):
     """Asks a generator. Subclasses say what is asked (`requests`) and what the replies mean (`fold`); both are pure."""
 
     generator: Generator
@@ -51,7 +51,7 @@ class MultiRequest(AsCompleted[_Question, _Answer]):
         batch = _Batch(self, inputs)
         for place, reply in self.generator.batch_as_completed(batch.asked, return_exceptions=True):
             for index, answer in batch.absorb(place, reply):
-                yield index, _checked(answer, return_exceptions)
+                yield index, deliver(answer, return_exceptions)
 
     async def abatch_as_completed(
         self,
@@ -65,7 +65,7 @@ class MultiRequest(AsCompleted[_Question, _Answer]):
         batch = _Batch(self, inputs)
         async for place, reply in self.generator.abatch_as_completed(batch.asked, return_exceptions=True):
             for index, answer in batch.absorb(place, reply):
-                yield index, _checked(answer, return_exceptions)
+                yield index, deliver(answer, return_exceptions)
 
 
 class _Batch(Generic[_Question, _Answer]):
@@ -110,9 +110,3 @@ def flops_used(generator: Generator, requests: Sequence[SampleRequest], samples:
         for request, sample in zip(requests, samples, strict=True)
         if sample is not None
     )
-
-
-def _checked(answer: Any, return_exceptions: bool) -> Any:
-    if isinstance(answer, Exception) and not return_exceptions:
-        raise answer
-    return answer

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from its_graph.allocation.adaptive import Adaptive
-from its_graph.allocation.baselines import SEED_WEIGHTS, by_weight, uniform
-from its_graph.allocation.curves import beta, known, majority_curves
-from its_graph.allocation.knapsack import Option, by_menu_hull, exact_menu
-from its_graph.allocation.samples import by_hull, continuous, exact, expected_solved, greedy
+from its_graph.allocation.adaptive import AdaptiveAllocator
+from its_graph.allocation.baselines import HARDEST_FIRST_WEIGHTS, proportional, uniform
+from its_graph.allocation.curves import beta_curves, coverage_curves, majority_curves
+from its_graph.allocation.knapsack import KnapsackItem, hull_knapsack, exact_knapsack
+from its_graph.allocation.solvers import hull_greedy, continuous, exact, expected_solved, greedy
 from its_graph.errors import ConfigurationError
 
 P = [0.9, 0.5, 0.2, 0.05, 0.0]
@@ -32,7 +32,7 @@ chances = st.lists(st.floats(0, 1), min_size=1, max_size=5)
     ],
 )
 def test_known_chances(budget: int, best: float, even: float, multiplier: float, samples: list[float]) -> None:
-    curves = known(P, 64)
+    curves = coverage_curves(P, 64)
     counts = greedy(curves, budget)
     assert counts.sum() == budget
     assert counts[-1] == 0
@@ -46,13 +46,13 @@ def test_known_chances(budget: int, best: float, even: float, multiplier: float,
 
 def test_what_never_and_always_succeeds() -> None:
     assert continuous([1.0, 0.0, 0.5], 3)[0].tolist() == pytest.approx([1, 0, 2])
-    assert greedy(known([1.0, 0.0], 8), 5).tolist() == [1, 0]
+    assert greedy(coverage_curves([1.0, 0.0], 8), 5).tolist() == [1, 0]
 
 
 def test_beta_priors() -> None:
-    assert beta([1], [1], 3)[0, 3] == pytest.approx(0.75)
-    assert beta([2], [3], 4)[0, 4] == pytest.approx(0.785714, abs=1e-6)
-    curves = beta([a for a, _ in BETAS], [b for _, b in BETAS], 16)
+    assert beta_curves([1], [1], 3)[0, 3] == pytest.approx(0.75)
+    assert beta_curves([2], [3], 4)[0, 4] == pytest.approx(0.785714, abs=1e-6)
+    curves = beta_curves([a for a, _ in BETAS], [b for _, b in BETAS], 16)
     assert expected_solved(curves, greedy(curves, 4)) == pytest.approx(1.7)
     assert expected_solved(curves, greedy(curves, 12)) == pytest.approx(2.238961, abs=1e-6)
 
@@ -60,7 +60,7 @@ def test_beta_priors() -> None:
 @given(chances, st.integers(0, 12))
 @settings(max_examples=200, deadline=None)
 def test_greedy_is_exact_on_known_chances(p: list[float], budget: int) -> None:
-    curves = known(p, 12)
+    curves = coverage_curves(p, 12)
     counts = greedy(curves, budget)
     assert counts.sum() <= budget
     assert expected_solved(curves, counts) == pytest.approx(expected_solved(curves, exact(curves, budget)), abs=1e-9)
@@ -69,7 +69,7 @@ def test_greedy_is_exact_on_known_chances(p: list[float], budget: int) -> None:
 @given(st.lists(st.tuples(st.floats(0.1, 20), st.floats(0.1, 20)), min_size=1, max_size=5), st.integers(0, 12))
 @settings(max_examples=200, deadline=None)
 def test_greedy_is_exact_on_beta_priors(prior: list[tuple[float, float]], budget: int) -> None:
-    curves = beta([a for a, _ in prior], [b for _, b in prior], 12)
+    curves = beta_curves([a for a, _ in prior], [b for _, b in prior], 12)
     assert expected_solved(curves, greedy(curves, budget)) == pytest.approx(
         expected_solved(curves, exact(curves, budget)), abs=1e-9
     )
@@ -80,7 +80,7 @@ def test_greedy_is_exact_on_beta_priors(prior: list[tuple[float, float]], budget
     [([0.6, 0.5], [1, 3], 4, [1, 1], 1.1), ([0.3, 0.4, 0.8], [1, 2, 3], 6, [1, 1, 1], 1.5)],
 )
 def test_different_costs(p: list[float], costs: list[int], budget: int, counts: list[int], value: float) -> None:
-    curves = known(p, 8)
+    curves = coverage_curves(p, 8)
     found = exact(curves, budget, costs)
     assert found.tolist() == counts
     assert expected_solved(curves, found) == pytest.approx(value)
@@ -103,14 +103,14 @@ def test_exact_is_the_best_of_all_and_within_the_budget(p: list[float], data: An
 
 
 MENUS = [
-    [Option(0, 0), Option(0.9, 1), Option(0.95, 4)],
-    [Option(0, 0), Option(0.2, 1), Option(0.6, 4), Option(0.7, 16)],
+    [KnapsackItem(0, 0), KnapsackItem(0.9, 1), KnapsackItem(0.95, 4)],
+    [KnapsackItem(0, 0), KnapsackItem(0.2, 1), KnapsackItem(0.6, 4), KnapsackItem(0.7, 16)],
 ]
 
 
 @pytest.mark.parametrize(("budget", "value"), [(2, 1.1), (5, 1.5), (8, 1.55), (17, 1.6), (20, 1.65)])
 def test_menus(budget: int, value: float) -> None:
-    chosen = exact_menu(MENUS, budget)
+    chosen = exact_knapsack(MENUS, budget)
     assert sum(menu[place].cost for menu, place in zip(MENUS, chosen, strict=True)) <= budget
     assert sum(menu[place].value for menu, place in zip(MENUS, chosen, strict=True)) == pytest.approx(value)
 
@@ -118,7 +118,7 @@ def test_menus(budget: int, value: float) -> None:
 @pytest.mark.parametrize(("budget", "value"), [(2, 1.1), (5, 1.5), (8, 1.55), (20, 1.65)])
 def test_menus_along_their_hulls(budget: int, value: float) -> None:
     """At 17 the hull keeps 1.55: the best way there gives a step back that greedy has taken."""
-    chosen = by_menu_hull(MENUS, budget)
+    chosen = hull_knapsack(MENUS, budget)
     assert sum(menu[place].value for menu, place in zip(MENUS, chosen, strict=True)) == pytest.approx(value)
 
 
@@ -127,12 +127,12 @@ def test_hulls_of_menus_come_near_the_best_and_never_cost_more() -> None:
     losses = []
     for _ in range(200):
         menus = [
-            [Option(0, 0), *(Option(draw.random(), draw.randint(1, 9)) for _ in range(draw.randint(1, 4)))]
+            [KnapsackItem(0, 0), *(KnapsackItem(draw.random(), draw.randint(1, 9)) for _ in range(draw.randint(1, 4)))]
             for _ in range(draw.randint(1, 6))
         ]
         budget = draw.randint(0, 25)
         values = []
-        for choose in (exact_menu, by_menu_hull):
+        for choose in (exact_knapsack, hull_knapsack):
             chosen = choose(menus, budget)
             assert sum(menu[place].cost for menu, place in zip(menus, chosen, strict=True)) <= budget
             values.append(sum(menu[place].value for menu, place in zip(menus, chosen, strict=True)))
@@ -147,15 +147,15 @@ def test_greedy_refuses_votes_and_hulls_do_not_need_it() -> None:
         greedy(curves, 12)
     assert expected_solved(curves, [1, 1, 1, 1]) == pytest.approx(2.35)
     assert expected_solved(curves, exact(curves, 12)) == pytest.approx(2.532208, abs=1e-6)
-    assert expected_solved(curves, by_hull(curves, 12)) == pytest.approx(2.532208, abs=1e-6)
-    assert by_hull(curves, 12).tolist() == [3, 7, 1, 1]
+    assert expected_solved(curves, hull_greedy(curves, 12)) == pytest.approx(2.532208, abs=1e-6)
+    assert hull_greedy(curves, 12).tolist() == [3, 7, 1, 1]
 
 
-def play(p: tuple[float, ...], adaptive: Adaptive, budget: int) -> float:
+def play(p: tuple[float, ...], adaptive: AdaptiveAllocator, budget: int) -> float:
     """Expected number of solved problems, over all outcomes, of a policy that must be asked anew for each."""
 
     def go(told: tuple[bool, ...]) -> float:
-        policy = Adaptive(adaptive._a, adaptive._b)
+        policy = AdaptiveAllocator(adaptive._a, adaptive._b)
         place = policy.next()
         for success in told:
             if place is not None and not success:
@@ -170,12 +170,12 @@ def play(p: tuple[float, ...], adaptive: Adaptive, budget: int) -> float:
 
 def test_adaptive_on_known_chances() -> None:
     sure = 1e9
-    adaptive = Adaptive([0.9 * sure, 0.5 * sure], [0.1 * sure, 0.5 * sure])
+    adaptive = AdaptiveAllocator([0.9 * sure, 0.5 * sure], [0.1 * sure, 0.5 * sure])
     assert play((0.9, 0.5), adaptive, 2) == pytest.approx(1.44)
 
 
 def expected(prior: tuple[tuple[float, float], ...], budget: int, *, myopic: bool) -> float:
-    """Expected successes under Beta priors of the best policy, or of the one that `Adaptive` follows."""
+    """Expected successes under Beta priors of the best policy, or of the one that `AdaptiveAllocator` follows."""
 
     @cache
     def value(state: tuple[tuple[float, float] | None, ...], left: int) -> float:
@@ -183,7 +183,7 @@ def expected(prior: tuple[tuple[float, float], ...], budget: int, *, myopic: boo
         if not left or not there:
             return 0.0
         if myopic:
-            policy = Adaptive([one[0] if one else 0.0 for one in state], [one[1] if one else 1.0 for one in state])
+            policy = AdaptiveAllocator([one[0] if one else 0.0 for one in state], [one[1] if one else 1.0 for one in state])
             asked = policy.next()
             there = [] if asked is None else [asked]
         return max(pull(state, place, left) for place in there)
@@ -206,21 +206,21 @@ def test_adaptive_is_the_optimal_policy() -> None:
 
 
 def test_adaptive_keeps_to_the_budget_and_comes_to_an_end() -> None:
-    adaptive = Adaptive([1, 1, 0], [1, 3, 1], [5, 2, 1])
+    adaptive = AdaptiveAllocator([1, 1, 0], [1, 3, 1], [5, 2, 1])
     assert adaptive.next(budget=4) == 1
     adaptive.failed(1)
     assert adaptive.next(budget=1) is None
     assert [adaptive.next(), adaptive.next(), adaptive.next()] == [0, 1, None]
     with pytest.raises(ConfigurationError, match="prior and a cost"):
-        Adaptive([1], [1], [0])
+        AdaptiveAllocator([1], [1], [0])
 
 
 def test_shares_lose_nothing() -> None:
-    assert sum(by_weight([1, 4, 16, 64] * 25, 1000)) == 1000
-    assert by_weight([1, 1, 1], 10) == [4, 3, 3]
-    assert by_weight([0, 1], 5, least=1) == [1, 4]
+    assert sum(proportional([1, 4, 16, 64] * 25, 1000)) == 1000
+    assert proportional([1, 1, 1], 10) == [4, 3, 3]
+    assert proportional([0, 1], 5, minimum=1) == [1, 4]
     with pytest.raises(ConfigurationError, match="Cannot share 1 among 2"):
-        by_weight([1, 1], 1, least=1)
+        proportional([1, 1], 1, minimum=1)
 
 
 @pytest.fixture(scope="module")
@@ -235,14 +235,14 @@ def population() -> Any:
 @pytest.mark.parametrize("mean", [4, 8, 16])
 def test_more_to_the_hardest_is_worse_than_uniform(population: Any, mean: int) -> None:
     budget = mean * len(population)
-    curves = known(population, 256)
+    curves = coverage_curves(population, 256)
     ranks = population.argsort().argsort() * 4 // len(population)
-    weights = [float(SEED_WEIGHTS[3 - rank]) for rank in ranks]
+    weights = [float(HARDEST_FIRST_WEIGHTS[3 - rank]) for rank in ranks]
     values = {
         "greedy": expected_solved(curves, greedy(curves, budget)),
         "uniform": expected_solved(curves, uniform(len(population), budget)),
-        "seed": expected_solved(curves, np.minimum(by_weight(weights, budget), 256)),
-        "seed, at least one": expected_solved(curves, np.minimum(by_weight(weights, budget, least=1), 256)),
+        "seed": expected_solved(curves, np.minimum(proportional(weights, budget), 256)),
+        "seed, at least one": expected_solved(curves, np.minimum(proportional(weights, budget, minimum=1), 256)),
     }
     assert values["seed"] < values["seed, at least one"] < values["uniform"] < values["greedy"]
     assert values["greedy"] / len(population) == pytest.approx({4: 0.598, 8: 0.669, 16: 0.711}[mean], abs=0.02)
@@ -251,7 +251,7 @@ def test_more_to_the_hardest_is_worse_than_uniform(population: Any, mean: int) -
 
 def test_a_hundred_thousand_problems() -> None:
     p = np.random.default_rng(1).random(100_000)
-    counts = greedy(known(p.tolist(), 64), 800_000)
+    counts = greedy(coverage_curves(p.tolist(), 64), 800_000)
     assert counts.sum() == 800_000
     gains = np.where(counts > 0, p * (1 - p) ** (counts - 1), np.inf)
     assert gains.min() >= (p * (1 - p) ** counts).max() - 1e-12
@@ -260,17 +260,17 @@ def test_a_hundred_thousand_problems() -> None:
 @pytest.mark.parametrize("p", [[1.5], [float("nan")], [[0.5]]])
 def test_chances_outside_their_range(p: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"p must be a list of numbers in \[0"):
-        known(p, 4)
+        coverage_curves(p, 4)
 
 
 def test_a_prior_of_nothing() -> None:
     with pytest.raises(ConfigurationError, match=r"a \+ b must be above 0"):
-        beta([1, 0], [1, 0], 4)
-    assert beta([0.0, 2.0], [1.0, 0.0], 2).tolist() == [[0, 0, 0], [0, 1, 1]]
+        beta_curves([1, 0], [1, 0], 4)
+    assert beta_curves([0.0, 2.0], [1.0, 0.0], 2).tolist() == [[0, 0, 0], [0, 1, 1]]
 
 
 def test_a_negative_budget() -> None:
     with pytest.raises(ConfigurationError, match="negative"):
-        greedy(known([0.5], 4), -1)
+        greedy(coverage_curves([0.5], 4), -1)
     with pytest.raises(ConfigurationError, match="cheapest options cost 1"):
-        exact_menu([[Option(0.5, 1)]], 0)
+        exact_knapsack([[KnapsackItem(0.5, 1)]], 0)

@@ -236,12 +236,12 @@ REFUSED: list[tuple[dict[str, Any], int, str | None, str]] = [
     ({"model": "beam/toy"}, 404, "model", "does not exist"),
     ({"model": None}, 400, "model", "valid string"),
     ({"messages": []}, 400, "messages", "at least 1 item"),
-    ({"messages": [{"role": "robot", "content": "x"}]}, 400, "messages", "no chat messages"),
+    ({"messages": [{"role": "robot", "content": "x"}]}, 400, "messages", "must be chat messages"),
     ({"messages": [{"role": "user", "content": " "}]}, 400, "messages", "There is no question"),
-    ({"n": 2}, 400, "n", "one answer is given"),
-    ({"stop": ["\n"]}, 400, "stop", "not honoured"),
-    ({"logprobs": True}, 400, "logprobs", "nothing of a choice"),
-    ({"response_format": {"type": "json_object"}}, 400, "response_format", "only text"),
+    ({"n": 2}, 400, "n", "only the best answer is returned"),
+    ({"stop": ["\n"]}, 400, "stop", "not supported"),
+    ({"logprobs": True}, 400, "logprobs", "not supported"),
+    ({"response_format": {"type": "json_object"}}, 400, "response_format", "must have the type `text`"),
     ({"temperature": -0.5}, 400, "temperature", "greater than"),
     ({"top_p": 0}, 400, "top_p", "greater than"),
     ({"max_tokens": 0}, 400, "max_tokens", "greater than"),
@@ -307,10 +307,10 @@ async def test_a_call_without_arguments_in_a_history_is_read() -> None:
             history([called(name="a", arguments="{}"), called(name="b", arguments="{")]),
             "1.tool_calls.1.function.arguments",
         ),
-        (history([called(name="a", arguments="[1]")]), "1.tool_calls.0.function.arguments: this is no JSON object"),
-        (history([called(name="a")]), "1.tool_calls.0: a function with `name` and `arguments`"),
-        (history("all"), "1.tool_calls: a list is expected"),
-        ([*QUESTION, {"role": "tool", "content": "x"}], "1: there is no 'tool_call_id'"),
+        (history([called(name="a", arguments="[1]")]), "1.tool_calls.0.function.arguments: must be a JSON object"),
+        (history([called(name="a")]), "1.tool_calls.0: must be a function with `name` and `arguments`"),
+        (history("all"), "1.tool_calls: must be a list"),
+        ([*QUESTION, {"role": "tool", "content": "x"}], "1: 'tool_call_id' is missing"),
         ([*QUESTION, {"role": "user", "content": 5}], "1.content: Input should be a valid string"),
     ],
 )
@@ -318,4 +318,4 @@ async def test_of_a_broken_history_the_message_and_the_field_are_named(messages:
     async with in_process() as http:
         reply = await http.post("/v1/chat/completions", json={"model": "toy", "messages": messages})
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "messages")
-    assert f"these are no chat messages: messages.{says}" in reply.json()["error"]["message"]
+    assert f"must be chat messages; messages.{says}" in reply.json()["error"]["message"]

@@ -20,7 +20,7 @@ def token(step: str) -> dict[str, Any]:
 async def heard_now(log: EventLog) -> list[int]:
     """Return the numbers of what a listener hears before it has to wait."""
     numbers = []
-    async for told in log.listen(idle_s=0):
+    async for told in log.subscribe(idle_s=0):
         if told is None:
             break
         numbers.append(told[0])
@@ -28,7 +28,7 @@ async def heard_now(log: EventLog) -> list[int]:
 
 
 async def heard(log: EventLog, after: int = -1) -> list[int]:
-    return [told[0] async for told in log.listen(after) if told is not None]
+    return [told[0] async for told in log.subscribe(after) if told is not None]
 
 
 async def test_listeners_hear_everything_from_where_they_want_whenever_they_come() -> None:
@@ -47,7 +47,7 @@ async def test_listeners_hear_everything_from_where_they_want_whenever_they_come
 
 async def test_silence_is_told() -> None:
     log = EventLog()
-    silence = anext(log.listen(idle_s=0.001))
+    silence = anext(log.subscribe(idle_s=0.001))
     assert await silence is None
 
 
@@ -65,13 +65,13 @@ async def test_an_end_that_is_taken_back_is_not_told_again() -> None:
 
 async def test_one_event_can_be_waited_for() -> None:
     log = EventLog()
-    waiting = asyncio.create_task(log.event(1))
+    waiting = asyncio.create_task(log.wait_for(1))
     log.add(event(0))
     await asyncio.sleep(0)
     assert not waiting.done()
     log.add(event(1))
     assert await waiting == event(1)
-    assert await log.event(0) == event(0)
+    assert await log.wait_for(0) == event(0)
 
 
 async def test_who_was_further_than_the_log_goes_hears_all_of_it() -> None:
@@ -102,7 +102,7 @@ async def test_a_log_that_is_left_lets_its_listeners_go_without_an_end() -> None
     log.add(event(0))
     listener = asyncio.create_task(heard(log))
     await asyncio.sleep(0)
-    log.leave()
+    log.release_subscribers()
     assert await listener == [0]
 
 
@@ -111,7 +111,7 @@ async def test_an_id_is_of_one_log_alone() -> None:
     for one in (log, other):
         one.add(event(0))
         one.add(END)
-    assert [log.number_of(log.id_of(number)) for number in (0, 1)] == [0, 1]
-    for foreign in (other.id_of(1), log.id_of(2), log.id_of(-1), "1", "", "-", f"{log.id_of(0)}x"):
-        assert log.number_of(foreign) == -1
-    assert await heard(log, log.number_of(other.id_of(1))) == [0, 1]  # the end too, though it heard one elsewhere
+    assert [log.event_number(log.event_id(number)) for number in (0, 1)] == [0, 1]
+    for foreign in (other.event_id(1), log.event_id(2), log.event_id(-1), "1", "", "-", f"{log.event_id(0)}x"):
+        assert log.event_number(foreign) == -1
+    assert await heard(log, log.event_number(other.event_id(1))) == [0, 1]  # the end too, though it heard one elsewhere

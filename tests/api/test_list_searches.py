@@ -24,7 +24,7 @@ def stood(id: str, created: float) -> SearchStatus:
 
 
 async def test_the_oldest_makes_room() -> None:
-    listing = SearchList(InMemorySaver(), most=2)
+    listing = SearchList(InMemorySaver(), max_listed=2)
     assert await listing.newest() == []
     for id, created in (("b", 2.0), ("a", 1.0), ("c", 3.0)):
         listing.put(stood(id, created))
@@ -32,4 +32,4 @@ async def test_the_oldest_makes_room() -> None:
 
 
 async def test_without_a_store_nothing_is_read() -> None:
-    assert await SearchList(None, most=2).newest() == []
+    assert await SearchList(None, max_listed=2).newest() == []

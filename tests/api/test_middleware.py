@@ -46,12 +46,12 @@ async def test_a_body_that_is_too_long_is_refused_declared_or_not() -> None:
         for content in (b" " * 5000, parts()):
             reply = await served.http.post("/search", content=content, headers={"Content-Type": "application/json"})
             assert reply.status_code == 413
-            assert reply.json()["error"]["message"] == "The body is longer than 1,000 bytes."
+            assert reply.json()["error"]["message"] == "The body must not exceed 1,000 bytes."
         await stood(served.http, await begun(served.http), "done")
 
 
 async def test_another_host_is_refused() -> None:
-    async with in_process(hosts=("127.0.0.1", "[::1]")) as http:
+    async with in_process(allowed_hosts=("127.0.0.1", "[::1]")) as http:
         for host, status in [
             ("127.0.0.1:81", 200),
             ("[::1]:81", 200),
@@ -120,7 +120,7 @@ async def test_what_fails_unforeseen_is_answered_inside_the_guards(caplog: pytes
         body = {"problem": "Add 1, 2."}
         reply = await http.post("/search", json=body, headers={"Origin": "http://a.example"})
     assert reply.status_code == 500
-    assert reply.json()["error"]["message"] == "RuntimeError; the server's log says more."
+    assert reply.json()["error"]["message"] == "RuntimeError. See the server's log for details."
     assert reply.headers["content-security-policy"].startswith("default-src 'self'; ")
     assert reply.headers["access-control-allow-origin"] == "http://a.example"
     assert "the secret of the server" in caplog.text

@@ -18,7 +18,7 @@ class Whole(ToyGenerator):
 
 
 @pytest.fixture
-def menu() -> ModelCatalog:
+def catalog() -> ModelCatalog:
     return ModelCatalog(
         {
             "toy": ServedModel(ToyGenerator(), ToyVerifier()),
@@ -28,56 +28,62 @@ def menu() -> ModelCatalog:
     )
 
 
-def test_a_strategy_needs_what_it_needs(menu: ModelCatalog) -> None:
-    assert menu.lacks("beam_search", "toy") == []
-    assert menu.lacks("beam_search", "org/whole") == ["continuation"]
-    assert menu.lacks("beam_search", "alone") == ["verifier"] + ["continuation"] * (
-        not menu.models["alone"].generator.can_continue
+def test_a_strategy_needs_what_it_needs(catalog: ModelCatalog) -> None:
+    assert catalog.missing_needs("beam_search", "toy") == []
+    assert catalog.missing_needs("beam_search", "org/whole") == ["continuation"]
+    assert catalog.missing_needs("beam_search", "alone") == ["verifier"] + ["continuation"] * (
+        not catalog.models["alone"].generator.can_continue
     )
-    assert [menu.default_strategy(model) for model in menu.models] == ["best_of_n", "best_of_n", "self_consistency"]
+    assert [catalog.default_strategy(model) for model in catalog.models] == [
+        "best_of_n",
+        "best_of_n",
+        "self_consistency",
+    ]
 
 
-def test_a_name_is_a_strategy_and_a_model_or_a_model(menu: ModelCatalog) -> None:
-    chosen = [menu.named(name) for name in ("beam_search/toy", "best_of_n/org/whole", "org/whole", "toy")]
+def test_a_name_is_a_strategy_and_a_model_or_a_model(catalog: ModelCatalog) -> None:
+    chosen = [catalog.resolve_id(name) for name in ("beam_search/toy", "best_of_n/org/whole", "org/whole", "toy")]
     assert [(one.strategy.name, one.model) for one in chosen] == [
         ("beam_search", "toy"),
         ("best_of_n", "org/whole"),
         ("single", "org/whole"),
         ("single", "toy"),
     ]
-    assert all(menu.named(name) for name in menu.ids())
+    assert all(catalog.resolve_id(name) for name in catalog.model_ids())
 
 
 @pytest.mark.parametrize(
     "name", ["", "/", "beam_search", "beam_search/", "beam_search/alone", "best/toy", "toy/best_of_n"]
 )
-def test_another_name_is_no_model(menu: ModelCatalog, name: str) -> None:
+def test_another_name_is_no_model(catalog: ModelCatalog, name: str) -> None:
     with pytest.raises(ApiError, match="does not exist") as refused:
-        menu.named(name)
+        catalog.resolve_id(name)
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")
 
 
-def test_what_a_model_lacks_is_named_with_what_it_serves(menu: ModelCatalog) -> None:
+def test_what_a_model_lacks_is_named_with_what_it_serves(catalog: ModelCatalog) -> None:
     with pytest.raises(
-        ApiError, match=r"beam_search needs continuation, which org/whole does not have. It serves: single"
+        ApiError,
+        match=r"beam_search needs continuation, which org/whole does not have. Strategies that org/whole "
+        "supports: single",
     ):
-        menu.choose("beam_search", "org/whole")
+        catalog.resolve("beam_search", "org/whole")
 
 
 def test_without_a_model_there_is_nothing_to_serve() -> None:
-    with pytest.raises(ConfigurationError, match="no model to serve"):
+    with pytest.raises(ConfigurationError, match="models must not be empty"):
         ModelCatalog({})
 
 
 def test_what_the_server_sets_stands_under_what_a_request_sets() -> None:
     policy = default_policy("agreement")
-    menu = ModelCatalog(
+    catalog = ModelCatalog(
         {"toy": ServedModel(ToyGenerator(), ToyVerifier())},
         {"best_of_n": {"n": 3}, "compute_optimal": {"policy": policy}},
     )
-    assert menu.choose("best_of_n", None).options == {"n": 3}
-    assert menu.choose("single", None).options == {}
-    shown = {one["name"]: one["options"] for one in menu.catalog()["strategies"]}
+    assert catalog.resolve("best_of_n", None).options == {"n": 3}
+    assert catalog.resolve("single", None).options == {}
+    shown = {one["name"]: one["options"] for one in catalog.describe()["strategies"]}
     assert (shown["best_of_n"], shown["compute_optimal"]) == ({"n": 3}, {"budget": None})
 
 

@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from its_graph.api.errors import ApiError
-from its_graph.api.options import MAX_COUNT, validate_options, settable_options
+from its_graph.api.options import MAX_COUNT, settable_options, validate_options
 from its_graph.catalog.registry import STRATEGIES, strategy
 
 
@@ -25,7 +25,9 @@ def test_no_caller_names_files_of_the_server(name: str) -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_defaults_of_every_strategy_may_be_set(name: str) -> None:
-    defaults = {key: list(one) if isinstance(one, tuple) else one for key, one in settable_options(strategy(name)).items()}
+    defaults = {
+        key: list(one) if isinstance(one, tuple) else one for key, one in settable_options(strategy(name)).items()
+    }
     assert validate_options(strategy(name), defaults) == defaults
 
 

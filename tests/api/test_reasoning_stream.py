@@ -16,7 +16,7 @@ def selected(*frontier: str) -> dict[str, Any]:
 
 def told(*events: dict[str, Any]) -> list[str]:
     thoughts = ReasoningStream()
-    return [thought for event in events if (thought := thoughts.of(event))]
+    return [thought for event in events if (thought := thoughts.text_of(event))]
 
 
 def test_a_step_is_told_once_when_the_search_goes_on_with_it() -> None:

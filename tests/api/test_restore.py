@@ -75,7 +75,7 @@ async def test_threads_of_others_are_no_searches(tmp_path: Path) -> None:
         serve(checkpointer=saver) as served,
     ):
         id = await begun(served.http)
-        search = await served.app.state.searches.find(id)
+        search = await served.app.state.searches.get(id)
         await search.graph.ainvoke({"problem": "Add 1, 2."}, {"configurable": {"thread_id": "theirs"}})
         assert (await served.http.get("/search/theirs")).status_code == 404
 
@@ -95,7 +95,7 @@ async def test_who_listened_before_the_restart_hears_all_again(tmp_path: Path) -
 async def test_one_that_waits_makes_room_and_is_found_again_with_its_question(tmp_path: Path) -> None:
     async with (
         AsyncSqliteSaver.from_conn_string(str(tmp_path / "searches.sqlite")) as saver,
-        serve(checkpointer=saver, keep=1) as served,
+        serve(checkpointer=saver, max_retained=1) as served,
     ):
         id = await begun(served.http, strategy="beam_search", steer={"every": 1})
         before = await stood(served.http, id, "waiting")
@@ -221,7 +221,7 @@ async def test_how_a_search_failed_is_told_after_a_restart(tmp_path: Path, caplo
             yield
 
     models = {"torn": ServedModel(ScriptedGenerator(torn)), "sick": ServedModel(Sick())}
-    said = {"torn": "the tape is torn", "sick": "RuntimeError; the server's log says more."}
+    said = {"torn": "the tape is torn", "sick": "RuntimeError. See the server's log for details."}
     async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "searches.sqlite")) as saver:
         async with serve(models, checkpointer=saver) as served:
             ids = {name: await begun(served.http, model=name, strategy="single") for name in models}

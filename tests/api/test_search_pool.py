@@ -21,7 +21,7 @@ async def test_one_more_than_may_run_is_told_to_come_back(gated: GatedGenerator)
         assert refused.status_code == 429
         assert refused.headers["retry-after"] == "1"
         assert refused.json()["error"]["code"] == "too_many_searches"
-        with pytest.raises(openai.RateLimitError, match="2 searches run already"):
+        with pytest.raises(openai.RateLimitError, match="limit of 2 concurrent searches"):
             await served.openai.chat.completions.create(model="toy", messages=QUESTION)
         assert len((await served.http.get("/search")).json()["searches"]) == 2
         await served.http.post(f"/search/{ids[0]}/cancel")
@@ -31,14 +31,14 @@ async def test_one_more_than_may_run_is_told_to_come_back(gated: GatedGenerator)
 
 
 async def test_the_oldest_that_is_over_is_forgotten_and_its_thread_with_it(gated: GatedGenerator) -> None:
-    async with serve({"toy": ServedModel(gated, ToyVerifier())}, keep=2) as served:
+    async with serve({"toy": ServedModel(gated, ToyVerifier())}, max_retained=2) as served:
         runs = await begun(served.http)
         gated.let_through(1)
         await stood(served.http, runs, "done")
         await gated.asked.acquire()
         stays = await begun(served.http)
         await gated.asked.acquire()
-        memory = (await served.app.state.searches.find(runs)).graph.checkpointer
+        memory = (await served.app.state.searches.get(runs)).graph.checkpointer
         assert memory.get_tuple({"configurable": {"thread_id": runs}}) is not None
         last = await begun(served.http)
         listed = [one["id"] for one in (await served.http.get("/search")).json()["searches"]]
@@ -83,7 +83,7 @@ async def test_when_the_server_ends_its_searches_do(gated: GatedGenerator) -> No
 
 
 async def test_of_those_that_wait_the_oldest_makes_room_and_is_cancelled() -> None:
-    async with serve(keep=2) as served:
+    async with serve(max_retained=2) as served:
         ids = [await begun(served.http, strategy="beam_search", steer={"every": 1}) for _ in range(2)]
         for id in ids:
             await stood(served.http, id, "waiting")
@@ -99,13 +99,13 @@ async def test_of_those_that_wait_the_oldest_makes_room_and_is_cancelled() -> No
 
 async def test_one_that_is_found_again_is_not_dropped_for_it(gated: GatedGenerator) -> None:
     models = {"toy": ServedModel(ToyGenerator(), ToyVerifier()), "gated": ServedModel(gated, ToyVerifier())}
-    async with serve(models, checkpointer=InMemorySaver(), keep=1) as served:
+    async with serve(models, checkpointer=InMemorySaver(), max_retained=1) as served:
         done = await begun(served.http)
         await stood(served.http, done, "done")
         await begun(served.http, model="gated")
         await gated.asked.acquire()
-        found = await served.app.state.searches.find(done)
-        assert await served.app.state.searches.find(done) is found
+        found = await served.app.state.searches.get(done)
+        assert await served.app.state.searches.get(done) is found
 
 
 async def test_a_question_is_counted_beside_the_loop() -> None:

@@ -144,7 +144,7 @@ async def test_cancelling_ends_the_calls_and_resuming_goes_on(gated: GatedGenera
 async def test_one_that_was_cancelled_before_it_ran_can_be_resumed(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
         id = await begun(served.http)
-        search = await served.app.state.searches.find(id)
+        search = await served.app.state.searches.get(id)
         await search.cancel()
         search.graph.checkpointer.delete_thread(id)
         gated.let_through(100)
@@ -188,21 +188,21 @@ def nested(depth: int) -> list[Any]:
 @pytest.mark.parametrize(
     ("body", "param", "says"),
     [
-        ({}, None, "give either"),
-        ({"problem": "Add 1, 2.", "messages": [{"role": "user", "content": "x"}]}, None, "give either"),
-        ({"problem": "  "}, None, "is empty"),
+        ({}, None, "set either"),
+        ({"problem": "Add 1, 2.", "messages": [{"role": "user", "content": "x"}]}, None, "set either"),
+        ({"problem": "  "}, None, "must not be empty"),
         ({"messages": []}, "messages", "at least 1"),
-        ({"messages": [{"content": "x"}]}, "messages", "no chat messages"),
-        ({"problem": "Add 1, 2.", "strategy": "beam"}, "strategy", "There is no strategy 'beam'"),
-        ({"problem": "Add 1, 2.", "model": "gpt"}, "model", "There is no model 'gpt'. Known: toy"),
+        ({"messages": [{"content": "x"}]}, "messages", "must be chat messages"),
+        ({"problem": "Add 1, 2.", "strategy": "beam"}, "strategy", "Unknown strategy 'beam'"),
+        ({"problem": "Add 1, 2.", "model": "gpt"}, "model", "Unknown model 'gpt'. Available: toy"),
         ({"problem": "Add 1, 2.", "options": {"n": "4"}}, "options.n", "valid integer"),
         ({"problem": "Add 1, 2.", "options": {"n": 1_000_000}}, "options.n", "1024"),
         ({"problem": "Add 1, 2.", "options": {"n": 0}}, "options", "at least one sample"),
-        ({"problem": "Add 1, 2.", "options": {"m": 4}}, "options.m", "Its options: n"),
+        ({"problem": "Add 1, 2.", "options": {"m": 4}}, "options.m", "Available options: n"),
         ({"problem": "Add 1, 2.", "budget": {"tokens": -1}}, "budget.tokens", "greater than"),
         ({"problem": "Add 1, 2.", "budget": {"token": 1}}, "budget.token", "not permitted"),
         ({"problem": "Add 1, 2.", "temperature": -1}, "temperature", "greater than"),
-        ({"problem": "Add 1, 2.", "steer": {"every": 2}}, "steer", "cannot be steered"),
+        ({"problem": "Add 1, 2.", "steer": {"every": 2}}, "steer", "does not support steering"),
         ({"problem": "Add 1, 2.", "seed": 2**63}, "seed", "seed: Input should be less than"),
         ({"problem": "Add 1, 2.", "seed": -(2**70)}, "seed", "seed: Input should be greater than"),
         ({"problem": "Add 1, 2.", "max_tokens": 2**70}, "max_tokens", "less than"),
@@ -211,11 +211,11 @@ def nested(depth: int) -> list[Any]:
         ({"problem": "Add 1, 2.", "optoins": {}}, "optoins", "not permitted"),
         ({"problem": "Add 1, 2.", "temperature": math.inf}, "temperature", "finite"),
         ({"problem": "Add 1, 2.", "budget": {"seconds": math.inf}}, "budget.seconds", "finite"),
-        ({"problem": "Add 1, \ud800."}, "problem", "half of a character"),
-        ({"problem": "Add 1, 2.", "system": "\ud800"}, "system", "half of a character"),
-        ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages", "half of a character"),
-        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages", "no chat messages"),
-        ({"problem": "Add 1, 2.", "options": {"prompts": ["\ud800"]}}, "options", "half of a character"),
+        ({"problem": "Add 1, \ud800."}, "problem", "lone surrogates"),
+        ({"problem": "Add 1, 2.", "system": "\ud800"}, "system", "lone surrogates"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages", "lone surrogates"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages", "must be chat messages"),
+        ({"problem": "Add 1, 2.", "options": {"prompts": ["\ud800"]}}, "options", "lone surrogates"),
         ({"problem": "Add 1, 2.", "options": {"n": nested(300)}}, "options", "nested too deeply"),
         ({"problem": "Add 1, 2.", "options": {"n": nested(245)}}, "options", "nested too deeply"),
     ],
@@ -318,7 +318,7 @@ async def test_a_cancel_behind_the_answer_comes_too_late(gated: GatedGenerator) 
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
         id = await begun(served.http)
         await gated.asked.acquire()
-        search = await served.app.state.searches.find(id)
+        search = await served.app.state.searches.get(id)
         reading = asyncio.Event()
 
         async def never(config: Any) -> None:
@@ -339,7 +339,7 @@ async def test_an_answer_that_nobody_was_told_is_not_paid_for_again() -> None:
         id = await begun(served.http)
         told = await stood(served.http, id, "done")
         calls = len(generator.requests)
-        search = await served.app.state.searches.find(id)
+        search = await served.app.state.searches.get(id)
         search.status, search.result = "cancelled", None  # as if it had been cancelled just before it was told
         await served.http.post(f"/search/{id}/resume")
         assert (await stood(served.http, id, "done"))["result"] == told["result"]

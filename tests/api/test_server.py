@@ -40,5 +40,5 @@ async def _last_event(http: httpx.AsyncClient, id: str, hearing: asyncio.Event) 
 def test_an_address_that_is_taken_is_an_error_that_says_so() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=f"Nothing can listen on 127.0.0.1 port {port}"):
+        with pytest.raises(ConfigurationError, match=f"Cannot listen on 127.0.0.1 port {port}"):
             listen("127.0.0.1", port)

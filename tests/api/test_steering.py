@@ -54,7 +54,7 @@ async def test_a_bad_reply_is_refused_and_the_search_still_waits(reply: dict[str
         await stood(served.http, id, "waiting")
         refused = await served.http.post(f"/search/{id}/steer", json=reply)
         assert refused.status_code == 422
-        assert refused.json()["error"]["code"] == "unusable_reply"
+        assert refused.json()["error"]["code"] == "invalid_reply"
         waiting = (await served.http.get(f"/search/{id}")).json()
         assert waiting["status"] == "waiting"
         assert waiting["human_request"]["problem"] == refused.json()["error"]["message"]
@@ -64,7 +64,7 @@ async def test_a_bad_reply_is_refused_and_the_search_still_waits(reply: dict[str
 
 async def test_one_that_is_cancelled_while_it_waits_asks_again_when_it_is_resumed() -> None:
     async with serve() as served:
-        id = await begun(served.http, strategy="beam_search", steer={"unsure": [0.0, 1.0]})
+        id = await begun(served.http, strategy="beam_search", steer={"uncertain": [0.0, 1.0]})
         await stood(served.http, id, "waiting")
         cancelled = (await served.http.post(f"/search/{id}/cancel")).json()
         assert (cancelled["status"], cancelled["human_request"]) == ("cancelled", None)
@@ -83,12 +83,12 @@ async def test_while_it_waits_it_takes_no_place() -> None:
     ("steer", "param", "says"),
     [
         ({"every": 0}, "steer.every", "greater than"),
-        ({"unsure": [0.7, 0.3]}, "steer", "unsure from low up to high"),
-        ({"unsure": [0.3]}, "steer.unsure.1", "steer.unsure.1: Field required"),
-        ({"unsure": "x"}, "steer.unsure", "valid tuple"),
+        ({"uncertain": [0.7, 0.3]}, "steer", "unsure from low up to high"),
+        ({"uncertain": [0.3]}, "steer.uncertain.1", "steer.uncertain.1: Field required"),
+        ({"uncertain": "x"}, "steer.uncertain", "valid tuple"),
         ({"often": 1}, "steer.often", "not permitted"),
-        ({"every": 1, "unsure": [0.3, 0.7]}, "steer", "give either `every` or `unsure`"),
-        ({}, "steer", "give either `every` or `unsure`"),
+        ({"every": 1, "uncertain": [0.3, 0.7]}, "steer", "set either `every` or `uncertain`"),
+        ({}, "steer", "set either `every` or `uncertain`"),
         (5, "steer", "dictionary"),
     ],
 )

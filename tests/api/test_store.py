@@ -24,7 +24,7 @@ async def test_a_search_that_waits_or_is_done_is_listed_as_such_by_the_next_serv
             waits = await begun(served.http, strategy="beam_search", steer={"every": 1}, options={"n": 4})
             await stood(served.http, waits, "waiting")
             await served.openai.chat.completions.create(model="toy", messages=QUESTION)
-            search = await served.app.state.searches.find(done)
+            search = await served.app.state.searches.get(done)
             await search.graph.ainvoke({"problem": "Add 1, 2."}, {"configurable": {"thread_id": "theirs"}})
             _, *before = (await served.http.get("/search")).json()["searches"]
         async with serve(checkpointer=saver) as served:
@@ -37,7 +37,7 @@ async def test_a_search_that_waits_or_is_done_is_listed_as_such_by_the_next_serv
             listed = (await served.http.get("/search")).json()["searches"]
             assert [one["id"] for one in listed] == [newest, waits, done]
             assert listed[2] == before[1] | {"events": listed[2]["events"]}
-        async with serve(checkpointer=saver, keep=2) as served:
+        async with serve(checkpointer=saver, max_retained=2) as served:
             listed = (await served.http.get("/search")).json()["searches"]
             assert [one["id"] for one in listed] == [newest, waits]
 
@@ -104,7 +104,7 @@ async def test_one_that_made_room_is_listed_as_it_stands() -> None:
     async with serve(checkpointer=saver) as served:
         first = await begun(served.http, strategy="beam_search", steer={"every": 1})
         await stood(served.http, first, "waiting")
-    async with serve(checkpointer=saver, keep=1) as served:
+    async with serve(checkpointer=saver, max_retained=1) as served:
         assert (await served.http.get("/search")).json()["searches"][0]["status"] == "waiting"
         await served.http.post(f"/search/{first}/steer", json={"stop": True})
         await stood(served.http, first, "done")
@@ -155,7 +155,7 @@ async def test_a_request_that_this_version_cannot_read_says_so_and_can_be_delete
         told = await served.http.get(f"/search/{old}")
         assert (told.status_code, told.json()["error"]["message"]) == (
             409,
-            f"Search {old!r} was stored by another version. DELETE /search/{old} removes it.",
+            f"Search {old!r} was stored by an incompatible version. DELETE /search/{old} removes it.",
         )
         assert (await served.http.delete(f"/search/{old}")).status_code == 204
         assert (await served.http.get(f"/search/{old}")).status_code == 404

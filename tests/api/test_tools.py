@@ -206,9 +206,9 @@ async def test_replies_that_all_fail_are_the_servers_fault(caplog: pytest.LogCap
 
     async with serve(toy(ScriptedChatModel(script=lost))) as served:
         create = served.openai.chat.completions.create
-        with pytest.raises(openai.InternalServerError, match="ConnectionError; the server's log says more"):
+        with pytest.raises(openai.InternalServerError, match=r"ConnectionError\. See the server's log for details"):
             await create(model="toy", messages=QUESTION, tools=TOOLS)
-        with pytest.raises(openai.APIError, match="ConnectionError; the server's log says more"):
+        with pytest.raises(openai.APIError, match=r"ConnectionError\. See the server's log for details"):
             [chunk async for chunk in await create(model="toy", messages=QUESTION, tools=TOOLS, stream=True)]
     assert caplog.text.count("ConnectionError: lost") == 2
 
@@ -226,11 +226,16 @@ async def test_as_many_replies_are_drawn_as_the_server_sets() -> None:
 @pytest.mark.parametrize(
     ("models", "change", "param", "says"),
     [
-        ({"toy": ServedModel(ToyGenerator(), ToyVerifier())}, {}, "tools", "no chat model was given"),
-        (toy(replies(X)), {"model": "beam_search/toy"}, "model", "Use one of single, self_consistency, best_of_n"),
-        (toy(replies(X)), {"budget": {"tokens": 5}}, "budget", "No budget is held"),
+        (
+            {"toy": ServedModel(ToyGenerator(), ToyVerifier())},
+            {},
+            "tools",
+            "does not support tools: it has no chat model",
+        ),
+        (toy(replies(X)), {"model": "beam_search/toy"}, "model", "Use one of: single, self_consistency, best_of_n"),
+        (toy(replies(X)), {"budget": {"tokens": 5}}, "budget", "budget is not supported with tools"),
         (toy(replies(X)), {"options": {"width": 5}}, "options.width", "no option 'width'"),
-        (toy(replies(X)), {"options": {"n": 0}}, "options.n", "at least one reply"),
+        (toy(replies(X)), {"options": {"n": 0}}, "options.n", "options.n must be >= 1; got 0"),
     ],
 )
 async def test_what_tools_cannot_do_is_refused(

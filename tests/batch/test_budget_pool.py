@@ -11,14 +11,14 @@ from its_graph.errors import ConfigurationError
 
 def test_what_is_held_and_spent_is_not_left() -> None:
     pool = BudgetPool(Budget(calls=10, tokens=100), Spend(calls=1, prompt_tokens=5, generated_tokens=5))
-    assert pool.left == {"calls": 9, "tokens": 90}
+    assert pool.remaining == {"calls": 9, "tokens": 90}
     price = pool.share(Spend(calls=2, verifier_tokens=15))
     assert pool.times(price) == 4
     pool.hold(pool.share(Spend(calls=2, verifier_tokens=15), 3))
-    assert (pool.left, pool.times(price)) == ({"calls": 3, "tokens": 45}, 1)
+    assert (pool.remaining, pool.times(price)) == ({"calls": 3, "tokens": 45}, 1)
     pool.settle(pool.share(Spend(calls=4, generated_tokens=20)))
     pool.release()
-    assert pool.left == {"calls": 5, "tokens": 70}
+    assert pool.remaining == {"calls": 5, "tokens": 70}
     assert pool.used == 0.5
 
 

@@ -80,12 +80,12 @@ def test_a_torn_line_is_cut_off(path: Path, opened: Opened) -> None:
 
 def test_other_problems_and_other_settings_are_refused(path: Path, opened: Opened) -> None:
     journal = opened()
-    journal.describe({"seed": 0, "model": "a"})
+    journal.bind_run({"seed": 0, "model": "a"})
     journal.add(1, TWO[1], {}, {"steps": STEP})
     again = opened()
-    again.describe({"model": "a", "seed": 0})
+    again.bind_run({"model": "a", "seed": 0})
     with pytest.raises(InputError, match=r"model='a', now 'b'"):
-        again.describe({"seed": 0, "model": "b"})
+        again.bind_run({"seed": 0, "model": "b"})
     assert again.begun([*TWO, "Add 5, 6."]) == [1]
     for problems in (TWO[:1], ["Add 1, 2.", "Add 3, 5."]):
         with pytest.raises(InputError, match="another problem number 1"):
@@ -113,11 +113,11 @@ async def test_a_batch_goes_on_where_its_journal_ends(path: Path) -> None:
             plan=adaptive_plan(solved=0.85),
             concurrency=1,
             journal=Journal(lines),
-            known=known,
+            skip=known,
         )
         found: dict[int, object] = {}
         async for one in arriving:
-            found[one.number] = (one.answer, one.samples, one.spend._replace(seconds=0))
+            found[one.index] = (one.answer, one.samples, one.spend._replace(seconds=0))
             if len(found) == stop_after:
                 break
         await arriving.aclose()

@@ -29,7 +29,7 @@ def test_uniform_answers_an_eighth_at_a_time_with_what_is_left_for_each() -> Non
     moves = uniform_plan()(view([one] * 80, 240.0))
     assert moves == [Allocation(number, 4, "allocation") for number in range(10)]
     assert [move.samples for move in uniform_plan()(view([one] * 8, 12.0))] == [3, 3, 3, 3, 2, 2, 2, 2]
-    assert {move.samples for move in uniform_plan(most=3)(view([one] * 8, 999.0))} == {3}
+    assert {move.samples for move in uniform_plan(max_samples=3)(view([one] * 8, 999.0))} == {3}
 
 
 def test_seed_weights_feed_the_hardest() -> None:
@@ -63,7 +63,7 @@ def test_beta_greedy_never_gives_more_than_the_most_or_than_is_left() -> None:
         standings = [ProblemStats(3, chance.random() * 2, chance.random() * 2, chance.random()) for _ in range(6)]
         costs = [chance.uniform(0.5, 3) for _ in standings]
         left = chance.uniform(0, 40)
-        moves = beta_greedy_plan(pilots=1, most=7)(view(standings, left, costs))
+        moves = beta_greedy_plan(pilots=1, max_samples=7)(view(standings, left, costs))
         more = [max(0, move.samples - one.samples) for move, one in zip(moves, standings, strict=True)]
         assert sum(n * cost for n, cost in zip(more, costs, strict=True)) <= left + max(costs)
         assert max(move.samples for move in moves) <= 7
@@ -74,7 +74,7 @@ def test_adaptive_ends_the_solved_and_goes_on_with_the_most_hopeful() -> None:
     moves = adaptive_plan(wave=2)(view(standings, 10.0))
     assert moves == [Allocation(0, 1, "solved"), Allocation(1, 2), Allocation(2, 2)]
     assert adaptive_plan(wave=9)(view(standings, 1.0)) == [Allocation(0, 1, "solved"), Allocation(1, 2)]
-    assert adaptive_plan(most=5)(view([tried(0, 5)], 10.0)) == [Allocation(0, 5, "allocation")]
+    assert adaptive_plan(max_samples=5)(view([tried(0, 5)], 10.0)) == [Allocation(0, 5, "allocation")]
     sure = tried(1, 0, unsolved=0.0, best=0.8)
     assert adaptive_plan()(view([sure], 10.0)) == []
 
@@ -83,7 +83,7 @@ def test_adaptive_ends_the_solved_and_goes_on_with_the_most_hopeful() -> None:
     "make",
     [
         lambda: beta_greedy_plan(pilots=0),
-        lambda: beta_greedy_plan(pilots=5, most=4),
+        lambda: beta_greedy_plan(pilots=5, max_samples=4),
         lambda: beta_greedy_plan(prior=(0.0, 1.0)),
         lambda: adaptive_plan(solved=0.0),
         lambda: adaptive_plan(wave=0),

@@ -27,7 +27,7 @@ def greedy_of(n: int) -> StrategyConfig:
 
 
 def point(setting: StrategyConfig, accuracy: float) -> PolicyPoint:
-    return PolicyPoint(setting=setting, accuracy=accuracy, cost=1.0, problems=9)
+    return PolicyPoint(config=setting, accuracy=accuracy, cost=1.0, problems=9)
 
 
 EASY = (point(SINGLE, 0.9), point(best_of(5), 0.95), point(BEAM, 1.0))
@@ -54,7 +54,7 @@ def test_the_menu_goes_where_it_brings_most(left: int, samples: tuple[int, int])
     easy, hard = ProblemStats(1, difficulty=0.1), ProblemStats(1, difficulty=0.9)
     moves = menu(policy(EASY, HARD), ToyVerifier())(BatchView({3: easy, 4: hard}, {3: 1.0, 4: 1.0}, left))
     assert tuple(move.samples for move in moves) == samples
-    assert [move.end for move in moves] == ["allocation" if n == 1 else None for n in samples]
+    assert [move.stop_reason for move in moves] == ["allocation" if n == 1 else None for n in samples]
 
 
 def test_prices_are_those_of_the_problem_and_pilots_come_first() -> None:
@@ -97,5 +97,5 @@ async def test_a_batch_by_menu() -> None:
     plan = menu(policy(EASY, HARD), verifier)
     report = await solve_batch(problems, ToyGenerator(0.4), verifier, budget=Budget(tokens=2_500), plan=plan)
     assert report.unanswered == 0
-    assert {1, 5} <= {one.samples for one in report.solved} <= {1, 2, 3, 4, 5, 17}
+    assert {1, 5} <= {one.samples for one in report.results} <= {1, 2, 3, 4, 5, 17}
     assert 2_200 < report.spend.tokens <= 2_500

@@ -29,7 +29,7 @@ def test_difficulty_by_scores_leaves_out_what_was_cut_off_or_has_no_score() -> N
     state = drawn(("1", "end", 0.75), ("2", "end", None), ("1", "length", 0.5), ("3", "end", 0.25))
     standing = searches(ToyVerifier()).standing(state)
     assert standing.difficulty == 0.5
-    assert (standing.right, standing.wrong) == (1.5, 2.5)
+    assert (standing.correct, standing.incorrect) == (1.5, 2.5)
     assert searches(ToyVerifier()).standing(drawn(("1", "length", 0.5))).difficulty == 1
 
 
@@ -47,4 +47,4 @@ def test_a_sample_that_failed_counts_against_its_problem(verifier: Verifier | No
     state = drawn(("1", "end", 0.75)) | {"failures": {"1": {"parent": None, "reason": "out of order"}}}
     whole, part = searches(verifier).standing(state), searches(verifier).standing(drawn(("1", "end", 0.75)))
     assert (whole.samples, whole.failed, part.failed) == (2, 1, 0)
-    assert (whole.right, whole.wrong) == (part.right, part.wrong + 1)
+    assert (whole.correct, whole.incorrect) == (part.correct, part.incorrect + 1)

@@ -126,7 +126,7 @@ def test_the_total_is_never_exceeded(
             concurrency=concurrency,
         )
     )
-    assert [one.number for one in report.solved] == list(range(problems))
+    assert [one.index for one in report.results] == list(range(problems))
     for name, limit in limits.items():
         assert meter.used[name] <= limit
     assert report.spend.calls == meter.used["calls"]
@@ -150,13 +150,13 @@ async def test_a_search_is_the_one_that_would_have_been_run_alone(
     report = await solve_batch(
         problems, ToyGenerator(0.4), verifier, budget=Budget(tokens=8000), plan=plan(), seed=5, concurrency=3
     )
-    assert len({one.samples for one in report.solved}) > (1 if plan is not uniform_plan else 0)
-    for one in report.solved:
+    assert len({one.samples for one in report.results}) > (1 if plan is not uniform_plan else 0)
+    for one in report.results:
         factory: Any = create_best_of_n if verifier else create_self_consistency
         models = (ToyGenerator(0.4), verifier) if verifier else (ToyGenerator(0.4),)
         alone = factory(*models, n=one.samples).compile()
-        seed = derive_seed(5, str(one.number))
-        result = alone.invoke({"problem": problems[one.number]}, context=SearchContext(seed=seed))["result"]
+        seed = derive_seed(5, str(one.index))
+        result = alone.invoke({"problem": problems[one.index]}, context=SearchContext(seed=seed))["result"]
         assert one.result["candidates"] == result["candidates"]
         assert (one.answer, one.text) == (result["answer"], result["text"])
         assert one.spend._replace(seconds=0) == one.spend._replace(**result["spend"])._replace(seconds=0)
@@ -174,7 +174,7 @@ async def test_whatever_the_concurrency_it_repeats(plan: Callable[[], Allocation
             seed=1,
             concurrency=concurrency,
         )
-        return [(one.answer, one.samples, one.stop_reason, one.score) for one in (await given).solved]
+        return [(one.answer, one.samples, one.stop_reason, one.score) for one in (await given).results]
 
     assert await solved(1) == await solved(7)
 
@@ -190,7 +190,7 @@ async def test_everybody_gets_an_attempt_where_the_budget_allows_one(plan: Calla
     assert report.unanswered == 0
     fewer = await solve_batch(problems, ToyGenerator(0.3), ToyVerifier(), budget=Budget(tokens=10 * one), plan=plan())
     assert 9 <= 30 - fewer.unanswered <= 10
-    assert {solved.stop_reason for solved in fewer.solved if solved.answer is None} == {"budget"}
+    assert {solved.stop_reason for solved in fewer.results if solved.answer is None} == {"budget"}
     nothing = await solve_batch(problems, ToyGenerator(0.3), ToyVerifier(), budget=Budget(tokens=0), plan=plan())
     assert (nothing.unanswered, nothing.samples, nothing.spend.tokens) == (30, 0, 0)
 
@@ -204,7 +204,7 @@ async def test_a_plan_of_your_own_and_what_it_is_told() -> None:
 
     report = await solve_batch(sums(3), ToyGenerator(), ToyVerifier(), budget=Budget(calls=100), plan=plan)
     assert views == [{0: 1, 1: 1, 2: 1}]
-    assert {one.stop_reason for one in report.solved} == {"budget"}
+    assert {one.stop_reason for one in report.results} == {"budget"}
 
 
 async def test_problems_stream_out_and_leaving_early_stops_the_rest() -> None:
@@ -234,12 +234,12 @@ async def test_what_cannot_be_asked_loses_itself_only() -> None:
 
     problems = [*sums(3), "A poem.", "broken"]
     report = await solve_batch(problems, ScriptedGenerator(script), ToyVerifier(), budget=Budget(tokens=5000))
-    assert [one.error for one in report.solved[:3]] == [None] * 3
-    assert report.solved[3].error == "Only sums."
-    assert "out of order" in str(report.solved[4].error)
+    assert [one.error for one in report.results[:3]] == [None] * 3
+    assert report.results[3].error == "Only sums."
+    assert "out of order" in str(report.results[4].error)
     assert report.unanswered == 2
-    assert [report.solved[4].stop_reason, report.solved[4].answer, report.solved[4].score] == ["failed", None, None]
-    assert [one.stop_reason for one in report.solved if one.refused] == ["refused"]
+    assert [report.results[4].stop_reason, report.results[4].answer, report.results[4].score] == ["failed", None, None]
+    assert [one.stop_reason for one in report.results if one.refused] == ["refused"]
 
 
 @each_plan
@@ -255,7 +255,7 @@ async def test_a_problem_whose_calls_always_fail_gets_less_than_its_share(plan: 
     report = await solve_batch(
         problems, ScriptedGenerator(script), ToyVerifier(), budget=Budget(calls=160), plan=plan()
     )
-    lost = report.solved[3]
+    lost = report.results[3]
     assert (lost.spend.calls, lost.stop_reason, report.unanswered) == (3, "failed", 1)
     assert lost.spend.calls < 160 / 10
 
@@ -271,9 +271,9 @@ async def test_a_first_sample_that_fails_is_drawn_again() -> None:
         return toy.script(request)
 
     report = await solve_batch(
-        sums(4), ScriptedGenerator(script), ToyVerifier(), budget=Budget(calls=60), plan=uniform_plan(most=3)
+        sums(4), ScriptedGenerator(script), ToyVerifier(), budget=Budget(calls=60), plan=uniform_plan(max_samples=3)
     )
-    assert [(one.samples, one.error, one.answer is None) for one in report.solved] == [(3, None, False)] * 4
+    assert [(one.samples, one.error, one.answer is None) for one in report.results] == [(3, None, False)] * 4
 
 
 @pytest.mark.parametrize("verifier", [ToyVerifier(), None], ids=["judged", "voted"])
@@ -296,7 +296,7 @@ async def test_a_search_has_its_own_limit_too() -> None:
         budget=Budget(calls=200),
         context=SearchContext(budget=Budget(calls=6)),
     )
-    assert max(one.spend.calls for one in report.solved) == 6
+    assert max(one.spend.calls for one in report.results) == 6
 
 
 @pytest.mark.parametrize("budget", [Budget(), Budget(seconds=3, calls=4)])
@@ -336,5 +336,5 @@ async def test_a_sample_that_is_as_long_as_allowed_is_judged_all_the_same() -> N
         plan=lambda view: [],
         context=SearchContext(max_tokens=36),
     )
-    assert [one.samples for one in report.solved] == [1, 1, 1]
-    assert [one.score is None for one in report.solved] == [False] * 3
+    assert [one.samples for one in report.results] == [1, 1, 1]
+    assert [one.score is None for one in report.results] == [False] * 3

@@ -1,4 +1,4 @@
-"""Merging, failure and cancellation of jobs, with a plain function in place of a model."""
+"""How jobs are merged, fail and are cancelled, with a plain function in place of a model."""
 
 import gc
 import threading
@@ -14,7 +14,7 @@ from its_graph.batching.batcher import MicroBatcher, all_at_once
 
 
 class Recorder:
-    """Doubles numbers; remembers its batches; can be held up; refuses negative numbers and batches beyond a size."""
+    """Doubles numbers and records its batches; can be paused; refuses negative numbers and batches beyond a size."""
 
     def __init__(self, memory: int = 1000) -> None:
         self.batches: list[list[int]] = []
@@ -62,10 +62,8 @@ def test_jobs_that_arrive_together_share_a_batch(
     assert run.batches == [[0, 1, 2]]
 
 
-def test_jobs_of_one_caller_share_a_batch_however_slowly_they_come(
-    batcher: MicroBatcher[int, int], run: Recorder
-) -> None:
-    with batcher.together():
+def test_held_jobs_share_batches_however_slowly_they_arrive(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+    with batcher.hold():
         futures = []
         for job in range(6):
             futures.append(start(batcher, job))
@@ -74,7 +72,7 @@ def test_jobs_of_one_caller_share_a_batch_however_slowly_they_come(
     assert run.batches == [[0, 1, 2, 3], [4, 5]]
 
 
-def test_a_batch_waits_for_late_company_but_not_when_full(run: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_waits_for_more_jobs_unless_it_is_full(run: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batcher_module, "QUIET_S", 1)
     batcher = MicroBatcher(all_at_once(run), max_batch=4)
     futures = []
@@ -134,10 +132,10 @@ def test_cancelled_jobs_are_dropped_before_they_run(batcher: MicroBatcher[int, i
     run.may_go.clear()
     first = start(batcher, 1)
     assert run.started.wait(5)
-    dropped, kept = start(batcher, 2, 3), start(batcher, 4)
+    dropped, other = start(batcher, 2, 3), start(batcher, 4)
     assert dropped.cancel()
     run.may_go.set()
-    assert (first.result(5), kept.result(5)) == ([2], [8])
+    assert (first.result(5), other.result(5)) == ([2], [8])
     assert run.batches == [[1], [4]]
 
 
@@ -159,7 +157,7 @@ def test_a_running_job_can_be_cancelled_and_its_result_is_discarded(
     assert start(batcher, 2).result(5) == [4]
 
 
-def test_close_fails_what_is_left_and_ends_the_worker(batcher: MicroBatcher[int, int], run: Recorder) -> None:
+def test_close_fails_the_remaining_jobs_and_ends_the_worker(batcher: MicroBatcher[int, int], run: Recorder) -> None:
     run.may_go.clear()
     running = start(batcher, 1)
     assert run.started.wait(5)
@@ -167,16 +165,16 @@ def test_close_fails_what_is_left_and_ends_the_worker(batcher: MicroBatcher[int,
     threading.Timer(0.05, run.may_go.set).start()
     batcher.close()
     for future in (running, waiting):
-        with pytest.raises(RuntimeError, match="was closed before this job was done"):
+        with pytest.raises(RuntimeError, match="was closed before this job finished"):
             future.result(5)
-    with pytest.raises(RuntimeError, match="create a new one"):
+    with pytest.raises(RuntimeError, match="Create a new one"):
         start(batcher, 3)
     assert run.batches == [[1]]
     batcher.close()
     assert "micro-batcher" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_an_idle_worker_ends_and_lets_go_of_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_worker_ends_and_releases_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batcher_module, "WORKER_IDLE_S", 0.01)
     run = Recorder()
     batcher = MicroBatcher(all_at_once(run), max_batch=4, name="idle-worker")
@@ -194,7 +192,7 @@ def test_an_idle_worker_ends_and_lets_go_of_its_model(monkeypatch: pytest.Monkey
     assert alive() is None
 
 
-def test_a_result_is_handed_out_while_the_rest_of_its_batch_still_runs() -> None:
+def test_a_result_is_delivered_while_the_rest_of_its_batch_runs() -> None:
     may_end = threading.Event()
 
     def run(jobs: list[int], done: Callable[[int, int], None]) -> None:
@@ -204,7 +202,7 @@ def test_a_result_is_handed_out_while_the_rest_of_its_batch_still_runs() -> None
 
     batcher = MicroBatcher(run, max_batch=2)
     group: Future[list[int]] = Future()
-    with batcher.together():
+    with batcher.hold():
         first, second = start(batcher, 1), start(batcher, 2)
     assert second.result(10) == [-2]
     assert not first.done()
@@ -215,7 +213,7 @@ def test_a_result_is_handed_out_while_the_rest_of_its_batch_still_runs() -> None
     batcher.close()
 
 
-def test_out_of_memory_runs_only_what_has_no_result_again() -> None:
+def test_out_of_memory_reruns_only_jobs_without_a_result() -> None:
     batches: list[list[int]] = []
 
     def run(jobs: list[int], done: Callable[[int, int], None]) -> None:
@@ -230,11 +228,11 @@ def test_out_of_memory_runs_only_what_has_no_result_again() -> None:
     batcher.close()
 
 
-def test_a_job_without_a_result_fails_and_the_others_have_theirs() -> None:
+def test_a_job_without_a_result_fails_alone() -> None:
     batcher: MicroBatcher[int, int] = MicroBatcher(lambda jobs, done: done(0, 7), max_batch=2, name="forgetful")
-    with batcher.together():
+    with batcher.hold():
         first, second = start(batcher, 1), start(batcher, 2)
     assert first.result(10) == [7]
-    with pytest.raises(RuntimeError, match="forgetful gave no result"):
+    with pytest.raises(RuntimeError, match="forgetful returned no result"):
         second.result(10)
     batcher.close()

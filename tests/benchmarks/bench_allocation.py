@@ -19,9 +19,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from its_graph.allocation.baselines import SEED_WEIGHTS
-from its_graph.allocation.curves import known
-from its_graph.allocation.samples import greedy
+from its_graph.allocation.baselines import HARDEST_FIRST_WEIGHTS
+from its_graph.allocation.curves import coverage_curves
+from its_graph.allocation.solvers import greedy
 from its_graph.batch import (
     Allocation,
     AllocationPlan,
@@ -99,11 +99,11 @@ def remembered(generator: Generator, verifier: Verifier) -> tuple[Generator, Ver
 def by_heap(view: BatchView, most: int) -> list[int]:
     """Return what `beta_greedy_plan` gives out, one sample after the other."""
     rows = list(view.open.items())
-    counts, left = [0] * len(rows), view.left
+    counts, left = [0] * len(rows), view.remaining
 
     def worth(place: int) -> float:
         number, one = rows[place]
-        a, b, n = one.right + 0.5, one.wrong + 0.5, counts[place]
+        a, b, n = one.correct + 0.5, one.incorrect + 0.5, counts[place]
         miss = 1.0
         for j in range(n):
             miss *= (b + j) / (a + b + j)
@@ -166,7 +166,7 @@ class Bench(NamedTuple):
     def right(self, report: BatchReport) -> list[float]:
         return [
             float(equivalent(one.answer, expected))
-            for one, (_, expected) in zip(report.solved, self.problems, strict=True)
+            for one, (_, expected) in zip(report.results, self.problems, strict=True)
         ]
 
 
@@ -178,7 +178,7 @@ def fixed(counts: Sequence[int]) -> AllocationPlan:
 def true_chances(bench: Bench) -> list[float]:
     report = bench.run(fixed([POOL] * len(bench.problems)))
     chances = []
-    for one, (_, expected) in zip(report.solved, bench.problems, strict=True):
+    for one, (_, expected) in zip(report.results, bench.problems, strict=True):
         candidates = one.result["candidates"]
         chances.append(sum(equivalent(each["answer"], expected) for each in candidates) / POOL)
     return chances
@@ -187,14 +187,14 @@ def true_chances(bench: Bench) -> list[float]:
 def compare(bench: Bench, mean: int, chances: list[float], cost: float, further: dict[str, AllocationPlan]) -> None:
     count = len(bench.problems)
     tokens = mean * cost * count
-    weights = [SEED_WEIGHTS[min(3, int(4 * (1 - p)))] for p in chances]
+    weights = [HARDEST_FIRST_WEIGHTS[min(3, int(4 * (1 - p)))] for p in chances]
     floors = [int(mean * count * weight / sum(weights)) for weight in weights]
-    oracle = greedy(known(chances, 64), mean * count).tolist()
+    oracle = greedy(coverage_curves(chances, 64), mean * count).tolist()
     base: list[float] = []
 
     def row(name: str, report: BatchReport, drawn: Callable[[int], bool] = lambda number: True) -> None:
-        right = [value * drawn(number) for number, value in enumerate(bench.right(report))]
-        spent = sum(one.spend.tokens for one in report.solved if drawn(one.number))
+        right = [value * drawn(number) for number, value in enumerate(bench.correct(report))]
+        spent = sum(one.spend.tokens for one in report.results if drawn(one.index))
         low, high = wilson(int(sum(right)), count)
         base[:] = base or right
         gain = paired_difference(right, base)

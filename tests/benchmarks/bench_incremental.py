@@ -99,10 +99,10 @@ def main() -> None:
         results = [search(prm) for prm in (whole, kept)]
         ratios.append(whole.seconds / kept.seconds)
         charged = [result["spend"]["verifier_tokens"] for result in results]
-        tokens = whole.cache.read, kept.cache.read
+        tokens = whole.incremental.tokens_read, kept.incremental.tokens_read
         shared = whole.values.keys() & kept.values.keys()
         apart = max(abs(whole.values[one] - kept.values[one]) for one in shared)
-        held = kept.cache.tokens
+        held = kept.incremental.cached_tokens
         whole.close()
         kept.close()
     print(f"{model.parameter_count:,} parameters, {len(shared)} candidates judged alike, {len(whole.values)} in all")

@@ -25,11 +25,11 @@ from its_graph.contracts import Generator, Verifier
 from its_graph.embedded import load, problems
 from its_graph.embedded.models import ArithmeticGenerator
 from its_graph.evaluation import GridCell, Problem
-from its_graph.evaluation.router.difficulty_estimates import Estimates, estimate_all
-from its_graph.evaluation.router.pilot_accounting import SINGLE, Measured, Pilots
-from its_graph.evaluation.router.policy_calibration import FitPlan, fixed_rows, trials_of
-from its_graph.routing.crossfit import RoutedResults, cheapest_reaching, cross_fit, lead, route_trials
-from its_graph.routing.fitting import fit_policy, natural_budgets
+from its_graph.evaluation.router.difficulty_estimates import Estimates, estimate_difficulties
+from its_graph.evaluation.router.pilot_accounting import SINGLE, ConfigOutcomes, Pilots
+from its_graph.evaluation.router.policy_calibration import FitPlan, fixed_results, build_trials
+from its_graph.routing.crossfit import RoutedResults, cheapest_at_accuracy, cross_fit, routing_gain, route_trials
+from its_graph.routing.fitting import fit_policy, default_budgets
 from its_graph.routing.policy import Estimator
 from its_graph.routing.regressor import Regressor
 from its_graph.routing.trials import Trial
@@ -49,7 +49,7 @@ _RESAMPLES = 2000
 class Stream(NamedTuple):
     """Problems, as every setting solved them."""
 
-    measured: Measured
+    measured: ConfigOutcomes
     pass_at_1: Sequence[float]
     """From samples of its own."""
 
@@ -66,7 +66,7 @@ def main() -> None:
         _stream(generator, verifier, seed, given.problems, given.work) for seed in (given.seed, given.seed + 1)
     )
     print(f"{given.problems} problems to fit on, {given.problems} fresh ones to measure on; alone, on the fresh ones:")
-    for row in fixed_rows(fresh.measured, "flops"):
+    for row in fixed_results(fresh.measured, "flops"):
         print(f"  {row.name:26}{100 * row.accuracy:6.1f} %{row.cost / 1e6:8.0f} MFLOP")
     for name in ("oracle", *get_args(Estimator)):
         trials, regressor = _trials(name, known, generator)
@@ -79,24 +79,24 @@ def _report(
 ) -> None:
     """Fit on `known`, choose the budget there, and print what comes of it on `fresh`, beside fixed settings."""
     aim, reference = before[REFERENCE.label], after[REFERENCE.label]
-    budgets = sorted({*natural_budgets(known), aim.cost / 4, aim.cost / 2, aim.cost})
+    budgets = sorted({*default_budgets(known), aim.cost / 4, aim.cost / 2, aim.cost})
     fitted = partial(fit_policy, budgets=budgets, estimator="text", pilots=0, unit="flops")
     rows = cross_fit(known, fitted)
     policy = fitted(known)
-    reaching = cheapest_reaching(aim.accuracy, rows)
+    reaching = cheapest_at_accuracy(aim.accuracy, rows)
     print(f"\n{name}: on the problems of the fit, cross-fitted, the router ", end="")
     print("does not reach best-of-16" if reaching is None else f"reaches best-of-16 at {reaching.cost / 1e6:.0f} MFLOP")
     wanted = max(budgets) if reaching is None else budgets[rows.index(reaching)]
     for label, budget in (("budget of the fit", wanted), ("1/2", aim.cost / 2), ("1/4", aim.cost / 4)):
         routed = RoutedResults(label, tuple(route_trials(policy, fresh, budget)))
-        gain, low_high = lead(routed, reference).accuracy, _saving(routed, reference)
+        gain, low_high = routing_gain(routed, reference).accuracy, _saving(routed, reference)
         print(
             f"  {label:18}{100 * routed.accuracy:6.1f} %{routed.cost / 1e6:8.0f} MFLOP: {100 * gain.mean:+.1f} "
             f"[{100 * gain.ci95.low:+.1f}, {100 * gain.ci95.high:+.1f}] points on best-of-16, "
             f"{reference.cost / routed.cost:.2f} [{low_high[0]:.2f}, {low_high[1]:.2f}] times fewer FLOPs"
         )
         rival = after[_best_fixed(before, routed.cost)]
-        gain = lead(routed, rival).accuracy
+        gain = routing_gain(routed, rival).accuracy
         print(
             f"{'':20}{100 * gain.mean:+.1f} [{100 * gain.ci95.low:+.1f}, {100 * gain.ci95.high:+.1f}] points on "
             f"{rival.name}, the best fixed setting of the fit at no more: {rival.cost / 1e6:.0f} MFLOP"
@@ -123,14 +123,14 @@ def _trials(
     if name == "oracle":
         plan = FitPlan("text", Pilots(0, verified=False), "flops")
         estimates = Estimates(tuple(1 - share for share in stream.pass_at_1), (0.0,) * len(stream.pass_at_1))
-        return trials_of(stream.measured, plan, estimates), None
+        return build_trials(stream.measured, plan, estimates), None
     estimator: Estimator = name  # type: ignore[assignment]  # one of get_args(Estimator)
     drawn = 0 if estimator in ("learned", "text") else PILOTS
     plan = FitPlan(estimator, Pilots(drawn, verified=drawn > 0), "flops")
-    estimates = estimate_all(
+    estimates = estimate_difficulties(
         estimator, stream.measured, plan.pilots, "flops", embed=generator.embed, regressor=regressor
     )
-    return trials_of(stream.measured, plan, estimates), estimates.regressor
+    return build_trials(stream.measured, plan, estimates), estimates.regressor
 
 
 def _stream(generator: Generator, verifier: Verifier, seed: int, count: int, work: Path | None) -> Stream:
@@ -138,7 +138,7 @@ def _stream(generator: Generator, verifier: Verifier, seed: int, count: int, wor
     measured = _measured(SETTINGS, generator, verifier, exam, seed, work)
     # Another seed draws other samples of the same problems.
     (apart,) = _measured([DRAWN], generator, verifier, exam, seed + 1_000_000, work).values()
-    return Stream(measured, [one.right_candidates / max(one.candidates, 1) for one in apart])
+    return Stream(measured, [one.correct_candidates / max(one.candidates, 1) for one in apart])
 
 
 def _measured(
@@ -148,16 +148,16 @@ def _measured(
     exam: Sequence[Problem],
     seed: int,
     work: Path | None,
-) -> Measured:
+) -> ConfigOutcomes:
     arms = {GridCell(setting): described(GridCell(setting), {"seed": seed}) for setting in settings}
     with closing(ResultsStore(arms, exam, work)) as notebook:
         if run_evaluation(notebook, generator, verifier, exam, seed=seed, concurrency=8, reuse=True, hide_bar=False):
             raise KeyboardInterrupt
-    return {arm.setting: rows for arm, rows in notebook.measured.items()}
+    return {arm.config: rows for arm, rows in notebook.measured.items()}
 
 
 def _alone(stream: Stream) -> dict[str, RoutedResults]:
-    return {row.name: row for row in fixed_rows(stream.measured, "flops")}
+    return {row.name: row for row in fixed_results(stream.measured, "flops")}
 
 
 if __name__ == "__main__":

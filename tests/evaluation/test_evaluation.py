@@ -32,11 +32,11 @@ def outcome(index: int = 0, **changes: Any) -> Outcome:
         "problem": "Add 1, 2.",
         "expected": "3",
         "answer": "3",
-        "right": True,
+        "correct": True,
         "candidates": 4,
-        "right_candidates": 1,
+        "correct_candidates": 1,
         "finished": 4,
-        "right_finished": 1,
+        "correct_finished": 1,
         "spend": Spend(calls=4, prompt_tokens=8, generated_tokens=40, verifier_tokens=6, flops=100.0),
         "seconds": 0.5,
         "seed": 1,
@@ -144,8 +144,8 @@ async def test_a_failed_search_is_wrong_counted_and_paid_for() -> None:
 
     graph = create("self_consistency", ScriptedGenerator(script), n=3).compile()
     good, bad = await evaluate(graph, [("good", "1"), ("bad", "1")])
-    assert good.right
-    assert not bad.right
+    assert good.correct
+    assert not bad.correct
     assert bad.error is not None
     assert "no luck" in bad.error
     assert bad.spend.calls == 3
@@ -171,8 +171,8 @@ async def test_a_cut_off_candidate_counts_for_the_oracle_but_is_not_finished() -
     drawn: Iterator[str | Sample] = iter([r"\boxed{2}", Sample(text=r"\boxed{1}", finish_reason="length")])
     graph = create("self_consistency", ScriptedGenerator(lambda request: next(drawn)), n=2).compile()
     (one,) = await evaluate(graph, [("one?", "1")])
-    assert (one.candidates, one.right_candidates, one.finished, one.right_finished) == (2, 1, 1, 0)
-    assert not one.right
+    assert (one.candidates, one.correct_candidates, one.finished, one.correct_finished) == (2, 1, 1, 0)
+    assert not one.correct
 
 
 async def test_known_outcomes_are_taken_over_and_not_run_again() -> None:
@@ -180,7 +180,7 @@ async def test_known_outcomes_are_taken_over_and_not_run_again() -> None:
     graph = create("single", generator).compile()
     before = outcome(1, answer="from before")
     heard: list[int] = []
-    result = await evaluate(graph, toy_problems(3), known={1: before}, on_result=lambda one: heard.append(one.index))
+    result = await evaluate(graph, toy_problems(3), completed={1: before}, on_result=lambda one: heard.append(one.index))
     assert result[1] is before
     assert sorted(heard) == [0, 2]
     assert len(generator.requests) == 2
@@ -205,7 +205,7 @@ async def test_a_cancelled_evaluation_has_reported_what_was_done() -> None:
 async def test_equivalent_answers_are_right() -> None:
     graph = create("single", ScriptedGenerator(lambda request: r"\boxed{\frac{1}{2}}")).compile()
     (one,) = await evaluate(graph, [("A half?", "0.5")])
-    assert one.right
+    assert one.correct
 
 
 async def test_a_concurrency_of_zero_is_refused() -> None:
@@ -214,14 +214,14 @@ async def test_a_concurrency_of_zero_is_refused() -> None:
 
 
 def test_a_row_sums_up() -> None:
-    row = summarize_outcomes([outcome(0), outcome(1, right=False, right_candidates=0, right_finished=0, seconds=1.5)])
+    row = summarize_outcomes([outcome(0), outcome(1, correct=False, correct_candidates=0, correct_finished=0, seconds=1.5)])
     assert (row.accuracy, row.pass_at_n, row.random, row.seconds) == (0.5, 0.5, 0.125, 1.0)
     assert (row.mean_calls, row.mean_prompt_tokens, row.mean_generated_tokens) == (4, 8, 40)
     assert (row.mean_verifier_tokens, row.mean_flops) == (6, 100.0)
 
 
 def test_the_random_choice_is_among_finished_candidates() -> None:
-    row = summarize_outcomes([outcome(finished=2, right_finished=1), outcome(1, finished=0, right_finished=0)])
+    row = summarize_outcomes([outcome(finished=2, correct_finished=1), outcome(1, finished=0, correct_finished=0)])
     assert row.random == 0.25
 
 
@@ -231,8 +231,8 @@ def test_no_outcomes_make_no_row() -> None:
 
 
 def test_strategies_are_compared_on_the_problems_that_both_have() -> None:
-    one = [outcome(index, right=True) for index in range(4)]
-    other = [outcome(index, right=index == 3) for index in range(2, 8)]
+    one = [outcome(index, correct=True) for index in range(4)]
+    other = [outcome(index, correct=index == 3) for index in range(2, 8)]
     difference = compare_outcomes(one, other)
     assert difference is not None
     assert difference.mean == 0.5
@@ -240,8 +240,8 @@ def test_strategies_are_compared_on_the_problems_that_both_have() -> None:
 
 
 def test_the_order_in_which_searches_ended_moves_no_interval() -> None:
-    one = [outcome(index, right=index % 3 > 0) for index in range(30)]
-    other = [outcome(index, right=index % 4 == 0) for index in range(30)]
+    one = [outcome(index, correct=index % 3 > 0) for index in range(30)]
+    other = [outcome(index, correct=index % 4 == 0) for index in range(30)]
     chance = random.Random(0)
     found = {compare_outcomes(chance.sample(one, 30), chance.sample(other, 30)) for _ in range(20)}
     assert found == {compare_outcomes(one, other)}

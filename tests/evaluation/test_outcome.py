@@ -31,8 +31,8 @@ async def test_the_vote_and_the_best_score_stand_beside_the_strategys_own_answer
     generator = by_turns(r"\boxed{a}", r"\boxed{b}", r"\boxed{a}")
     graph = create("best_of_n", generator, by_answer(a=0.3, b=0.9), n=3).compile()
     (one,) = await evaluate(graph, [("Which?", "b")])
-    assert (one.answer, one.right, one.majority_right, one.best_right) == ("b", True, False, True)
-    assert [(each.id, each.answer, each.score, each.right) for each in one.samples] == [
+    assert (one.answer, one.correct, one.majority_correct, one.best_correct) == ("b", True, False, True)
+    assert [(each.id, each.answer, each.score, each.correct) for each in one.samples] == [
         ("0", "a", 0.3, False),
         ("1", "b", 0.9, True),
         ("2", "a", 0.3, False),
@@ -44,7 +44,7 @@ async def test_the_vote_and_the_best_score_stand_beside_the_strategys_own_answer
 async def test_without_scores_there_is_no_best_one() -> None:
     graph = create("self_consistency", by_turns(r"\boxed{a}", r"\boxed{b}"), n=2).compile()
     (one,) = await evaluate(graph, [("Which?", "b")])
-    assert one.best_right is None
+    assert one.best_correct is None
     assert summarize_outcomes([one]).best_score is None
     assert summarize_outcomes([one]).majority == 0.0
 
@@ -73,7 +73,7 @@ async def test_a_failed_search_is_paid_for_and_has_no_samples() -> None:
         raise ValueError("no luck")
 
     (one,) = await evaluate(create("single", ScriptedGenerator(script)).compile(), [("Which?", "b")])
-    assert (one.samples, one.majority_right, one.spend.calls) == ((), None, 1)
+    assert (one.samples, one.majority_correct, one.spend.calls) == ((), None, 1)
     assert summarize_outcomes([one, one]).majority is None
 
 
@@ -81,12 +81,12 @@ async def test_a_problem_may_have_a_scorer_of_its_own() -> None:
     graph = create("single", ScriptedGenerator(lambda request: r"\boxed{7}")).compile()
     odd = Problem("An odd number?", "3", scorer=lambda answer: int(answer) % 2 == 1)
     even = Problem("An even number?", "4", scorer=lambda answer: int(answer) % 2 == 0)
-    assert [one.right for one in await evaluate(graph, [odd, even])] == [True, False]
+    assert [one.correct for one in await evaluate(graph, [odd, even])] == [True, False]
 
 
 def test_rows_of_failed_and_starved_searches_count_as_wrong(made: Made) -> None:
-    good = made(0, True, True, majority_right=True, best_right=True, verifier_flops=5.0)
-    starved = made(1, verifier_flops=0.0, majority_right=False)
+    good = made(0, True, True, majority_correct=True, best_correct=True, verifier_flops=5.0)
+    starved = made(1, verifier_flops=0.0, majority_correct=False)
     failed = made(2, error="none came", verifier_flops=1.0)
     row = summarize_outcomes([good, starved, failed])
     assert (row.majority, row.best_score, row.mean_verifier_flops) == pytest.approx((1 / 3, 1 / 3, 2.0))
@@ -100,8 +100,8 @@ def test_texts_are_not_written_with_an_outcome_and_all_else_is(made: Made) -> No
 
 
 def test_an_outcome_of_an_older_file_is_read(made: Made) -> None:
-    whole = json.loads(made(0, True, majority_right=True).model_dump_json())
-    newer = ("majority_right", "best_right", "verifier_flops", "reused", "samples")
+    whole = json.loads(made(0, True, majority_correct=True).model_dump_json())
+    newer = ("majority_correct", "best_correct", "verifier_flops", "reused", "samples")
     older = Outcome.model_validate({name: value for name, value in whole.items() if name not in newer})
-    assert (older.samples, older.reused, older.majority_right) == ((), 0, None)
+    assert (older.samples, older.reused, older.majority_correct) == ((), 0, None)
     assert summarize_outcomes([older, older]).mean_verifier_flops is None

@@ -71,7 +71,7 @@ def test_identical_requests_without_a_seed_are_told_apart(path: Path) -> None:
     replayed = replay(path)
     assert [replayed.invoke(ask()) for _ in range(3)] == said
     assert len({reply[0].text for reply in said}) == 3
-    with pytest.raises(CassetteMissError, match="holds 3 answers to this request, number 4 was asked for"):
+    with pytest.raises(CassetteMissError, match="holds 3 replies to this request, and this is call 4"):
         replayed.invoke(ask())
 
 
@@ -98,7 +98,7 @@ def test_with_a_seed_or_greedy_the_answer_stands(path: Path) -> None:
 
 def test_a_miss_names_request_and_file(path: Path) -> None:
     record(chatty(), path).invoke(ask("known", seed=1))
-    with pytest.raises(CassetteMissError, match=r"tape\.jsonl has no answer to .*unknown.*Record it again"):
+    with pytest.raises(CassetteMissError, match=r"tape\.jsonl has no reply to .*unknown.*Record it again"):
         replay(path).invoke(ask("unknown", seed=1))
     for changed in ({"seed": 2}, {"n": 2}, {"stop": ("x",)}, {"temperature": 0.1}, {"prefix": "x"}):
         with pytest.raises(CassetteMissError):

@@ -6,7 +6,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.messages.utils import convert_to_messages
 
-from its_graph.generators.message_tokens import MARGIN, most_tokens
+from its_graph.generators.message_tokens import TEMPLATE_TOKENS, max_message_tokens
 
 CALLING = {
     "id": "call_1",
@@ -26,26 +26,26 @@ CALLING = {
     ],
 )
 def test_whatever_is_sent_beside_the_text_is_counted(message: dict[str, Any], more: int) -> None:
-    assert more < most_tokens(*convert_to_messages([message])) < more + 200
+    assert more < max_message_tokens(*convert_to_messages([message])) < more + 200
 
 
 def test_calls_that_failed_to_parse_are_counted_and_images_are_not() -> None:
     broken = AIMessage("", invalid_tool_calls=[{"name": "f", "args": "x" * 300, "id": "1", "error": None}])
-    assert most_tokens(broken) > 300
-    assert most_tokens(HumanMessage([{"type": "image_url", "image_url": {"url": "x" * 300}}])) == MARGIN
+    assert max_message_tokens(broken) > 300
+    assert max_message_tokens(HumanMessage([{"type": "image_url", "image_url": {"url": "x" * 300}}])) == TEMPLATE_TOKENS
 
 
 @pytest.mark.parametrize("kind", ["video_url", "media", "image_file", "input_audio", "document"])
 def test_no_file_is_counted_by_its_bytes(kind: str) -> None:
-    assert most_tokens(HumanMessage([{"type": kind, "data": "x" * 9_000}])) == MARGIN
-    assert most_tokens(AIMessage("", additional_kwargs={"audio": {"data": "x" * 9_000}})) == MARGIN
+    assert max_message_tokens(HumanMessage([{"type": kind, "data": "x" * 9_000}])) == TEMPLATE_TOKENS
+    assert max_message_tokens(AIMessage("", additional_kwargs={"audio": {"data": "x" * 9_000}})) == TEMPLATE_TOKENS
 
 
 def test_a_text_counts_once_in_whatever_form() -> None:
     said = [AIMessage("넷x"), AIMessage(["넷", "x"]), AIMessage([{"type": "text", "text": "넷x"}])]
-    assert {most_tokens(message) for message in said} == {4 + MARGIN}
+    assert {max_message_tokens(message) for message in said} == {4 + TEMPLATE_TOKENS}
 
 
 def test_an_argument_counts_in_the_longest_spelling_that_a_template_may_choose() -> None:
     call = {"name": "f", "args": {"text": "한" * 100}, "id": "1"}
-    assert most_tokens(AIMessage("", tool_calls=[call])) > len("\\ud55c") * 100
+    assert max_message_tokens(AIMessage("", tool_calls=[call])) > len("\\ud55c") * 100

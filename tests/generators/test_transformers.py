@@ -245,7 +245,7 @@ def test_the_prompt_is_tokenised_once(
         calls.append(args)
         return "text"
 
-    monkeypatch.setattr(type(generator._tokens), "_text", spy)
+    monkeypatch.setattr(type(generator._tokens), "_render", spy)
     for _ in range(3):
         generator.prompt_tokens(request)
     generator.invoke(request)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from its_graph import Budget, Candidate, SearchContext, Verdict, Verifier, create
-from its_graph.batching.prefetch import PrefetchRunnable
+from its_graph.batching.runnables import PrefetchRunnable
 from its_graph.catalog.registry import STRATEGIES, strategy
 from its_graph.testing import ToyGenerator, ToyVerifier
 
@@ -63,7 +63,7 @@ def test_a_search_begins_just_what_it_asks_for(name: str, budget: int | None, ti
     assert timeless(results[0]["result"]) == timeless(results[1]["result"])
     assert verifier.begun
     assert len(verifier.started) == len(plain.candidates)
-    assert not verifier._begun
+    assert not verifier._prefetched
 
 
 def test_with_a_lookahead_the_steps_themselves_are_not_begun() -> None:
@@ -78,4 +78,4 @@ def test_no_strategy_begins_what_it_does_not_ask_for(name: str) -> None:
     verifier = Eager()
     graph = strategy(name).create(ToyGenerator(0.3), verifier, {}).compile()
     graph.invoke({"problem": "Add 3, 5, 4, 7, 2."}, context=SearchContext(seed=7))
-    assert not verifier._begun
+    assert not verifier._prefetched

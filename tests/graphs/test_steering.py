@@ -20,7 +20,8 @@ from pydantic import TypeAdapter
 
 from its_graph import Budget, SearchContext, Spend
 from its_graph.errors import ConfigurationError
-from its_graph.nodes.rules.steering import APPROVE, AskRule, Steering, every, when_uncertain
+from its_graph.nodes.rules.steering import APPROVE, Steering, every, when_uncertain
+from its_graph.nodes.rules.types import AskRule
 from its_graph.nodes.tree_search.descent import open_leaves, search_stats
 from its_graph.search.event_schema import parse_event
 from its_graph.search.events import rebuild

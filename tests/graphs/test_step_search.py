@@ -16,7 +16,7 @@ from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError, ContinuationError, SearchFailedError
 from its_graph.graphs import create_beam_search, create_dvts, create_particle_filtering, create_rebase
 from its_graph.nodes.rules.advantage import advantage
-from its_graph.nodes.rules.frontier import StepScore
+from its_graph.nodes.rules.types import StepScore
 from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
 

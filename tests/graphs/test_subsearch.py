@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from its_graph.graphs.subsearch import as_subsearch, start_after_pilots, building_subsearch, enter_subsearch, reuse_pilots
+from its_graph.graphs.subsearch import (
+    as_subsearch,
+    building_subsearch,
+    enter_subsearch,
+    reuse_pilots,
+    start_after_pilots,
+)
 from its_graph.nodes.revision.population import population
 from its_graph.nodes.rules.frontier import keep_none
 from its_graph.nodes.rules.stopping import enough_complete

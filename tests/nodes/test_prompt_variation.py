@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from its_graph import SampleRequest
-from its_graph.nodes.prompt_variation import APPROACHES, with_system_prompt, vary_prompts
+from its_graph.nodes.prompt_variation import APPROACHES, vary_prompts, with_system_prompt
 from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 

@@ -8,7 +8,8 @@ from its_graph import SampleRequest
 from its_graph.contracts import Message
 from its_graph.embedded.phrasing import canonical_conversation, canonical_turns
 from its_graph.nodes import prompts
-from its_graph.nodes.prompts import INSTRUCTIONS, NEXT, RewritePrompt, visible_text, without_instruction
+from its_graph.nodes.prompts import INSTRUCTIONS, NEXT, visible_text, without_instruction
+from its_graph.nodes.rules.types import RewritePrompt
 from its_graph.testing import ToyGenerator
 
 QUESTION: list[Message] = [{"role": "user", "content": "Compute 3 + 5."}]

@@ -6,7 +6,7 @@ import pytest
 
 from its_graph.errors import InputError
 from its_graph.nodes.rules.steering import Steering
-from its_graph.nodes.steer import exit_after_steering, apply_steering
+from its_graph.nodes.steer import apply_steering, exit_after_steering
 from its_graph.search.state import Update
 from its_graph.search.tree import Tree
 
@@ -113,10 +113,10 @@ def test_ids_of_failed_samples_are_not_used_again() -> None:
 def test_told_to_stop_it_is_left_with_the_paths_for_the_end() -> None:
     assert say(state(*FRONTIER), stop=True) == {
         "human_edits": {"0": {"prune": [], "boost": [], "edits": {}, "hint": None, "stop": True}},
-        "stop_reason": "apply_steering",
+        "stop_reason": "steered",
     }
     ripe = say(state(*FRONTIER), stop=True, at_end=lambda tree: ["2"])
-    assert (ripe["frontier"], ripe["new_steps"], ripe["stop_reason"]) == (["2"], [], "apply_steering")
+    assert (ripe["frontier"], ripe["new_steps"], ripe["stop_reason"]) == (["2"], [], "steered")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from its_graph.nodes.think import next_conclude_or_stop, open_paths, thinking_tokens, stop_while_thinking
+from its_graph.nodes.think import next_conclude_or_stop, open_paths, stop_while_thinking, thinking_tokens
 from its_graph.search.state import SearchState
 from its_graph.search.tree import Tree
 from its_graph.text.thinking import S1, THINK, TURN, ThinkStyle

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from its_graph.nodes.rules.choice import ChoiceRule, argmax, majority, weighted
+from its_graph.nodes.rules.choice import argmax, majority, weighted
 from its_graph.nodes.rules.stopping import adaptive_consistency
+from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.prm.families.aggregation import get_aggregation
 from its_graph.search.tree import Tree
 from its_graph.text.equivalence import equivalent

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from its_graph.nodes.rules.types import Rewards
 from its_graph.nodes.tree_search.model_choice import thompson_model, ucb_model
-from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian, Rewards
+from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian
 from its_graph.nodes.tree_search.thompson import arm_rewards, thompson
 from its_graph.search.tree import Tree
 

@@ -8,7 +8,7 @@ import pytest
 
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
-from its_graph.routing.crossfit import RoutedResults, cheapest_reaching, cross_fit, lead, route_trials
+from its_graph.routing.crossfit import RoutedResults, cheapest_at_accuracy, cross_fit, routing_gain, route_trials
 from its_graph.routing.fitting import fit_policy
 from its_graph.routing.policy import Policy
 from its_graph.routing.trials import Trial, TrialResult, mean_result
@@ -31,7 +31,7 @@ def test_a_problem_has_no_say_in_its_own_route() -> None:
             results={one: TrialResult(1 - right, cost) for one, (right, cost) in trial.results.items()}
         )
         (after,) = cross_fit([*problems[:place], turned, *problems[place + 1 :]], FIT)
-        assert after.results[place] == TrialResult(1 - before.results[place].right, before.results[place].cost)
+        assert after.results[place] == TrialResult(1 - before.results[place].correct, before.results[place].cost)
 
 
 def test_results_are_in_the_order_of_the_problems(trials: Make) -> None:
@@ -60,7 +60,7 @@ def test_luck_does_not_pass_for_skill() -> None:
         for _ in range(2000)
     ]
     fitting = partial(FIT, bins=5)
-    measured_on_itself = mean_result(route_trials(fitting(problems), problems, 10.0)).right
+    measured_on_itself = mean_result(route_trials(fitting(problems), problems, 10.0)).correct
     (row,) = cross_fit(problems, fitting)
     assert measured_on_itself > row.accuracy
     assert row.accuracy == pytest.approx(0.5, abs=0.03)
@@ -71,17 +71,17 @@ def test_the_cheapest_that_reaches() -> None:
         RoutedResults(str(cost), (TrialResult(right, cost),))
         for right, cost in [(0.5, 1), (0.8, 3), (0.9, 2), (0.9, 9)]
     ]
-    assert cheapest_reaching(0.8, rows) == rows[2]
-    assert cheapest_reaching(0.95, rows) is None
+    assert cheapest_at_accuracy(0.8, rows) == rows[2]
+    assert cheapest_at_accuracy(0.95, rows) is None
 
 
 def test_a_lead_is_paired() -> None:
     one = RoutedResults("router", tuple(TrialResult(right, 2) for right in (1, 1, 1, 0)))
     other = RoutedResults("fixed", tuple(TrialResult(right, 8) for right in (1, 0, 1, 0)))
-    found = lead(one, other)
+    found = routing_gain(one, other)
     assert found.accuracy.mean == 0.25
     assert found.accuracy.ci95.low == 0.0
-    assert found.saving == 4.0
+    assert found.cost_ratio == 4.0
 
 
 def test_one_problem_cannot_be_halved(trials: Make) -> None:

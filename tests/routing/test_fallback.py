@@ -3,7 +3,7 @@
 import pytest
 
 from its_graph.catalog.strategy_config import StrategyConfig
-from its_graph.routing.fallback import usable
+from its_graph.routing.fallback import resolve_config
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 
@@ -14,12 +14,12 @@ class Bare(ToyGenerator):
 @pytest.mark.parametrize("name", ["single", "self_consistency", "best_of_n", "beam_search", "compute_optimal"])
 def test_what_works_stays(name: str) -> None:
     setting = StrategyConfig(strategy=name)
-    assert usable(setting, ToyGenerator(), ToyVerifier()) == (setting, None)
+    assert resolve_config(setting, ToyGenerator(), ToyVerifier()) == (setting, None)
 
 
 def test_as_many_samples_are_drawn_and_the_verifier_chooses() -> None:
-    found = usable(StrategyConfig(strategy="beam_search", options={"n": 8, "width": 2}), Bare(), ToyVerifier())
-    assert found.setting == StrategyConfig(strategy="best_of_n", options={"n": 8})
+    found = resolve_config(StrategyConfig(strategy="beam_search", options={"n": 8, "width": 2}), Bare(), ToyVerifier())
+    assert found.config == StrategyConfig(strategy="best_of_n", options={"n": 8})
     assert found.why == (
         "beam_search n=8 width=2 needs a generator that continues a given text, which Bare does not: "
         "best_of_n n=8 takes its place."
@@ -27,8 +27,8 @@ def test_as_many_samples_are_drawn_and_the_verifier_chooses() -> None:
 
 
 def test_without_a_verifier_the_vote_does() -> None:
-    found = usable(StrategyConfig(strategy="dvts"), Bare(), None)
-    assert found.setting == StrategyConfig(strategy="self_consistency", options={"n": 16})
+    found = resolve_config(StrategyConfig(strategy="dvts"), Bare(), None)
+    assert found.config == StrategyConfig(strategy="self_consistency", options={"n": 16})
     assert found.why is not None
     assert "a verifier, and none was given and a generator" in found.why
 
@@ -36,5 +36,5 @@ def test_without_a_verifier_the_vote_does() -> None:
 def test_a_signal_that_is_not_told_is_named() -> None:
     silent = ToyGenerator()
     silent.signals = frozenset({"self_certainty"})
-    assert usable(StrategyConfig(strategy="self_certainty"), silent, None).why is None
-    assert "token_confidences" in str(usable(StrategyConfig(strategy="deepconf"), silent, None).why)
+    assert resolve_config(StrategyConfig(strategy="self_certainty"), silent, None).why is None
+    assert "token_confidences" in str(resolve_config(StrategyConfig(strategy="deepconf"), silent, None).why)

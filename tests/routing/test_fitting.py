@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
-from its_graph.evaluation.router.policy_calibration import least_cost
-from its_graph.routing.budget_constraint import each_bin, on_average
-from its_graph.routing.fitting import fit_policy, natural_budgets
-from its_graph.routing.pareto_front import climb
-from its_graph.routing.policy import BudgetHolds, Policy, quantiles
-from its_graph.routing.trials import Trial, TrialResult, into_bins
+from its_graph.evaluation.router.policy_calibration import minimum_budget
+from its_graph.routing.budget_constraint import select_per_bin, select_on_average
+from its_graph.routing.fitting import fit_policy, default_budgets
+from its_graph.routing.pareto_front import pareto_front
+from its_graph.routing.policy import BudgetScope, Policy, quantile_thresholds
+from its_graph.routing.trials import Trial, TrialResult, split_by_bin
 
 Make = Callable[..., list[Trial]]
 
@@ -44,8 +44,8 @@ def world(count: int, seed: int, *, bins: int = 2) -> list[Trial]:
 
 def test_ten_questions_make_five_bins_of_two() -> None:
     difficulties = [1 - tenth / 10 for tenth in range(10)]
-    thresholds = quantiles(difficulties, 5)
-    groups = into_bins([Trial(one, {SETTINGS[0]: TrialResult(1, 1)}) for one in difficulties], thresholds)
+    thresholds = quantile_thresholds(difficulties, 5)
+    groups = split_by_bin([Trial(one, {SETTINGS[0]: TrialResult(1, 1)}) for one in difficulties], thresholds)
     assert [len(group) for group in groups] == [2, 2, 2, 2, 2]
 
 
@@ -56,7 +56,7 @@ def test_equal_difficulties_make_one_bin(trials: Make) -> None:
 
 
 def test_each_bin_gets_what_pays_there() -> None:
-    policy = fitted(world(400, 1), [1.2, 3.0, 20.0], bins=2, budget_holds="in_each_bin")
+    policy = fitted(world(400, 1), [1.2, 3.0, 20.0], bins=2, budget_scope="per_bin")
     assert [one.label for one in policy.table[0]] == ["single"] * 3
     assert [one.label for one in policy.table[1]] == ["single", "best_of_n n=2", "best_of_n n=8"]
     assert policy.budgets == (1.2, 3.0, 20.0)
@@ -64,52 +64,52 @@ def test_each_bin_gets_what_pays_there() -> None:
 
 def test_on_average_the_hard_bin_gets_what_the_easy_one_leaves() -> None:
     """5 is less than the 9.6 of best-of-8 on a hard problem, and more than the mean of that and 1."""
-    strict = fitted(world(400, 1), [5.5], bins=2, budget_holds="in_each_bin")
-    shared = fitted(world(400, 1), [5.5], bins=2, budget_holds="on_average")
+    strict = fitted(world(400, 1), [5.5], bins=2, budget_scope="per_bin")
+    shared = fitted(world(400, 1), [5.5], bins=2, budget_scope="select_on_average")
     assert [row[0].label for row in strict.table] == ["single", "best_of_n n=4"]
     assert [row[0].label for row in shared.table] == ["single", "best_of_n n=8"]
-    assert shared.budget_holds == "on_average"
+    assert shared.budget_scope == "select_on_average"
 
 
 def test_curves_hold_all_that_was_measured() -> None:
     policy = fitted(world(60, 2), [4.0], bins=2)
-    assert [[point.setting for point in curve] for curve in policy.curves] == [SETTINGS, SETTINGS]
+    assert [[point.config for point in curve] for curve in policy.curves] == [SETTINGS, SETTINGS]
     assert {point.problems for curve in policy.curves for point in curve} == {30}
 
 
 def test_a_dearer_setting_that_is_no_better_is_never_chosen(trials: Make) -> None:
     problems = trials(*[(0.5, {"best_of_n 8": (1, 8), "single": (1, 1), "best_of_n 2": (1, 1)})] * 4)
-    assert [rung.setting.label for rung in climb(problems)] == ["single"]
+    assert [rung.config.label for rung in pareto_front(problems)] == ["single"]
 
 
 def test_one_problem_never_decides(trials: Make) -> None:
     better = (0.5, {"single": (0, 1), "best_of_n 4": (1, 4)})
     level = (0.5, {"single": (1, 1), "best_of_n 4": (1, 4)})
-    assert len(climb(trials(better, *[level] * 9), guard=0.0)) == 1
-    assert len(climb(trials(better, better, *[level] * 9), guard=0.0)) == 2
+    assert len(pareto_front(trials(better, *[level] * 9), guard=0.0)) == 1
+    assert len(pareto_front(trials(better, better, *[level] * 9), guard=0.0)) == 2
 
 
 @pytest.mark.parametrize(("wins", "losses", "passes"), [(6, 4, False), (7, 3, True), (16, 9, True), (14, 11, False)])
 def test_wins_must_exceed_losses_by_the_guard(trials: Make, wins: int, losses: int, passes: bool) -> None:
     rows = [(0.5, {"single": (0, 1), "best_of_n 4": (1, 4)})] * wins
     rows += [(0.5, {"single": (1, 1), "best_of_n 4": (0, 4)})] * losses
-    assert (len(climb(trials(*rows), guard=1.0)) == 2) is passes
+    assert (len(pareto_front(trials(*rows), guard=1.0)) == 2) is passes
 
 
 @given(st.integers(0, 10_000), st.lists(st.floats(0.5, 20), min_size=1, max_size=6), st.sampled_from([1, 3, 5]))
 @settings(max_examples=60, deadline=None)
 def test_no_policy_breaks_a_budget_or_falls_back_as_it_grows(seed: int, budgets: list[float], bins: int) -> None:
     problems = world(30, seed, bins=5)
-    holds: BudgetHolds
-    for holds in ("in_each_bin", "on_average"):
-        policy = fitted(problems, budgets, bins=bins, budget_holds=holds)
-        accuracy = [{point.setting: point.accuracy for point in curve} for curve in policy.curves]
-        cost = [{point.setting: point.cost for point in curve} for curve in policy.curves]
+    holds: BudgetScope
+    for holds in ("per_bin", "select_on_average"):
+        policy = fitted(problems, budgets, bins=bins, budget_scope=holds)
+        accuracy = [{point.config: point.accuracy for point in curve} for curve in policy.curves]
+        cost = [{point.config: point.cost for point in curve} for curve in policy.curves]
         shares = [curve[0].problems / len(problems) for curve in policy.curves]
         for column, budget in enumerate(policy.budgets):
             costs = [cost[place][row[column]] for place, row in enumerate(policy.table)]
             least = [min(one.values()) for one in cost]
-            if holds == "in_each_bin":
+            if holds == "per_bin":
                 assert all(spent <= max(budget, low) for spent, low in zip(costs, least, strict=True))
             else:
                 mean = sum(share * spent for share, spent in zip(shares, costs, strict=True))
@@ -122,8 +122,8 @@ def test_no_policy_breaks_a_budget_or_falls_back_as_it_grows(seed: int, budgets:
 @given(st.integers(0, 10_000), st.floats(1.0, 12))
 @settings(max_examples=40, deadline=None)
 def test_on_average_never_measures_worse_than_in_each_bin(seed: int, budget: float) -> None:
-    groups = into_bins(world(60, seed, bins=5), [0.1, 0.3, 0.5, 0.7])
-    ladders = [climb(group) for group in groups]
+    groups = split_by_bin(world(60, seed, bins=5), [0.1, 0.3, 0.5, 0.7])
+    ladders = [pareto_front(group) for group in groups]
 
     def solved(places: list[int]) -> float:
         return sum(
@@ -132,7 +132,7 @@ def test_on_average_never_measures_worse_than_in_each_bin(seed: int, budget: flo
 
     if max(ladder[0].cost for ladder in ladders) <= budget:
         # Costs are rounded up to parts of what is left, which may keep out what fits to a hair.
-        assert solved(on_average(ladders, budget * 1.02)) >= solved(each_bin(ladders, budget)) - 1e-9
+        assert solved(select_on_average(ladders, budget * 1.02)) >= solved(select_per_bin(ladders, budget)) - 1e-9
 
 
 def test_a_larger_budget_takes_nothing_away(trials: Make) -> None:
@@ -152,19 +152,19 @@ def test_a_larger_budget_takes_nothing_away(trials: Make) -> None:
 
 
 def test_what_costs_a_hair_too_much_is_too_dear(trials: Make) -> None:
-    ladder = climb(trials(*[(0.5, {"single": (0, 1), "best_of_n 4": (1, 4)})] * 9))
-    assert on_average([ladder], 4.0) == [1]
-    assert on_average([ladder], 3.999) == [0]
-    assert each_bin([ladder], 3.999) == [0]
+    ladder = pareto_front(trials(*[(0.5, {"single": (0, 1), "best_of_n 4": (1, 4)})] * 9))
+    assert select_on_average([ladder], 4.0) == [1]
+    assert select_on_average([ladder], 3.999) == [0]
+    assert select_per_bin([ladder], 3.999) == [0]
 
 
 def test_natural_budgets_reach_from_the_cheapest_to_the_dearest() -> None:
-    budgets = natural_budgets(world(60, 3), bins=2)
+    budgets = default_budgets(world(60, 3), bins=2)
     assert len(budgets) == 8
     assert budgets == sorted(budgets)
     assert budgets[0] == pytest.approx(1.2)
     assert budgets[-1] == pytest.approx(8.8)
-    policy = fitted(world(60, 3), budgets, bins=2, budget_holds="in_each_bin")
+    policy = fitted(world(60, 3), budgets, bins=2, budget_scope="per_bin")
     assert all(policy.curves[1][0].cost <= budget for budget in policy.budgets)
 
 
@@ -180,19 +180,19 @@ def longer_if_hard(seed: int) -> list[Trial]:
     return found
 
 
-@pytest.mark.parametrize("holds", ["in_each_bin", "on_average"])
+@pytest.mark.parametrize("holds", ["per_bin", "select_on_average"])
 @pytest.mark.parametrize("seed", range(10))
-def test_the_largest_natural_budget_pays_for_the_dearest_settings_of_all_bins(holds: BudgetHolds, seed: int) -> None:
+def test_the_largest_natural_budget_pays_for_the_dearest_settings_of_all_bins(holds: BudgetScope, seed: int) -> None:
     problems = longer_if_hard(seed)
-    policy = fitted(problems, natural_budgets(problems, budget_holds=holds), budget_holds=holds)
+    policy = fitted(problems, default_budgets(problems, budget_scope=holds), budget_scope=holds)
     assert [row[-1].label for row in policy.table] == ["best_of_n n=16"] * 5
 
 
 @given(st.integers(0, 10_000), st.floats(1.0, 12))
 @settings(max_examples=60, deadline=None)
 def test_on_average_leaves_nothing_that_it_could_still_pay(seed: int, budget: float) -> None:
-    ladders = [climb(group) for group in into_bins(world(60, seed, bins=5), [0.1, 0.3, 0.5, 0.7])]
-    places = on_average(ladders, budget)
+    ladders = [pareto_front(group) for group in split_by_bin(world(60, seed, bins=5), [0.1, 0.3, 0.5, 0.7])]
+    places = select_on_average(ladders, budget)
     cost = sum(one[place].problems * one[place].cost for one, place in zip(ladders, places, strict=True))
     lowest = sum(one[0].problems * one[0].cost for one in ladders)
     assert cost <= max(60 * budget, lowest) + 1e-9
@@ -206,10 +206,10 @@ def test_a_natural_budget_pays_for_the_dearest_bin_even_alone(trials: Make) -> N
     problems = trials(
         *[(0.1, {"single": (1, 1), "best_of_n 2": (1, 2)})] * 5, *[(0.9, {"single": (0, 8), "best_of_n 2": (1, 9)})] * 5
     )
-    (budget,) = natural_budgets(problems, bins=2)
+    (budget,) = default_budgets(problems, bins=2)
     assert budget == pytest.approx(8)
-    policy = fitted(problems, [budget], bins=2, budget_holds="in_each_bin")
-    assert least_cost(policy) <= budget
+    policy = fitted(problems, [budget], bins=2, budget_scope="per_bin")
+    assert minimum_budget(policy) <= budget
 
 
 def test_what_cannot_be_fitted(trials: Make) -> None:

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.routing.learned_difficulty import by_learned, fit_regressor, held_out
+from its_graph.routing.learned_difficulty import by_regressor, fit_regressor, cross_val_difficulties
 from its_graph.routing.regressor import Regressor
 from its_graph.search.tree import Tree
 
@@ -36,12 +36,12 @@ def test_a_large_penalty_predicts_the_mean() -> None:
 
 
 def test_questions_are_estimated_by_what_was_fitted_without_them() -> None:
-    assert spread(held_out(FEATURES, HARD)) > 0.4
+    assert spread(cross_val_difficulties(FEATURES, HARD)) > 0.4
     noise = [[CHANCE.random() for _ in range(60)] for _ in HARD]
     itself = fit_regressor(noise, HARD, penalty=0.1)
     flattered = spread([itself.difficulty(row) for row in noise])
     assert flattered > 0.15
-    assert spread(held_out(noise, HARD, penalty=0.1)) < flattered / 2
+    assert spread(cross_val_difficulties(noise, HARD, penalty=0.1)) < flattered / 2
 
 
 def test_it_goes_through_a_file() -> None:
@@ -62,7 +62,7 @@ def test_the_estimate_reads_the_last_turn() -> None:
         {"type": "image_url", "image_url": {}},
         {"type": "text", "text": "it?"},
     ]
-    estimate = by_learned(fit_regressor(FEATURES, HARD), embed)  # type: ignore[arg-type]
+    estimate = by_regressor(fit_regressor(FEATURES, HARD), embed)  # type: ignore[arg-type]
     for content in ("Add 1, 2.", pieces):
         question = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": content}]
         assert estimate(Tree.of({"question": question})) > 0.75
@@ -82,4 +82,4 @@ def test_what_cannot_be_learned_from(features: list[list[float]], difficulties: 
     with pytest.raises(ConfigurationError, match=r"A regressor needs|Difficulties must be"):
         fit_regressor(features, difficulties)
     with pytest.raises(ConfigurationError, match="two folds"):
-        held_out([[1.0]], [0.5])
+        cross_val_difficulties([[1.0]], [0.5])

@@ -39,7 +39,7 @@ def test_all_events_of_a_search_are_valid(name: str) -> None:
 
 @pytest.mark.parametrize("broken", [{}, {"type": "its.unknown"}, {"type": "its.selected"}, 3])
 def test_what_is_no_event_is_refused(broken: Any) -> None:
-    with pytest.raises(InputError, match="no event of its_graph"):
+    with pytest.raises(InputError, match="Not an event of its_graph"):
         parse_event(broken)
 
 

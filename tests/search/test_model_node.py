@@ -153,7 +153,7 @@ def test_a_reply_that_never_comes_is_a_failed_sample() -> None:
             yield from list(super().batch_as_completed(inputs, return_exceptions=return_exceptions))[1:]
 
     result = create("self_consistency", Forgetful(), n=4).compile().invoke(QUESTION)["result"]
-    assert result["failed"] == ["RuntimeError: The backend gave no reply."]
+    assert result["failed"] == ["RuntimeError: The backend returned no reply."]
     assert len(result["candidates"]) == 3
 
 

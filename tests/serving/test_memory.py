@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from its_graph.errors import ConfigurationError
-from its_graph.serving.memory import Part, check_fit, gpu_bytes, shares, weight_bytes
+from its_graph.serving.memory import ModelShare, check_models_fit, gpu_bytes, split_gpu_memory, weight_bytes
 
 GIB = 1 << 30
 
@@ -18,25 +18,25 @@ def model(folder: Path, name: str, gib: int) -> str:
 
 
 def test_the_split_is_of_what_is_usable() -> None:
-    assert shares(0.6, with_reward_model=True) == pytest.approx((0.54, 0.36))
-    assert shares(0.6, with_reward_model=False) == (0.9, 0.0)
+    assert split_gpu_memory(0.6, with_reward_model=True) == pytest.approx((0.54, 0.36))
+    assert split_gpu_memory(0.6, with_reward_model=False) == (0.9, 0.0)
     with pytest.raises(ConfigurationError, match="given as 1; expected more than 0 and less than 1"):
-        shares(1, with_reward_model=True)
+        split_gpu_memory(1, with_reward_model=True)
 
 
 def test_what_fits_is_taken_and_what_does_not_is_told_with_its_sizes(tmp_path: Path) -> None:
     small, large = model(tmp_path, "small", 3), model(tmp_path, "large", 15)
-    parts = [Part("generator", small, 0.3), Part("reward model", large, 0.6)]
-    check_fit(parts, 40 * GIB)
+    parts = [ModelShare("generator", small, 0.3), ModelShare("reward model", large, 0.6)]
+    check_models_fit(parts, 40 * GIB)
     with pytest.raises(ConfigurationError, match=r"too small for the reward model: it has 24\.0 GiB") as caught:
-        check_fit(parts, 24 * GIB)
+        check_models_fit(parts, 24 * GIB)
     assert "15.0 GiB of weights, its share is 14.4 GiB" in str(caught.value)
     assert "--gpu-split" in str(caught.value)
 
 
 def test_of_a_hub_id_nothing_is_known() -> None:
     assert weight_bytes("Qwen/Qwen2.5-0.5B") is None
-    check_fit([Part("generator", "Qwen/Qwen2.5-0.5B", 0.1)], GIB)
+    check_models_fit([ModelShare("generator", "Qwen/Qwen2.5-0.5B", 0.1)], GIB)
 
 
 def test_the_memory_is_asked_of_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from its_graph.errors import ConfigurationError
-from its_graph.serving.server_address import KEY_VARIABLES, server_key, server_urls
+from its_graph.serving.server_address import KEY_VARIABLES, resolve_api_key, validate_server_urls
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from its_graph.serving.server_address import KEY_VARIABLES, server_key, server_u
     ],
 )
 def test_an_address_is_left_as_it_is(url: str) -> None:
-    assert server_urls(url) == [url]
-    assert server_urls((url, url)) == [url, url]
+    assert validate_server_urls(url) == [url]
+    assert validate_server_urls((url, url)) == [url, url]
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ def test_an_address_is_left_as_it_is(url: str) -> None:
 )
 def test_what_is_no_address_is_quoted_beside_one_that_is(url: str) -> None:
     with pytest.raises(ConfigurationError) as told:
-        server_urls(["http://127.0.0.1:8000/v1", url])
+        validate_server_urls(["http://127.0.0.1:8000/v1", url])
     assert str(told.value).startswith(f"{url!r} is no address of a server. Expected http://")
 
 
 def test_at_least_one_address_is_needed() -> None:
     with pytest.raises(ConfigurationError, match="expected at least one base URL"):
-        server_urls([])
+        validate_server_urls([])
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_which_key_is_sent(
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
-    assert server_key(given) == expected
+    assert resolve_api_key(given) == expected
 
 
 def test_the_key_that_callers_must_know_is_not_sent_on(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in KEY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ITS_GRAPH_API_KEY", "of the callers")
-    assert server_key(None) is None
+    assert resolve_api_key(None) is None

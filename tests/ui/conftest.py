@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from its_graph.api.model_catalog import ServedModel
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
-from its_graph.ui.page import standalone
+from its_graph.ui.page import standalone_page
 from tests.ui.searching import HOSTILE, Events, Gated, served
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -70,7 +70,7 @@ def recorded(open_page: Open, tmp_path: Path) -> Open:
     def show(*searches: Events, **options: Any) -> Any:
         file = tmp_path / "searches.html"
         titled = [{"title": events[0]["strategy"], "events": events} for events in searches]
-        file.write_text(standalone(titled), encoding="utf-8")  # type: ignore[arg-type]
+        file.write_text(standalone_page(titled), encoding="utf-8")  # type: ignore[arg-type]
         page = open_page(file.as_uri(), offline=True, **options)
         page.wait_for_selector("body[data-ready]")
         return page

@@ -15,7 +15,7 @@ from its_graph.cli.runs import models
 from its_graph.contracts import Generator
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.routing.policy import Policy
-from its_graph.serving.server_address import server_key
+from its_graph.serving.server_address import resolve_api_key
 
 if TYPE_CHECKING:
     from its_graph.api.model_catalog import ServedModel
@@ -138,7 +138,7 @@ def _served(generator: Generator, verifier: Any, base_url: str | None) -> "Serve
         from langchain_openai import ChatOpenAI
     except ImportError:
         return ServedModel(generator, verifier)
-    key = SecretStr(server_key(None) or "none")  # many servers ask for none, the client always does
+    key = SecretStr(resolve_api_key(None) or "none")  # many servers ask for none, the client always does
     return ServedModel(generator, verifier, ChatOpenAI(model=_name(None, generator), base_url=base_url, api_key=key))
 
 

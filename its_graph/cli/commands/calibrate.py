@@ -23,12 +23,12 @@ from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, ItsGraphError
-from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, problems_of
-from its_graph.evaluation.router.difficulty_estimates import estimate_all
-from its_graph.evaluation.router.policy_calibration import Calibrated, FitPlan, calibrated
+from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, load_problems
+from its_graph.evaluation.router.difficulty_estimates import estimate_difficulties
+from its_graph.evaluation.router.policy_calibration import PolicyCalibration, FitPlan, calibrate_policy
 from its_graph.routing.fitting import BINS
 from its_graph.routing.pareto_front import GUARD
-from its_graph.routing.policy import BudgetHolds, Cost, Estimator
+from its_graph.routing.policy import BudgetScope, Cost, Estimator
 
 __all__ = ["calibrate_command"]
 
@@ -98,10 +98,10 @@ def calibrate_command(
             rich_help_panel=_FIT,
         ),
     ] = None,
-    budget_holds: Annotated[
+    budget_scope: Annotated[
         str,
         typer.Option(
-            help="Where the mean cost is within the budget: on_average, over all questions, or in_each_bin.",
+            help="Where the mean cost is within the budget: on_average, over all questions, or per_bin.",
             rich_help_panel=_FIT,
         ),
     ] = "on_average",
@@ -130,7 +130,7 @@ def calibrate_command(
             _one_of("--unit", unit, Cost),
             bins,
             _numbers(budgets),
-            _one_of("--budget-holds", budget_holds, BudgetHolds),
+            _one_of("--budget-scope", budget_scope, BudgetScope),
             guard,
         )
         require_apart(("--data", data), ("--out", out), ("--work", work))
@@ -138,7 +138,7 @@ def calibrate_command(
         arms, left_out = possible_arms(with_pilots(grid, plan.pilots), judged=judged)
         for reason in left_out:
             typer.echo(reason, err=True)
-        problems = problems_of(data, limit=limit, seed=seed)
+        problems = load_problems(data, limit=limit, seed=seed)
         require_problems(plan, len(problems))
         notebook = ResultsStore({arm: described(arm, shared) for arm in arms}, problems, work)
         with closing(notebook), model_choice.loaded(model, prm, base_url, prm_url, family) as (generator, verifier):
@@ -172,9 +172,9 @@ def calibrate_command(
 
 def _fitted(
     notebook: ResultsStore, plan: FitPlan, generator: Generator, verifier: Verifier | None, seed: int
-) -> Calibrated:
-    measured = {arm.setting: outcomes for arm, outcomes in notebook.measured.items()}
-    estimates = estimate_all(
+) -> PolicyCalibration:
+    measured = {arm.config: outcomes for arm, outcomes in notebook.measured.items()}
+    estimates = estimate_difficulties(
         plan.estimator,
         measured,
         plan.pilots,
@@ -182,7 +182,7 @@ def _fitted(
         score_range=verifier.score_range if verifier else "prob",
         embed=getattr(generator, "embed", None),
     )
-    return calibrated(measured, plan, estimates, seed=seed)
+    return calibrate_policy(measured, plan, estimates, seed=seed)
 
 
 def _one_of(flag: str, given: str, kind: Any) -> Any:

@@ -24,7 +24,7 @@ from its_graph.cli.runs.policy_check import note_other_fit
 from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.context import SearchContext
 from its_graph.errors import ItsGraphError
-from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, EMBEDDED_PROBLEMS, problems_of
+from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, EMBEDDED_PROBLEMS, load_problems
 
 __all__ = ["eval_command"]
 
@@ -134,7 +134,7 @@ def eval_command(
         arms, left_out = possible_arms(grid, judged=model_choice.has_verifier(model, prm, base_url, prm_url))
         prints = Prints(report or [], plots)
         prints.check()
-        problems = problems_of(data, limit=limit, seed=seed)
+        problems = load_problems(data, limit=limit, seed=seed)
         for reason in left_out:
             typer.echo(reason, err=True)
         asked_with = {"temperature": temperature, "max_tokens": max_tokens, "system": system}

@@ -25,9 +25,9 @@ from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.context import SearchContext
 from its_graph.errors import ConfigurationError, ItsGraphError
 from its_graph.evaluation import GridCell, Outcome, Problem
-from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, problems_of
-from its_graph.evaluation.reports.matched_plot import matched_picture
-from its_graph.evaluation.reports.plots import require_plots, save_pictures
+from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, load_problems
+from its_graph.evaluation.reports.flops_matched_plot import flops_matched_plot
+from its_graph.evaluation.reports.plots import require_matplotlib, save_plots
 from its_graph.evaluation.router.flops_matched import (
     RATIOS,
     FlopsMatch,
@@ -85,7 +85,7 @@ def eval_sizes_command(
         require_apart(("--data", data), ("--work", work))
         if plots is not None:
             require_folder("--plots", plots)
-            require_plots()
+            require_matplotlib()
         values = _ratios(ratios)
         context = SearchContext(temperature=temperature, max_tokens=max_tokens, system=system)
         greedy = GridCell(
@@ -97,12 +97,12 @@ def eval_sizes_command(
             typer.echo(reason, err=True)
         seen = max(arm.n for arm in arms)
         drawn = GridCell(StrategyConfig(strategy="self_consistency", options={"n": 2 * seen}), context)
-        problems = problems_of(data, limit=limit, seed=seed)
+        problems = load_problems(data, limit=limit, seed=seed)
         measure = partial(_measured, problems=problems, seed=seed, work=work, concurrency=concurrency, hide_bar=as_json)
         large, large_size = measure([greedy], larger, None)
         small, small_size = measure([*arms, drawn], model, prm, family, below=large_size)
         rows = flops_matched(
-            {arm.setting: small[arm] for arm in arms},
+            {arm.config: small[arm] for arm in arms},
             large[greedy],
             large_size / small_size,
             [unseen_difficulty(one, seen) for one in small[drawn]],
@@ -118,7 +118,7 @@ def eval_sizes_command(
         Console().print(Group(_head(small_size, large_size), _table(rows), _NOTE))
     if plots is not None:
         with writing(plots, "Give another folder."):
-            save_pictures([matched_picture(rows, large_size / small_size)], plots)
+            save_plots([flops_matched_plot(rows, large_size / small_size)], plots)
 
 
 OutcomesByCell = dict[GridCell, list[Outcome]]
@@ -187,19 +187,19 @@ def _table(rows: Sequence[FlopsMatch]) -> Table:
     for row in rows:
         if row.bin is None and row is not rows[0]:
             table.add_section()
-        low, high = (f"{100 * end:+.0f}" for end in row.lead.ci95)
+        low, high = (f"{100 * end:+.0f}" for end in row.gain.ci95)
         table.add_row(
             f"{row.ratio:g}",
             f"{row.multiplier:.1f}",
-            f"{row.used:.1f}",
+            f"{row.spent:.1f}",
             "all" if row.bin is None else str(row.bin + 1),
             str(row.problems),
-            *(f"{100 * share:.1f}" for share in (row.single, row.searching, row.larger)),
-            f"{100 * row.lead.mean:+.1f}",
+            *(f"{100 * share:.1f}" for share in (row.single, row.search, row.larger)),
+            f"{100 * row.gain.mean:+.1f}",
             rf"\[{low}, {high}]",
         )
     return table
 
 
 def _data(row: FlopsMatch) -> dict[str, object]:
-    return {**row._asdict(), "lead": row.lead._asdict()}
+    return {**row._asdict(), "gain": row.gain._asdict()}

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from its_graph.cli.runs.output_files import require_apart, writing
-from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, EMBEDDED_PROBLEMS, problems_of
-from its_graph.evaluation.data.problem_file import as_lines
+from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, EMBEDDED_PROBLEMS, load_problems
+from its_graph.evaluation.data.problem_file import to_json_lines
 
 __all__ = ["write_problems"]
 
@@ -28,7 +28,7 @@ def write_problems(
     answers is better named to `eval` itself.
     """
     require_apart(("DATA", data), ("--out", out))
-    text = "".join(f"{line}\n" for line in as_lines(problems_of(data, limit=limit, seed=seed)))
+    text = "".join(f"{line}\n" for line in to_json_lines(load_problems(data, limit=limit, seed=seed)))
     if out is None:
         typer.echo(text, nl=False)
     else:

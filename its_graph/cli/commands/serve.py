@@ -11,7 +11,7 @@ import typer
 
 from its_graph.errors import MissingExtraError
 from its_graph.serving.commands import CPU_ENVIRONMENT, Address, generator_command, reward_command
-from its_graph.serving.memory import Part, check_fit, gpu_bytes, shares
+from its_graph.serving.memory import ModelShare, check_models_fit, gpu_bytes, split_gpu_memory
 from its_graph.serving.process import ServerError, ServerProcess
 
 __all__ = ["serve_command"]
@@ -43,10 +43,10 @@ def serve_command(
     """
     if find_spec("vllm") is None:
         raise MissingExtraError("vllm", "vllm")
-    first, second = shares(gpu_split, with_reward_model=prm is not None)
-    parts = [Part("generator", generator, first), *([Part("reward model", prm, second)] if prm else [])]
+    first, second = split_gpu_memory(gpu_split, with_reward_model=prm is not None)
+    parts = [ModelShare("generator", generator, first), *([ModelShare("reward model", prm, second)] if prm else [])]
     if not cpu:
-        check_fit(parts, gpu_bytes())
+        check_models_fit(parts, gpu_bytes())
     more = ["--max-model-len", str(max_model_len)] if max_model_len else []
     environment = {**(CPU_ENVIRONMENT if cpu else {}), **({"VLLM_API_KEY": api_key} if api_key else {})}
     addresses = [Address(host, port), Address(host, port + 1)]
@@ -103,7 +103,7 @@ def _step_tag(prm: str) -> int | None:
     return ids[0]
 
 
-def _hint(parts: list[Part], addresses: list[Address], *, with_key: bool) -> str:
+def _hint(parts: list[ModelShare], addresses: list[Address], *, with_key: bool) -> str:
     """Return the URLs, and the lines of Python and of the shell that use them."""
     key = ", api_key=..." if with_key else ""
     lines = [f"{part.name}: {address.url}/v1" for part, address in zip(parts, addresses, strict=False)]

@@ -38,7 +38,7 @@ from its_graph.cli.runs.stream_search import events_of_search, result_of
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.nodes.rules.choice import ChoiceRule
+from its_graph.nodes.rules.types import ChoiceRule
 
 __all__ = ["solve_command"]
 

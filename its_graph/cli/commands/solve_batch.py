@@ -149,7 +149,7 @@ def _files(problems: Path, out: Path, described: dict[str, Any]) -> Iterator[tup
                 f"{out} holds answers, and {samples.name} does not tell what they cost: it is missing. "
                 "Restore it, or give another --out."
             )
-        journal.describe(described)
+        journal.bind_run(described)
         yield items, answers, journal
 
 
@@ -163,16 +163,16 @@ def _run(
         arriving = stream_solutions(
             [item.problem for item in items],
             generator,
-            known=answers.known,
+            skip=answers.known,
             on_spend=lambda used: show(answers.tally.problems, used),
             **given,
         )
         async with aclosing(arriving):
             async for one in arriving:
-                answers.add(one, right=await right(one))
+                answers.add(one, correct=await is_correct(one))
 
-    async def right(one: ProblemResult) -> bool | None:
-        expected = items[one.number].expected
+    async def is_correct(one: ProblemResult) -> bool | None:
+        expected = items[one.index].expected
         # math-verify may take seconds to compare two answers, and the searches go on meanwhile.
         return None if expected is None else await asyncio.to_thread(equivalent, one.answer, expected)
 

@@ -1,1 +1,1 @@
-"""What commands print: live view, tables, reports."""
+"""Terminal output of commands: live view, tables, reports."""

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 
 from its_graph.cli.display.formatting import compute, count, counted
-from its_graph.evaluation.router.policy_calibration import Calibrated
+from its_graph.evaluation.router.policy_calibration import PolicyCalibration
 from its_graph.routing.crossfit import RoutedResults
 from its_graph.routing.difficulty_calibration import DifficultyCalibration
 from its_graph.routing.policy import Cost, Policy
@@ -17,22 +17,22 @@ from its_graph.statistics import Difference
 __all__ = ["as_data", "calibration_tables"]
 
 
-def as_data(fitted: Calibrated) -> dict[str, Any]:
+def as_data(fitted: PolicyCalibration) -> dict[str, Any]:
     """Return what the fit is worth as plain data, for the policy's `fitted_on`."""
     return {
         "cross_fitted": [_row(row) for row in fitted.cross_fitted],
         "fixed": [_row(row) for row in fitted.fixed],
-        "gains": [{"fixed": one.fixed.name, **one.lead.accuracy._asdict()} for one in fitted.rivals],
+        "gains": [{"fixed": one.fixed.name, **one.gain.accuracy._asdict()} for one in fitted.comparisons],
         "reference": fitted.reference.name,
-        "reaching": _row(fitted.reaching) if fitted.reaching else None,
+        "cheapest_match": _row(fitted.cheapest_match) if fitted.cheapest_match else None,
         "calibration": fitted.calibration.as_data() if fitted.calibration else None,
     }
 
 
-def calibration_tables(fitted: Calibrated, out: Path) -> Group:
+def calibration_tables(fitted: PolicyCalibration, out: Path) -> Group:
     """Return everything for a terminal."""
     policy = fitted.policy
-    scope = "on average" if policy.budget_holds == "on_average" else "in each bin"
+    scope = "on average" if policy.budget_scope == "on_average" else "in each bin"
     return Group(
         f"What to do, by difficulty ({policy.estimator}, {counted(policy.pilots, 'pilot')}) and budget {scope}:",
         _choices(policy),
@@ -48,9 +48,9 @@ def calibration_tables(fitted: Calibrated, out: Path) -> Group:
     )
 
 
-def verdict(fitted: Calibrated) -> str:
+def verdict(fitted: PolicyCalibration) -> str:
     """Return in words how much compute the router saves at the reference's accuracy."""
-    reference, reaching, unit = fitted.reference, fitted.reaching, fitted.policy.unit
+    reference, reaching, unit = fitted.reference, fitted.cheapest_match, fitted.policy.unit
     goal = f"{reference.name} for every question: {_percent(reference.accuracy)} % at {_cost(reference.cost, unit)}."
     if reaching is None:
         best = max(fitted.cross_fitted, key=lambda row: (row.accuracy, -row.cost))
@@ -77,7 +77,7 @@ def _choices(policy: Policy) -> Table:
 
 def _curves(policy: Policy) -> Table:
     """Return the accuracy of each setting in each bin, in the order of mean cost."""
-    points = [{point.setting: point for point in curve} for curve in policy.curves]
+    points = [{point.config: point for point in curve} for curve in policy.curves]
     problems = sum(curve[0].problems for curve in policy.curves)
     means = {
         setting: sum(one[setting].problems * one[setting].cost for one in points) / problems for setting in points[0]
@@ -89,15 +89,15 @@ def _curves(policy: Policy) -> Table:
     return table
 
 
-def _worth(fitted: Calibrated) -> Table:
+def _worth(fitted: PolicyCalibration) -> Table:
     """Return every fixed setting, and the router where it may cost as much: what it did cost, on problems new to it."""
     table = _table("cost", "fixed", "router's\ncost", "router", "gain of the router", first="setting")
-    rivals = {one.fixed.name: one for one in fitted.rivals}
+    rivals = {one.fixed.name: one for one in fitted.comparisons}
     for row in fitted.fixed:
         cells = [row.name, _cost(row.cost, fitted.policy.unit), _percent(row.accuracy)]
         if rival := rivals.get(row.name):
             cost = _cost(rival.routed.cost, fitted.policy.unit)
-            cells += [cost, _percent(rival.routed.accuracy), _gain(rival.lead.accuracy)]
+            cells += [cost, _percent(rival.routed.accuracy), _gain(rival.gain.accuracy)]
         table.add_row(*cells)
     return table
 

@@ -24,11 +24,11 @@ def rows_of(measured: Mapping[GridCell, Sequence[Outcome]], seed: int) -> list[d
     rows: list[dict[str, Any]] = []
     begun = [(arm, outcomes) for arm, outcomes in measured.items() if outcomes]
     for before, (arm, outcomes) in zip([None, *begun], begun, strict=False):
-        row: dict[str, Any] = {"strategy": arm.setting.strategy, "n": arm.n, "options": dict(arm.setting.options)}
+        row: dict[str, Any] = {"strategy": arm.config.strategy, "n": arm.n, "options": dict(arm.config.options)}
         row |= {"budget_tokens": arm.context.budget.tokens, **summarize_outcomes(outcomes)._asdict()}
         difference = compare_outcomes(outcomes, before[1], seed=seed) if before else None
         if before and difference:
-            to = {"to": before[0].setting.strategy, "to_setting": before[0].label}
+            to = {"to": before[0].config.strategy, "to_setting": before[0].label}
             row["difference"] = to | difference._asdict()
         rows.append(row)
     return rows

@@ -1,31 +1,36 @@
-"""A search as one HTML file, for `solve --html`: to look at, replay and send to somebody."""
+"""A search as one HTML file, for `solve --html`: to inspect, replay and share."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from its_graph.errors import InputError
-from its_graph.ui.page import standalone
+from its_graph.search.result import SearchResult
+from its_graph.ui.page import standalone_page
 
-__all__ = ["check_target", "write_search_page"]
-
-
-def check_target(path: Path | None) -> None:
-    """Refuse, before any model is loaded, a file that has no folder to be written to."""
-    if path is not None and not path.parent.is_dir():
-        raise InputError(f"--html {path}: there is no folder {path.parent}. Make it, or give another one.")
+__all__ = ["require_html_folder", "write_search_page"]
 
 
-def write_search_page(path: Path, events: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> None:
-    """Write the page of a search; one that was left before its end shows the answer that was made from what it had.
+def require_html_folder(path: Path | None) -> None:
+    """Check that the folder of the page exists, before any model is loaded.
 
     Raises:
-        InputError: it cannot be written there.
+        InputError: it does not.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise InputError(f"--html {path}: folder {path.parent} does not exist. Create it, or choose another folder.")
+
+
+def write_search_page(path: Path, events: Sequence[Mapping[str, Any]], result: SearchResult) -> None:
+    """Write the page of a search. For an interrupted search it shows the answer chosen from what was there.
+
+    Raises:
+        InputError: the file cannot be written.
     """
     answered = any(event["type"] == "its.answered" for event in events)
     last = [] if answered else [{"type": "its.answered", "answer": result["answer"], "result": result}]
-    page = standalone([{"title": result["strategy"], "events": [*events, *last]}])
+    page = standalone_page([{"title": result["strategy"], "events": [*events, *last]}])
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"--html {path}: the page cannot be written there: {error.strerror}.") from error
+        raise InputError(f"--html {path}: cannot write the page: {error.strerror}.") from error

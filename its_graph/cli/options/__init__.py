@@ -1,1 +1,1 @@
-"""Command-line options shared by several commands."""
+"""Options that commands share, and how their values are parsed."""

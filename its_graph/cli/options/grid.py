@@ -1,7 +1,9 @@
-"""From the flags of `eval` to what is measured: every strategy at every width, under every budget."""
+"""The grid of an evaluation: every strategy at every n, under every budget."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
+
+import typer
 
 from its_graph.budget import Budget
 from its_graph.catalog.registry import Strategy, strategy
@@ -12,77 +14,81 @@ from its_graph.errors import ConfigurationError
 from its_graph.evaluation import GridCell
 from its_graph.testing import ToyGenerator, ToyVerifier
 
-__all__ = ["arms_of", "chosen_strategies", "possible_arms"]
+__all__ = ["build_grid", "parse_strategies", "skip_infeasible"]
 
 
-def chosen_strategies(names: str) -> list[Strategy]:
-    """Return the strategies of a list like `single,best_of_n`, each once."""
+def parse_strategies(names: str) -> list[Strategy]:
+    """Parse a comma-separated list such as `single,best_of_n`; duplicates are dropped."""
     return [strategy(name) for name in dict.fromkeys(name.strip() for name in names.split(","))]
 
 
-def arms_of(
-    chosen: Sequence[Strategy],
-    widths: Sequence[int],
-    others: Mapping[str, Any],
+def build_grid(
+    strategies: Sequence[Strategy],
+    sample_counts: Sequence[int],
+    options: Mapping[str, Any],
     budgets: Sequence[int | None],
     context: SearchContext,
 ) -> list[GridCell]:
-    """Return the grid, in the order of the strategies; each has those of the options that mean something to it.
+    """Return the grid in the order of the strategies; each gets those of the options that it has.
 
     Args:
-        chosen: the strategies.
-        widths: values of `n`; a strategy without one is there once.
-        others: the other options.
-        budgets: tokens that one search may use; None for no limit.
-        context: what all have in common.
+        strategies: the strategies.
+        sample_counts: values of `n`; a strategy without `n` has one config.
+        options: the other options.
+        budgets: token limits of one search; None for no limit.
+        context: the context of every cell.
     """
     return [
         GridCell(
-            StrategyConfig(strategy=one.name, options=options),
+            StrategyConfig(strategy=candidate.name, options=config_options),
             context.model_copy(update={"budget": Budget(tokens=tokens)}),
         )
-        for one in chosen
-        for options in _options(one, widths, others)
+        for candidate in strategies
+        for config_options in _config_options(candidate, sample_counts, options)
         for tokens in budgets
     ]
 
 
-def possible_arms(arms: Sequence[GridCell], *, judged: bool) -> tuple[list[GridCell], list[str]]:
-    """Return the arms that can be measured, and why the others cannot; found out before any model is loaded.
+def _config_options(
+    candidate: Strategy, sample_counts: Sequence[int], options: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    shared = {name: value for name, value in options.items() if name in candidate.options}
+    return [{"n": n, **shared} for n in sample_counts] if "n" in candidate.options else [shared]
 
-    A step search at fewer samples than it keeps paths is impossible, and no reason to give up the wider ones.
+
+def skip_infeasible(cells: Sequence[GridCell], *, has_verifier: bool) -> list[GridCell]:
+    """Return the cells that can be built, and print on stderr why the others cannot; no model is loaded for this.
+
+    A step search whose n is below its width is infeasible, which is no reason to reject the wider ones.
 
     Args:
-        arms: the grid.
-        judged: whether there will be a verifier.
+        cells: the grid.
+        has_verifier: whether the run will have a verifier.
 
     Raises:
-        ConfigurationError: if nothing is left of a strategy.
+        ConfigurationError: no cell of a strategy is feasible.
     """
-    generator = _Able()
-    refused: dict[StrategyConfig, ConfigurationError] = {}
-    for setting in dict.fromkeys(arm.setting for arm in arms):
+    generator = _FullFeaturedGenerator()
+    errors: dict[StrategyConfig, ConfigurationError] = {}
+    for config in dict.fromkeys(cell.config for cell in cells):
         try:
-            setting.create(generator, ToyVerifier() if judged else None)
+            config.create(generator, ToyVerifier() if has_verifier else None)
         except ConfigurationError as error:
-            refused[setting] = error
-    left = [arm for arm in arms if arm.setting not in refused]
-    for setting, reason in refused.items():
-        if not any(arm.setting.strategy == setting.strategy for arm in left):
-            raise reason
-    return left, [f"Left out {setting.label}: {reason}" for setting, reason in refused.items()]
+            errors[config] = error
+    feasible = [cell for cell in cells if cell.config not in errors]
+    for config, error in errors.items():
+        if not any(cell.config.strategy == config.strategy for cell in feasible):
+            raise error
+    for config, error in errors.items():
+        typer.echo(f"Skipped {config.label}: {error}", err=True)
+    return feasible
 
 
-class _Able(ToyGenerator):
-    """It has all that a setting may ask for; a real one that lacks it is refused when its graphs are made."""
+class _FullFeaturedGenerator(ToyGenerator):
+    """A generator with every feature that a config may need; a real one without it is rejected when graphs are built."""
 
     signals = frozenset(get_args(Signal))
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return a feature of each."""
+        """Return one feature per text."""
         return [[0.0] for _ in texts]
-
-
-def _options(one: Strategy, widths: Sequence[int], others: Mapping[str, Any]) -> list[dict[str, Any]]:
-    shared = {name: value for name, value in others.items() if name in one.options}
-    return [{"n": n, **shared} for n in widths] if "n" in one.options else [shared]

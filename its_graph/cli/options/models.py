@@ -1,44 +1,48 @@
-"""Options that commands have in common: which models they use."""
+"""Model options: which generator and which reward model are used."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["BaseUrl", "FamilyOption", "ModelOption", "Prm", "PrmUrl"]
+__all__ = ["MODELS_PANEL", "BaseUrl", "Family", "ModelPath", "PrmPath", "PrmUrl"]
 
-_PANEL = "Models"
+MODELS_PANEL = "Models"
 
-ModelOption: TypeAlias = Annotated[
+ModelPath: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help="Folder of a causal language model, or `thinker`, or `larger`. (Without it: the embedded one.)",
-        rich_help_panel=_PANEL,
+        help="Folder of a causal language model, or `thinker` or `larger` (embedded). Default: the embedded generator.",
+        rich_help_panel=MODELS_PANEL,
     ),
 ]
-Prm: TypeAlias = Annotated[
+PrmPath: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help="Folder of a reward model, for strategies that verify. (Without it: the embedded one.)",
-        rich_help_panel=_PANEL,
+        help="Folder of a reward model, for strategies with a verifier. Default: the embedded verifier, if the model "
+        "is embedded.",
+        rich_help_panel=MODELS_PANEL,
+    ),
+]
+Family: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="Reward-model family of --prm. `auto` reads it from the files; `likelihood` works with any causal "
+        "language model.",
+        rich_help_panel=MODELS_PANEL,
     ),
 ]
 BaseUrl: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="A chat server (.../v1) in place of a folder; --model is a name on it. Its key: ITS_GRAPH_SERVER_KEY or "
-        "OPENAI_API_KEY of the environment.",
-        rich_help_panel=_PANEL,
-    ),
-]
-FamilyOption: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        help="How --prm judges. `auto` asks its files; `likelihood` judges with any causal language model.",
-        rich_help_panel=_PANEL,
+        help="Chat server (.../v1) to use instead of a folder; --model is then a model name on it. The API key is read "
+        "from ITS_GRAPH_SERVER_KEY or OPENAI_API_KEY.",
+        rich_help_panel=MODELS_PANEL,
     ),
 ]
 PrmUrl: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="A reward model's server; --prm is the model's folder there and here.", rich_help_panel=_PANEL),
+    typer.Option(
+        help="Reward-model server; --prm is then the folder or hub id of its model.", rich_help_panel=MODELS_PANEL
+    ),
 ]

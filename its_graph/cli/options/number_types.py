@@ -1,4 +1,4 @@
-"""Numbers as the command line takes them: 2000000, 2_000_000 and 2e6 are the same everywhere."""
+"""Numbers on the command line: 2000000, 2_000_000 and 2e6 mean the same everywhere."""
 
 import math
 from decimal import Decimal, InvalidOperation
@@ -7,67 +7,76 @@ import typer
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["at_least_one", "finite", "whole", "whole_numbers"]
+__all__ = ["int_list", "non_negative_float", "non_negative_int", "positive_int"]
 
 _END = 2**63
-"""What a checkpoint cannot hold any more."""
+"""Integers from here on do not fit into a checkpoint."""
 
 
-def whole(text: str) -> int:
-    """Read a whole number from 0 on.
+def non_negative_int(text: str) -> int:
+    """Parse an integer in [0, 2**63).
 
     Raises:
-        typer.BadParameter: it is none, or more than a checkpoint can hold.
+        typer.BadParameter: it is anything else.
     """
-    number = _whole(text)
+    number = _parse_int(text)
     if number is None:
-        raise typer.BadParameter(f"{text!r} is no whole number from 0 on and below 2**63. Expected for example 2e6.")
+        raise typer.BadParameter(f"{text!r} is not an integer in [0, 2**63), e.g. 2e6.")
     return number
 
 
-def at_least_one(text: str) -> int:
-    """Read a whole number from 1 on; see `whole`."""
-    number = _whole(text)
-    if not number:
-        raise typer.BadParameter(f"{text!r} is no whole number from 1 on and below 2**63. Expected for example 512.")
-    return number
-
-
-def finite(text: str) -> float:
-    """Read a number from 0 on that is no infinity: a limit without end is none.
+def positive_int(text: str) -> int:
+    """Parse an integer in [1, 2**63).
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: it is anything else.
+    """
+    number = _parse_int(text)
+    if not number:
+        raise typer.BadParameter(f"{text!r} is not an integer in [1, 2**63), e.g. 512.")
+    return number
+
+
+def non_negative_float(text: str) -> float:
+    """Parse a finite number >= 0.
+
+    Raises:
+        typer.BadParameter: it is anything else.
     """
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or number < 0:
-        raise typer.BadParameter(f"{text!r} is no number from 0 on. Expected for example 2e6.")
+        raise typer.BadParameter(f"{text!r} is not a finite number >= 0, e.g. 2e6.")
     return number
 
 
-def whole_numbers(flag: str, text: str, example: str) -> list[int]:
-    """Return the numbers of a list like `1,2,4,8`, each once.
+def int_list(flag: str, text: str, example: str) -> list[int]:
+    """Parse a comma-separated list such as `1,2,4,8`; duplicates are dropped.
+
+    Args:
+        flag: the option, for the message.
+        text: its value.
+        example: a correct value, for the message.
 
     Raises:
-        ConfigurationError: for anything else; the message gives `example`.
+        ConfigurationError: an item is not an integer in [0, 2**63).
     """
-    numbers = [_whole(one) for one in text.split(",")]
-    known = [one for one in numbers if one is not None]
-    if len(known) < len(numbers):
+    numbers = [_parse_int(item) for item in text.split(",")]
+    valid = [number for number in numbers if number is not None]
+    if len(valid) < len(numbers):
         raise ConfigurationError(
-            f"{flag} {text!r} is no list of whole numbers from 0 on. Expected for example {flag} {example}."
+            f"{flag} must be a comma-separated list of integers >= 0; got {text!r}. Example: {flag} {example}."
         )
-    return list(dict.fromkeys(known))
+    return list(dict.fromkeys(valid))
 
 
-def _whole(text: str) -> int | None:
-    """Read exactly: not every whole number is a float."""
+def _parse_int(text: str) -> int | None:
+    """Parse exactly: not every integer is a float."""
     try:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    # The order matters: 1e999999 would be a whole number with a million digits.
+    # The order matters: 1e999999 would become an integer with a million digits.
     return int(number) if number.is_finite() and 0 <= number < _END and number == int(number) else None

@@ -1,4 +1,4 @@
-"""Options of strategies given as `name=value`: what they are, and what to say where a strategy takes no such thing."""
+"""Strategy options given as `name=value`: how they are parsed, and errors for options a strategy does not have."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,62 +16,63 @@ __all__ = ["parse_set_options"]
 
 
 def parse_set_options(
-    settings: Sequence[str],
-    chosen: Sequence[Strategy],
+    assignments: Sequence[str],
+    strategies: Sequence[Strategy],
     *,
     flag: str = "--set",
-    rules: Mapping[str, str] = MappingProxyType({}),
+    rule_flags: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return the options given as `name=value`; each is right for every strategy of `chosen` that has it.
+    """Parse `name=value` assignments. Each value is valid for every strategy that has the option.
 
     Args:
-        settings: as they were given. A value is read as JSON where that is what the option takes, else as text.
-        chosen: the strategies that they are for.
-        flag: of the command line, that gave them.
-        rules: options that are rules, each with the flag that offers some by name.
+        assignments: a value is read as JSON where the option takes that, otherwise as text.
+        strategies: the strategies that the options are for.
+        flag: the flag of the assignments, for messages.
+        rule_flags: options whose values are rules, each with the flag that offers some of them by name.
 
     Raises:
-        ConfigurationError: one has no value, or another type; or no strategy has it, or it is a rule or a model.
+        ConfigurationError: an assignment has no value or one of the wrong type; no strategy has the option; or its
+            value is a Python object, such as a rule or a model.
     """
     options = {}
-    for setting in settings:
-        given, equals, value = setting.partition("=")
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
         if not equals:
-            raise ConfigurationError(f"{flag} {setting!r} has no value. Expected name=value, for example pivots=3.")
-        name = given.strip().replace("-", "_")
-        for one in _able(name, chosen):
-            options[name] = _read(f"{flag} {name}", one, name, value.strip(), rules)
+            raise ConfigurationError(f"{flag} must be name=value; got {assignment!r}. Example: {flag} pivots=3.")
+        name = name.strip().replace("-", "_")
+        for strategy in _require_option(name, strategies):
+            options[name] = _parse_value(strategy, flag, name, value.strip(), rule_flags)
     return options
 
 
-def _able(name: str, chosen: Sequence[Strategy]) -> list[Strategy]:
-    able = [one for one in chosen if name in one.options]
-    if not able:
-        known = "; ".join(f"{one.name}: {', '.join(one.options) or 'none'}" for one in chosen)
-        raise ConfigurationError(f"No strategy asked for has the option {name!r}. Their options: {known}.")
-    return able
+def _require_option(name: str, strategies: Sequence[Strategy]) -> list[Strategy]:
+    supporting = [strategy for strategy in strategies if name in strategy.options]
+    if not supporting:
+        available = "; ".join(f"{strategy.name}: {', '.join(strategy.options) or 'none'}" for strategy in strategies)
+        raise ConfigurationError(f"No selected strategy has the option {name!r}. Options: {available}.")
+    return supporting
 
 
-def _read(given: str, strategy: Strategy, name: str, text: str, rules: Mapping[str, str]) -> Any:
-    """Return the value that `text` stands for: JSON where the option takes that, else the text."""
-    kind = plain_types(strategy).get(name)
-    if kind is None:
-        remedy = f"{rules[name]} offers some by name." if name in rules else "Build the strategy in Python for another."
-        raise ConfigurationError(f"{given} of {strategy.name} is a Python object, not a number or a text. {remedy}")
-    taken = TypeAdapter(kind)
-    refusals = []
-    for value in _readings(text):
+def _parse_value(strategy: Strategy, flag: str, name: str, text: str, rule_flags: Mapping[str, str]) -> Any:
+    """Return the value of `text`: parsed as JSON if the option takes that, otherwise the text."""
+    option_type = plain_types(strategy).get(name)
+    if option_type is None:
+        remedy = f"Use {rule_flags[name]}." if name in rule_flags else "Build the strategy in Python to set it."
+        raise ConfigurationError(f"{flag} {name} of {strategy.name} is a Python object, not a number or text. {remedy}")
+    adapter = TypeAdapter(option_type)
+    errors = []
+    for value in _interpretations(text):
         try:
-            taken.validate_python(value, strict=True)
+            adapter.validate_python(value, strict=True)
         except ValidationError as error:
-            refusals.append(error)
+            errors.append(error)
         else:
-            return value  # as it was written: so it stands in files and labels
-    said = refusals[0].errors()[0]["msg"]
-    raise ConfigurationError(f"{given}={text} does not suit {strategy.name}: {said}.") from refusals[0]
+            return value  # as written, not converted: files and labels show it this way
+    reason = errors[0].errors()[0]["msg"]
+    raise ConfigurationError(f"{flag} {name}={text} is not valid for {strategy.name}: {reason}.") from errors[0]
 
 
-def _readings(text: str) -> Iterator[Any]:
+def _interpretations(text: str) -> Iterator[Any]:
     with suppress(ValueError):
         yield json.loads(text)
     yield text

@@ -1,104 +1,138 @@
-"""From the flags of `solve` to the options of a strategy's factory, and what to say where they do not match."""
+"""The strategy flags of `solve`: how they become options of the strategy's factory, and which strategies take them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import typer
 
 from its_graph.catalog.registry import Strategy, strategies
 from its_graph.contracts import Verifier
 from its_graph.errors import ConfigurationError
-from its_graph.nodes.rules.choice import ChoiceRule, argmax, majority, pessimistic, weighted, window_vote
+from its_graph.nodes.rules.choice import argmax, majority, pessimistic, weighted, window_vote
 from its_graph.nodes.rules.stopping import adaptive_consistency, e_value, unanimous_window
+from its_graph.nodes.rules.types import ChoiceRule
 
-__all__ = ["RULES", "Choose", "StopEarly", "StrategyFlags", "check", "choice_rule", "factory_options"]
+__all__ = [
+    "RULE_FLAGS",
+    "STRATEGY_PANEL",
+    "ChoiceName",
+    "StopName",
+    "StrategyFlags",
+    "choice_rule",
+    "factory_options",
+    "require_applicable",
+]
 
-_WINDOW = 5
-"""Samples in a window of ESC, as in its paper (2401.10480)."""
+STRATEGY_PANEL = "Strategy"
+_ESC_WINDOW = 5
+"""Samples per window of early-stopping self-consistency (ESC), as in its paper (2401.10480)."""
 
 
-class StopEarly(StrEnum):
-    """Rules of `its_graph.nodes.rules.stopping` that end sampling early."""
+class StopName(StrEnum):
+    """Stop rules of `its_graph.nodes.rules.stopping` that end sampling early."""
 
-    ASC = "asc"
-    ESC = "esc"
+    ADAPTIVE_CONSISTENCY = "adaptive_consistency"
+    UNANIMOUS_WINDOW = "unanimous_window"
     E_VALUE = "e_value"
 
 
-class Choose(StrEnum):
-    """Rules of `its_graph.nodes.rules.choice` that find the winner."""
+class ChoiceName(StrEnum):
+    """Choice rules of `its_graph.nodes.rules.choice`."""
 
     WEIGHTED = "weighted"
-    MAX = "max"
+    ARGMAX = "argmax"
     PESSIMISTIC = "pessimistic"
     MAJORITY = "majority"
 
 
-RULES = {
-    "choose": f"--choose ({', '.join(Choose)})",
-    "stop": f"--stop ({', '.join(StopEarly)})",
+RULE_FLAGS = {
+    "choose": f"--choose ({', '.join(ChoiceName)})",
+    "stop": f"--stop ({', '.join(StopName)})",
 }
-"""Options that are rules, and the flag that names some."""
+"""Strategy options whose values are rules, each with the flag that offers some of them by name."""
 
 
 class StrategyFlags(NamedTuple):
-    """The flags that shape a strategy. One at its default is passed over by a strategy that does not have it."""
+    """Flags that become options of the strategy. A strategy without an option ignores the flag's default."""
 
-    n: int = 16
-    width: int = 4
-    max_steps: int | None = None
-    lookahead: int = 0
-    stop: StopEarly | None = None
-    choose: Choose | None = None
+    n: Annotated[
+        int, typer.Option("--n", "-n", help="Samples (of a step search: per round).", rich_help_panel=STRATEGY_PANEL)
+    ] = 16
+    width: Annotated[int, typer.Option(help="Paths or trees kept after a round.", rich_help_panel=STRATEGY_PANEL)] = 4
+    max_steps: Annotated[
+        int | None, typer.Option(help="Maximum length of a path, in steps.", rich_help_panel=STRATEGY_PANEL)
+    ] = None
+    lookahead: Annotated[
+        int, typer.Option(help="Steps rolled out before a path is scored.", rich_help_panel=STRATEGY_PANEL)
+    ] = 0
+    stop: Annotated[
+        StopName | None, typer.Option(help="Rule that stops sampling early.", rich_help_panel=STRATEGY_PANEL)
+    ] = None
+    choose: Annotated[
+        ChoiceName | None,
+        typer.Option(help="Rule that chooses the answer. Default: the strategy's.", rich_help_panel=STRATEGY_PANEL),
+    ] = None
 
 
-def check(strategy: Strategy, shape: StrategyFlags) -> None:
-    """Raise a `ConfigurationError` for a flag that was given but means nothing to `strategy`."""
+def require_applicable(strategy: Strategy, flags: StrategyFlags) -> None:
+    """Check that every flag that was set is an option of `strategy`.
+
+    Raises:
+        ConfigurationError: one is not.
+    """
     for name, default in StrategyFlags._field_defaults.items():
-        value = getattr(shape, name)
+        value = getattr(flags, name)
         if value != default and name not in strategy.options:
-            flag = f"--{name.replace('_', '-')} {value}"
-            able = [other.name for other in strategies() if name in other.options]
-            raise ConfigurationError(f"{strategy.name} has no use for {flag}. Strategies that do: {_listed(able)}.")
-    if shape.choose not in (None, Choose.MAJORITY) and not strategy.needs_verifier:
-        able = [other.name for other in strategies() if other.needs_verifier and "choose" in other.options]
+            flag = f"--{name.replace('_', '-')}"
+            supported = [candidate.name for candidate in strategies() if name in candidate.options]
+            raise ConfigurationError(
+                f"{flag} {value} does not apply to {strategy.name}. It applies to: {_listed(supported)}."
+            )
+    if flags.choose not in (None, ChoiceName.MAJORITY) and not strategy.needs_verifier:
+        supported = [
+            candidate.name
+            for candidate in strategies()
+            if candidate.needs_verifier and "choose" in candidate.options
+        ]
         raise ConfigurationError(
-            f"--choose {shape.choose} goes by the scores of a verifier, and {strategy.name} has none. "
-            f"Use --choose majority, or a strategy that verifies: {_listed(able)}."
+            f"--choose {flags.choose} needs verifier scores, and {strategy.name} has no verifier. "
+            f"Use --choose majority, or a strategy with a verifier: {_listed(supported)}."
         )
 
 
-def factory_options(strategy: Strategy, shape: StrategyFlags, verifier: Verifier | None) -> Mapping[str, Any]:
-    """Return the keyword arguments for the factory of `strategy`."""
-    plain = {name: getattr(shape, name) for name in ("n", "width", "max_steps", "lookahead")}
+def factory_options(strategy: Strategy, flags: StrategyFlags, verifier: Verifier | None) -> Mapping[str, Any]:
+    """Return keyword arguments for the factory of `strategy`."""
+    plain = {name: getattr(flags, name) for name in ("n", "width", "max_steps", "lookahead")}
     options = {name: value for name, value in plain.items() if value is not None and name in strategy.options}
-    if shape.stop is not None:
-        options |= _stopping(shape.stop)
-    if shape.choose is not None or shape.stop is StopEarly.ESC:
-        options["choose"] = choice_rule(shape, verifier)
+    if flags.stop is not None:
+        options |= _stop_options(flags.stop)
+    if flags.choose is not None or flags.stop is StopName.UNANIMOUS_WINDOW:
+        options["choose"] = choice_rule(flags, verifier)
     return options
 
 
-def choice_rule(shape: StrategyFlags, verifier: Verifier | None) -> ChoiceRule:
-    """Return the rule that finds the winner: the one asked for, or what strategies of this kind use."""
+def choice_rule(flags: StrategyFlags, verifier: Verifier | None) -> ChoiceRule:
+    """Return the choice rule named by `flags`, or the default of searches with (or without) a verifier."""
     score_range = verifier.score_range if verifier else "prob"
-    rules: dict[Choose, ChoiceRule] = {
-        Choose.WEIGHTED: weighted(score_range),
-        Choose.MAX: argmax,
-        Choose.PESSIMISTIC: pessimistic(score_range),
-        Choose.MAJORITY: majority,
+    rules: dict[ChoiceName, ChoiceRule] = {
+        ChoiceName.WEIGHTED: weighted(score_range),
+        ChoiceName.ARGMAX: argmax,
+        ChoiceName.PESSIMISTIC: pessimistic(score_range),
+        ChoiceName.MAJORITY: majority,
     }
-    if shape.choose is not None:
-        return rules[shape.choose]
-    if shape.stop is StopEarly.ESC:
-        return window_vote(_WINDOW)
-    return majority if verifier is None else rules[Choose.WEIGHTED]
+    if flags.choose is not None:
+        return rules[flags.choose]
+    if flags.stop is StopName.UNANIMOUS_WINDOW:
+        return window_vote(_ESC_WINDOW)
+    return majority if verifier is None else rules[ChoiceName.WEIGHTED]
 
 
-def _stopping(stop: StopEarly) -> dict[str, Any]:
-    if stop is StopEarly.ESC:
-        return {"stop": unanimous_window(_WINDOW), "wave": _WINDOW}
-    return {"stop": adaptive_consistency() if stop is StopEarly.ASC else e_value()}
+def _stop_options(stop: StopName) -> dict[str, Any]:
+    if stop is StopName.UNANIMOUS_WINDOW:
+        return {"stop": unanimous_window(_ESC_WINDOW), "wave": _ESC_WINDOW}
+    return {"stop": adaptive_consistency() if stop is StopName.ADAPTIVE_CONSISTENCY else e_value()}
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from its_graph.batch.records import ProblemResult
+from its_graph.batch.types import ProblemResult
 from its_graph.cli.display.batch_summary import BatchTotals
 from its_graph.errors import InputError
 from its_graph.evaluation.data.json_lines import json_lines
-from its_graph.evaluation.data.problem_file import parts_of
+from its_graph.evaluation.data.problem_file import parse_record
 from its_graph.jsonl import RecordKind, JsonLines
 
 __all__ = ["Answers", "Item", "read_items"]
@@ -73,12 +73,12 @@ class Answers:
         """Numbers of the problems that need not be solved again."""
         self.tally = BatchTotals(*map(sum, zip(BatchTotals(), *done.values(), strict=True)))
 
-    def add(self, solved: ProblemResult, *, right: bool | None) -> None:
-        """Write an answer; `right` is None where the right one is not known."""
-        line = {"id": self._items[solved.number].id, **dict(_told(solved, right))}
+    def add(self, solved: ProblemResult, *, correct: bool | None) -> None:
+        """Write an answer; `correct` is None where the right one is not known."""
+        line = {"id": self._items[solved.index].id, **dict(_told(solved, correct))}
         self._lines.append(line)
         self.tally = self.tally.plus(line)
-        self._note(solved.number, line)
+        self._note(solved.index, line)
 
     @property
     def first_error(self) -> str | None:
@@ -90,7 +90,7 @@ class Answers:
             self._failed = [min([(number, line["error"]), *self._failed])]
 
 
-def _told(solved: ProblemResult, right: bool | None) -> Iterator[tuple[str, Any]]:
+def _told(solved: ProblemResult, correct: bool | None) -> Iterator[tuple[str, Any]]:
     yield from {
         "answer": solved.answer,
         "text": solved.text,
@@ -100,14 +100,14 @@ def _told(solved: ProblemResult, right: bool | None) -> Iterator[tuple[str, Any]
         "stop_reason": solved.stop_reason,
         "spend": solved.spend._asdict(),
     }.items()
-    if right is not None:
-        yield "right", right
+    if correct is not None:
+        yield "correct", correct
     if solved.error is not None:
         yield "error", solved.error
 
 
 def _item(number: int, record: Any, where: str) -> Item:
-    problem, expected, fields = parts_of(record, where)
+    problem, expected, fields = parse_record(record, where)
     key = fields.get("id", number)
     if isinstance(key, bool) or not isinstance(key, (str, int)):
         raise InputError(f'{where} has an "id" that is neither text nor a whole number: {key!r}.')

@@ -11,7 +11,7 @@ from its_graph.errors import ConfigurationError
 from its_graph.routing.policy import Policy
 
 if TYPE_CHECKING:  # allocation needs numpy, which the other commands do without
-    from its_graph.batch.records import AllocationPlan
+    from its_graph.batch.types import AllocationPlan
 
 __all__ = ["Choosing", "PlanName", "judge_of", "plan_of"]
 
@@ -55,9 +55,9 @@ def plan_of(
     if policy is not None:
         return partial(batch.policy_plan, Policy.load(policy))
     if plan is PlanName.BETA_GREEDY:
-        chosen = batch.beta_greedy_plan(pilots=pilots, most=most)
+        chosen = batch.beta_greedy_plan(pilots=pilots, max_samples=most)
     elif plan is PlanName.ADAPTIVE:
-        chosen = batch.adaptive_plan(solved=solved, most=most)
+        chosen = batch.adaptive_plan(solved=solved, max_samples=most)
     else:
-        chosen = (batch.uniform_plan if plan is PlanName.UNIFORM else batch.hardest_first_plan)(most=most)
+        chosen = (batch.uniform_plan if plan is PlanName.UNIFORM else batch.hardest_first_plan)(max_samples=most)
     return lambda verifier: chosen

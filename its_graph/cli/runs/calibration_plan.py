@@ -40,13 +40,13 @@ def pilots_of(estimator: Estimator, samples: int | None, grid: Sequence[GridCell
         raise ConfigurationError(f"Difficulty by {estimator} is read from pilots. Give --pilots of at least 1.")
     if estimator == "verifier" and not judged:
         raise ConfigurationError("Difficulty by verifier needs one. Give --prm, or another --estimator: agreement.")
-    scored = estimator == "verifier" or any(strategy(arm.setting.strategy).takes_verifier for arm in grid)
+    scored = estimator == "verifier" or any(strategy(arm.config.strategy).takes_verifier for arm in grid)
     return Pilots(count, verified=count > 0 and judged and scored)
 
 
 def with_pilots(grid: Sequence[GridCell], pilots: Pilots) -> list[GridCell]:
     """Return the grid with the searches that the pilots are measured by."""
-    needed = (SINGLE, pilots.drawn, pilots.answered)
+    needed = (SINGLE, pilots.draw_config, pilots.answer_config)
     return list(dict.fromkeys([*grid, *(GridCell(setting, grid[0].context) for setting in needed)]))
 
 

@@ -10,10 +10,10 @@ import typer
 
 from its_graph.cli.runs.output_files import require_folder, require_writable, writing
 from its_graph.evaluation import GridCell, Outcome
-from its_graph.evaluation.reports.page import check_page
-from its_graph.evaluation.reports.plots import require_plots, save_pictures
-from its_graph.evaluation.reports.report import Origin, all_pictures, write_report
-from its_graph.evaluation.reports.series import in_common
+from its_graph.evaluation.reports.page import require_report_path
+from its_graph.evaluation.reports.plots import require_matplotlib, save_plots
+from its_graph.evaluation.reports.report import Provenance, report_plots, write_report
+from its_graph.evaluation.reports.series import on_shared_problems
 
 __all__ = ["Prints", "command_line", "origin_of"]
 
@@ -33,27 +33,27 @@ class Prints(NamedTuple):
             StorageError: a report or the pictures cannot be written.
         """
         for path in self.reports:
-            check_page(path)
+            require_report_path(path)
             require_writable(path)
         if self.plots is not None:
             require_folder("--plots", self.plots)
         if self.reports or self.plots is not None:
-            require_plots()
+            require_matplotlib()
 
-    def write(self, measured: Mapping[GridCell, Sequence[Outcome]], origin: Origin) -> None:
+    def write(self, measured: Mapping[GridCell, Sequence[Outcome]], origin: Provenance) -> None:
         """Write everything; nothing at all where no problem was ended by all arms.
 
         Raises:
             StorageError: the disk is full, or the like.
         """
-        if not in_common(measured):
+        if not on_shared_problems(measured):
             return
         for path in self.reports:
             with writing(path):
                 write_report(path, measured, origin)
         if self.plots is not None:
             with writing(self.plots, "Give another folder."):
-                save_pictures(all_pictures(measured), self.plots)
+                save_plots(report_plots(measured), self.plots)
 
 
 def command_line(context: typer.Context) -> str:
@@ -74,8 +74,8 @@ def _words(option: Any, value: Any) -> list[str]:
     return [word for one in values for word in (option.opts[0], str(one))]
 
 
-def origin_of(context: typer.Context, data: str, shared: Mapping[str, Any]) -> Origin:
+def origin_of(context: typer.Context, data: str, shared: Mapping[str, Any]) -> Provenance:
     """Return where an evaluation comes from; `shared` is its seed, and the models by name."""
     models = ", ".join(f"{name} {value}" for name, value in shared.items() if name != "seed" and value is not None)
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    return Origin(command=command_line(context), data=data, models=models, seed=shared["seed"], date=date)
+    return Provenance(command=command_line(context), data=data, models=models, seed=shared["seed"], date=date)

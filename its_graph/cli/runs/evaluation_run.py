@@ -31,10 +31,10 @@ def described(arm: GridCell, shared: Mapping[str, Any]) -> dict[str, Any]:
     context: dict[str, Any] = {"temperature": arm.context.temperature, "budget_tokens": arm.context.budget.tokens}
     further = {"system": arm.context.system, "max_tokens": arm.context.max_tokens}
     context |= {name: value for name, value in further.items() if value is not None}
-    policy = arm.setting.options.get("policy")
+    policy = arm.config.options.get("policy")
     if isinstance(policy, str) and Path(policy).is_file():
         context["policy_content"] = hashlib.sha256(Path(policy).read_bytes()).hexdigest()[:16]
-    return {"strategy": arm.setting.strategy, **arm.setting.options, **context, **shared}
+    return {"strategy": arm.config.strategy, **arm.config.options, **context, **shared}
 
 
 class ResultsStore:
@@ -160,7 +160,7 @@ def run_evaluation(
                 seed=seed,
                 concurrency=concurrency,
                 on_result=keep,
-                known=notebook.known,
+                completed=notebook.known,
                 reuse=reuse,
             )
             asyncio.run(measuring)

@@ -13,7 +13,7 @@ from langgraph.graph import END, START, StateGraph
 
 from its_graph.context import SearchContext
 from its_graph.nodes.answer import answer
-from its_graph.nodes.rules.choice import ChoiceRule
+from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.search.events import rebuild
 from its_graph.search.state import Charge, SearchState
 from its_graph.search.tree import Tree

@@ -11,13 +11,13 @@ from its_graph.evaluation.data.problem import Problem
 from its_graph.evaluation.data.problem_file import read_problems
 from its_graph.evaluation.data.reasoning_gym import PREFIX, reasoning_gym_problems
 
-__all__ = ["EMBEDDED_DATASET", "EMBEDDED_PROBLEMS", "problems_of"]
+__all__ = ["EMBEDDED_DATASET", "EMBEDDED_PROBLEMS", "load_problems"]
 
 EMBEDDED_DATASET = "embedded"
 EMBEDDED_PROBLEMS = 200
 
 
-def problems_of(name: str, *, limit: int | None = None, seed: int = 0) -> list[Problem]:
+def load_problems(name: str, *, limit: int | None = None, seed: int = 0) -> list[Problem]:
     """Return the problems of a data set.
 
     Args:

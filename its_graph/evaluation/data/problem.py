@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from its_graph.text.equivalence import equivalent
 
-__all__ = ["AnyProblem", "Problem", "Scorer", "as_problem"]
+__all__ = ["AnyProblem", "Problem", "Scorer", "to_problem"]
 
 Scorer: TypeAlias = Callable[[str], bool]
 """Tells whether an answer, extracted but not normalised, is right. It may block; it is called in a thread."""
@@ -22,7 +22,7 @@ class Problem(NamedTuple):
     scorer: Scorer | None = None
     """Who tells a right answer, where several are; None takes what is equivalent to `answer`."""
 
-    def is_right(self, answer: str | None) -> bool:
+    def is_correct(self, answer: str | None) -> bool:
         """Tell whether `answer` is right; no answer never is."""
         if answer is None:
             return False
@@ -33,6 +33,6 @@ AnyProblem: TypeAlias = tuple[str, str] | Problem
 """A problem, or the bare pair of it and its answer."""
 
 
-def as_problem(given: AnyProblem) -> Problem:
+def to_problem(given: AnyProblem) -> Problem:
     """Return a pair as a problem, and a problem as it is."""
     return given if isinstance(given, Problem) else Problem(*given)

@@ -15,7 +15,7 @@ from its_graph.evaluation.data.json_lines import json_lines
 from its_graph.evaluation.data.problem import Problem
 from its_graph.text.answers import extract_answer
 
-__all__ = ["as_lines", "parts_of", "read_problems"]
+__all__ = ["to_json_lines", "parse_record", "read_problems"]
 
 _PROBLEM = ("problem", "question")
 _ANSWER = "answer"
@@ -40,13 +40,13 @@ def read_problems(path: Path) -> list[Problem]:
     return problems
 
 
-def as_lines(problems: Iterable[Problem]) -> Iterable[str]:
+def to_json_lines(problems: Iterable[Problem]) -> Iterable[str]:
     """Yield each problem as a line that `read_problems` reads back; a scorer of its own is lost."""
     for one in problems:
-        yield json.dumps({"problem": one.problem, "answer": one.answer, **one.fields}, ensure_ascii=False, default=str)
+        yield json.dumps({"problem": one.problem, "answer": one.answer, **one.metadata}, ensure_ascii=False, default=str)
 
 
-def parts_of(record: Any, where: str) -> tuple[str, str | None, dict[str, Any]]:
+def parse_record(record: Any, where: str) -> tuple[str, str | None, dict[str, Any]]:
     """Return the problem of a line, its answer or None where it has none, and the other fields.
 
     Raises:
@@ -62,7 +62,7 @@ def parts_of(record: Any, where: str) -> tuple[str, str | None, dict[str, Any]]:
 
 
 def _problem(record: Any, where: str) -> Problem:
-    problem, answer, rest = parts_of(record, where)
+    problem, answer, rest = parse_record(record, where)
     if answer is None:
         raise _unreadable(record, where)
     return Problem(problem, answer, rest)

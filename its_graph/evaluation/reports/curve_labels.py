@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["End", "label", "spread"]
+__all__ = ["CurveEnd", "label_curves", "spread_labels"]
 
 _LEADER: dict[str, Any] = {
     "arrowstyle": "-",
@@ -20,7 +20,7 @@ _LABEL_GAP = 0.055
 """Least distance of two labels, as a share of the height of the axes."""
 
 
-class End(NamedTuple):
+class CurveEnd(NamedTuple):
     """Where a curve ends, and what its label says."""
 
     x: float
@@ -29,11 +29,11 @@ class End(NamedTuple):
     colour: str
 
 
-def label(axes: "Axes", ends: Sequence[End]) -> None:
+def label_curves(axes: "Axes", ends: Sequence[CurveEnd]) -> None:
     """Write the names of the curves at the right edge, each as near to its end as the others leave room."""
     low, high = axes.get_ylim()
     ordered = sorted(ends, key=lambda one: one.y)
-    places = spread([(one.y - low) / (high - low) for one in ordered], min(_LABEL_GAP, 1 / len(ordered)))
+    places = spread_labels([(one.y - low) / (high - low) for one in ordered], min(_LABEL_GAP, 1 / len(ordered)))
     for end, place in zip(ordered, places, strict=True):
         axes.annotate(
             end.text,
@@ -46,7 +46,7 @@ def label(axes: "Axes", ends: Sequence[End]) -> None:
         )
 
 
-def spread(heights: Sequence[float], gap: float) -> list[float]:
+def spread_labels(heights: Sequence[float], gap: float) -> list[float]:
     """Move ascending heights in [0, 1] apart to at least `gap`: up first, and down again from the top."""
     places: list[float] = []
     for height in heights:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from its_graph.errors import ConfigurationError
-from its_graph.evaluation.reports.plots import Picture
+from its_graph.evaluation.reports.plots import Plot
 
-__all__ = ["Section", "Table", "check_page", "write_report_page"]
+__all__ = ["Section", "Table", "require_report_path", "write_report_page"]
 
 
 class Table(NamedTuple):
@@ -25,12 +25,12 @@ class Section(NamedTuple):
     heading: str
     text: str = ""
     tables: tuple[Table, ...] = ()
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[Plot, ...] = ()
     verbatim: str = ""
     """A command, or a list of versions."""
 
 
-def check_page(path: Path) -> None:
+def require_report_path(path: Path) -> None:
     """Raise a `ConfigurationError` unless `write_report_page` can write `path`."""
     if path.suffix not in (".md", ".html"):
         raise ConfigurationError(f"A report is a .md or an .html file. Given: {path}.")
@@ -42,7 +42,7 @@ def write_report_page(path: Path, title: str, sections: Sequence[Section]) -> No
     Raises:
         ConfigurationError: it ends otherwise than in .md or .html.
     """
-    check_page(path)
+    require_report_path(path)
     write = _html if path.suffix == ".html" else _markdown
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(write(title, sections), encoding="utf-8")
@@ -81,7 +81,7 @@ def _html_table(table: Table) -> str:
     return f'<div class="table"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>\n</table></div>'
 
 
-def _html_picture(picture: Picture) -> str:
+def _html_picture(picture: Plot) -> str:
     svg = picture.svg()
     drawing = svg[svg.index("<svg") :]  # what stands before it belongs to a file of its own
     return f"<figure>{drawing}<figcaption>{html.escape(picture.title)}</figcaption></figure>"

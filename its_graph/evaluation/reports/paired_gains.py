@@ -36,4 +36,4 @@ def paired_gains(measured: CellOutcomes, *, seed: int = 0) -> list[PairedGain]:
 
 def _rival(before: Sequence[GridCell], arm: GridCell) -> GridCell:
     equal = (other for other in reversed(before) if other.n == arm.n and other.context == arm.context)
-    return next((other for other in equal if other.setting.strategy != arm.setting.strategy), before[-1])
+    return next((other for other in equal if other.config.strategy != arm.config.strategy), before[-1])

@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from its_graph.errors import MissingExtraError
-from its_graph.evaluation.pools import Bins, Pool
-from its_graph.evaluation.reports.curve_labels import End, label
-from its_graph.evaluation.reports.series import AXES, Axis, CellOutcomes, Series, series_of
+from its_graph.evaluation.pools import DifficultyBins, SamplePool
+from its_graph.evaluation.reports.curve_labels import CurveEnd, label_curves
+from its_graph.evaluation.reports.series import AXES, Axis, CellOutcomes, Series, build_series
 from its_graph.evaluation.runs.grid import GridCell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "Picture", "pictures", "require_plots", "save_pictures", "style"]
+__all__ = ["COLORS", "Plot", "draw_plots", "require_matplotlib", "save_plots", "plot_style"]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _GREY = "#777777"
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
-    "axes.spines.right": False,
+    "axes.spines.correct": False,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "grid.color": "#e4e4e4",
@@ -36,10 +36,10 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-Drawing: TypeAlias = tuple[GridCell, Sequence[Pool]]
+Drawing: TypeAlias = tuple[GridCell, Sequence[SamplePool]]
 
 
-class Picture(NamedTuple):
+class Plot(NamedTuple):
     """A figure, and what it is called."""
 
     name: str
@@ -56,14 +56,14 @@ class Picture(NamedTuple):
 
     def _saved(self, kind: str) -> bytes:
         buffer = BytesIO()
-        with style():
+        with plot_style():
             # Without a date the same picture is the same file.
             metadata = {"Date": None} if kind == "svg" else {}
             self.figure.savefig(buffer, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
         return buffer.getvalue()
 
 
-def require_plots() -> None:
+def require_matplotlib() -> None:
     """Raise a `MissingExtraError` unless pictures can be drawn."""
     try:
         import matplotlib  # noqa: F401
@@ -71,7 +71,7 @@ def require_plots() -> None:
         raise MissingExtraError("matplotlib", "plots") from error
 
 
-def pictures(measured: CellOutcomes, drawn: Drawing | None = None, bins: Bins | None = None) -> list[Picture]:
+def draw_plots(measured: CellOutcomes, drawn: Drawing | None = None, bins: DifficultyBins | None = None) -> list[Plot]:
     """Return accuracy against each cost that all arms have, and in each bin against FLOPs, or tokens without those.
 
     Args:
@@ -82,21 +82,21 @@ def pictures(measured: CellOutcomes, drawn: Drawing | None = None, bins: Bins | 
     Raises:
         MissingExtraError: without matplotlib.
     """
-    require_plots()
-    with style():
-        curves = [(axis, series_of(measured, axis)) for axis in AXES]
+    require_matplotlib()
+    with plot_style():
+        curves = [(axis, build_series(measured, axis)) for axis in AXES]
         shown = [(axis, series) for axis, series in curves if sum(len(one.points) for one in series) == len(measured)]
         found = [
-            Picture(axis.name, f"Accuracy against {axis.title}", _whole(axis, series, drawn)) for axis, series in shown
+            Plot(axis.name, f"Accuracy against {axis.title}", _whole(axis, series, drawn)) for axis, series in shown
         ]
         by_name = {axis.name: axis for axis, _ in shown}
         axis = by_name.get("flops") or by_name.get("tokens")
         if bins is not None and axis is not None and len(bins.members) > 1:
-            found.append(Picture("bins", "Accuracy by difficulty", _by_bin(measured, axis, bins)))
+            found.append(Plot("bins", "Accuracy by difficulty", _by_bin(measured, axis, bins)))
     return found
 
 
-def save_pictures(found: Sequence[Picture], folder: Path) -> list[Path]:
+def save_plots(found: Sequence[Plot], folder: Path) -> list[Path]:
     """Write each picture as PNG and as SVG into `folder`; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -107,7 +107,7 @@ def save_pictures(found: Sequence[Picture], folder: Path) -> list[Path]:
     return paths
 
 
-def style() -> AbstractContextManager[None]:
+def plot_style() -> AbstractContextManager[None]:
     """Draw as all pictures of an evaluation are drawn."""
     from matplotlib import rc_context
 
@@ -124,19 +124,19 @@ def _whole(axis: Axis, series: Sequence[Series], drawn: Drawing | None) -> "Figu
         ends.append(oracle)
     _scale(axes, axis.title, (1.0, 3.0))
     axes.set_ylabel("accuracy, % (95 % intervals)")
-    label(axes, ends)
+    label_curves(axes, ends)
     return figure
 
 
-def _by_bin(measured: CellOutcomes, axis: Axis, bins: Bins) -> "Figure":
+def _by_bin(measured: CellOutcomes, axis: Axis, bins: DifficultyBins) -> "Figure":
     from matplotlib.figure import Figure
 
     count = len(bins.members)
     figure = Figure(figsize=(1.0 + 1.9 * count, 2.6), layout="constrained")
     panels = figure.subplots(1, count, sharex=True, sharey=True, squeeze=False)[0]
-    names = [one.name for one in series_of(measured, axis)]
+    names = [one.name for one in build_series(measured, axis)]
     for place, (axes, members) in enumerate(zip(panels, bins.members, strict=True)):
-        for one in series_of(measured, axis, members):
+        for one in build_series(measured, axis, members):
             _curve(axes, one, names.index(one.name), intervals=False)
         kind = "easiest" if place == 0 else "hardest" if place == count - 1 else ""
         axes.set_title(f"bin {place + 1}{': ' + kind if kind else ''}, {len(members)} problems", fontsize=8)
@@ -148,9 +148,9 @@ def _by_bin(measured: CellOutcomes, axis: Axis, bins: Bins) -> "Figure":
     return figure
 
 
-def _curve(axes: "Axes", one: Series, place: int, *, intervals: bool) -> End:
-    again, hue = divmod(place, len(COLOURS))
-    colour, marker = COLOURS[hue], _MARKERS[(hue + again) % len(_MARKERS)]
+def _curve(axes: "Axes", one: Series, place: int, *, intervals: bool) -> CurveEnd:
+    again, hue = divmod(place, len(COLORS))
+    colour, marker = COLORS[hue], _MARKERS[(hue + again) % len(_MARKERS)]
     costs = [point.cost for point in one.points]
     heights = [100 * point.row.accuracy for point in one.points]
     dashes = "--" if again else "-"
@@ -161,10 +161,10 @@ def _curve(axes: "Axes", one: Series, place: int, *, intervals: bool) -> End:
         below = [height - 100 * point.row.ci95.low for height, point in zip(heights, one.points, strict=True)]
         above = [100 * point.row.ci95.high - height for height, point in zip(heights, one.points, strict=True)]
         axes.errorbar(costs, heights, [below, above], fmt="none", ecolor=colour, elinewidth=0.8, alpha=0.35)
-    return End(costs[-1], heights[-1], one.name, colour)
+    return CurveEnd(costs[-1], heights[-1], one.name, colour)
 
 
-def _oracle(axes: "Axes", series: Sequence[Series], drawn: Drawing | None) -> End | None:
+def _oracle(axes: "Axes", series: Sequence[Series], drawn: Drawing | None) -> CurveEnd | None:
     """Draw pass@n of the pools at the costs of the strategy that drew them: what a perfect verifier would reach."""
     if drawn is None:
         return None
@@ -175,7 +175,7 @@ def _oracle(axes: "Axes", series: Sequence[Series], drawn: Drawing | None) -> En
     costs = [point.cost for point in curve.points]
     heights = [100 * sum(pool.pass_at(point.arm.n) for pool in found) / len(found) for point in curve.points]
     axes.plot(costs, heights, ":", color=_GREY, linewidth=1.2)
-    return End(costs[-1], heights[-1], "pass@n (oracle)", _GREY)
+    return CurveEnd(costs[-1], heights[-1], "pass@n (oracle)", _GREY)
 
 
 def _scale(axes: "Axes", title: str, ticks: tuple[float, ...]) -> None:

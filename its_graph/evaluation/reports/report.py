@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from its_graph.budget import total
-from its_graph.evaluation.pools import FEWEST, Bins, Pool, oracle_bins, pass_curve, widest_pools
+from its_graph.evaluation.pools import MIN_POOL_SAMPLES, DifficultyBins, SamplePool, oracle_bins, pass_curve, widest_pools
 from its_graph.evaluation.reports.page import Section, Table, write_report_page
 from its_graph.evaluation.reports.paired_gains import paired_gains
-from its_graph.evaluation.reports.plots import Picture, pictures
-from its_graph.evaluation.reports.series import CellOutcomes, in_common
+from its_graph.evaluation.reports.plots import Plot, draw_plots
+from its_graph.evaluation.reports.series import CellOutcomes, on_shared_problems
 from its_graph.evaluation.runs.grid import GridCell
 from its_graph.evaluation.summary import SummaryRow, summarize_outcomes
 from its_graph.statistics import Interval, wilson
 
-__all__ = ["Origin", "all_pictures", "versions", "write_report"]
+__all__ = ["Provenance", "report_plots", "versions", "write_report"]
 
 _PACKAGES = (
     "its-graph",
@@ -30,7 +30,7 @@ _PACKAGES = (
 )
 
 
-class Origin(NamedTuple):
+class Provenance(NamedTuple):
     """Where an evaluation comes from: all it takes to repeat it."""
 
     command: str
@@ -42,18 +42,18 @@ class Origin(NamedTuple):
     """Of the report, ISO 8601."""
 
 
-def write_report(path: Path, measured: CellOutcomes, origin: Origin) -> None:
+def write_report(path: Path, measured: CellOutcomes, origin: Provenance) -> None:
     """Write the report on the problems that all arms have ended, as Markdown or HTML after the ending of `path`.
 
     Raises:
         ConfigurationError: for another ending.
         MissingExtraError: without matplotlib.
     """
-    begun = in_common(measured)
+    begun = on_shared_problems(measured)
     rows = {arm.label: summarize_outcomes(outcomes) for arm, outcomes in begun.items()}
     found = widest_pools(begun)
     bins = oracle_bins(found[1]) if found else None
-    whole, by_bin = _divided(pictures(begun, found, bins))
+    whole, by_bin = _divided(draw_plots(begun, found, bins))
     sections = [
         Section("Accuracy", _ACCURACY, (_accuracy(rows),), whole),
         Section("Cost", _COST, (_costs(rows),)),
@@ -61,15 +61,15 @@ def write_report(path: Path, measured: CellOutcomes, origin: Origin) -> None:
     ]
     if found and bins:
         sections.append(Section("By difficulty", _difficulty(begun, found, bins), (_bins(begun, bins),), by_bin))
-        sections.append(Section("Pool", _POOL, (_curve(found[1]),)))
+        sections.append(Section("SamplePool", _POOL, (_curve(found[1]),)))
     write_report_page(path, "Evaluation", [*sections, _repeat(begun, origin)])
 
 
-def all_pictures(measured: CellOutcomes) -> list[Picture]:
+def report_plots(measured: CellOutcomes) -> list[Plot]:
     """Return the pictures of the report."""
-    begun = in_common(measured)
+    begun = on_shared_problems(measured)
     found = widest_pools(begun)
-    return pictures(begun, found, oracle_bins(found[1]) if found else None)
+    return draw_plots(begun, found, oracle_bins(found[1]) if found else None)
 
 
 def versions() -> str:
@@ -99,7 +99,7 @@ _DIFFERENCES = (
 _POOL = "Unbiased pass@k of the pool: the chance that one of k samples is right."
 
 
-def _divided(found: Sequence[Picture]) -> tuple[tuple[Picture, ...], tuple[Picture, ...]]:
+def _divided(found: Sequence[Plot]) -> tuple[tuple[Plot, ...], tuple[Plot, ...]]:
     return tuple(one for one in found if one.name != "bins"), tuple(one for one in found if one.name == "bins")
 
 
@@ -139,7 +139,7 @@ def _differences(measured: CellOutcomes, seed: int) -> Table:
     return Table(("setting", "gain, points", "over"), tuple(cells))
 
 
-def _difficulty(measured: CellOutcomes, drawn: tuple[GridCell, Sequence[Pool]], bins: Bins) -> str:
+def _difficulty(measured: CellOutcomes, drawn: tuple[GridCell, Sequence[SamplePool]], bins: DifficultyBins) -> str:
     arm, found = drawn
     least, lost = min(len(pool.samples) for pool in found), sum(not one.candidates for one in measured[arm])
     left_out = f" Problems left out, as every sample of them failed: {lost:,}." if lost else ""
@@ -156,23 +156,23 @@ def _difficulty(measured: CellOutcomes, drawn: tuple[GridCell, Sequence[Pool]], 
     )
 
 
-def _bins(measured: CellOutcomes, bins: Bins) -> Table:
+def _bins(measured: CellOutcomes, bins: DifficultyBins) -> Table:
     header = ("setting", *(f"bin {place + 1} ({len(members)})" for place, members in enumerate(bins.members)))
     rows = []
     for arm, outcomes in measured.items():
-        inside = [[one.right for one in outcomes if one.index in members] for members in bins.members]
+        inside = [[one.correct for one in outcomes if one.index in members] for members in bins.members]
         rows.append(
             (arm.label, *(_share(sum(one) / len(one), wilson(sum(one), len(one))) if one else "" for one in inside))
         )
     return Table(header, tuple(rows))
 
 
-def _curve(found: Sequence[Pool]) -> Table:
+def _curve(found: Sequence[SamplePool]) -> Table:
     curve = pass_curve(found)
     return Table(("k", *map(str, curve)), (("pass@k, %", *map(_percent, curve.values())),))
 
 
-def _repeat(measured: CellOutcomes, origin: Origin) -> Section:
+def _repeat(measured: CellOutcomes, origin: Provenance) -> Section:
     outcomes = [one for found in measured.values() for one in found]
     calls, reused = total(one.spend for one in outcomes).calls, sum(one.reused for one in outcomes)
     problems = len({one.index for one in outcomes})

@@ -7,7 +7,7 @@ from its_graph.evaluation.outcome import Outcome
 from its_graph.evaluation.runs.grid import GridCell
 from its_graph.evaluation.summary import SummaryRow, summarize_outcomes
 
-__all__ = ["AXES", "Axis", "CellOutcomes", "CurvePoint", "Series", "in_common", "series_of"]
+__all__ = ["AXES", "Axis", "CellOutcomes", "CurvePoint", "Series", "on_shared_problems", "build_series"]
 
 CellOutcomes = Mapping[GridCell, Sequence[Outcome]]
 
@@ -46,7 +46,7 @@ class Series(NamedTuple):
     """By ascending cost."""
 
 
-def in_common(measured: CellOutcomes) -> dict[GridCell, list[Outcome]]:
+def on_shared_problems(measured: CellOutcomes) -> dict[GridCell, list[Outcome]]:
     """Return the outcomes on the problems that every arm has ended; arms without any outcome are left out.
 
     A run that was stopped has ended some problems for some arms only, and the hard ones take longest.
@@ -58,7 +58,7 @@ def in_common(measured: CellOutcomes) -> dict[GridCell, list[Outcome]]:
     return {arm: outcomes for arm, outcomes in chosen.items() if outcomes}
 
 
-def series_of(measured: CellOutcomes, axis: Axis, among: Iterable[int] | None = None) -> list[Series]:
+def build_series(measured: CellOutcomes, axis: Axis, among: Iterable[int] | None = None) -> list[Series]:
     """Return the curves on one axis; a setting without a cost is left out.
 
     Args:
@@ -79,12 +79,12 @@ def series_of(measured: CellOutcomes, axis: Axis, among: Iterable[int] | None = 
 
 def _at_one_width(measured: CellOutcomes, arm: GridCell) -> bool:
     """Tell whether the arm's strategy was measured at one width, so that its curve runs over the budgets."""
-    return len({other.n for other in measured if other.setting.strategy == arm.setting.strategy}) == 1
+    return len({other.n for other in measured if other.config.strategy == arm.config.strategy}) == 1
 
 
 def _name(arm: GridCell, over_budgets: bool) -> str:
     """Name an arm's curve: the strategy, and what all points of the curve have in common beside it."""
-    others = [f"{name}={value}" for name, value in arm.setting.options.items() if name != "n"]
+    others = [f"{name}={value}" for name, value in arm.config.options.items() if name != "n"]
     tokens = arm.context.budget.tokens
     limit = [] if tokens is None or over_budgets else [f"at most {tokens:,} tokens"]
-    return ", ".join([" ".join([arm.setting.strategy, *others]), *limit])
+    return ", ".join([" ".join([arm.config.strategy, *others]), *limit])

@@ -7,13 +7,13 @@ from its_graph.contracts import ScoreRange
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation.outcome import Outcome
 from its_graph.evaluation.pools import widest_pools
-from its_graph.evaluation.router.pilot_accounting import SINGLE, Measured, Pilots, pilot_tree
+from its_graph.evaluation.router.pilot_accounting import SINGLE, ConfigOutcomes, Pilots, pilot_tree
 from its_graph.nodes.rules.choice import to_unit
 from its_graph.routing.difficulty import DifficultyEstimator, by_agreement, by_text, by_verifier
 from its_graph.routing.policy import Cost, Estimator
 from its_graph.routing.regressor import Embed, Regressor
 
-__all__ = ["Estimates", "estimate_all", "unseen_pass_at_1"]
+__all__ = ["Estimates", "estimate_difficulties", "unseen_pass_at_1"]
 
 
 class Estimates(NamedTuple):
@@ -25,9 +25,9 @@ class Estimates(NamedTuple):
     regressor: Regressor | None = None
 
 
-def estimate_all(
+def estimate_difficulties(
     estimator: Estimator,
-    measured: Measured,
+    measured: ConfigOutcomes,
     pilots: Pilots,
     unit: Cost,
     *,
@@ -39,7 +39,7 @@ def estimate_all(
 
     Args:
         estimator: what difficulty is read from.
-        measured: outcomes, those of `pilots.answered` among them; for `learned` those of `single` and of a sampling
+        measured: outcomes, those of `pilots.answer_config` among them; for `learned` those of `single` and of a sampling
             strategy of at least four samples too.
         pilots: the samples that are drawn before.
         unit: of the costs.
@@ -63,12 +63,12 @@ def estimate_all(
         "agreement": by_agreement,
         "text": by_text,
     }
-    outcomes = measured[pilots.answered]
+    outcomes = measured[pilots.answer_config]
     difficulties = tuple(estimates[estimator](pilot_tree(outcome)) for outcome in outcomes)
     return Estimates(difficulties, (0.0,) * len(outcomes))
 
 
-def unseen_pass_at_1(measured: Measured, pilots: Pilots) -> dict[int, float] | None:
+def unseen_pass_at_1(measured: ConfigOutcomes, pilots: Pilots) -> dict[int, float] | None:
     """Return by problem number the share of right samples behind the pilots; None where no setting drew enough.
 
     Problems that were lost, as too many of their samples failed, are not in it.
@@ -76,11 +76,11 @@ def unseen_pass_at_1(measured: Measured, pilots: Pilots) -> dict[int, float] | N
     found = widest_pools(measured)
     if found is None:
         return None
-    rest = {pool.number: [one.right for one in pool.samples if int(one.id) >= pilots.samples] for pool in found[1]}
+    rest = {pool.index: [one.correct for one in pool.samples if int(one.id) >= pilots.samples] for pool in found[1]}
     return {number: sum(one) / len(one) for number, one in rest.items()} if all(rest.values()) else None
 
 
-def _learned(measured: Measured, unit: Cost, embed: Embed | None, known: Regressor | None) -> Estimates:
+def _learned(measured: ConfigOutcomes, unit: Cost, embed: Embed | None, known: Regressor | None) -> Estimates:
     if embed is None:
         raise ConfigurationError(
             "Learned difficulty reads features of the question, and this generator has no method `embed`. "
@@ -97,13 +97,13 @@ def _learned(measured: Measured, unit: Cost, embed: Embed | None, known: Regress
             "Learned difficulty is fitted on pass@1, and no setting draws enough samples to measure that. "
             "Measure best_of_n or self_consistency with at least 4 samples as well."
         )
-    from its_graph.routing.learned_difficulty import fit_regressor, held_out  # numpy: no other estimator needs it
+    from its_graph.routing.learned_difficulty import fit_regressor, cross_val_difficulties  # numpy: no other estimator needs it
 
-    targets = {pool.number: pool.difficulty for pool in found[1]}
+    targets = {pool.index: pool.difficulty for pool in found[1]}
     rows = {one.index: row for one, row in zip(asked, features, strict=True)}
     drawn, wanted = [rows[number] for number in targets], list(targets.values())
     regressor = fit_regressor(drawn, wanted)
-    apart = dict(zip(targets, held_out(drawn, wanted), strict=True))
+    apart = dict(zip(targets, cross_val_difficulties(drawn, wanted), strict=True))
     # A lost problem has no target, so the regressor is one that was fitted without it.
     difficulties = (apart[number] if number in apart else regressor.difficulty(row) for number, row in rows.items())
     return Estimates(tuple(difficulties), costs, regressor)

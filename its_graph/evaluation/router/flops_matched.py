@@ -21,7 +21,7 @@ from its_graph.evaluation.outcome import Outcome
 from its_graph.evaluation.router.pilot_accounting import SINGLE
 from its_graph.routing.crossfit import cross_fit
 from its_graph.routing.fitting import BINS, fit_policy
-from its_graph.routing.policy import quantiles
+from its_graph.routing.policy import quantile_thresholds
 from its_graph.routing.trials import Trial, TrialResult
 from its_graph.statistics import Difference, paired_difference
 
@@ -75,7 +75,7 @@ def inference_multiplier(
 
 def unseen_difficulty(outcome: Outcome, seen: int) -> float:
     """Return the share of wrong ones among a problem's samples from number `seen` on; 1 where there are none."""
-    rest = [one.right for one in outcome.samples if int(one.id) >= seen]
+    rest = [one.correct for one in outcome.samples if int(one.id) >= seen]
     return 1 - sum(rest) / len(rest) if rest else 1.0
 
 
@@ -110,10 +110,10 @@ def flops_matched(
     answer = _mean(one.spend.flops for one in larger) / unit
     budgets = {ratio: inference_multiplier(size, ratio, answer=answer) for ratio in ratios}
     trials = _trials(measured, difficulties, unit)
-    choose = partial(fit_policy, estimator="agreement", pilots=0, unit="flops", bins=bins, budget_holds="in_each_bin")
+    choose = partial(fit_policy, estimator="agreement", pilots=0, unit="flops", bins=bins, budget_scope="per_bin")
     steps = sorted(set(budgets.values()))
     routed = dict(zip(steps, cross_fit(trials, partial(choose, budgets=steps)), strict=True))
-    thresholds = quantiles(difficulties, bins)
+    thresholds = quantile_thresholds(difficulties, bins)
     places = [bisect_right(thresholds, one) for one in difficulties]
     found = []
     for ratio, budget in budgets.items():
@@ -145,7 +145,7 @@ def _trials(measured: SettingOutcomes, difficulties: Sequence[float], unit: floa
     """Return the problems with costs in single answers."""
 
     def result(outcome: Outcome) -> TrialResult:
-        return TrialResult(float(outcome.right), outcome.spend.flops / unit)
+        return TrialResult(float(outcome.correct), outcome.spend.flops / unit)
 
     return [
         Trial(difficulty, {setting: result(outcomes[place]) for setting, outcomes in measured.items()})
@@ -162,12 +162,12 @@ def _match(ratio: float, multiplier: float, place: int | None, rows: Sequence[_R
         multiplier,
         place,
         len(rows),
-        single=mean(lambda row: row.single.right),
-        searching=mean(lambda row: row.searching.right),
-        larger=mean(lambda row: row.larger.right),
-        used=mean(lambda row: row.searching.cost),
+        single=mean(lambda row: row.single.correct),
+        searching=mean(lambda row: row.search.correct),
+        larger=mean(lambda row: row.larger.correct),
+        used=mean(lambda row: row.search.cost),
         lead=paired_difference(
-            [row.searching.right for row in rows], [float(row.larger.right) for row in rows], seed=seed
+            [row.search.correct for row in rows], [float(row.larger.correct) for row in rows], seed=seed
         ),
     )
 

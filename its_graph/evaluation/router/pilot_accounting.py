@@ -23,9 +23,9 @@ from its_graph.routing.trials import TrialResult
 from its_graph.search.state import Score, Step
 from its_graph.search.tree import Tree
 
-__all__ = ["SINGLE", "Measured", "Pilots", "after_pilots", "pilot_tree", "price"]
+__all__ = ["SINGLE", "ConfigOutcomes", "Pilots", "after_pilots", "pilot_tree", "outcome_cost"]
 
-Measured: TypeAlias = Mapping[StrategyConfig, Sequence[Outcome]]
+ConfigOutcomes: TypeAlias = Mapping[StrategyConfig, Sequence[Outcome]]
 """What `its_graph.evaluation.measure` returns."""
 
 SINGLE = StrategyConfig(strategy="single")
@@ -49,18 +49,18 @@ class Pilots(NamedTuple):
         return StrategyConfig(strategy="best_of_n", options={"n": self.samples}) if self.verified else self.drawn
 
 
-def after_pilots(measured: Measured, pilots: Pilots, unit: Cost) -> list[dict[StrategyConfig, TrialResult]]:
+def after_pilots(measured: ConfigOutcomes, pilots: Pilots, unit: Cost) -> list[dict[StrategyConfig, TrialResult]]:
     """Return for each problem what each setting gives behind the pilots.
 
     Args:
-        measured: outcomes of the settings, `pilots.drawn` and `pilots.answered` among them, of the same problems.
+        measured: outcomes of the settings, `pilots.draw_config` and `pilots.answer_config` among them, of the same problems.
         pilots: what is drawn before.
         unit: of the costs.
 
     Raises:
         ConfigurationError: the pilots were not measured, or the settings not on the same problems.
     """
-    missing = [one.label for one in (pilots.drawn, pilots.answered) if one not in measured]
+    missing = [one.label for one in (pilots.draw_config, pilots.answer_config) if one not in measured]
     if missing:
         raise ConfigurationError(f"The pilots were not measured: measure {' and '.join(missing)} as well.")
     numbers = {tuple(outcome.index for outcome in outcomes) for outcomes in measured.values()}
@@ -90,15 +90,15 @@ def pilot_tree(outcome: Outcome) -> Tree:
 
 
 def _behind(tried: Mapping[StrategyConfig, Outcome], pilots: Pilots, unit: Cost) -> dict[StrategyConfig, TrialResult]:
-    drawn, answered = tried[pilots.drawn], tried[pilots.answered]
-    before = price(answered, unit) if pilots.samples else 0.0
-    verification = price(answered, unit) - price(drawn, unit)
-    plain = TrialResult(float(answered.right), price(answered, unit))
+    drawn, answered = tried[pilots.draw_config], tried[pilots.answer_config]
+    before = outcome_cost(answered, unit) if pilots.samples else 0.0
+    verification = outcome_cost(answered, unit) - outcome_cost(drawn, unit)
+    plain = TrialResult(float(answered.correct), outcome_cost(answered, unit))
     results = {SINGLE: plain}
     for setting, outcome in tried.items():
-        if setting in (SINGLE, pilots.drawn, pilots.answered):
+        if setting in (SINGLE, pilots.draw_config, pilots.answer_config):
             continue
-        right, own = float(outcome.right), price(outcome, unit)
+        right, own = float(outcome.correct), outcome_cost(outcome, unit)
         if not _goes_on(outcome, drawn):
             results[setting] = TrialResult(right, own + before)
         elif len(outcome.samples) < len(drawn.samples):
@@ -126,6 +126,6 @@ def _beginning(outcome: Outcome, count: int) -> list[tuple[str, str | None, int,
     return [(one.id, one.answer, one.tokens, one.from_question) for one in outcome.samples[:count]]
 
 
-def price(outcome: Outcome, unit: Cost) -> float:
+def outcome_cost(outcome: Outcome, unit: Cost) -> float:
     """Return what a search cost: a unit has the name of its figure in the ledger."""
     return float(getattr(outcome.spend, unit))

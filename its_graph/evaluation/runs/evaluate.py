@@ -7,10 +7,10 @@ from typing import Any
 from langchain_core.runnables import Runnable
 
 from its_graph.context import SearchContext
-from its_graph.evaluation.data.problem import AnyProblem, as_problem
+from its_graph.evaluation.data.problem import AnyProblem, to_problem
 from its_graph.evaluation.outcome import Outcome
 from its_graph.evaluation.runs.run_search import run_search
-from its_graph.evaluation.runs.workers import require_workers, run_workers
+from its_graph.evaluation.runs.workers import require_concurrency, run_workers
 from its_graph.seeds import derive_seed
 
 __all__ = ["evaluate"]
@@ -43,9 +43,9 @@ async def evaluate(
     Raises:
         ConfigurationError: if `concurrency` is not at least 1, or for what the graph itself refuses.
     """
-    require_workers(concurrency)
+    require_concurrency(concurrency)
     outcomes = dict(known)
-    waiting = (task for task in enumerate(map(as_problem, problems)) if task[0] not in known)
+    waiting = (task for task in enumerate(map(to_problem, problems)) if task[0] not in known)
 
     async def work() -> None:
         for index, problem in waiting:

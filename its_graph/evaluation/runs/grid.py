@@ -12,11 +12,11 @@ from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import InputError
-from its_graph.evaluation.data.problem import AnyProblem, Problem, as_problem
+from its_graph.evaluation.data.problem import AnyProblem, Problem, to_problem
 from its_graph.evaluation.outcome import Outcome
 from its_graph.evaluation.runs.run_search import SEARCH_FAILURES, run_search
 from its_graph.evaluation.runs.sample_cache import CachedGenerator, CachedVerifier
-from its_graph.evaluation.runs.workers import require_workers, run_workers
+from its_graph.evaluation.runs.workers import require_concurrency, run_workers
 from its_graph.seeds import derive_seed
 
 __all__ = ["GridCell", "measure", "measure_cells"]
@@ -34,12 +34,12 @@ class GridCell(NamedTuple):
     def label(self) -> str:
         """How people read it: `best_of_n n=8, at most 500 tokens`."""
         tokens = self.context.budget.tokens
-        return self.setting.label + ("" if tokens is None else f", at most {tokens:,} tokens")
+        return self.config.label + ("" if tokens is None else f", at most {tokens:,} tokens")
 
     @property
     def n(self) -> int:
         """Its samples, as far as the setting names them."""
-        return int(self.setting.options.get("n", 1))
+        return int(self.config.options.get("n", 1))
 
 
 async def measure(
@@ -64,11 +64,11 @@ async def measure(
         problems,
         seed=seed,
         concurrency=concurrency,
-        on_result=lambda arm, outcome: on_result(arm.setting, outcome),
+        on_result=lambda arm, outcome: on_result(arm.config, outcome),
         known={arm: known.get(setting, {}) for arm, setting in arms.items()},
         reuse=reuse,
     )
-    return {arm.setting: outcomes for arm, outcomes in measured.items()}
+    return {arm.config: outcomes for arm, outcomes in measured.items()}
 
 
 async def measure_cells(
@@ -103,9 +103,9 @@ async def measure_cells(
     Raises:
         ConfigurationError: if `concurrency` is not at least 1, or a setting is impossible with these models.
     """
-    require_workers(concurrency)
+    require_concurrency(concurrency)
     found = {arm: dict(known.get(arm, {})) for arm in arms}
-    waiting = enumerate(map(as_problem, problems))
+    waiting = enumerate(map(to_problem, problems))
 
     async def work(desk: _Desk) -> None:
         for index, problem in waiting:
@@ -127,7 +127,7 @@ class _Desk:
         self._generator = CachedGenerator(generator)
         self._verifier = None if verifier is None else CachedVerifier(verifier)
         self._reuse = reuse
-        settings = dict.fromkeys(arm.setting for arm in arms)
+        settings = dict.fromkeys(arm.config for arm in arms)
         self._graphs = {one: one.create(self._generator, self._verifier).compile() for one in settings}
 
     async def searches(
@@ -139,7 +139,7 @@ class _Desk:
             before = self._reused
             context = arm.context.model_copy(update={"seed": seed})
             outcome = await run_search(
-                self._graphs[arm.setting], index, problem, context, (*SEARCH_FAILURES, InputError)
+                self._graphs[arm.config], index, problem, context, (*SEARCH_FAILURES, InputError)
             )
             yield arm, outcome.model_copy(update={"reused": self._reused - before})
             if not self._reuse:

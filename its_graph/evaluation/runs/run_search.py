@@ -15,8 +15,9 @@ from its_graph.budget import Spend
 from its_graph.context import SearchContext
 from its_graph.errors import InputError, ItsGraphError, SearchFailedError
 from its_graph.evaluation.data.problem import Problem
-from its_graph.evaluation.outcome import Outcome, SampleRecord, Verdicts
-from its_graph.nodes.rules.choice import Choice, argmax, majority
+from its_graph.evaluation.outcome import Grading, Outcome, SampleRecord
+from its_graph.nodes.rules.choice import argmax, majority
+from its_graph.nodes.rules.types import Choice
 from its_graph.search.events import rebuild
 from its_graph.search.tree import Finalist, Tree
 
@@ -101,24 +102,24 @@ def _verifier_flops(tree: Tree) -> float:
     return sum(one["flops"] for one in charges if not one["prompt_tokens"] and not one["generated_tokens"])
 
 
-def _judge(ended: _Ended, problem: Problem) -> Verdicts:
+def _judge(ended: _Ended, problem: Problem) -> Grading:
     """Compare the answer and every candidate with what was expected, each distinct answer once."""
     if not ended.result:
-        return Verdicts()
+        return Grading()
     tree, answer = ended.tree, ended.result["answer"]
     candidates = sorted(ended.result["candidates"], key=lambda one: int(one["id"]))
-    right = {one for one in {answer, *(each["answer"] for each in candidates)} if problem.is_right(one)}
+    right = {one for one in {answer, *(each["answer"] for each in candidates)} if problem.is_correct(one)}
     samples = tuple(_drawn(tree, one, one["answer"] in right) for one in candidates)
     finished = [one for one in samples if one.finished]
-    return Verdicts(
+    return Grading(
         answer=answer,
-        right=answer in right,
+        correct=answer in right,
         candidates=len(samples),
-        right_candidates=sum(one.right for one in samples),
+        correct_candidates=sum(one.correct for one in samples),
         finished=len(finished),
-        right_finished=sum(one.right for one in finished),
-        majority_right=_chosen(tree, majority(tree)) in right,
-        best_right=_chosen(tree, argmax(tree)) in right if any(one.score is not None for one in samples) else None,
+        correct_finished=sum(one.correct for one in finished),
+        majority_correct=_chosen(tree, majority(tree)) in right,
+        best_correct=_chosen(tree, argmax(tree)) in right if any(one.score is not None for one in samples) else None,
         samples=samples,
     )
 
@@ -135,7 +136,7 @@ def _drawn(tree: Tree, candidate: Mapping[str, Any], right: bool) -> SampleRecor
         id=key,
         answer=candidate["answer"],
         score=candidate["score"],
-        right=right,
+        correct=right,
         finished=candidate["finished"],
         truncated=candidate["truncated"],
         tokens=tree.tokens(key),

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from its_graph.batching.as_completed import AsCompleted
+from its_graph.batching.runnables import BatchRunnable, deliver
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
-from its_graph.generators.cassette_attributes import kept, restored
-from its_graph.generators.cassette_requests import outcome, request_key, varies
+from its_graph.generators.cassette_attributes import dump_attributes, load_attributes
+from its_graph.generators.cassette_requests import request_key, replies_vary
 
 __all__ = ["CachedGenerator", "CachedVerifier"]
 
@@ -24,13 +24,13 @@ _Request = TypeVar("_Request", bound=SampleRequest | Candidate)
 _Reply = TypeVar("_Reply")
 
 
-class _Remembering(AsCompleted[_Request, _Reply]):
+class _Remembering(BatchRunnable[_Request, _Reply]):
     """Asks once, and answers an equal request with the same reply until told to forget. Failures are not kept."""
 
     _inner: Runnable[_Request, _Reply]
 
     def __init__(self, inner: Generator | Verifier) -> None:
-        vars(self).update(restored(kept(inner)), _inner=inner)
+        vars(self).update(load_attributes(dump_attributes(inner)), _inner=inner)
         self.reused = 0
         """Requests answered from memory so far."""
         self._replies: dict[str, _Reply] = {}
@@ -53,7 +53,7 @@ class _Remembering(AsCompleted[_Request, _Reply]):
         unknown = [inputs[place] for place in asked]
         for position, reply in self._inner.batch_as_completed(unknown, config, return_exceptions=True, **kwargs):
             self._keep(unknown[position], reply)
-            yield asked[position], outcome(reply, return_exceptions)
+            yield asked[position], deliver(reply, return_exceptions)
 
     async def abatch_as_completed(
         self,
@@ -71,7 +71,7 @@ class _Remembering(AsCompleted[_Request, _Reply]):
         replies = self._inner.abatch_as_completed(unknown, config, return_exceptions=True, **kwargs)
         async for position, reply in replies:
             self._keep(unknown[position], reply)
-            yield asked[position], outcome(reply, return_exceptions)
+            yield asked[position], deliver(reply, return_exceptions)
 
     def knows(self, request: _Request) -> bool:
         """Tell whether the reply to `request` is in memory."""
@@ -128,4 +128,4 @@ def _repeats(request: SampleRequest | Candidate) -> bool:
     """Tell whether the same request has the same reply whenever it is asked."""
     if isinstance(request, Candidate):
         return True
-    return not varies(request) and request.timeout_s is None
+    return not replies_vary(request) and request.timeout_s is None

@@ -6,10 +6,10 @@ from typing import Any
 
 from its_graph.errors import ConfigurationError
 
-__all__ = ["require_workers", "run_workers"]
+__all__ = ["require_concurrency", "run_workers"]
 
 
-def require_workers(concurrency: int) -> None:
+def require_concurrency(concurrency: int) -> None:
     """Refuse a concurrency below 1."""
     if concurrency < 1:
         raise ConfigurationError(f"An evaluation needs a concurrency of at least 1. Given: {concurrency}.")

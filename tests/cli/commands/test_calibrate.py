@@ -34,7 +34,7 @@ def test_it_writes_a_policy_that_the_router_follows(call: Call, common: tuple[ob
     assert called.code == 0, called.err
     path = tmp_path / "policy.json"
     policy = Policy.load(path)
-    assert (policy.estimator, policy.pilots, policy.unit, policy.budget_holds) == ("verifier", 2, "flops", "on_average")
+    assert (policy.estimator, policy.pilots, policy.unit, policy.budget_scope) == ("verifier", 2, "flops", "on_average")
     assert policy.fitted_on["problems"] == 20
     assert policy.fitted_on["calibration"]["bins"]
     assert len(policy.fitted_on["cross_fitted"]) == len(policy.budgets)
@@ -94,8 +94,8 @@ def test_without_a_verifier_agreement_tells(call: Call, common: tuple[object, ..
 
 
 def test_from_the_text_there_are_no_pilots(call: Call, common: tuple[object, ...]) -> None:
-    policy = json.loads(call(*common, "--estimator", "text", "--budget-holds", "in_each_bin", "--json").out)
-    assert (policy["estimator"], policy["pilots"], policy["budget_holds"]) == ("text", 0, "in_each_bin")
+    policy = json.loads(call(*common, "--estimator", "text", "--budget-scope", "per_bin", "--json").out)
+    assert (policy["estimator"], policy["pilots"], policy["budget_scope"]) == ("text", 0, "per_bin")
 
 
 def test_in_each_bin_the_largest_budget_pays_for_the_dearest_bin(
@@ -103,7 +103,7 @@ def test_in_each_bin_the_largest_budget_pays_for_the_dearest_bin(
 ) -> None:
     rows = [{"problem": f"Add {', '.join('1' * terms)}.", "answer": terms} for terms in range(2, 22)]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    called = call(*common, "--estimator", "text", "--budget-holds", "in_each_bin", "--unit", "tokens", "--json")
+    called = call(*common, "--estimator", "text", "--budget-scope", "per_bin", "--unit", "tokens", "--json")
     policy = json.loads(called.out)
     assert len(policy["curves"]) == 2
     assert policy["budgets"][-1] >= max(point["cost"] for curve in policy["curves"] for point in curve)

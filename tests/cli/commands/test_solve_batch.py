@@ -70,10 +70,10 @@ def test_one_line_for_each_problem_and_a_summary(run: Run, data: Path, out: Path
     assert result.exit_code == 0, result.output
     rows = lines(out)
     assert sorted(row["id"] for row in rows) == sorted(f"q{number}" for number in range(30))
-    assert set(rows[0]) == {"id", "answer", "text", "score", "samples", "tokens", "stop_reason", "spend", "right"}
+    assert set(rows[0]) == {"id", "answer", "text", "score", "samples", "tokens", "stop_reason", "spend", "correct"}
     spent = sum(row["tokens"] for row in rows)
     assert 5_700 < spent <= 6_000
-    right = sum(row["right"] for row in rows)
+    right = sum(row["correct"] for row in rows)
     assert f"accuracy  {right / 30:.1%} [" in result.stdout
     assert re.search(rf"answered  30 of 30 problems\n.*\nsamples +\d+, .*\nspent +{spent:,} tokens\n", result.stdout)
 
@@ -92,7 +92,7 @@ def test_every_plan_as_json(run: Run, data: Path, out: Path, plan: str) -> None:
 def test_a_policy_is_a_menu(run: Run, data: Path, out: Path, tmp_path: Path) -> None:
     points = [
         PolicyPoint(
-            setting=StrategyConfig(strategy="best_of_n", options={"n": n}), accuracy=accuracy, cost=n, problems=9
+            config=StrategyConfig(strategy="best_of_n", options={"n": n}), accuracy=accuracy, cost=n, problems=9
         )
         for n, accuracy in ((1, 0.3), (4, 0.8))
     ]
@@ -102,7 +102,7 @@ def test_a_policy_is_a_menu(run: Run, data: Path, out: Path, tmp_path: Path) -> 
         unit="tokens",
         thresholds=(),
         budgets=(100.0,),
-        table=((points[0].setting,),),
+        table=((points[0].config,),),
         curves=(tuple(points),),
     )
     policy.save(tmp_path / "policy.json")
@@ -128,7 +128,7 @@ def test_problems_without_answers_and_ids_of_their_own(run: Run, tmp_path: Path,
     assert result.exit_code == 0, result.output
     assert "accuracy" not in result.stdout
     assert {row["id"] for row in lines(out)} == {0, 7}
-    assert "right" not in lines(out)[0]
+    assert "correct" not in lines(out)[0]
 
 
 def test_problems_are_read_as_eval_reads_them(run: Run, tmp_path: Path, out: Path) -> None:
@@ -141,8 +141,8 @@ def test_problems_are_read_as_eval_reads_them(run: Run, tmp_path: Path, out: Pat
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert run(path, "--budget-calls", 60, "--out", out).exit_code == 0
     found = {row["id"]: row for row in lines(out)}
-    assert [(key, "right" in found[key]) for key in ("a", 1, 2)] == [("a", True), (1, True), (2, False)]
-    assert found["a"]["right"] == (found["a"]["answer"] == "3")
+    assert [(key, "correct" in found[key]) for key in ("a", 1, 2)] == [("a", True), (1, True), (2, False)]
+    assert found["a"]["correct"] == (found["a"]["answer"] == "3")
 
 
 def test_the_system_prompt_is_asked_and_belongs_to_the_run(

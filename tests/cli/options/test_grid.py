@@ -56,11 +56,11 @@ def answered(index: int, problem: Problem) -> Outcome:
         problem=problem.problem,
         expected=problem.answer,
         answer=problem.answer,
-        right=True,
+        correct=True,
         candidates=1,
-        right_candidates=1,
+        correct_candidates=1,
         finished=1,
-        right_finished=1,
+        correct_finished=1,
         spend=Spend(calls=1),
         seconds=0.1,
         seed=0,
@@ -168,7 +168,7 @@ def test_every_candidate_is_kept(call: Call, sums: Path, tmp_path: Path) -> None
     first = next(one for one in kept if (one["setting"], one["problem"], one["id"]) == ("best_of_n n=4", 0, "0"))
     assert first["text"].endswith(rf"\boxed{{{first['answer']}}}")
     assert first["tokens"] == 16
-    right = sum(one["right"] for one in kept if one["setting"] == "best_of_n n=4")
+    right = sum(one["correct"] for one in kept if one["setting"] == "best_of_n n=4")
     assert right / 120 == pytest.approx(rows[2]["random"])
     assert call(*command, "--samples", samples, "--json").code == 0
     assert lines_of(samples) == kept
@@ -225,7 +225,7 @@ def test_outcomes_of_older_files_are_known(call: Call, sums: Path, tmp_path: Pat
     out = tmp_path / "out.jsonl"
     command = ("eval", "--strategies", "best_of_n", "--n", 2, "--data", sums, "--limit", 4, "--out", out, "--json")
     call(*command)
-    newer = ("majority_right", "best_right", "verifier_flops", "reused", "samples")
+    newer = ("majority_correct", "best_correct", "verifier_flops", "reused", "samples")
     older = lines_of(out)
     for line in older:
         for field in newer:

@@ -9,8 +9,8 @@ import pytest
 
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.evaluation import Problem
-from its_graph.evaluation.data.datasets import problems_of
-from its_graph.evaluation.data.problem_file import as_lines, read_problems
+from its_graph.evaluation.data.datasets import load_problems
+from its_graph.evaluation.data.problem_file import to_json_lines, read_problems
 
 Write = Callable[..., Path]
 
@@ -41,8 +41,8 @@ def test_the_shapes_of_benchmarks_are_read(
 ) -> None:
     (one,) = read_problems(write(record))
     assert (one.problem, one.answer) == ("One?", answer)
-    assert fields.items() <= one.fields.items()
-    assert not {"problem", "question", "answer"} & set(one.fields)
+    assert fields.items() <= one.metadata.items()
+    assert not {"problem", "question", "answer"} & set(one.metadata)
 
 
 @pytest.mark.parametrize(
@@ -64,39 +64,39 @@ def test_a_line_that_is_no_problem_is_named(write: Write, record: dict[str, Any]
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     problems = [Problem("One?", "1", {"level": 2}), Problem("Zwei Äpfel?", r"\frac{1}{2}")]
     path = tmp_path / "again.jsonl"
-    path.write_text("\n".join(as_lines(problems)), encoding="utf-8")
-    assert [(one.problem, one.answer, dict(one.fields)) for one in read_problems(path)] == [
+    path.write_text("\n".join(to_json_lines(problems)), encoding="utf-8")
+    assert [(one.problem, one.answer, dict(one.metadata)) for one in read_problems(path)] == [
         ("One?", "1", {"level": 2}),
         ("Zwei Äpfel?", r"\frac{1}{2}", {}),
     ]
 
 
 def test_embedded_problems_hang_on_the_seed() -> None:
-    assert len(problems_of("embedded", limit=7)) == 7
-    assert problems_of("embedded", limit=5, seed=1) == problems_of("embedded", limit=9, seed=1)[:5]
-    assert problems_of("embedded", limit=5, seed=1) != problems_of("embedded", limit=5, seed=2)
+    assert len(load_problems("embedded", limit=7)) == 7
+    assert load_problems("embedded", limit=5, seed=1) == load_problems("embedded", limit=9, seed=1)[:5]
+    assert load_problems("embedded", limit=5, seed=1) != load_problems("embedded", limit=5, seed=2)
 
 
 def test_an_absent_file_is_told() -> None:
     with pytest.raises(ConfigurationError, match=r"no file absent\.jsonl"):
-        problems_of("absent.jsonl")
+        load_problems("absent.jsonl")
 
 
 @pytest.mark.parametrize(("name", "rows"), [("gsm8k_test.jsonl", 1319), ("math500.jsonl", 500)])
 def test_published_files_are_read(data_folder: Path, data_rows: Callable[..., Any], name: str, rows: int) -> None:
     expected = data_rows(name)
-    found = problems_of(str(data_folder / name))
+    found = load_problems(str(data_folder / name))
     assert len(found) == rows
     assert [(one.problem, one.answer) for one in found] == [(row["problem"], row["answer"]) for row in expected]
     if name == "math500.jsonl":
-        assert sum(one.fields["level"] == 5 for one in found) == 134
+        assert sum(one.metadata["level"] == 5 for one in found) == 134
 
 
 def test_an_answer_is_right_if_it_is_equivalent() -> None:
     one = Problem("A half?", r"\frac{1}{2}")
-    assert one.is_right("0.5")
-    assert not one.is_right("2")
-    assert not one.is_right(None)
+    assert one.is_correct("0.5")
+    assert not one.is_correct("2")
+    assert not one.is_correct(None)
 
 
 # --- reasoning-gym -----------------------------------------------------------------------------------------------
@@ -112,22 +112,22 @@ def gym() -> None:
 @pytest.mark.usefixtures("gym")
 def test_only_a_whole_answer_is_right() -> None:
     """Its scorer pays .067 for `The answer is 7`, and more for an answer that contains the right one."""
-    for one in problems_of(CHAIN):
-        assert one.is_right(one.answer)
-        assert not one.is_right(f"The answer is {one.answer}")
-        assert not one.is_right(f"{one.answer}0")
-        assert not one.is_right("")
-        assert not one.is_right(None)
+    for one in load_problems(CHAIN):
+        assert one.is_correct(one.answer)
+        assert not one.is_correct(f"The answer is {one.answer}")
+        assert not one.is_correct(f"{one.answer}0")
+        assert not one.is_correct("")
+        assert not one.is_correct(None)
 
 
 @pytest.mark.usefixtures("gym")
 def test_the_name_says_which_problems() -> None:
-    same = [(one.problem, one.answer) for one in problems_of(CHAIN)]
+    same = [(one.problem, one.answer) for one in load_problems(CHAIN)]
     assert len(same) == 6
-    assert [(one.problem, one.answer) for one in problems_of(CHAIN, limit=2)] == same[:2]
-    assert [(one.problem, one.answer) for one in problems_of(CHAIN.replace("42", "43"))] != same
-    assert all(one.fields["num_terms"] <= 3 for one in problems_of(CHAIN))
-    assert all(json.loads(line)["source_dataset"] == "chain_sum" for line in as_lines(problems_of(CHAIN)))
+    assert [(one.problem, one.answer) for one in load_problems(CHAIN, limit=2)] == same[:2]
+    assert [(one.problem, one.answer) for one in load_problems(CHAIN.replace("42", "43"))] != same
+    assert all(one.metadata["num_terms"] <= 3 for one in load_problems(CHAIN))
+    assert all(json.loads(line)["source_dataset"] == "chain_sum" for line in to_json_lines(load_problems(CHAIN)))
 
 
 @pytest.mark.usefixtures("gym")
@@ -141,4 +141,4 @@ def test_the_name_says_which_problems() -> None:
 )
 def test_impossible_tasks_are_told(name: str, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
-        problems_of(f"reasoning-gym:{name}")
+        load_problems(f"reasoning-gym:{name}")

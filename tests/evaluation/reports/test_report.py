@@ -17,18 +17,18 @@ from its_graph.context import SearchContext
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import GridCell, Outcome
 from its_graph.evaluation.pools import oracle_bins, widest_pools
-from its_graph.evaluation.reports.curve_labels import spread
+from its_graph.evaluation.reports.curve_labels import spread_labels
 from its_graph.evaluation.reports.page import Section, Table, write_report_page
 from its_graph.evaluation.reports.paired_gains import paired_gains
-from its_graph.evaluation.reports.plots import pictures, save_pictures
-from its_graph.evaluation.reports.report import Origin, write_report
-from its_graph.evaluation.reports.series import AXES, in_common, series_of
+from its_graph.evaluation.reports.plots import draw_plots, save_plots
+from its_graph.evaluation.reports.report import Provenance, write_report
+from its_graph.evaluation.reports.series import AXES, on_shared_problems, build_series
 
 Made = Callable[..., Outcome]
 Grid = dict[GridCell, list[Outcome]]
 
 GENERATED, TOKENS, FLOPS, SECONDS = AXES
-ORIGIN = Origin("its-graph eval --n 4,8", "embedded", "embedded", 3, "2030-01-02T03:04:05+00:00")
+ORIGIN = Provenance("its-graph eval --n 4,8", "embedded", "embedded", 3, "2030-01-02T03:04:05+00:00")
 
 
 def arm(strategy: str, tokens: int | None = None, **options: int) -> GridCell:
@@ -47,7 +47,7 @@ def grid(made: Made) -> Grid:
     def outcomes(one: GridCell, right: Callable[[int], bool]) -> list[Outcome]:
         drawn = {index: [place * 10 < index * one.n for place in range(one.n)] for index in range(10)}
         spend = Spend(calls=one.n, generated_tokens=10 * one.n, flops=1000.0 * one.n)
-        return [made(index, *drawn[index], right=right(index), spend=spend) for index in range(10)]
+        return [made(index, *drawn[index], correct=right(index), spend=spend) for index in range(10)]
 
     return {
         SINGLE: outcomes(SINGLE, lambda index: index > 7),
@@ -59,40 +59,40 @@ def grid(made: Made) -> Grid:
 
 
 def test_a_strategy_at_several_widths_is_a_curve(grid: Grid) -> None:
-    curves = series_of(grid, GENERATED)
+    curves = build_series(grid, GENERATED)
     assert [one.name for one in curves] == ["single", "self_consistency", "best_of_n"]
     assert [(point.cost, point.row.accuracy) for point in curves[2].points] == [(40, 0.7), (80, 0.8)]
-    hard = series_of(grid, FLOPS, among=range(3))
+    hard = build_series(grid, FLOPS, among=range(3))
     assert [(point.cost, point.row.accuracy) for point in hard[2].points] == [(4000, 0.0), (8000, pytest.approx(1 / 3))]
 
 
 def test_budgets_are_a_curve_where_there_is_one_width(made: Made) -> None:
     two = [made(0, True, False)]
     over_budgets = {arm("best_of_n", 500, n=8): two, arm("best_of_n", 90, n=8): two, arm("dvts", 90, n=8, width=2): two}
-    assert [(one.name, len(one.points)) for one in series_of(over_budgets, GENERATED)] == [
+    assert [(one.name, len(one.points)) for one in build_series(over_budgets, GENERATED)] == [
         ("best_of_n", 2),
         ("dvts width=2", 1),
     ]
     over_widths = {arm("best_of_n", 500, n=8): two, arm("best_of_n", 500, n=4): two, arm("best_of_n", 90, n=8): two}
-    assert [(one.name, len(one.points)) for one in series_of(over_widths, GENERATED)] == [
+    assert [(one.name, len(one.points)) for one in build_series(over_widths, GENERATED)] == [
         ("best_of_n, at most 500 tokens", 2),
         ("best_of_n, at most 90 tokens", 1),
     ]
 
 
 def test_a_search_that_reused_samples_has_no_time(made: Made) -> None:
-    assert series_of({SINGLE: [made(0, True, reused=1)]}, SECONDS) == []
-    assert series_of({SINGLE: [made(0, True)]}, SECONDS)[0].points[0].cost == 0.5
+    assert build_series({SINGLE: [made(0, True, reused=1)]}, SECONDS) == []
+    assert build_series({SINGLE: [made(0, True)]}, SECONDS)[0].points[0].cost == 0.5
 
 
 def test_a_run_that_was_stopped_is_reported_on_what_all_have_ended(made: Made) -> None:
     measured = {SINGLE: [made(0, True), made(2, True)], VOTE4: [made(2, True), made(1, True)], BEST4: []}
-    assert {one: [each.index for each in found] for one, found in in_common(measured).items()} == {
+    assert {one: [each.index for each in found] for one, found in on_shared_problems(measured).items()} == {
         SINGLE: [2],
         VOTE4: [2],
     }
-    assert in_common({SINGLE: [made(0, True)], VOTE4: [made(1, True)]}) == {}
-    assert in_common({}) == {}
+    assert on_shared_problems({SINGLE: [made(0, True)], VOTE4: [made(1, True)]}) == {}
+    assert on_shared_problems({}) == {}
 
 
 def test_gains_are_over_the_strategy_before_at_the_same_width(grid: Grid) -> None:
@@ -101,10 +101,10 @@ def test_gains_are_over_the_strategy_before_at_the_same_width(grid: Grid) -> Non
 
 
 def test_labels_are_spread_no_more_than_they_need() -> None:
-    assert spread([0.1, 0.5, 0.9], 0.1) == [0.1, 0.5, 0.9]
-    assert spread([0.1, 0.1, 0.5], 0.1) == pytest.approx([0.1, 0.2, 0.5])
-    assert spread([0.95, 0.95, 0.98], 0.1) == pytest.approx([0.8, 0.9, 1.0])
-    assert spread([], 0.1) == []
+    assert spread_labels([0.1, 0.5, 0.9], 0.1) == [0.1, 0.5, 0.9]
+    assert spread_labels([0.1, 0.1, 0.5], 0.1) == pytest.approx([0.1, 0.2, 0.5])
+    assert spread_labels([0.95, 0.95, 0.98], 0.1) == pytest.approx([0.8, 0.9, 1.0])
+    assert spread_labels([], 0.1) == []
 
 
 # --- pictures ----------------------------------------------------------------------------------------------------
@@ -120,15 +120,15 @@ def test_pictures_show_the_costs_that_all_have(grid: Grid, made: Made) -> None:
     found = widest_pools(grid)
     assert found is not None
     assert found[0] == VOTE8
-    names = [one.name for one in pictures(grid, found, oracle_bins(found[1]))]
+    names = [one.name for one in draw_plots(grid, found, oracle_bins(found[1]))]
     assert names == ["generated_tokens", "tokens", "flops", "seconds", "bins"]
     grid[BEST4] = [one.model_copy(update={"reused": 1}) for one in grid[BEST4]]
-    assert [one.name for one in pictures(grid)] == ["generated_tokens", "tokens", "flops"]
+    assert [one.name for one in draw_plots(grid)] == ["generated_tokens", "tokens", "flops"]
 
 
 @pytest.mark.usefixtures("_plots")
 def test_a_picture_has_every_point_and_a_label_for_each_curve(grid: Grid) -> None:
-    (axes,) = pictures(grid, widest_pools(grid))[0].figure.axes
+    (axes,) = draw_plots(grid, widest_pools(grid))[0].figure.axes
     lines = {str(line.get_label()): line for line in axes.get_lines()}
     points: Any = lines["best_of_n"].get_xydata()
     assert points.tolist() == [[40, pytest.approx(70)], [80, pytest.approx(80)]]
@@ -140,15 +140,15 @@ def test_a_picture_has_every_point_and_a_label_for_each_curve(grid: Grid) -> Non
 @pytest.mark.usefixtures("_plots")
 def test_labels_do_not_run_into_each_other(made: Made) -> None:
     same = {arm(name): [made(0, True, False), made(1, False)] for name in ("single", "pdr", "dvts", "mcts", "rebase")}
-    (axes,) = pictures(same)[0].figure.axes
+    (axes,) = draw_plots(same)[0].figure.axes
     heights = sorted(text.xyann[1] for text in axes.texts if hasattr(text, "xyann"))
     assert all(above - below > 0.05 for below, above in pairwise(heights))
 
 
 @pytest.mark.usefixtures("_plots")
 def test_pictures_are_written_for_print_and_the_same_every_time(grid: Grid, tmp_path: Path) -> None:
-    first = save_pictures(pictures(grid), tmp_path / "a")
-    second = save_pictures(pictures(grid), tmp_path / "b")
+    first = save_plots(draw_plots(grid), tmp_path / "a")
+    second = save_plots(draw_plots(grid), tmp_path / "b")
     assert {path.suffix for path in first} == {".png", ".svg"}
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()

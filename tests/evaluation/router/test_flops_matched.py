@@ -83,19 +83,19 @@ def test_search_wins_where_its_budget_allows_it(world: dict[str, Any]) -> None:
     assert [one.bin for one in rich] == [None, 0, 1]
     assert [one.problems for one in rich] == [PROBLEMS, EASY, PROBLEMS - EASY]
     everything, easy, hard = rich
-    assert (easy.searching, easy.larger, easy.used) == (1.0, 1.0, 1.0)  # one answer is enough, and no more is spent
-    assert (hard.single, hard.searching, hard.larger, hard.used) == (0.0, 1.0, 14 / 30, 4.0)
-    assert everything.lead.mean == pytest.approx(16 / PROBLEMS)
-    assert everything.lead.ci95.low > 0
-    assert (poor[2].searching, poor[2].used) == (0.0, 1.0)  # four samples cost more than 1.7 answers
-    assert poor[2].lead.mean == pytest.approx(-14 / 30)
+    assert (easy.search, easy.larger, easy.spent) == (1.0, 1.0, 1.0)  # one answer is enough, and no more is spent
+    assert (hard.single, hard.search, hard.larger, hard.spent) == (0.0, 1.0, 14 / 30, 4.0)
+    assert everything.gain.mean == pytest.approx(16 / PROBLEMS)
+    assert everything.gain.ci95.low > 0
+    assert (poor[2].search, poor[2].spent) == (0.0, 1.0)  # four samples cost more than 1.7 answers
+    assert poor[2].gain.mean == pytest.approx(-14 / 30)
 
 
 def test_the_larger_answers_cost_is_what_it_was_measured_to_be(world: dict[str, Any]) -> None:
     dear = [one.model_copy(update={"spend": _spend(500.0)}) for one in world["larger"]]
     poor = _rows(flops_matched(size=1.5, bins=2, **world | {"larger": dear}), RATIOS[2])
     assert poor[0].multiplier == pytest.approx(5 + 1.5 / 22)
-    assert poor[2].searching == 1.0  # now four samples fit
+    assert poor[2].search == 1.0  # now four samples fit
 
 
 def test_what_is_missing_is_named(world: dict[str, Any]) -> None:

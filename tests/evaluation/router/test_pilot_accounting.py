@@ -9,8 +9,8 @@ from its_graph.budget import Spend
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import Outcome, measure
-from its_graph.evaluation.router.difficulty_estimates import estimate_all, unseen_pass_at_1
-from its_graph.evaluation.router.pilot_accounting import SINGLE, Measured, Pilots, after_pilots, pilot_tree, price
+from its_graph.evaluation.router.difficulty_estimates import estimate_difficulties, unseen_pass_at_1
+from its_graph.evaluation.router.pilot_accounting import SINGLE, ConfigOutcomes, Pilots, after_pilots, pilot_tree, outcome_cost
 from its_graph.routing.difficulty import by_agreement, by_verifier
 from its_graph.routing.policy import Estimator, Policy
 from its_graph.routing.trials import TrialResult
@@ -25,7 +25,7 @@ def of(strategy: str, n: int) -> StrategyConfig:
 
 
 VERIFIED = Pilots(2, verified=True)
-PLAIN = [SINGLE, VERIFIED.drawn, VERIFIED.answered]
+PLAIN = [SINGLE, VERIFIED.draw_config, VERIFIED.answer_config]
 GRID = [SINGLE, *(of(strategy, n) for strategy in ("self_consistency", "best_of_n") for n in (1, 2, 4, 8))]
 
 
@@ -60,15 +60,15 @@ async def test_the_router_does_what_was_foretold(
     foretold = after_pilots(await toy(list(dict.fromkeys([*PLAIN, setting])), sums), VERIFIED, "flops")
     router = constant(setting, estimator, tmp_path)
     routed = (await toy([router], sums))[router]
-    assert [TrialResult(float(one.right), one.spend.flops) for one in routed] == [one[setting] for one in foretold]
+    assert [TrialResult(float(one.correct), one.spend.flops) for one in routed] == [one[setting] for one in foretold]
 
 
 async def test_who_draws_fewer_than_the_pilots_answers_from_them(sums: Problems) -> None:
     for one in after_pilots(await toy(GRID, sums), VERIFIED, "tokens"):
         assert one[of("best_of_n", 1)] == one[SINGLE]
         assert one[of("best_of_n", 4)].cost < one[of("best_of_n", 8)].cost
-        assert VERIFIED.drawn not in one
-        assert VERIFIED.answered not in one
+        assert VERIFIED.draw_config not in one
+        assert VERIFIED.answer_config not in one
 
 
 async def test_a_step_search_is_paid_on_top_of_the_pilots(sums: Problems) -> None:
@@ -76,8 +76,8 @@ async def test_a_step_search_is_paid_on_top_of_the_pilots(sums: Problems) -> Non
     measured = await toy([*GRID, beam], sums)
     for place, one in enumerate(after_pilots(measured, VERIFIED, "flops")):
         alone = measured[beam][place]
-        both = alone.spend.flops + measured[VERIFIED.answered][place].spend.flops
-        assert one[beam] == TrialResult(float(alone.right), both)
+        both = alone.spend.flops + measured[VERIFIED.answer_config][place].spend.flops
+        assert one[beam] == TrialResult(float(alone.correct), both)
 
 
 async def test_without_pilots_everything_is_as_it_is(sums: Problems) -> None:
@@ -85,20 +85,20 @@ async def test_without_pilots_everything_is_as_it_is(sums: Problems) -> None:
     for place, one in enumerate(after_pilots(measured, Pilots(0, verified=False), "tokens")):
         for setting in (SINGLE, of("self_consistency", 4), of("best_of_n", 8)):
             alone = measured[setting][place]
-            assert one[setting] == TrialResult(float(alone.right), alone.spend.tokens)
+            assert one[setting] == TrialResult(float(alone.correct), alone.spend.tokens)
 
 
 async def test_estimates_are_those_that_the_router_makes(sums: Problems) -> None:
     measured = await toy(GRID, sums)
-    pilots = measured[VERIFIED.answered]
-    by_scores = estimate_all("verifier", measured, VERIFIED, "flops").difficulties
-    shares = estimate_all("agreement", measured, VERIFIED, "flops").difficulties
+    pilots = measured[VERIFIED.answer_config]
+    by_scores = estimate_difficulties("verifier", measured, VERIFIED, "flops").difficulties
+    shares = estimate_difficulties("agreement", measured, VERIFIED, "flops").difficulties
     for outcome, scored, agreed in zip(pilots, by_scores, shares, strict=True):
         scores = [one.score or 0 for one in outcome.samples]
         assert scored == by_verifier(pilot_tree(outcome)) == pytest.approx(1 - sum(scores) / len(scores))
         same = outcome.samples[0].answer == outcome.samples[1].answer
         assert agreed == by_agreement(pilot_tree(outcome)) == (0.0 if same else 0.5)
-    assert set(estimate_all("text", measured, Pilots(0, verified=False), "flops").costs) == {0.0}
+    assert set(estimate_difficulties("text", measured, Pilots(0, verified=False), "flops").costs) == {0.0}
 
 
 async def test_learned_estimates_pay_for_reading_the_question(sums: Problems) -> None:
@@ -108,11 +108,11 @@ async def test_learned_estimates_pay_for_reading_the_question(sums: Problems) ->
     def embed(texts: object) -> list[list[float]]:
         return [[float(len(text))] for text in list(texts)]  # type: ignore[call-overload]
 
-    found = estimate_all("learned", measured, none, "flops", embed=embed)
+    found = estimate_difficulties("learned", measured, none, "flops", embed=embed)
     assert found.regressor is not None
     for cost, outcome in zip(found.costs, measured[SINGLE], strict=True):
         assert cost == pytest.approx(2 * 10 * outcome.spend.prompt_tokens)
-    again = estimate_all("learned", measured, none, "tokens", embed=embed, regressor=found.regressor)
+    again = estimate_difficulties("learned", measured, none, "tokens", embed=embed, regressor=found.regressor)
     assert again.regressor == found.regressor
     assert again.costs == tuple(float(one.spend.prompt_tokens) for one in measured[SINGLE])
 
@@ -120,7 +120,7 @@ async def test_learned_estimates_pay_for_reading_the_question(sums: Problems) ->
 def test_a_lost_problem_has_a_learned_estimate_by_what_the_others_taught(made: Made) -> None:
     """Even problems are easy and look so; the second, which was lost, looks hard."""
     samples = {index: [index % 2 == 0] * 8 for index in range(30) if index != 1}
-    measured: Measured = {
+    measured: ConfigOutcomes = {
         SINGLE: [made(index, *samples.get(index, ())[:1]) for index in range(30)],
         of("best_of_n", 8): [made(index, *samples.get(index, ())) for index in range(30)],
     }
@@ -128,7 +128,7 @@ def test_a_lost_problem_has_a_learned_estimate_by_what_the_others_taught(made: M
     def embed(texts: object) -> list[list[float]]:
         return [[float(index % 2)] for index in range(30)]
 
-    found = estimate_all("learned", measured, Pilots(0, verified=False), "generated_tokens", embed=embed)
+    found = estimate_difficulties("learned", measured, Pilots(0, verified=False), "generated_tokens", embed=embed)
     assert found.regressor is not None
     assert found.difficulties[1] == found.regressor.difficulty([1.0]) != found.difficulties[3]
     assert all((one > 0.5) is (index % 2 == 1) for index, one in enumerate(found.difficulties))
@@ -136,7 +136,7 @@ def test_a_lost_problem_has_a_learned_estimate_by_what_the_others_taught(made: M
 
 
 def test_pass_at_1_is_measured_behind_the_pilots(made: Made) -> None:
-    measured: Measured = {of("best_of_n", 4): [made(0, True, True, False, False), made(1, False, False, True, False)]}
+    measured: ConfigOutcomes = {of("best_of_n", 4): [made(0, True, True, False, False), made(1, False, False, True, False)]}
     assert unseen_pass_at_1(measured, VERIFIED) == {0: 0.0, 1: 0.5}
     assert unseen_pass_at_1(measured, Pilots(0, verified=False)) == {0: 0.5, 1: 0.25}
     assert unseen_pass_at_1({of("best_of_n", 2): [made(0, True, True)]}, VERIFIED) is None
@@ -145,7 +145,7 @@ def test_pass_at_1_is_measured_behind_the_pilots(made: Made) -> None:
 def test_a_failed_search_is_paid_for_and_wrong(made: Made) -> None:
     pilots = Pilots(2, verified=False)
     failed = made(0, spend=Spend(generated_tokens=7), error="lost")
-    measured = {SINGLE: [made(0, True)], pilots.drawn: [made(0, True, True)], of("best_of_n", 4): [failed]}
+    measured = {SINGLE: [made(0, True)], pilots.draw_config: [made(0, True, True)], of("best_of_n", 4): [failed]}
     (one,) = after_pilots(measured, pilots, "generated_tokens")
     assert one[of("best_of_n", 4)] == TrialResult(0.0, 27)
 
@@ -153,15 +153,15 @@ def test_a_failed_search_is_paid_for_and_wrong(made: Made) -> None:
 def test_what_is_missing_is_named(made: Made) -> None:
     with pytest.raises(ConfigurationError, match="measure self_consistency n=2 and best_of_n n=2 as well"):
         after_pilots({SINGLE: [made(0, True)]}, VERIFIED, "flops")
-    uneven = {VERIFIED.drawn: [made(0, True)], VERIFIED.answered: [made(1, True)]}
+    uneven = {VERIFIED.draw_config: [made(0, True)], VERIFIED.answer_config: [made(1, True)]}
     with pytest.raises(ConfigurationError, match="same problems"):
         after_pilots(uneven, VERIFIED, "flops")
     with pytest.raises(ConfigurationError, match="verified pilots"):
-        estimate_all("verifier", {}, Pilots(2, verified=False), "flops")
+        estimate_difficulties("verifier", {}, Pilots(2, verified=False), "flops")
     with pytest.raises(ConfigurationError, match="no method `embed`"):
-        estimate_all("learned", {}, Pilots(0, verified=False), "flops")
+        estimate_difficulties("learned", {}, Pilots(0, verified=False), "flops")
 
 
 def test_a_price_is_read_from_the_ledger(made: Made) -> None:
-    assert price(made(0, True, True), "tokens") == 28.0
-    assert price(made(0, True, True), "generated_tokens") == 20.0
+    assert outcome_cost(made(0, True, True), "tokens") == 28.0
+    assert outcome_cost(made(0, True, True), "generated_tokens") == 20.0

@@ -90,7 +90,7 @@ async def test_budgets_are_arms_of_one_run_and_hold(sums: Pairs) -> None:
     measured = await measure_cells(arms, generator, verifier, sums, seed=2)
     for arm in arms:
         assert all(one.spend.tokens <= (arm.context.budget.tokens or 0) for one in measured[arm])
-        graph = arm.setting.create(ToyGenerator(0.4), ToyVerifier()).compile()
+        graph = arm.config.create(ToyGenerator(0.4), ToyVerifier()).compile()
         assert told(measured[arm]) == told(await evaluate(graph, sums, seed=2, context=arm.context))
     assert sum(one.reused for one in measured[arms[1]]) > 0
 
@@ -127,7 +127,7 @@ async def test_one_bad_problem_costs_itself_alone(sums: Pairs) -> None:
     measured = await measure([SINGLE, *VOTES], ToyGenerator(0.0), None, [*sums[:2], (" ", "1"), *sums[2:]])
     for outcomes in measured.values():
         assert [one.index for one in outcomes if one.error] == [2]
-        assert sum(one.right for one in outcomes) == len(sums)
+        assert sum(one.correct for one in outcomes) == len(sums)
         assert "empty" in str(outcomes[2].error)
 
 
@@ -138,7 +138,7 @@ async def test_known_outcomes_are_taken_over(sums: Pairs, made: Any) -> None:
         generator,
         None,
         sums[:3],
-        known={VOTES[0]: {1: before}},
+        completed={VOTES[0]: {1: before}},
         on_result=lambda setting, outcome: heard.append((setting.label, outcome.index)),
     )
     assert measured[VOTES[0]][1] is before

@@ -10,11 +10,11 @@ from its_graph.nodes.revision.critique import (
     critique_of,
     last_answer,
     latest_attempt,
+    new_attempts,
     refinements_done,
     verdict_is_correct,
-    new_attempts,
 )
-from its_graph.nodes.rules.choice import Choice
+from its_graph.nodes.rules.types import Choice
 from its_graph.search.tree import Tree
 
 

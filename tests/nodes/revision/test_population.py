@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from its_graph.nodes.revision.population import (
-    random_member,
-    usable_members,
     latest_generation,
     population,
+    random_member,
     random_members,
     solutions,
+    usable_members,
 )
 from its_graph.search.tree import Tree
 

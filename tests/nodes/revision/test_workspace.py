@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.nodes.revision.workspace import drafts_done, new_drafts, from_latest_workspace, latest_workspace
+from its_graph.nodes.revision.workspace import drafts_done, from_latest_workspace, latest_workspace, new_drafts
 from its_graph.search.tree import Tree
 
 

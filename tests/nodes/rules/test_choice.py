@@ -6,16 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from its_graph.nodes.rules.choice import (
-    ChoiceRule,
-    argmax,
-    borda,
-    majority,
-    pessimistic,
-    to_unit,
-    weighted,
-    window_vote,
-)
+from its_graph.nodes.rules.choice import argmax, borda, majority, pessimistic, to_unit, weighted, window_vote
+from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]

@@ -13,9 +13,9 @@ from its_graph.nodes.rules.confidence_vote import (
     confident_vote,
     consensus,
     own_confidence,
-    threshold_from_warmup,
-    threshold_from_voters,
     request_confidences,
+    threshold_from_voters,
+    threshold_from_warmup,
 )
 from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree

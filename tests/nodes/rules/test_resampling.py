@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from its_graph.nodes.rules.resampling import (
-    Resampler,
     cooling,
     effective_size,
     least_effective_size,
@@ -17,6 +16,7 @@ from its_graph.nodes.rules.resampling import (
     odds_weights,
     systematic,
 )
+from its_graph.nodes.rules.types import Resampler
 
 positive = st.lists(st.floats(1e-6, 1), min_size=1, max_size=12)
 

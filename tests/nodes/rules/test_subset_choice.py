@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from its_graph.nodes.rules.choice import Choice, argmax, majority, weighted
+from its_graph.nodes.rules.choice import argmax, majority, weighted
 from its_graph.nodes.rules.subset_choice import first_vote, restrict, subset_choice
+from its_graph.nodes.rules.types import Choice
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]

@@ -6,9 +6,10 @@ from random import Random
 import pytest
 
 from its_graph.nodes.rules.choice import to_unit
+from its_graph.nodes.rules.types import BanditArm, VirtualLosses
 from its_graph.nodes.tree_search.backup import Backup, TreeWithStats, backup, bandit_priority, most_visited
-from its_graph.nodes.tree_search.bandit import BanditArm, puct, ucb1
-from its_graph.nodes.tree_search.descent import VirtualLosses, search_stats
+from its_graph.nodes.tree_search.bandit import puct, ucb1
+from its_graph.nodes.tree_search.descent import search_stats
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]

@@ -5,7 +5,8 @@ from random import Random
 
 import pytest
 
-from its_graph.nodes.tree_search.bandit import ArmRule, BanditArm, priors, puct, rest_ucb, ucb1
+from its_graph.nodes.rules.types import ArmRule, BanditArm
+from its_graph.nodes.tree_search.bandit import priors, puct, rest_ucb, ucb1
 
 
 @pytest.mark.parametrize(("q", "n", "priority"), [(0.5, 2, 2.017198), (0.6, 3, 1.838787), (0.8, 5, 1.759560)])

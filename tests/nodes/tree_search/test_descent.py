@@ -4,15 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from its_graph.nodes.tree_search.descent import (
-    Priority,
-    VirtualLosses,
-    open_leaves,
-    descend,
-    exhausted,
-    search_stats,
-    stop_on_failures,
-)
+from its_graph.nodes.rules.types import PriorityRule, VirtualLosses
+from its_graph.nodes.tree_search.descent import descend, exhausted, open_leaves, search_stats, stop_on_failures
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]
@@ -28,7 +21,7 @@ def by_score(tree: Tree, node: str | None, children: list[str], losses: VirtualL
 
 
 def down(
-    tree: Tree, priority: Priority = by_score, *, leaves: int = 1, branch: int = 1, iterations: int = 99, spare: int = 0
+    tree: Tree, priority: PriorityRule = by_score, *, leaves: int = 1, branch: int = 1, iterations: int = 99, spare: int = 0
 ) -> list[str]:
     return descend(GROWN, priority, leaves=leaves, branch=branch, iterations=iterations, spare=spare)(tree)
 

@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
-from its_graph.nodes.tree_search.model_choice import ModelRule, thompson_model, ucb_model
-from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian, Rewards
+from its_graph.nodes.rules.types import ModelRule, Rewards
+from its_graph.nodes.tree_search.model_choice import thompson_model, ucb_model
+from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian
 
 
 def picked(rule: ModelRule, rewards: dict[str, Rewards]) -> Counter[str]:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from its_graph.errors import ConfigurationError
-from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian, Rewards
+from its_graph.nodes.rules.types import Rewards
+from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian
 
 DRAWS = 20_000
 unit = st.floats(0, 1, allow_subnormal=False)

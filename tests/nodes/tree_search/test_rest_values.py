@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from its_graph.nodes.rules.choice import to_unit
+from its_graph.nodes.rules.types import VirtualLosses
 from its_graph.nodes.tree_search.backup import TreeWithStats
-from its_graph.nodes.tree_search.descent import VirtualLosses, search_stats
-from its_graph.nodes.tree_search.rest_values import RestValues, rest_priority, end_gate_reached, rest_values
+from its_graph.nodes.tree_search.descent import search_stats
+from its_graph.nodes.tree_search.rest_values import RestValues, end_gate_reached, rest_priority, rest_values
 from its_graph.search.tree import Tree
 
 MakeTree = Callable[..., Tree]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian, Rewards
+from its_graph.nodes.rules.types import Rewards
+from its_graph.nodes.tree_search.posteriors import NO_REWARDS, Beta, Gaussian
 from its_graph.nodes.tree_search.thompson import ArmRewards, arm_rewards, parent_answer, thompson
 from its_graph.search.tree import Tree
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.batching.as_completed import AsCompleted
+from its_graph.batching.runnables import BatchRunnable
 from its_graph.contracts import Sample, SampleRequest
 from its_graph.errors import CassetteMissError
 from its_graph.prm.judges.multi_request import MultiRequest, flops_used, tokens_used
@@ -33,7 +33,7 @@ def echo(request: SampleRequest) -> str:
     return letter.upper()
 
 
-async def every_way(runnable: AsCompleted[str, str], words: list[str]) -> list[list[Any]]:
+async def every_way(runnable: BatchRunnable[str, str], words: list[str]) -> list[list[Any]]:
     """The answers in order, by all ways to call a runnable."""
     completed = [pair async for pair in runnable.abatch_as_completed(words)]
     return [

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from its_graph.allocation.curves import beta, known
-from its_graph.allocation.samples import exact, expected_solved, greedy
-from its_graph.allocation.unequal_prices import allocate_with_prices
+from its_graph.allocation.curves import beta_curves, coverage_curves
+from its_graph.allocation.solvers import exact, expected_solved, greedy
+from its_graph.allocation.unequal_costs import greedy_with_costs
 from its_graph.errors import ConfigurationError
 
 chances = st.lists(st.floats(0, 1), min_size=1, max_size=6)
@@ -16,8 +16,8 @@ chances = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 @given(chances, st.integers(0, 12))
 @settings(max_examples=100, deadline=None)
 def test_at_unit_costs_it_is_greedy(p: list[float], budget: int) -> None:
-    curves = known(p, 12)
-    counts = allocate_with_prices(curves, [1.0] * len(p), budget)
+    curves = coverage_curves(p, 12)
+    counts = greedy_with_costs(curves, [1.0] * len(p), budget)
     assert expected_solved(curves, counts) == pytest.approx(expected_solved(curves, greedy(curves, budget)), abs=1e-9)
     assert counts.sum() <= budget
 
@@ -25,8 +25,8 @@ def test_at_unit_costs_it_is_greedy(p: list[float], budget: int) -> None:
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.integers(1, 5)), min_size=1, max_size=5), st.integers(0, 20))
 @settings(max_examples=100, deadline=None)
 def test_it_is_within_the_budget_and_loses_at_most_one_sample(problems: list[tuple[float, int]], budget: int) -> None:
-    curves, costs = known([p for p, _ in problems], 20), [cost for _, cost in problems]
-    counts = allocate_with_prices(curves, [float(cost) for cost in costs], budget)
+    curves, costs = coverage_curves([p for p, _ in problems], 20), [cost for _, cost in problems]
+    counts = greedy_with_costs(curves, [float(cost) for cost in costs], budget)
     assert counts @ np.array(costs) <= budget
     best = expected_solved(curves, exact(curves, budget, costs))
     assert expected_solved(curves, counts) <= best + 1e-9
@@ -34,18 +34,18 @@ def test_it_is_within_the_budget_and_loses_at_most_one_sample(problems: list[tup
 
 
 def test_the_cheaper_of_two_equals_comes_first_and_nothing_worthless_is_drawn() -> None:
-    assert allocate_with_prices(known([0.3, 0.3], 8), [3.0, 1.0], 4).tolist() == [0, 4]
-    assert allocate_with_prices(known([0.0, 1.0], 8), [1.0, 1.0], 9).tolist() == [0, 1]
-    assert allocate_with_prices(beta([1], [1], 4), [2.5], 6.0).tolist() == [2]
-    assert allocate_with_prices(beta([], [], 4), [], 6.0).tolist() == []
+    assert greedy_with_costs(coverage_curves([0.3, 0.3], 8), [3.0, 1.0], 4).tolist() == [0, 4]
+    assert greedy_with_costs(coverage_curves([0.0, 1.0], 8), [1.0, 1.0], 9).tolist() == [0, 1]
+    assert greedy_with_costs(beta_curves([1], [1], 4), [2.5], 6.0).tolist() == [2]
+    assert greedy_with_costs(beta_curves([], [], 4), [], 6.0).tolist() == []
 
 
 @pytest.mark.parametrize("costs", [[1.0], [1.0, 0.0], [1.0, -1.0]])
 def test_costs_are_above_nothing_and_one_for_each(costs: list[float]) -> None:
     with pytest.raises(ConfigurationError, match="cost above 0"):
-        allocate_with_prices(known([0.3, 0.3], 8), costs, 4)
+        greedy_with_costs(coverage_curves([0.3, 0.3], 8), costs, 4)
 
 
 def test_a_budget_is_not_negative() -> None:
     with pytest.raises(ConfigurationError, match="negative"):
-        allocate_with_prices(known([0.3], 8), [1.0], -1)
+        greedy_with_costs(coverage_curves([0.3], 8), [1.0], -1)
