@@ -25,7 +25,7 @@ def agent_says(messages: list[BaseMessage], number: int) -> AIMessage | str:
 agent = create_agent(
     ScriptedChatModel(script=agent_says),
     [pay],
-    middleware=[DeliberateMiddleware(n=5, gate=before_tools({"pay"}))],
+    middleware=[DeliberateMiddleware(n=5, condition=before_tools({"pay"}))],
 )
 with get_usage_metadata_callback() as used:
     output = agent.invoke({"messages": [HumanMessage("The bill says 30. Pay it.")]})

@@ -1,4 +1,4 @@
-"""`python -m its_graph` runs the `its-graph` command."""
+"""`python -m its_graph` runs the command line, like `its-graph`."""
 
 from its_graph.cli.main import main
 

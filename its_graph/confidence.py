@@ -1,8 +1,8 @@
-"""How sure a model was of its own text: token, group and trace confidence, self-certainty. Plain arithmetic.
+"""A model's confidence in its own text: token, group and trace confidence, self-certainty. Plain arithmetic.
 
 Token confidence is minus the mean log-probability of the k most likely tokens: the more peaked the distribution, the
-less likely its other top tokens, the higher the confidence. A group is a sliding window of tokens, a trace a whole
-solution (DeepConf, Fu et al. 2508.15260, section 2). Logarithms are natural.
+less likely its other top tokens, and the higher the confidence. A group is a sliding window of tokens, a trace a whole
+solution (DeepConf, Fu et al., arXiv 2508.15260, section 2). Logarithms are natural.
 """
 
 import math
@@ -28,14 +28,14 @@ TraceScore: TypeAlias = Callable[[Sequence[float]], float]
 
 
 def token_confidence(top_logprobs: Sequence[float]) -> float:
-    """Return the confidence of one token from the log-probabilities of the k most likely ones at its place."""
+    """Return the confidence of one token from the log-probabilities of the k most likely ones at its position."""
     return -math.fsum(top_logprobs) / len(top_logprobs)
 
 
 def self_certainty(logprobs: Sequence[float]) -> float:
-    """Return KL(uniform || p) of one token from the log-probabilities of the whole vocabulary (2502.18581, section 3).
+    """Return KL(uniform || p) of one token from the log-probabilities of the whole vocabulary; 0 if it is uniform.
 
-    0 for a uniform distribution. A solution's self-certainty is the mean over its tokens.
+    A solution's self-certainty is the mean over its tokens (Kang et al., arXiv 2502.18581, section 3).
     """
     return -math.fsum(logprobs) / len(logprobs) - math.log(len(logprobs))
 
@@ -49,7 +49,7 @@ class Groups:
         self._window = window
 
     def add(self, confidence: float) -> float | None:
-        """Take the next token; return the mean of the window that ends with it, None while none is full."""
+        """Add the next token; return the mean of the window that ends with it, or None before the first full window."""
         if len(self._last) == self._window:
             self._sum -= self._last[0]
         self._last.append(confidence)
@@ -62,7 +62,7 @@ def group_confidences(confidences: Sequence[float], window: int) -> list[float]:
     if len(confidences) < window:
         return [mean_confidence(confidences)]
     groups = Groups(window)
-    return [group for one in confidences if (group := groups.add(one)) is not None]
+    return [group for confidence in confidences if (group := groups.add(confidence)) is not None]
 
 
 def mean_confidence(confidences: Sequence[float]) -> float:
@@ -71,7 +71,7 @@ def mean_confidence(confidences: Sequence[float]) -> float:
 
 
 def tail(tokens: int = 2048) -> TraceScore:
-    """Score a trace by the mean over its last `tokens` tokens, where the answer is made."""
+    """Score a trace by the mean over its last `tokens` tokens, where the answer is written."""
     return lambda confidences: mean_confidence(confidences[-tokens:])
 
 
@@ -86,14 +86,14 @@ def bottom_groups(window: int = 2048, share: float = 0.1) -> TraceScore:
 
 
 def lowest_group(window: int = 2048) -> TraceScore:
-    """Score a trace by its least confident group: the number that a confidence floor watches while it is written."""
+    """Score a trace by its least confident group, the number that a confidence floor watches during generation."""
     return lambda confidences: min(group_confidences(confidences, window))
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the value below which `percent` % of `values` lie, linear between neighbours (type 7)."""
+    """Return the value below which `percent` % of `values` lie, linear between neighbors (type 7)."""
     ordered = sorted(values)
-    place = (len(ordered) - 1) * percent / 100
-    below = math.floor(place)
+    position = (len(ordered) - 1) * percent / 100
+    below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)

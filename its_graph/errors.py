@@ -23,7 +23,7 @@ __all__ = [
 
 
 class ItsGraphError(Exception):
-    """Base class of everything this library raises on purpose."""
+    """Base class of all errors that this library raises on purpose."""
 
 
 class InputError(ItsGraphError, ValueError):
@@ -31,7 +31,7 @@ class InputError(ItsGraphError, ValueError):
 
 
 class ConfigurationError(ItsGraphError, ValueError):
-    """An option or a combination of options is impossible (n = 0, width that does not divide n, ...)."""
+    """An option or a combination of options is invalid (n = 0, a width that does not divide n, ...)."""
 
 
 class ContinuationError(ConfigurationError):
@@ -39,11 +39,17 @@ class ContinuationError(ConfigurationError):
 
 
 class EmbeddedScopeError(InputError):
-    """The embedded models were asked something outside arithmetic, the only thing they learned."""
+    """The embedded models were asked something other than arithmetic, the only thing they learned."""
 
 
 class SearchFailedError(ItsGraphError, RuntimeError):
-    """No candidate survived: every sample failed. The first failure is the cause."""
+    """No candidate survived: every sample failed. The message quotes the first failure.
+
+    Args:
+        message: what went wrong.
+        spend: what the search had spent by then.
+        failures: the failed samples by id, oldest first: `{"parent": ..., "reason": ...}` each.
+    """
 
     def __init__(
         self,
@@ -54,30 +60,32 @@ class SearchFailedError(ItsGraphError, RuntimeError):
     ) -> None:
         super().__init__(message)
         self.spend = spend
-        """What the search had spent until then."""
         self.failures = dict(failures)
-        """The failed samples by id: `{"parent": ..., "reason": ...}` each, oldest first."""
 
 
 class CommitFailedError(ItsGraphError, RuntimeError):
-    """A call that was put off until an attempt had won failed when it was carried out; its own error is the cause."""
+    """A tool call deferred until an attempt had won failed when it was carried out; its error is the cause.
+
+    Args:
+        message: what went wrong.
+        committed: tools whose calls were carried out before it, in order.
+    """
 
     def __init__(self, message: str, *, committed: Sequence[str]) -> None:
         super().__init__(message)
         self.committed = list(committed)
-        """Tools whose calls were carried out before it, in order."""
 
 
 class StorageError(ItsGraphError, OSError):
-    """A file cannot be opened or written: no such folder, no permission, no room left."""
+    """A file cannot be opened or written: missing folder, no permission, disk full."""
 
 
 class TruncationError(ItsGraphError, ValueError):
-    """A solution is longer than a verifier's context; scoring a cut text would be silently wrong."""
+    """A solution is longer than a verifier's context. Scoring a truncated text would be silently wrong."""
 
 
 class CassetteMissError(ItsGraphError, LookupError):
-    """A cassette in replay mode was asked something that was never recorded."""
+    """A cassette in replay mode received a request that was never recorded."""
 
 
 class MissingExtraError(ItsGraphError, ImportError):
@@ -88,4 +96,4 @@ class MissingExtraError(ItsGraphError, ImportError):
 
 
 class DiminishingReturnsWarning(UserWarning):
-    """More compute was asked for than has been seen to pay."""
+    """A search was asked for more compute than has been observed to help."""

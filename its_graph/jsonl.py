@@ -1,8 +1,11 @@
-"""A file of JSON lines that only grows: one run writes it at a time, and that one may be killed at any moment.
+"""Files of JSON lines: reading them, and appending to a file that only grows.
 
-1. Every line that is there must be of the kind that is asked for, before anything is changed. 2. A last line without
-its end is cut off: its writer was killed. Where no other line tells whose file it is, it must begin as that kind does.
-3. New lines are added one by one.
+A growing file has one writer at a time, which may be killed at any moment:
+
+1. Every line present must be of the kind expected, before anything is changed.
+2. A last line without its line end is cut off, because its writer was killed. If no other line shows whose file it is,
+   that line must begin like a record of the kind expected.
+3. New lines are appended one at a time.
 """
 
 import json
@@ -15,27 +18,47 @@ from typing import Any, BinaryIO, NamedTuple
 
 from its_graph.errors import InputError, StorageError
 
-__all__ = ["RecordKind", "JsonLines"]
+__all__ = ["JsonLines", "RecordKind", "read_json_lines"]
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[Any, str]]:
+    """Yield the value of each line that is not blank, and its location for error messages (`file, line 3`).
+
+    Raises:
+        InputError: for a line that is not JSON.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                location = f"{path}, line {number}"
+                yield _parsed(line, location, "Correct or remove the line."), location
+
+
+def _parsed(line: bytes, location: str, remedy: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise InputError(f"{location} is not JSON: {error}. {remedy}") from error
 
 
 class RecordKind(NamedTuple):
     """What the lines of a file are."""
 
     name: str
-    """One of them, as messages say it: outcome of an evaluation."""
-    begins: tuple[str, ...]
-    """How they begin, one way or another."""
+    """What messages call one of them, with its article: `an outcome of an evaluation`."""
+    prefixes: tuple[str, ...]
+    """The ways in which a line may begin."""
 
-    def torn(self, line: bytes) -> bool:
-        """Tell whether `line` can be the beginning of one; what is whole was never torn."""
+    def is_torn(self, line: bytes) -> bool:
+        """Return whether `line` can be the beginning of a record; a complete JSON value cannot be."""
         with suppress(ValueError):
             json.loads(line)
             return False
-        return any(line[: len(one)] == one.encode()[: len(line)] for one in self.begins)
+        return any(line[: len(prefix)] == prefix.encode()[: len(line)] for prefix in self.prefixes)
 
 
 class JsonLines:
-    """JSON lines, appended one by one and handed to the system when `append` returns.
+    """JSON lines, appended one at a time and passed to the operating system before `append` returns.
 
     Args:
         file: opened for reading and writing.
@@ -47,82 +70,81 @@ class JsonLines:
 
     @classmethod
     def temporary(cls) -> "JsonLines":
-        """Return an empty file that is gone when it is closed."""
+        """Return an empty file that is deleted when it is closed."""
         return cls(tempfile.TemporaryFile("w+b"), "a temporary file")
 
     @classmethod
     def open(cls, path: Path) -> "JsonLines":
-        """Open a file to go on with it, or begin it; nobody else can do so until it is closed, or its process ends.
+        """Open or create a file and lock it until it is closed or its process ends.
 
         Raises:
             StorageError: it cannot be opened for writing, or another run has it open.
         """
         if path.exists() and not path.is_file():
-            raise StorageError(f"{path} is no regular file. Results are read again to go on with them: give a file.")
+            raise StorageError(f"{path} is not a regular file. Results are read back to resume: give a file.")
         try:
             file = path.open("a+b")
         except OSError as error:
             raise StorageError(f"Cannot write {path}: {error.strerror}. Give another file.") from error
-        if not _locked(file):
+        if not _lock(file):
             file.close()
-            raise StorageError(f"Another run is writing {path}. Wait until it has ended, or give another file.")
+            raise StorageError(f"Another run is writing {path}. Wait until it ends, or give another file.")
         return cls(file, str(path))
 
     def close(self) -> None:
         """Close the file."""
-        with suppress(OSError):  # what could not be written was told of by `append`
+        with suppress(OSError):  # `append` has already reported what could not be written
             self._file.close()
 
     def read(self, take: Callable[[int, Any], None], kind: RecordKind) -> None:
-        """Hand the place and the value of each line to `take`, from the beginning; then cut off a torn end.
+        """Pass the offset and the value of each line to `take`, from the beginning; then cut off a torn end.
 
         Args:
             take: raises AttributeError, KeyError, TypeError or ValueError for a value that is not of `kind`.
-            kind: of every line; empty ones are passed over.
+            kind: of every line; blank lines are skipped.
 
         Raises:
-            InputError: a line is not JSON, or not of `kind`; the file is left as it is.
+            InputError: a line is not JSON, or not of `kind`; the file is left unchanged.
             StorageError: a torn end cannot be cut off.
         """
-        place, known = self._file.seek(0), False
+        offset, any_record = self._file.seek(0), False
         for number, line in enumerate(self._file, start=1):
             if not line.endswith(b"\n"):
-                if not known and not kind.torn(line):
-                    raise InputError(f"{self.name} holds no {kind.name}. Give another file.")
+                if not any_record and not kind.is_torn(line):
+                    raise InputError(f"{self.name} does not contain {kind.name}. Give another file.")
                 with self._writing():
-                    self._file.truncate(place)
+                    self._file.truncate(offset)
                 return
             if line.strip():
-                self._take(take, place, line, f"{self.name}, line {number}", kind)
-                known = True
-            place += len(line)
+                self._take(take, offset, line, f"{self.name}, line {number}", kind)
+                any_record = True
+            offset += len(line)
 
-    def at(self, place: int) -> Any:
-        """Return the value of the line at `place`."""
-        self._file.seek(place)
+    def value_at(self, offset: int) -> Any:
+        """Return the value of the line at `offset`."""
+        self._file.seek(offset)
         return json.loads(self._file.readline())
 
     def append(self, value: Any) -> int:
-        """Add a line and return its place.
+        """Add a line and return its offset.
 
         Raises:
-            StorageError: the disk is full, or the like.
+            StorageError: the disk is full, or similar.
         """
         with self._writing():
-            place = self._file.seek(0, 2)
+            offset = self._file.seek(0, 2)
             self._file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
             self._file.flush()
-        return place
+        return offset
 
-    def _take(self, take: Callable[[int, Any], None], place: int, line: bytes, where: str, kind: RecordKind) -> None:
+    def _take(
+        self, take: Callable[[int, Any], None], offset: int, line: bytes, location: str, kind: RecordKind
+    ) -> None:
+        value = _parsed(line, location, "Give another file.")
         try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{where} is not JSON ({error}). Give another file.") from error
-        try:
-            take(place, value)
+            take(offset, value)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{where} is no {kind.name}. Give another file. ({error})") from error
+            raise InputError(f"{location} is not {kind.name}. Give another file. ({error})") from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -131,25 +153,25 @@ class JsonLines:
         except OSError as error:
             raise StorageError(
                 f"Cannot write {self.name}: {error.strerror}. What was written before is kept: "
-                "make room and start the same command again."
+                "free some space and run the same command again."
             ) from error
 
 
 if sys.platform == "win32":
 
-    def _locked(file: BinaryIO) -> bool:
-        """Windows locks ranges of bytes and keeps readers out as well: not to run twice is left to the user there."""
+    def _lock(file: BinaryIO) -> bool:
+        """Windows locks byte ranges and blocks readers too, so there it is up to the user not to run twice."""
         return True
 
 else:
     import fcntl
 
-    def _locked(file: BinaryIO) -> bool:
-        """Lock a file for as long as it is open here; the system undoes it when the process ends, however it ends."""
+    def _lock(file: BinaryIO) -> bool:
+        """Lock a file while it is open here; the system releases the lock when the process ends, however it ends."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:
-            pass  # a file system without locks, as some network shares are: two runs at once go unnoticed there
+            pass  # a file system without locks, such as some network shares: there, two runs at once go undetected
         return True

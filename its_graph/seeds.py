@@ -1,7 +1,7 @@
 """Seeds of single calls, derived from the seed of the search.
 
-A call's seed depends on the search's seed and the id of the record it will write, on nothing else: not on the order
-in which replies arrive, on batching, or on whether the search was stopped and resumed in between.
+A call's seed depends only on the search's seed and the id of the record that it will write: not on the order in which
+replies arrive, on batching, or on whether the search was stopped and resumed in between.
 """
 
 from hashlib import blake2b

@@ -1,7 +1,7 @@
-"""Every strategy over the embedded models, one name each: what `langgraph.json` shows to `langgraph dev` and Studio.
+"""Every strategy over the embedded models, by name: what `langgraph.json` offers to `langgraph dev` and Studio.
 
-Each name is a function that returns the graph, uncompiled: the server compiles it with its own checkpointer, and loads
-the models when it does.
+Each name is a function that returns the uncompiled graph. The server compiles it with its own checkpointer, and the
+models are loaded at that time.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ def _models() -> Any:
     return load()
 
 
-def _named(name: str) -> Callable[[], Awaitable[Any]]:
+def _graph_function(name: str) -> Callable[[], Awaitable[Any]]:
     def build() -> Any:
         return create(name, *_models())
 
     async def graph() -> Any:
-        return await asyncio.to_thread(build)  # the server forbids to load models in its own loop
+        return await asyncio.to_thread(build)  # the server does not allow blocking its event loop to load models
 
     graph.__name__ = name
     return graph
 
 
-GRAPHS = {name: _named(name) for name in STRATEGIES}
+GRAPHS = {name: _graph_function(name) for name in STRATEGIES}
 """The functions by name."""
-globals().update(GRAPHS)  # the server looks a name up among the module's own, and asks no `__getattr__`
+globals().update(GRAPHS)  # the server looks names up in the module's dictionary, not through `__getattr__`

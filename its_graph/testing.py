@@ -1,8 +1,8 @@
-"""Models for tests, of this library and of yours: scripted ones, and a small world with a known optimum.
+"""Models for tests, the library's and yours: scripted ones, and a small world with a known optimum.
 
-They run without torch, in microseconds, and obey the same contracts as the real ones.
+They run without torch, in microseconds, and obey the same contracts as real models.
 
-In the toy world a problem is a list of numbers to add, `Add 3, 5, 4.`; a solution adds one number a step and boxes the
+In the toy world a problem is a list of numbers to add, `Add 3, 5, 4.`; a solution adds one number per step and boxes the
 sum. The generator errs with a known probability at each step, decided by the request's seed; the verifier knows which
 steps are right. So the right answer is known, a search with enough samples must find it, and a single sample is right
 with probability (1 - error) ** steps.
@@ -30,31 +30,44 @@ from its_graph.contracts import (
 )
 from its_graph.token_stream import token_callback
 
-__all__ = ["Inline", "ScriptedGenerator", "ScriptedVerifier", "ToyGenerator", "ToyVerifier", "count_words"]
+__all__ = ["InlineRunnable", "ScriptedGenerator", "ScriptedVerifier", "ToyGenerator", "ToyVerifier", "count_words"]
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
 
 
 def count_words(text: str) -> int:
-    """Count tokens as this module does: words."""
+    """Return the number of words in `text`, which is how this module counts tokens.
+
+    >>> from its_graph.testing import count_words
+    >>> count_words("3 + 5 = 8")
+    5
+    """
     return len(text.split())
 
 
-class Inline(BatchRunnable[_Request, _Reply]):
-    """Runs batches in a plain loop: right for anything that answers at once and needs no threads."""
+class InlineRunnable(BatchRunnable[_Request, _Reply]):
+    """Runs batches in a plain loop, for models that answer at once and need no threads. Subclasses implement `invoke`.
+
+    >>> from its_graph.testing import InlineRunnable
+    >>> class Double(InlineRunnable):
+    ...     def invoke(self, input, config=None, **kwargs):
+    ...         return 2 * input
+    >>> Double().batch([1, 2, 3])
+    [2, 4, 6]
+    """
 
     def batch_as_completed(
         self, inputs: Sequence[_Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
     ) -> Iterator[tuple[int, Any]]:
-        """Yield (index, reply) in order; with `return_exceptions` an error takes the place of its reply."""
+        """Yield (index, reply) in order; with `return_exceptions`, an error takes the place of its reply."""
         for index, request in enumerate(inputs):
             yield index, self._attempt(request, return_exceptions)
 
     async def abatch_as_completed(
         self, inputs: Sequence[_Request], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
     ) -> AsyncIterator[tuple[int, Any]]:
-        """As `batch_as_completed`."""
+        """Like `batch_as_completed`."""
         for index, request in enumerate(inputs):
             yield index, self._attempt(request, return_exceptions)
 
@@ -71,10 +84,23 @@ class Inline(BatchRunnable[_Request, _Reply]):
             return error
 
 
-class ScriptedGenerator(Inline[SampleRequest, list[Sample]], Generator):
-    """Says what a function says. A returned str is cut at the first stop string and at `max_tokens` words.
+class ScriptedGenerator(InlineRunnable[SampleRequest, list[Sample]], Generator):
+    """A generator whose samples come from a function.
 
-    It is surer of a line without a wrong sum (3 to 4 a word) than of one with (1 to 2); the seed decides by how much.
+    A string is cut at the first stop string and at `max_tokens` words. Its token confidences are higher in lines
+    without a wrong sum (3 to 4 per word) than in lines with one (1 to 2); the request's seed decides by how much.
+
+    Args:
+        script: returns the text of a sample, or the whole `Sample`; an exception fails the call.
+        parameters: number of model parameters, for FLOPs; 0 for unknown.
+
+    >>> from its_graph import create
+    >>> from its_graph.testing import ScriptedGenerator
+    >>> generator = ScriptedGenerator(lambda request: "The answer is 8.")
+    >>> create("self_consistency", generator, n=3).compile().invoke({"problem": "Add 3, 5."})["answer"]
+    '8'
+    >>> len(generator.requests)
+    3
     """
 
     max_tokens = 64
@@ -84,69 +110,93 @@ class ScriptedGenerator(Inline[SampleRequest, list[Sample]], Generator):
         self.script = script
         self.parameters = parameters
         self.requests: list[SampleRequest] = []
+        """The requests so far."""
 
     def invoke(self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any) -> list[Sample]:
-        """Return `input.n` samples; an error that the script raises is the call's error."""
+        """Return `input.n` samples."""
         self.requests.append(input)
-        prompt = self.prompt_tokens(input)
-        samples = [self._sample(input, prompt, self.script(input)) for _ in range(input.n)]
-        if (tell := token_callback(input)) is not None:
+        prompt_tokens = self.prompt_tokens(input)
+        samples = [self._sample(input, prompt_tokens, self.script(input)) for _ in range(input.n)]
+        if (on_token := token_callback(input)) is not None:
             for word in re.findall(r"\s*\S+\s*", samples[0].text):
-                tell(word)
+                on_token(word)
         return samples
 
     def prompt_tokens(self, request: SampleRequest) -> int:
-        """Words of the conversation and of the prefix."""
+        """Return the words of the conversation and the prefix."""
         return sum(count_words(str(message["content"])) for message in request.messages) + count_words(request.prefix)
 
-    def _sample(self, request: SampleRequest, prompt: int, said: str | Sample) -> Sample:
-        if isinstance(said, Sample):
-            return said
-        text: str = said
+    def _sample(self, request: SampleRequest, prompt_tokens: int, reply: str | Sample) -> Sample:
+        if isinstance(reply, Sample):
+            return reply
+        text: str = reply
         reason: FinishReason = "end"
-        ends = [said.index(stop) + len(stop) for stop in request.stop if stop in said]
+        ends = [reply.index(stop) + len(stop) for stop in request.stop if stop in reply]
         if ends:
-            text, reason = said[: min(ends)], "stop_string"
+            text, reason = reply[: min(ends)], "stop_string"
         if count_words(text) > request.max_tokens:
             text, reason = " ".join(text.split()[: request.max_tokens]), "length"
         sample = Sample(
             text=text,
             finish_reason=reason,
-            prompt_tokens=prompt,
+            prompt_tokens=prompt_tokens,
             cached_tokens=0,
             generated_tokens=count_words(text),
             confidence=None,
             logprobs=None,
         )
-        return _tell(sample, request) if request.top_logprobs or request.self_certainty else sample
+        return _with_signals(sample, request) if request.top_logprobs or request.self_certainty else sample
 
 
-class ScriptedVerifier(Inline[Candidate, Verdict], Verifier):
-    """Thinks what a function thinks: one score per step, or a number for the whole. The path's value is the minimum."""
+class ScriptedVerifier(InlineRunnable[Candidate, Verdict], Verifier):
+    """A verifier whose scores come from a function. The candidate's value is the lowest score of its steps.
+
+    Args:
+        script: returns one score per step, or one number for all; an exception fails the call.
+        parameters: number of model parameters, for FLOPs; 0 for unknown.
+
+    >>> from its_graph import Candidate
+    >>> from its_graph.testing import ScriptedVerifier
+    >>> question = [{"role": "user", "content": "Add 3, 5."}]
+    >>> verifier = ScriptedVerifier(lambda candidate: [0.9, 0.4])
+    >>> verifier.invoke(Candidate(messages=question, steps=["3 + 5 = 8", "8 it is"])).value
+    0.4
+    """
 
     def __init__(self, script: Callable[[Candidate], float | Sequence[float]], *, parameters: int = 0) -> None:
         self.script = script
         self.parameters = parameters
         self.candidates: list[Candidate] = []
+        """The candidates so far."""
 
     def invoke(self, input: Candidate, config: RunnableConfig | None = None, **kwargs: Any) -> Verdict:
-        """Return the verdict; an error that the script raises is the call's error."""
+        """Return the verdict on `input`."""
         self.candidates.append(input)
-        said = self.script(input)
-        scores = tuple(said) if isinstance(said, Sequence) else (float(said),) * len(input.steps)
+        reply = self.script(input)
+        scores = tuple(reply) if isinstance(reply, Sequence) else (float(reply),) * len(input.steps)
         value = min(scores, default=None)
         return Verdict(scores=scores, value=value, tokens=self.tokens(input))
 
     def tokens(self, candidate: Candidate) -> int:
-        """Words of the conversation and of all steps."""
-        asked = sum(count_words(str(message["content"])) for message in candidate.messages)
-        return asked + sum(count_words(step) for step in candidate.steps)
+        """Return the words of the conversation and of all steps."""
+        question = sum(count_words(str(message["content"])) for message in candidate.messages)
+        return question + sum(count_words(step) for step in candidate.steps)
 
 
 class ToyGenerator(ScriptedGenerator):
-    """Adds the numbers of `Add 3, 5, 4.` one step at a time, each step wrong with probability `error`.
+    r"""Adds the numbers of `Add 3, 5, 4.` one step at a time and makes mistakes at a known rate.
 
-    A wrong sum is off by one to nine. At temperature 0 it makes no mistake, as its most likely step is the right one.
+    A wrong sum is off by one to nine. At temperature 0 it makes no mistake, since its most likely step is the right one.
+
+    Args:
+        error: probability of a wrong sum at each step, in [0, 1].
+        parameters: number of model parameters, for FLOPs; 0 for unknown.
+
+    >>> from its_graph import SampleRequest
+    >>> from its_graph.testing import ToyGenerator
+    >>> request = SampleRequest(messages=[{"role": "user", "content": "Add 3, 5."}], temperature=0)
+    >>> ToyGenerator().invoke(request)[0].text
+    '3 + 5 = 8\n\n\\boxed{8}'
     """
 
     step_tokens = 8
@@ -158,46 +208,59 @@ class ToyGenerator(ScriptedGenerator):
     def _continue(self, request: SampleRequest) -> str:
         numbers = _numbers(request)
         totals = _totals(request.prefix)
-        chance = random.Random(request.seed)
+        rng = random.Random(request.seed)
         text = ""
         for number in numbers[len(totals) + 1 :]:
             left = totals[-1] if totals else numbers[0]
-            wrong = request.temperature > 0 and chance.random() < self.error
-            totals.append(left + number + (chance.randint(1, 9) if wrong else 0))
+            wrong = request.temperature > 0 and rng.random() < self.error
+            totals.append(left + number + (rng.randint(1, 9) if wrong else 0))
             text += f"{left} + {number} = {totals[-1]}\n\n"
         return text + rf"\boxed{{{totals[-1] if totals else numbers[0]}}}"
 
 
 class ToyVerifier(ScriptedVerifier):
-    """Gives `right` to a step that adds correctly, `wrong` to one that does not; a solution counts its worst."""
+    """Scores each step of a toy solution by whether it adds correctly; a solution is as good as its worst step.
+
+    Args:
+        right: score of a correct step, in [0, 1].
+        wrong: score of an incorrect step, in [0, 1].
+        parameters: number of model parameters, for FLOPs; 0 for unknown.
+
+    >>> from its_graph import Candidate
+    >>> from its_graph.testing import ToyVerifier
+    >>> question = [{"role": "user", "content": "Add 3, 5, 4."}]
+    >>> ToyVerifier().invoke(Candidate(messages=question, steps=["3 + 5 = 8", "8 + 4 = 13"])).scores
+    (0.9, 0.1)
+    """
 
     def __init__(self, *, right: float = 0.9, wrong: float = 0.1, parameters: int = 0) -> None:
-        super().__init__(self._judge, parameters=parameters)
+        super().__init__(self._score, parameters=parameters)
         self.right, self.wrong = right, wrong
 
-    def _judge(self, candidate: Candidate) -> list[float]:
+    def _score(self, candidate: Candidate) -> list[float]:
         return [self.right if _adds_up(step) else self.wrong for step in candidate.steps]
 
 
-def _tell(sample: Sample, request: SampleRequest) -> Sample:
-    """Add the signals that were asked for; a confidence floor may end the text early."""
-    chance = random.Random(request.seed)
+def _with_signals(sample: Sample, request: SampleRequest) -> Sample:
+    """Add the signals requested; a confidence floor may end the text early."""
+    rng = random.Random(request.seed)
     lines = sample.text.split("\n\n")
-    sure = [chance.random() + (3 if _adds_up(line) else 1) for line in lines for _ in line.split()]
-    kept = _kept(sure, request.confidence_floor) if request.confidence_floor else len(sure)
-    told: dict[str, Any] = {"token_confidences": tuple(sure[:kept])} if request.top_logprobs else {}
-    if request.self_certainty and kept:
-        told["self_certainty"] = sum(sure[:kept]) / kept
-    if kept < len(sure):
-        text = " ".join(sample.text.split()[:kept])
-        told |= {"text": text, "finish_reason": "length", "generated_tokens": kept}
-    return sample.model_copy(update=told)
+    confidences = [rng.random() + (3 if _adds_up(line) else 1) for line in lines for _ in line.split()]
+    floor = request.confidence_floor
+    length = _words_above(confidences, floor) if floor else len(confidences)
+    update: dict[str, Any] = {"token_confidences": tuple(confidences[:length])} if request.top_logprobs else {}
+    if request.self_certainty and length:
+        update["self_certainty"] = sum(confidences[:length]) / length
+    if length < len(confidences):
+        text = " ".join(sample.text.split()[:length])
+        update |= {"text": text, "finish_reason": "length", "generated_tokens": length}
+    return sample.model_copy(update=update)
 
 
-def _kept(confidences: Sequence[float], floor: ConfidenceFloor) -> int:
-    """Return how many words are said before the floor ends the text, the last of them included."""
+def _words_above(confidences: Sequence[float], floor: ConfidenceFloor) -> int:
+    """Return how many words are written before the floor ends the text, the last of them included."""
     groups = Groups(floor.window)
-    means = (groups.add(one) for one in confidences)
+    means = (groups.add(confidence) for confidence in confidences)
     ends = (count for count, mean in enumerate(means, 1) if mean is not None and mean < floor.threshold)
     return next(ends, len(confidences))
 

@@ -1,7 +1,7 @@
-"""The text of a sample while it is written, for whoever watches.
+"""The text of a sample while it is written.
 
-A request that has a name in `live` tells its new text to the listener of the context in which it was asked. Backends
-that answer whole tell nothing.
+A request with a `stream_id` sends its new text to the listener of the context in which it was made. A backend that
+returns whole replies sends nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,14 +14,14 @@ from its_graph.contracts import SampleRequest
 __all__ = ["TokenListener", "subscribe", "token_callback"]
 
 TokenListener: TypeAlias = Callable[[str, str], None]
-"""Takes the name of a request and its new text. It may be called from any thread."""
+"""Receives the `stream_id` of a request and its new text. It may be called from any thread."""
 
 _listener: ContextVar[TokenListener | None] = ContextVar("its_graph_listener", default=None)
 
 
 @contextmanager
 def subscribe(listener: TokenListener) -> Iterator[None]:
-    """Let `listener` hear the requests that are asked in this context."""
+    """Send the text of requests made in this context to `listener`."""
     token = _listener.set(listener)
     try:
         yield
@@ -30,11 +30,11 @@ def subscribe(listener: TokenListener) -> Iterator[None]:
 
 
 def token_callback(request: SampleRequest) -> Callable[[str], None] | None:
-    """Return where the new text of `request` goes, to be called in the context of who asks; None where nobody hears.
+    """Return where to send the new text of `request`; None if nobody listens. Call it in the caller's context.
 
-    Of several samples the first one's text is told.
+    If the request asks for several samples, send the text of the first.
     """
-    listener, name = _listener.get(), request.stream_id
-    if listener is None or name is None:
+    listener, stream_id = _listener.get(), request.stream_id
+    if listener is None or stream_id is None:
         return None
-    return lambda text: listener(name, text) if text else None
+    return lambda text: listener(stream_id, text) if text else None

@@ -1,13 +1,13 @@
-"""answer: choose the winner and hand over everything behind it."""
+"""answer: choose the winner and return it with everything behind it."""
 
-from typing import Any
+from typing import cast
 
 from langchain_core.messages import AIMessage
 
 from its_graph.errors import SearchFailedError
 from its_graph.nodes.rules.types import Choice, ChoiceRule
 from its_graph.search.events import emit
-from its_graph.search.result import Route
+from its_graph.search.result import CandidateResult, Route, SearchResult, Vote, ledger
 from its_graph.search.state import PureNode, SearchState, Update
 from its_graph.search.tree import Finalist, Tree
 
@@ -17,8 +17,8 @@ __all__ = ["answer"]
 def answer(choose: ChoiceRule) -> PureNode:
     """Return the node that ends a search: `answer`, a message with the winning text, and `result`.
 
-    `result` keeps every candidate with its score, best first, the votes, and the ledger. Totals stand there and in the
-    message's `response_metadata["its"]`, never in `usage_metadata`, where callbacks would count them twice.
+    `result` holds every candidate with its score, best first, the votes, and the ledger. Totals are in `result` and in
+    the message's `response_metadata["its"]`, never in `usage_metadata`, where callbacks would count them twice.
 
     Raises:
         SearchFailedError: if every sample failed; it carries what was spent and every failure.
@@ -31,9 +31,14 @@ def answer(choose: ChoiceRule) -> PureNode:
             raise _all_failed(tree)
         winner = None if choice.winner is None else tree.finalists[choice.winner]
         result = _result(tree, choice, winner)
-        short = {key: result[key] for key in ("strategy", "answer", "stop_reason", "spend")}
+        summary = {
+            "strategy": result["strategy"],
+            "answer": result["answer"],
+            "stop_reason": result["stop_reason"],
+            "spend": result["spend"],
+        }
         text = winner.text if winner else "The budget did not allow a single sample."
-        message = AIMessage(text, response_metadata={"its": short})
+        message = AIMessage(text, response_metadata={"its": summary})
         update: Update = {"messages": [message], "answer": result["answer"], "result": result}
         emit(update)
         return update
@@ -51,49 +56,43 @@ def _all_failed(tree: Tree) -> SearchFailedError:
     )
 
 
-def _result(tree: Tree, choice: Choice, winner: Finalist | None) -> dict[str, Any]:
-    return {
-        "answer": winner.answer if winner else None,
-        "text": winner.text if winner else None,
-        "strategy": tree.strategy,
-        "seed": tree.settings.seed,
-        "stop_reason": tree.stop_reason or "completed",
-        "candidates": [_candidate(one) for one in sorted(tree.finalists, key=lambda one: tree.sort_key(one.id))],
-        "votes": _votes(tree, choice),
-        "tie": choice.tie,
-        "abstained": sum(label is None for label in tree.answer_classes),
-        "truncated": sum(one.truncated for one in tree.finalists),
-        # Without a single verdict nothing was meant to be judged; with one, whatever lacks a score missed it.
-        "unscored": sum(one.score is None for one in tree.finalists) if tree.scores else 0,
-        "failed": [failure["reason"] for failure in tree.failures.values()],
-        "notes": [*choice.notes, *_routed(tree.route)],
-        "spend": tree.spend._asdict(),
-        **({} if tree.route is None else {"route": dict(tree.route)}),
-    }
+def _result(tree: Tree, choice: Choice, winner: Finalist | None) -> SearchResult:
+    ranked = sorted(tree.finalists, key=lambda finalist: tree.sort_key(finalist.id))
+    result = SearchResult(
+        answer=winner.answer if winner else None,
+        text=winner.text if winner else None,
+        strategy=tree.strategy,
+        seed=tree.settings.seed,
+        stop_reason=tree.stop_reason or "completed",
+        candidates=[cast(CandidateResult, finalist._asdict()) for finalist in ranked],
+        votes=_votes(tree, choice),
+        tie=choice.tie,
+        abstained=sum(label is None for label in tree.answer_classes),
+        truncated=sum(finalist.truncated for finalist in tree.finalists),
+        # Without any score nothing was meant to be scored; with one, every finalist without a score missed it.
+        unscored=sum(finalist.score is None for finalist in tree.finalists) if tree.scores else 0,
+        failed=[failure["reason"] for failure in tree.failures.values()],
+        notes=[*choice.notes, *_routing_notes(tree.route)],
+        spend=ledger(tree.spend),
+    )
+    if tree.route is not None:
+        result["route"] = tree.route
+    return result
 
 
-def _routed(taken: Route | None) -> list[str]:
-    """Say in words which strategy took the question, and why."""
-    if taken is None:
+def _routing_notes(route: Route | None) -> list[str]:
+    """Say which strategy the question was routed to, and why."""
+    if route is None:
         return []
-    return [f"Routed: {taken['reason']}.", *([] if taken["fallback"] is None else [taken["fallback"]])]
+    return [f"Routed: {route['reason']}.", *([] if route["fallback"] is None else [route["fallback"]])]
 
 
-def _candidate(one: Finalist) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "text": one.text,
-        "answer": one.answer,
-        "score": one.score,
-        "finished": one.finished,
-        "truncated": one.truncated,
-    }
-
-
-def _votes(tree: Tree, choice: Choice) -> list[dict[str, Any]]:
-    """Give each answer class in plain words: its first spelling, how often it came, and its weight."""
+def _votes(tree: Tree, choice: Choice) -> list[Vote]:
+    """Return each answer class with its first spelling, its size and its weight, heaviest first."""
     votes = []
-    for label, weight in sorted(choice.votes.items(), key=lambda item: (-item[1], item[0])):
+    for label, weight in sorted(choice.votes.items(), key=lambda vote: (-vote[1], vote[0])):
         members = [index for index, other in enumerate(tree.answer_classes) if other == label]
-        votes.append({"answer": tree.finalists[members[0]].answer, "count": len(members), "weight": weight})
+        first = tree.finalists[members[0]].answer
+        assert first is not None, "only answers have a class"
+        votes.append(Vote(answer=first, count=len(members), weight=weight))
     return votes

@@ -1,4 +1,4 @@
-"""compare: let a judge look at several solutions side by side."""
+"""compare: let a judge compare several solutions side by side."""
 
 import math
 from collections.abc import Sequence
@@ -7,23 +7,18 @@ from langchain_core.runnables import Runnable
 
 from its_graph.budget import Spend, flops
 from its_graph.contracts import Comparison, Judge, Opinion
+from its_graph.nodes.rules.tournament import contestants
 from its_graph.nodes.rules.types import ComparisonRounds
 from its_graph.search.calls import Absorbed, ModelNode, PlannedCall
 from its_graph.search.model_node import model_node
 from its_graph.search.state import Judgment, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["compare_candidates", "contestants"]
-
-
-
-def contestants(tree: Tree) -> list[str]:
-    """Return the complete solutions that differ, each under its oldest id: an identical twin can win nothing."""
-    return tree.distinct(tree.complete)
+__all__ = ["compare_candidates"]
 
 
 def compare_candidates(judge: Judge, rounds: ComparisonRounds) -> Runnable[SearchState, Update]:
-    """Compare the groups that `rounds` names. A comparison that fails, or does not fit the budget, decides nothing."""
+    """Compare the groups that `rounds` returns. A comparison that fails or exceeds the budget decides nothing."""
 
     def plan(tree: Tree) -> list[PlannedCall[Comparison]]:
         groups = rounds(tree)
@@ -46,17 +41,15 @@ def compare_candidates(judge: Judge, rounds: ComparisonRounds) -> Runnable[Searc
             fail=lambda planned, error: {
                 "judgments": {planned.id: _undecided(planned, f"{type(error).__name__}: {error}")}
             },
-            fit_budget=lambda planned, fits: None,
-            close=lambda tree, planned: {},
         )
     )
 
 
 def _planned(tree: Tree, key: str, group: Sequence[str]) -> PlannedCall[Comparison]:
-    shown = Comparison(
+    comparison = Comparison(
         messages=tuple(tree.question), texts=tuple(map(tree.text, group)), seed=tree.seed(f"judgment {key}")
     )
-    return PlannedCall(key, None, shown, sources=tuple(group))
+    return PlannedCall(key, None, comparison, sources=tuple(group))
 
 
 def _price(judge: Judge, comparison: Comparison) -> Spend:
@@ -66,7 +59,7 @@ def _price(judge: Judge, comparison: Comparison) -> Spend:
 
 def _judgment(planned: PlannedCall[Comparison], opinion: Opinion) -> Judgment:
     if len(opinion.scores) != len(planned.sources):
-        problem = f"The judge gave {len(opinion.scores)} scores for {len(planned.sources)} solutions."
+        problem = f"The judge returned {len(opinion.scores)} scores for {len(planned.sources)} solutions."
         return _undecided(planned, problem, opinion.tokens)
     scores = [score if score is not None and math.isfinite(score) else None for score in opinion.scores]
     return Judgment(candidates=list(planned.sources), scores=scores, tokens=opinion.tokens)

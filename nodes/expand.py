@@ -1,14 +1,14 @@
 """expand: sample the next step of every open path at the frontier."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from langchain_core.runnables import Runnable
 
 from its_graph.budget import NOTHING, Spend, total
 from its_graph.contracts import Generator, SampleRequest, Verifier
-from its_graph.errors import ContinuationError
 from its_graph.nodes.pricing import sample_price, verdict_price
-from its_graph.nodes.sampling import build_request, sampling_node
+from its_graph.nodes.rules.types import ReserveRule
+from its_graph.nodes.sampling import build_request, require_continuation, sampling_node
 from its_graph.nodes.verify import new_paths
 from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
@@ -16,20 +16,22 @@ from its_graph.search.tree import Tree
 
 __all__ = ["expand", "lookahead", "reserve_completion"]
 
+_ALTERNATIVE = "a strategy over whole solutions (best_of_n, self_consistency)"
+
 
 def expand(
-    generator: Generator, *, n: int, verifier: Verifier | None = None, ahead: Verifier | None = None
+    generator: Generator, *, n: int, verifier: Verifier | None = None, prefetch: bool = True
 ) -> Runnable[SearchState, Update]:
     """Sample `n` first steps of the question, later one next step for every open entry of the frontier.
 
-    While no solution is complete, the price of completing one path is held back, so that a search whose budget ends
-    half way can still answer; so is that of judging what a person wrote since the last round.
+    While no solution is complete, the price of completing one path is reserved, so that a search that runs out of
+    budget can still answer; so is the price of verifying what a person wrote since the last round.
 
     Args:
-        generator: where steps come from; it must be able to continue a prefix.
+        generator: source of the steps; it must be able to continue a prefix.
         n: steps in the first round.
-        verifier: the verifier that will score them; its price is reserved together with theirs.
-        ahead: the same, where the steps themselves are what it reads next: it begins with each as it arrives.
+        verifier: verifier that will score the steps; its price is reserved together with theirs.
+        prefetch: whether the verifier may start on each step as it arrives; False if it reads something else next.
     """
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
@@ -38,15 +40,15 @@ def expand(
         return _steps(generator, tree, [step for step in tree.frontier if tree.open(step)])
 
     def reserve(tree: Tree) -> Spend:
-        judging = [verdict_price(verifier, tree.candidate(step)) for step in tree.unscored_edits] if verifier else []
-        return total([reserve_completion(generator)(tree), *judging])
+        verdicts = [verdict_price(verifier, tree.candidate(step)) for step in tree.unscored_edits] if verifier else []
+        return total([reserve_completion(generator)(tree), *verdicts])
 
-    _require_continuation(generator)
-    return sampling_node("expand", generator, plan, verifier=verifier, ahead=ahead, reserve=reserve)
+    require_continuation(generator, "a step search", _ALTERNATIVE)
+    return sampling_node("expand", generator, plan, verifier=verifier, prefetch=prefetch, reserve=reserve)
 
 
 def lookahead(generator: Generator, verifier: Verifier) -> Runnable[SearchState, Update]:
-    """Roll every fresh open path one greedy step further, as text that is judged but not kept.
+    """Extend every new open path by one greedy step, as text that is verified but not kept.
 
     k of these in a row are the lookahead of k steps of Snell et al. (2408.03314, section 5.3: temperature 0).
     """
@@ -56,15 +58,17 @@ def lookahead(generator: Generator, verifier: Verifier) -> Runnable[SearchState,
         return _steps(generator, tree, tips, temperature=0.0)
 
     def reserve(tree: Tree) -> Spend:
-        judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in new_paths(tree))
-        return total([reserve_completion(generator)(tree), *judging])
+        verdicts = (verdict_price(verifier, tree.candidate(tip)) for _, tip in new_paths(tree))
+        return total([reserve_completion(generator)(tree), *verdicts])
 
-    _require_continuation(generator)
-    return sampling_node("lookahead", generator, plan, verifier=verifier, auxiliary="rollout", reserve=reserve)
+    require_continuation(generator, "a step search", _ALTERNATIVE)
+    return sampling_node(
+        "lookahead", generator, plan, verifier=verifier, prefetch=False, auxiliary="rollout", reserve=reserve
+    )
 
 
-def reserve_completion(generator: Generator) -> Callable[[Tree], Spend]:
-    """Price what completes one path, whichever it will be; nothing once a solution is complete."""
+def reserve_completion(generator: Generator) -> ReserveRule:
+    """Reserve the price of completing one path, whichever it will be; nothing once a solution is complete."""
     price = sample_price(generator)
 
     def reserve(tree: Tree) -> Spend:
@@ -87,12 +91,3 @@ def _steps(
         )
         for offset, parent in enumerate(parents)
     ]
-
-
-def _require_continuation(generator: Generator) -> None:
-    if not generator.can_continue:
-        raise ContinuationError(
-            f"{type(generator).__name__} cannot continue a given assistant text, and a step search needs that. "
-            "Use a strategy over whole solutions (best_of_n, self_consistency), or a backend that continues: "
-            "TransformersGenerator, or Generator.from_chat_model(model, can_continue=True) where the server does."
-        )

@@ -1,6 +1,5 @@
 """generate: sample whole solutions, from the question or from the best open path."""
 
-
 from langchain_core.runnables import Runnable
 
 from its_graph.contracts import Generator, SampleRequest, Verifier
@@ -10,12 +9,11 @@ from its_graph.search.calls import PlannedCall
 from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["complete", "generate", "as_planned"]
-
+__all__ = ["as_planned", "complete", "generate"]
 
 
 def as_planned(tree: Tree, planned: PlannedCall[SampleRequest]) -> SampleRequest:
-    """Ask as planned."""
+    """Return the request unchanged."""
     return planned.request
 
 
@@ -26,33 +24,32 @@ def generate(
     wave: int | None = None,
     temperature: float | None = None,
     verifier: Verifier | None = None,
-    ahead: Verifier | None = None,
-    shape: RequestTransform = as_planned,
+    transform: RequestTransform = as_planned,
     own_score: OwnScore | None = None,
 ) -> Runnable[SearchState, Update]:
-    """Sample up to `n` solutions of the question in all, `wave` of them each time the node runs.
+    """Sample up to `n` solutions of the question in total, `wave` of them each time the node runs.
 
     Args:
-        generator: where samples come from.
-        n: samples in all, failed ones included.
+        generator: source of the samples.
+        n: samples in total, failed ones included.
         wave: samples per run of this node; None draws all at once.
-        temperature: overrides the run's own; 0 is greedy.
-        verifier: the verifier that will score them; its price is reserved together with theirs.
-        ahead: the same, where it is asked next: it begins with each solution as it arrives.
-        shape: what else each sample asks for.
-        own_score: how a sample scores itself, where no verifier does.
+        temperature: overrides the run's temperature; 0 is greedy.
+        verifier: verifier that scores the solutions next; its price is reserved together with theirs, and it may
+            start on each solution as it arrives.
+        transform: changes the request of each sample.
+        own_score: how a sample scores itself, if no verifier does.
     """
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         keys = range(tree.next_id, min(tree.first_record + n, tree.next_id + (wave or n)))
-        drawn = [build_request(generator, tree, key=str(key), parent=None, temperature=temperature) for key in keys]
-        return [one._replace(request=shape(tree, one)) for one in drawn]
+        calls = [build_request(generator, tree, key=str(key), parent=None, temperature=temperature) for key in keys]
+        return [call._replace(request=transform(tree, call)) for call in calls]
 
-    return sampling_node("generate", generator, plan, verifier=verifier, ahead=ahead, own_score=own_score)
+    return sampling_node("generate", generator, plan, verifier=verifier, own_score=own_score)
 
 
 def complete(generator: Generator) -> Runnable[SearchState, Update]:
-    """Take the best open path to its end in one go: the way out of a step search that has no complete solution."""
+    """Sample the best open path to its end in one call: how a step search without a complete solution still answers."""
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         best = min(filter(tree.open, tree.frontier), key=tree.sort_key, default=None)

@@ -1,4 +1,4 @@
-"""What calls cost at their worst, and what a sample cost in truth: what a budget reserves and settles."""
+"""Prices of calls: the worst case that a budget reserves, and the actual cost that it settles."""
 
 from collections.abc import Callable
 
@@ -11,25 +11,28 @@ __all__ = ["require_known_parameters", "sample_price", "sample_spend", "verdict_
 
 
 def require_known_parameters(budget: Budget, parameters: int, generator: Generator) -> None:
-    """Refuse a limit of FLOPs on samples whose FLOPs nobody can count: it would hold nothing back.
+    """Reject a FLOPs limit on a model of unknown size: it would not limit anything.
 
     Args:
-        budget: of the search.
-        parameters: of the model that is asked; 0 where unknown.
-        generator: who asks it.
+        budget: budget of the search.
+        parameters: number of parameters of the model that is called; 0 if unknown.
+        generator: generator that calls it.
+
+    Raises:
+        ConfigurationError: if the budget limits FLOPs and `parameters` is 0.
     """
     if budget.flops is not None and not parameters:
         raise ConfigurationError(
-            f"A budget of {budget.flops:.3g} FLOPs was given, and {type(generator).__name__} does not know its model's "
-            "parameters, so that nothing would count. Give it `parameters`, or limit tokens instead."
+            f"The budget is {budget.flops:.3g} FLOPs, but {type(generator).__name__} does not know its model's number "
+            "of parameters, so nothing would be counted. Set `parameters` on it, or limit tokens instead."
         )
 
 
 def sample_price(generator: Generator, verifier: Verifier | None = None) -> Callable[[SampleRequest], Spend]:
-    """Return the worst case of a sample, with the price of having it judged where `verifier` will do so.
+    """Return the worst-case price of a sample, including its verification if `verifier` will score it.
 
-    A sample that could not be judged afterwards would be spent in vain. How many steps a solution will have is not
-    known before, so a verifier that reads marks between steps is priced without those of the new text.
+    A sample that could not be verified afterwards would be wasted. The number of steps of a solution is not known in
+    advance, so a verifier that reads marks between steps is priced without those of the new text.
     """
 
     def price(request: SampleRequest) -> Spend:
@@ -43,26 +46,26 @@ def sample_price(generator: Generator, verifier: Verifier | None = None) -> Call
         if verifier is None:
             return spend
         read = verifier.tokens(_path_of(request, ""))
-        return spend.plus(_reading(verifier, read * request.n + new if read else 0, calls=request.n))
+        return spend.plus(_verifier_spend(verifier, read * request.n + new if read else 0, calls=request.n))
 
     return price
 
 
 def verdict_price(verifier: Verifier, candidate: Candidate) -> Spend:
-    """Return the worst case of judging `candidate`."""
-    return _reading(verifier, verifier.tokens(candidate))
+    """Return the worst-case price of verifying `candidate`."""
+    return _verifier_spend(verifier, verifier.tokens(candidate))
 
 
 def verification_price(verifier: Verifier, request: SampleRequest, text: str) -> Spend:
-    """Return what judging a drawn sample will cost; nothing where no price is known: it will not be judged then."""
+    """Return the price of verifying a sample already drawn; nothing if it is unknown, as it is not verified then."""
     try:
         return verdict_price(verifier, _path_of(request, text))
-    except Exception:  # noqa: BLE001  a price is a verifier's own code; what raises there must not lose the sample
+    except Exception:  # noqa: BLE001  pricing is the verifier's own code, and its errors must not lose the sample
         return NOTHING
 
 
 def sample_spend(generator: Generator, request: SampleRequest, sample: Sample) -> Spend:
-    """Return what a sample cost; what the backend had cached was not computed again."""
+    """Return the actual cost of a sample; tokens that the backend had cached were not computed again."""
     processed = sample.prompt_tokens - sample.cached_tokens + sample.generated_tokens
     return Spend(
         calls=1,
@@ -79,5 +82,5 @@ def _path_of(request: SampleRequest, text: str) -> Candidate:
     return Candidate(messages=request.messages, steps=steps, finished=False)
 
 
-def _reading(verifier: Verifier, tokens: int, calls: int = 1) -> Spend:
+def _verifier_spend(verifier: Verifier, tokens: int, calls: int = 1) -> Spend:
     return Spend(calls=calls, verifier_tokens=tokens, flops=flops(verifier.parameters, tokens))

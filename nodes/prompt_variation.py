@@ -1,7 +1,7 @@
-"""Sampling under several instructions: sample i is drawn under instruction i, round and round.
+"""Sampling under several instructions: sample i is drawn under instruction i, cyclically.
 
-An instruction goes into the system message, in front of the question: every chat model reads one there, and the
-question itself stays as it was asked, for the verifier and for the vote.
+An instruction goes into the system message, before the question: every chat model reads one there, and the question
+itself stays unchanged, for the verifier and for the vote.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from its_graph.nodes.rules.types import RequestTransform
 from its_graph.search.calls import PlannedCall
 from its_graph.search.tree import Tree
 
-__all__ = ["APPROACHES", "with_system_prompt", "vary_prompts"]
+__all__ = ["APPROACHES", "vary_prompts", "with_system_prompt"]
 
 APPROACHES = (
     "",
@@ -21,29 +21,30 @@ APPROACHES = (
     "Write down the relations that hold as equations first. Then work with these alone.",
     "Solve the question, then check the result in another way; where the two differ, find the mistake.",
 )
-"""Ways to go at a question, none of them tied to a subject. The empty one is the question as it was asked."""
+"""Subject-independent ways to approach a question. The empty one leaves the question unchanged."""
 
 
 def vary_prompts(prompts: Sequence[str]) -> RequestTransform:
-    """Ask for sample i under `prompts[i % len(prompts)]`; an empty one leaves the conversation as it is.
+    """Draw sample i under `prompts[i % len(prompts)]`; an empty prompt leaves the conversation unchanged.
 
-    Which instruction a sample got follows from its id, so a search that is resumed goes on with the right one, and
-    every wave whose size is a multiple of their number is drawn under all of them alike.
+    The instruction of a sample follows from its id, so a search that is resumed continues with the right one, and every
+    wave whose size is a multiple of the number of prompts uses each of them equally often.
     """
 
-    def shape(tree: Tree, planned: PlannedCall[SampleRequest]) -> SampleRequest:
+    def transform(tree: Tree, planned: PlannedCall[SampleRequest]) -> SampleRequest:
         prompt = prompts[int(planned.id) % len(prompts)]
         if not prompt:
             return planned.request
-        return planned.request.model_copy(update={"messages": tuple(with_system_prompt(prompt, planned.request.messages))})
+        messages = tuple(with_system_prompt(prompt, planned.request.messages))
+        return planned.request.model_copy(update={"messages": messages})
 
-    return shape
+    return transform
 
 
 def with_system_prompt(prompt: str, messages: Sequence[Message]) -> list[Message]:
-    """Put a system prompt in front of a conversation, and of its own system message where it begins with one.
+    """Put a system prompt before a conversation, merged with its own system message if it starts with one.
 
-    The two become one message: many servers refuse a second one.
+    The two become one message, because many servers reject a second one.
     """
     if not messages or messages[0]["role"] != "system":
         return [{"role": "system", "content": prompt}, *messages]

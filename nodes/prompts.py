@@ -1,16 +1,16 @@
-"""How a generator is asked to write a new text from older ones. Pure functions of the question and of the texts.
+"""Prompts that ask a generator to write a new text from earlier ones. Pure functions of the question and the texts.
 
-All of these prompts are one conversation, the user's and the model's turns by turns:
+All of these prompts are one conversation with alternating turns of user and model:
 
-    user       the question, as it was asked
-    assistant  an older text
-    user       "Another attempt."     } for each further text
-    assistant  the next older text    }
-    user       an instruction, a blank line, and the question once more
+    user       the question, unchanged
+    assistant  an earlier text
+    user       "Another attempt."        } for each further text
+    assistant  the next earlier text     }
+    user       an instruction, a blank line, and the question again
 
-The last message ends with the question itself, so a model that knows nothing of revising answers afresh instead of
-going astray; no instruction holds a number. Thinking inside the older texts is not shown. A model that was trained to
-revise wants the format of its training: `bare`, or any other function of this kind (`RewritePrompt`).
+The last message ends with the question itself, so a model that cannot revise answers it from scratch rather than
+derailing; no instruction contains a number. Thinking inside the earlier texts is not shown. A model trained to revise
+needs the format of its training: `bare`, or any other `RewritePrompt`.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ __all__ = [
 
 
 NEXT = "Another attempt."
-"""What the user says between two texts."""
+"""The user turn between two texts."""
 
 _REVISE = (
     "Above are attempts at the question below, the latest one last; any of them may be right or wrong. Check them, "
@@ -47,7 +47,7 @@ _AGGREGATE = (
     "one complete new solution: take over what is right, leave out what is wrong, and if all of them fail, try another "
     "way."
 )
-_SUMMARISE = (
+_SUMMARIZE = (
     "Above are independent attempts at the question below. Do not solve it. Write short notes for whoever solves it "
     "next: on which results the attempts agree, where they contradict each other and who seems to be right, which "
     "mistakes to avoid, and what is still open."
@@ -64,8 +64,8 @@ _REFINE = (
     "and mend every mistake that the review rightly names."
 )
 
-INSTRUCTIONS = (_REVISE, _AGGREGATE, _SUMMARISE, _FROM_WORKSPACE, _CRITIQUE, _REFINE)
-"""The instructions that these prompts put in front of the question."""
+INSTRUCTIONS = (_REVISE, _AGGREGATE, _SUMMARIZE, _FROM_WORKSPACE, _CRITIQUE, _REFINE)
+"""The instructions that these prompts put before the question."""
 
 
 def revise(question: Sequence[Message], texts: Sequence[str]) -> list[Message]:
@@ -74,26 +74,26 @@ def revise(question: Sequence[Message], texts: Sequence[str]) -> list[Message]:
 
 
 def bare(question: Sequence[Message], texts: Sequence[str]) -> list[Message]:
-    """Ask the same question before each text and after the last, without a word about them, and show them whole.
+    """Ask the same question before each text and after the last, without any instruction, and show the texts whole.
 
-    The plainest form for a model that was trained to revise: question, attempt, question, attempt, ..., question.
+    The simplest format for a model trained to revise: question, attempt, question, attempt, ..., question.
     """
-    again: Message = {"role": "user", "content": _asked(question)}
-    return [*question, *(turn for text in texts for turn in ({"role": "assistant", "content": text}, again))]
+    ask_again: Message = {"role": "user", "content": _last_user_content(question)}
+    return [*question, *(turn for text in texts for turn in ({"role": "assistant", "content": text}, ask_again))]
 
 
 def aggregate(question: Sequence[Message], texts: Sequence[str]) -> list[Message]:
-    """Ask for one solution made from several (RSA, 2509.26626); a single one is to be revised."""
+    """Ask for one solution made from several (RSA, 2509.26626); a single one is revised."""
     return conversation(question, texts, _AGGREGATE if len(texts) > 1 else _REVISE)
 
 
 def summarize(question: Sequence[Message], texts: Sequence[str]) -> list[Message]:
-    """Ask for notes on drafts: the workspace of PDR (2510.01123)."""
-    return conversation(question, texts, _SUMMARISE)
+    """Ask for notes on the drafts: the workspace of PDR (2510.01123)."""
+    return conversation(question, texts, _SUMMARIZE)
 
 
 def from_workspace(question: Sequence[Message], texts: Sequence[str]) -> list[Message]:
-    """Ask for a solution, given the workspace alone (PDR, 2510.01123)."""
+    """Ask for a solution, given only the workspace (PDR, 2510.01123)."""
     return conversation(question, texts, _FROM_WORKSPACE)
 
 
@@ -103,50 +103,50 @@ def critique(question: Sequence[Message], texts: Sequence[str]) -> list[Message]
 
 
 def refine(question: Sequence[Message], texts: Sequence[str]) -> list[Message]:
-    """Ask for a better attempt, given one and its review; without a review, for a revision."""
+    """Ask for a better attempt, given an attempt and its review; without a review, ask for a revision."""
     return conversation(question, texts, _REFINE if len(texts) > 1 else _REVISE, "Review it.")
 
 
 def conversation(
     question: Sequence[Message], texts: Sequence[str], instruction: str, between: str = NEXT
 ) -> list[Message]:
-    """Return the conversation that the module describes; without texts, the question as it is.
+    """Return the conversation that the module describes; without texts, the question unchanged.
 
     Args:
-        question: what was asked; its last user message is asked once more.
-        texts: older texts, in the order in which they are to be read.
-        instruction: what to do with them.
-        between: what the user says between two of them.
+        question: the conversation to answer; its last user message is repeated at the end.
+        texts: earlier texts, in reading order.
+        instruction: what to do with the texts.
+        between: the user turn between two texts.
     """
     turns = list(question)
     for text in texts:
         turns += [{"role": "assistant", "content": visible_text(text)}, {"role": "user", "content": between}]
     if texts:
-        turns[-1] = {"role": "user", "content": _under(instruction, _asked(question))}
+        turns[-1] = {"role": "user", "content": _prepend(instruction, _last_user_content(question))}
     return turns
 
 
 def visible_text(text: str) -> str:
-    """Return what of a text others get to read: not its thinking, unless it never came to an end of it."""
+    """Return the part of a text that is shown to others: without its thinking, unless the thinking never ended."""
     answer = split_thinking(text).answer
     return answer.strip() if answer and answer.strip() else text.strip()
 
 
 def without_instruction(text: str) -> str:
-    """Return a message of these prompts without its instruction: for a model that is to see the question alone."""
+    """Return a message of these prompts without its instruction, for a model that must see the question alone."""
     for instruction in INSTRUCTIONS:
         text = text.removeprefix(instruction)
     return text.strip()
 
 
-def _asked(question: Sequence[Message]) -> Any:
+def _last_user_content(question: Sequence[Message]) -> Any:
     """Return the content of the last user message: text, or parts of text and images."""
-    asked = [message for message in question if message["role"] == "user"] or question
-    return asked[-1]["content"]
+    messages = [message for message in question if message["role"] == "user"] or question
+    return messages[-1]["content"]
 
 
-def _under(instruction: str, content: Any) -> Any:
-    """Put an instruction in front of a message's content."""
+def _prepend(instruction: str, content: Any) -> Any:
+    """Put an instruction before a message's content."""
     if isinstance(content, str):
         return f"{instruction}\n\n{content}"
     return [{"type": "text", "text": instruction}, *content]

@@ -1,4 +1,4 @@
-"""route: decide by a question's difficulty which strategy takes it, and say why."""
+"""route: choose a strategy by the estimated difficulty of the question, and record why."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -13,46 +13,47 @@ from its_graph.search.result import Route
 from its_graph.search.state import PureNode, SearchState, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["FROM_PILOTS", "route_question", "exit_after_routing"]
+__all__ = ["FROM_PILOTS", "exit_after_routing", "route_question"]
 
 FROM_PILOTS = "single"
-"""The setting of which nothing is left to do once there are pilots: the answer is theirs."""
+"""The strategy config that needs no further work once there are pilots: the answer is chosen from them."""
 
 
 def route_question(
     policy: Policy,
     estimate: DifficultyEstimator,
-    taken: Mapping[StrategyConfig, ResolvedConfig],
+    resolved: Mapping[StrategyConfig, ResolvedConfig],
     *,
     budget: float | None = None,
 ) -> PureNode:
-    """Return the node that writes down which setting takes the question.
+    """Return the node that records which strategy config answers the question.
 
     Args:
-        policy: what each difficulty calls for.
-        estimate: how difficult the question is.
-        taken: for each setting of the policy what will do its work.
-        budget: for this question, in the policy's unit, pilots included; None takes the run's own limit in that unit.
+        policy: maps difficulty and budget to a strategy config.
+        estimate: estimates the difficulty of the question, in [0, 1].
+        resolved: for each strategy config of the policy, the one that runs in its place.
+        budget: budget of this question, in the policy's unit, pilots included; None uses the run's limit in that unit.
     """
 
     def node(state: SearchState) -> Update:
         tree = Tree.of(state)
         difficulty = estimate(tree)
         if not 0 <= difficulty <= 1:
-            raise ConfigurationError(f"A difficulty lies in [0, 1]; the estimate of this search gave {difficulty}.")
+            raise ConfigurationError(f"A difficulty estimate must be in [0, 1]; got {difficulty}.")
         choice = policy.choose(difficulty, getattr(tree.settings.budget, policy.unit) if budget is None else budget)
-        setting, why = taken[choice.config]
-        name = setting.label
+        config, fallback = resolved[choice.config]
+        label = config.label
         if tree.stop_reason is not None:
-            name, why = FROM_PILOTS, "The budget of the run ended in the pilots: the answer is the best of theirs."
+            label = FROM_PILOTS
+            fallback = "The pilots used up the budget of the run: the answer is the best of the pilots."
         update: Update = {
             "route": Route(
                 difficulty=difficulty,
                 estimator=policy.estimator,
                 bin=choice.bin,
-                config=name,
+                config=label,
                 reason=choice.reason,
-                fallback=why,
+                fallback=fallback,
             )
         }
         emit(update)
@@ -62,5 +63,5 @@ def route_question(
 
 
 def exit_after_routing(state: SearchState) -> str:
-    """Name the exit behind `route_question`: the label of the setting that takes the question."""
+    """Return the exit after `route_question`: the label of the strategy config that answers the question."""
     return cast(Route, state["route"])["config"]

@@ -1,4 +1,4 @@
-"""select: decide which open paths the search goes on with, and whether it goes on at all."""
+"""select: decide which open paths to expand next, and whether the search continues."""
 
 from typing import Literal
 
@@ -10,30 +10,29 @@ from its_graph.search.tree import Tree
 __all__ = ["next_or_stop", "next_stop_or_finish", "select"]
 
 
-
-
 def select(keep: PathRule, *stop: StopRule, at_end: PathRule | None = None) -> PureNode:
-    """Return the node that sets the frontier by `keep` and stops by the first of `stop` that says so.
+    """Return the node that sets the frontier by `keep` and stops by the first of `stop` that gives a reason.
 
-    A search that a node has stopped already (budget) stays stopped. A frontier without an open path is the end too.
+    A search that a node has stopped already (budget) stays stopped. A frontier without an open path also ends it.
 
     Args:
-        keep: the paths to go on with.
-        stop: reasons to stop.
-        at_end: the paths to be left with when the search stops, if not those that it would have gone on with.
+        keep: the paths to expand next.
+        stop: reasons to stop, in order of precedence.
+        at_end: the frontier once the search stops, if it differs from that of `keep`.
     """
 
     def node(state: SearchState) -> Update:
         tree = Tree.for_strategy(state)
-        kept = keep(tree)
-        lost = any(map(tree.open, tree.frontier)) and not tree.new_steps and not kept and tree.stop_reason is None
-        if tree.stop_reason is not None or lost:  # the paths that could not be continued are still the best there is
-            kept = kept or tree.frontier
-        tree.frontier = kept
-        update: Update = {"frontier": kept}
-        if lost:
+        frontier = keep(tree)
+        running = tree.stop_reason is None
+        all_failed = running and not frontier and not tree.new_steps and any(map(tree.open, tree.frontier))
+        if not running or all_failed:  # paths that could not be continued are still the best there are
+            frontier = frontier or tree.frontier
+        tree = tree.with_frontier(frontier)
+        update: Update = {"frontier": frontier}
+        if all_failed:
             update["stop_reason"] = "failures"
-        elif tree.stop_reason is None:
+        elif running:
             update["stop_reason"] = next((reason for rule in stop if (reason := rule(tree))), None)
         if at_end is not None and (tree.stop_reason or update["stop_reason"]):
             update["frontier"] = at_end(tree)
@@ -44,12 +43,12 @@ def select(keep: PathRule, *stop: StopRule, at_end: PathRule | None = None) -> P
 
 
 def next_or_stop(state: SearchState) -> Literal["more", "enough"]:
-    """Name the exit: `more` while nothing stops the search."""
+    """Return the exit: `more` unless the search has stopped."""
     return "more" if state["stop_reason"] is None else "enough"
 
 
 def next_stop_or_finish(state: SearchState) -> Literal["more", "enough", "unfinished"]:
-    """Name the exit of a step search: `unfinished` where it stops with open paths, or none yet, but no solution."""
+    """Return the exit of a step search: `unfinished` if it stops without a solution but a path can be completed."""
     if state["stop_reason"] is None:
         return "more"
     tree = Tree.for_strategy(state)

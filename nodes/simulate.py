@@ -18,14 +18,14 @@ __all__ = ["best_child", "rollout", "rollout_paths", "simulate", "simulated_path
 
 
 def simulate(generator: Generator, verifier: Verifier, reading: ReadingRule) -> Runnable[SearchState, Update]:
-    """Take every fresh open step to the end of a solution in one go: its simulation, and a candidate for the answer.
+    """Sample every new open step to the end of a solution in one call: its simulation, which is also a candidate.
 
-    Steps with the same text share one. Simulations join the fresh steps, to be judged with them.
+    Steps with the same text share one. Simulations are added to the new steps, to be verified with them.
 
     Args:
-        generator: where solutions come from.
-        verifier: the verifier that will score them; its price is reserved together with theirs.
-        reading: what of the fresh steps will be judged; its price is held back.
+        generator: source of the solutions.
+        verifier: verifier that will score them; its price is reserved together with theirs.
+        reading: which new paths will be verified; their price is reserved too.
     """
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
@@ -36,56 +36,60 @@ def simulate(generator: Generator, verifier: Verifier, reading: ReadingRule) -> 
         ]
 
     def reserve(tree: Tree) -> Spend:
-        judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in reading(tree))
-        return total([reserve_completion(generator)(tree), *judging])
+        verdicts = (verdict_price(verifier, tree.candidate(tip)) for _, tip in reading(tree))
+        return total([reserve_completion(generator)(tree), *verdicts])
 
     def close(tree: Tree, added: list[str]) -> Update:
         return {"new_steps": [*tree.new_steps, *added]}
 
-    return sampling_node("simulate", generator, plan, verifier=verifier, reserve=reserve, close=close)
+    return sampling_node(
+        "simulate", generator, plan, verifier=verifier, prefetch=False, reserve=reserve, close=close
+    )
 
 
 def simulated_paths(tree: Tree) -> Iterable[tuple[str, str]]:
-    """Judge only the fresh paths that go no further: the value of a step is that of its simulation."""
+    """Verify only the new paths that have ended: the value of a step is that of its simulation."""
     return ((step, step) for step in (*tree.unscored_edits, *tree.new_steps) if not tree.open(step))
 
 
 def best_child(tree: Tree) -> str | None:
-    """Return the best of the fresh steps, the one that is rolled out; None without any."""
+    """Return the best of the new steps, the one that is rolled out; None if there are none."""
     return min(tree.new_steps, key=tree.sort_key, default=None)
 
 
 def rollout(generator: Generator, verifier: Verifier, step: int) -> Runnable[SearchState, Update]:
-    """Roll the favourite its `step`-th greedy step further, as text that is judged but not kept.
+    """Extend the best child by its `step`-th greedy step, as text that is verified but not kept.
 
     Args:
-        generator: where steps come from.
-        verifier: the verifier that will score them; its price is reserved together with theirs.
-        step: 1 for the first; a rollout that ended or failed before is not continued.
+        generator: source of the steps.
+        verifier: verifier that will score them; its price is reserved together with theirs.
+        step: number of the step, from 1; a rollout that ended or failed earlier is not continued.
     """
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
-        rolled = _rolled(tree)
-        tip = rolled[-1] if rolled else best_child(tree)
-        if tip is None or not tree.open(tip) or len(rolled) != step - 1:
+        steps = _rollout_steps(tree)
+        tip = steps[-1] if steps else best_child(tree)
+        if tip is None or not tree.open(tip) or len(steps) != step - 1:
             return []
         stop = (generator.step_separator,)
         return [build_request(generator, tree, key=str(tree.next_id), parent=tip, stop=stop, temperature=0.0)]
 
     def reserve(tree: Tree) -> Spend:
-        judging = (verdict_price(verifier, tree.candidate(tip)) for _, tip in rollout_paths(tree))
-        return total([reserve_completion(generator)(tree), *judging])
+        verdicts = (verdict_price(verifier, tree.candidate(tip)) for _, tip in rollout_paths(tree))
+        return total([reserve_completion(generator)(tree), *verdicts])
 
-    return sampling_node("rollout", generator, plan, verifier=verifier, auxiliary="rollout", reserve=reserve)
+    return sampling_node(
+        "rollout", generator, plan, verifier=verifier, prefetch=False, auxiliary="rollout", reserve=reserve
+    )
 
 
 def rollout_paths(tree: Tree) -> Iterable[tuple[str, str]]:
-    """Judge every step of the rollout drawn from the favourite."""
-    return ((step, step) for step in _rolled(tree))
+    """Verify every step of the rollout drawn from the best child."""
+    return ((step, step) for step in _rollout_steps(tree))
 
 
-def _rolled(tree: Tree) -> list[str]:
-    """Return the steps of the rollout drawn from the favourite, in order."""
+def _rollout_steps(tree: Tree) -> list[str]:
+    """Return the steps of the rollout drawn from the best child, in order."""
     first = best_child(tree)
     if first is None:
         return []

@@ -12,9 +12,9 @@ __all__ = ["VerifierJudge", "as_judge"]
 
 
 class VerifierJudge(Judge):
-    """Compares by a verifier's own scores. It sees each solution alone, so a comparison adds nothing to best-of-N.
+    """Compares by a verifier's scores. It reads each solution alone, so comparing adds nothing to best-of-N.
 
-    It is what a tournament costs and finds with a judge that cannot be swayed by order or neighbours: the baseline.
+    It is the baseline: what a tournament costs and achieves with a judge that order and context cannot influence.
     """
 
     def __init__(self, verifier: Verifier) -> None:
@@ -27,16 +27,16 @@ class VerifierJudge(Judge):
         return _opinion(self._verifier.batch(_candidates(input), config))
 
     async def ainvoke(self, input: Comparison, config: RunnableConfig | None = None, **kwargs: Any) -> Opinion:
-        """As `invoke`."""
+        """Return the scores of all texts."""
         return _opinion(await self._verifier.abatch(_candidates(input), config))
 
     def tokens(self, comparison: Comparison) -> int:
-        """Return what the verifier reads for all texts."""
+        """Return the tokens that the verifier reads for all texts."""
         return sum(map(self._verifier.tokens, _candidates(comparison)))
 
 
 def as_judge(judge: Judge | Verifier) -> Judge:
-    """Return a judge as it is, and a verifier as one."""
+    """Return a judge unchanged, and a verifier as a `VerifierJudge`."""
     return judge if isinstance(judge, Judge) else VerifierJudge(judge)
 
 

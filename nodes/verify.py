@@ -1,4 +1,4 @@
-"""verify: let a verifier score every fresh path, finished ones too, identical ones once."""
+"""verify: let a verifier score every new path, finished ones included, identical ones once."""
 
 import math
 from collections.abc import Iterable
@@ -17,11 +17,10 @@ from its_graph.search.tree import Tree
 __all__ = ["new_paths", "verify"]
 
 
-
 def new_paths(tree: Tree) -> Iterable[tuple[str, str]]:
-    """Judge every fresh path, by the end of the rollout drawn from it where there is one.
+    """Verify every new path; if a rollout was drawn from it, the path is read to the end of the rollout.
 
-    What a person wrote since the last round comes first: a step is judged before those that continue it.
+    Steps that a person wrote since the last round come first: a step is verified before those that continue it.
     """
     return ((step, tree.rollout_tip(step)) for step in (*tree.unscored_edits, *tree.new_steps))
 
@@ -29,7 +28,7 @@ def new_paths(tree: Tree) -> Iterable[tuple[str, str]]:
 def verify(verifier: Verifier, reading: ReadingRule = new_paths) -> Runnable[SearchState, Update]:
     """Score every path of `reading` that has no score yet; one pass of the verifier scores all steps of a path.
 
-    A path whose verdict fails, is not finite, or does not fit into the budget stays in the search without a score.
+    A path whose verdict fails, is not finite, or exceeds the budget stays in the search without a score.
     """
 
     def absorb(tree: Tree, planned: PlannedCall[Candidate], verdict: Verdict) -> Absorbed:
@@ -49,26 +48,26 @@ def verify(verifier: Verifier, reading: ReadingRule = new_paths) -> Runnable[Sea
             price=lambda candidate: verdict_price(verifier, candidate),
             absorb=absorb,
             fail=lambda planned, error: _unscored(planned, f"{type(error).__name__}: {error}"),
-            fit_budget=lambda planned, fits: None,
-            close=lambda tree, planned: {},
         )
     )
 
 
-def _plan(tree: Tree, wanted: Iterable[tuple[str, str]]) -> list[PlannedCall[Candidate]]:
-    """Group the wanted paths without a score by what the verifier would read."""
+def _plan(tree: Tree, paths: Iterable[tuple[str, str]]) -> list[PlannedCall[Candidate]]:
+    """Group the paths that have no score by what the verifier would read."""
     groups: dict[tuple[str, bool], list[tuple[str, str]]] = {}
-    for step, tip in wanted:
+    for step, tip in paths:
         if step not in tree.scores:
             groups.setdefault((tree.text(tip), tree.finished(tip)), []).append((step, tip))
     return [
-        PlannedCall(step, tree.steps[step]["parent"], tree.candidate(tip), tuple(twin for twin, _ in duplicates))
+        PlannedCall(
+            step, tree.steps[step]["parent"], tree.candidate(tip), tuple(duplicate for duplicate, _ in duplicates)
+        )
         for (step, tip), *duplicates in groups.values()
     ]
 
 
 def _score(tree: Tree, step: str, verdict: Verdict) -> Score:
-    """Record the path's value and the scores of the last record's own steps; earlier ones stand in earlier records."""
+    """Record the path's value and the scores of this record's own steps; earlier records hold the earlier ones."""
     before = len(tree.pieces(tree.steps[step]["parent"]))
     own = len(tree.pieces(step)) - before
     steps = [score if _finite(score) else None for score in verdict.scores[before : before + own]]
@@ -80,17 +79,18 @@ def _finite(score: float | None) -> bool:
 
 
 def _problem(verifier: Verifier, candidate: Candidate, verdict: Verdict) -> str | None:
-    """Say what makes a verdict unusable, or None."""
+    """Return why a verdict is unusable, or None."""
     if verdict.value is None or not _finite(verdict.value):
-        return "The verifier gave no score."
+        return "The verifier returned no score."
     if len(verdict.scores) != len(candidate.steps):
         return (
-            f"The verifier gave {len(verdict.scores)} scores for {len(candidate.steps)} steps: expected one for each."
+            f"The verifier returned {len(verdict.scores)} scores for {len(candidate.steps)} steps; "
+            "expected one per step."
         )
     if verifier.score_range == "prob" and not 0 <= verdict.value <= 1:
         return (
-            f"The verifier gave {verdict.value}, but declares scores in [0, 1]. "
-            'Set score_range = "real" for an unbounded one.'
+            f"The verifier returned {verdict.value}, but declares scores in [0, 1]. "
+            'Set score_range = "real" for unbounded scores.'
         )
     return None
 

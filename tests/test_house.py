@@ -22,8 +22,8 @@ PAGES = sorted(
 )
 
 TRANSLATED = re.compile(
-    r"\b(told|tells|anew|shall|dear|dearer|dearest|go(?:es)? on|went on|going on|(?:is|are|was) none|stands? in|stood in"
-    r"|passed over|passes over|hangs? on|in vain|makes? do|at hand|to and fro|whoever)\b",
+    r"\b(told|tells|anew|shall|dear|dearer|dearest|go(?:es)? on|went on|going on|(?-i:(?:is|are|was) none)"
+    r"|stands? in|stood in|passed over|passes over|hangs? on|in vain|makes? do|at hand|to and fro|whoever)\b",
     re.IGNORECASE,
 )
 """Idiom that is grammatical and that no American engineer would write in a message or a comment."""
@@ -55,6 +55,10 @@ def test_no_public_name_is_defined_in_two_modules() -> None:
     assert {name: sorted(places) for name, places in defined.items() if len(places) > 1} == {}
 
 
+PROMPTS = ("go on as if it had succeeded",)
+"""Phrases of prompts, which models were measured with and which stay as they are."""
+
+
 def _prose(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines of a file that a person reads; code blocks of a page are output of programs or code."""
     fenced = False
@@ -68,5 +72,6 @@ def _prose(path: Path) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize("pattern", [TRANSLATED, BRITISH], ids=["translated idiom", "British spelling"])
 @pytest.mark.parametrize("path", [*SOURCES, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_plain_american_english(path: Path, pattern: re.Pattern[str]) -> None:
-    found = [f"{number}: {match[0]}" for number, line in _prose(path) for match in pattern.finditer(line)]
+    lines = ((number, line) for number, line in _prose(path) if not any(prompt in line for prompt in PROMPTS))
+    found = [f"{number}: {match[0]}" for number, line in lines for match in pattern.finditer(line)]
     assert found == [], f"{path.relative_to(ROOT)}: reword these"

@@ -13,7 +13,7 @@ import pytest
 from its_graph.errors import InputError, StorageError
 from its_graph.jsonl import RecordKind, JsonLines
 
-FRUIT = RecordKind("fruit", ('{"fruit": ', '{"seeds": '))
+FRUIT = RecordKind("a fruit", ('{"fruit": ', '{"seeds": '))
 
 
 def read(path: Path) -> list[Any]:
@@ -33,7 +33,7 @@ def test_lines_are_added_and_read_again(tmp_path: Path) -> None:
     with closing(JsonLines.open(path)) as lines:
         assert fruits(lines) == []
         places = [lines.append({"fruit": name}) for name in ("apple", "pear")]
-        assert [lines.at(place)["fruit"] for place in places] == ["apple", "pear"]
+        assert [lines.value_at(place)["fruit"] for place in places] == ["apple", "pear"]
     path.write_bytes(path.read_bytes() + b"\n")
     assert read(path) == ["apple", "pear"]
 
@@ -76,7 +76,7 @@ def test_what_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, content: 
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="no regular file"):
+    with pytest.raises(StorageError, match="not a regular file"):
         JsonLines.open(tmp_path)
 
 
@@ -98,7 +98,7 @@ def test_a_killed_run_leaves_no_lock(tmp_path: Path, end: Callable[[subprocess.P
     program = """
         import sys
         from pathlib import Path
-        from its_graph.jsonl import Lines
+        from its_graph.jsonl import JsonLines
 
         lines = JsonLines.open(Path(sys.argv[1]))
         lines.append({"fruit": "apple"})

@@ -1,7 +1,7 @@
 """Search inside agents: as a tool, around a model call, in place of a chat model, over whole agents.
 
-What stands here is loaded when it is asked for. `create_search_tool` and `DeliberateChatModel` need langchain-core
-alone; the others need the extra `agents` (langchain).
+Names are loaded on first use. `create_search_tool` and `DeliberateChatModel` need only langchain-core; the others need
+the extra `agents` (langchain).
 """
 
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from its_graph.agents.selection import by_tournament as by_tournament
     from its_graph.agents.selection import by_vote as by_vote
 else:
-    __getattr__ = lazy_exports(
+    __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         {
             "best_of_n": ("create_agent_best_of_n",),
@@ -34,4 +34,5 @@ else:
             "middleware": ("DeliberateMiddleware",),
             "search_tool": ("create_search_tool",),
         },
+        requires=dict.fromkeys(("best_of_n", "effects", "middleware"), "langchain"),
     )

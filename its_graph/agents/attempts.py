@@ -1,4 +1,4 @@
-"""attempt: run an agent several times side by side; one that fails loses only itself."""
+"""attempt: run an agent several times concurrently; failed attempts are isolated."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +13,8 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
-from its_graph.agents.isolation import config_of, context_of, detached, on_its_own
-from its_graph.agents.side_effects import Attempt, DeferredCall, DoneCall, asked_in, attempting
+from its_graph.agents.isolation import attempt_config, context_argument, detached, isolated_agent
+from its_graph.agents.side_effects import Attempt, DeferredCall, DoneCall, call_position, use_attempt
 from its_graph.errors import ConfigurationError, InputError
 
 __all__ = [
@@ -22,36 +22,36 @@ __all__ = [
     "AgentSearchOutput",
     "AgentSearchState",
     "AttemptRecord",
-    "Summarise",
+    "Summarizer",
     "attempt",
     "transcript",
 ]
 
-Summarise: TypeAlias = Callable[[Sequence[BaseMessage]], str]
-"""Makes of what an attempt said and did a text to be compared."""
+Summarizer: TypeAlias = Callable[[Sequence[BaseMessage]], str]
+"""Turns the messages of an attempt into the text that is compared."""
 
 _LONGEST = 4_000
-"""Characters of a transcript, from its end."""
+"""Maximum characters of a transcript, counted from its end."""
 
 _HINT = "its_hint_"
-"""What the id of a message begins with that shows an earlier attempt; it is no part of the conversation."""
+"""Prefix of the id of a message that shows an earlier attempt and is not part of the conversation."""
 
 
 class AttemptRecord(TypedDict):
     """One attempt, as plain data."""
 
     turn: list[AnyMessage]
-    """What it said and did."""
+    """The messages that it added."""
     rewritten: list[AnyMessage] | None
-    """The whole conversation, where the agent changed what came before its turn (a summary of it, say)."""
+    """The whole conversation, if the agent changed earlier messages (for example, summarized them)."""
     structured_response: Any
     summary: str
-    put_off: list[DeferredCall]
+    deferred: list[DeferredCall]
     """In the order of the model's calls."""
-    made: list[DoneCall]
+    done: list[DoneCall]
     error: str | None
     fatal: bool
-    """Whether the error lies in the set-up, so that every attempt would meet it."""
+    """Whether the error is one of configuration, which every attempt would hit."""
 
 
 class AgentSearchInput(TypedDict):
@@ -61,11 +61,11 @@ class AgentSearchInput(TypedDict):
 
 
 class AgentSearchOutput(TypedDict, total=False):
-    """The conversation with the winner's turn, and everything behind it."""
+    """The conversation with the winner's turn, and the details of the search."""
 
     messages: Annotated[list[AnyMessage], add_messages]
     structured_response: Any
-    """The winner's, if its agent gives one."""
+    """The winner's, if its agent returns one."""
     result: dict[str, Any]
 
 
@@ -74,44 +74,44 @@ class AgentSearchState(TypedDict, total=False):
 
     messages: Annotated[list[AnyMessage], add_messages]
     attempts: list[AttemptRecord]
-    picked: int | None
-    """Place of the best attempt so far; None where every one failed."""
+    winner: int | None
+    """Index of the best attempt so far; None if all failed."""
     scores: list[float | None]
     wave: int
     undone: int
-    """How many calls of the losers were taken back."""
+    """Number of the losers' calls undone so far."""
     committed: list[AnyMessage]
-    """What the winner's commits returned so far."""
+    """Tool messages of the winner's commits so far."""
     structured_response: Any
     result: dict[str, Any]
 
 
 def transcript(messages: Sequence[BaseMessage]) -> str:
-    """Return what was said and done as text, the last 4,000 characters of it: the default summary."""
+    """Return the messages as text, its last 4,000 characters: the default summary."""
     return get_buffer_string(list(messages))[-_LONGEST:]
 
 
-def attempt(agent: Runnable[Any, Any], n: int, summarise: Summarise) -> Runnable[AgentSearchState, dict[str, Any]]:
+def attempt(agent: Runnable[Any, Any], n: int, summarize: Summarizer) -> Runnable[AgentSearchState, dict[str, Any]]:
     """Return the node that runs `agent` n times."""
 
     def call(state: AgentSearchState, config: RunnableConfig) -> dict[str, Any]:
-        alone, asked, context = on_its_own(agent), _asked(state), context_of()
+        isolated, asked, context = isolated_agent(agent), _asked(state), context_argument()
 
         def run(_: int) -> AttemptRecord:
             with _attempt() as outcome:
-                outcome.take(alone.invoke({"messages": asked}, config_of(config), **context))
-            return outcome.record(asked, summarise)
+                outcome.finish(isolated.invoke({"messages": asked}, attempt_config(config), **context))
+            return outcome.record(asked, summarize)
 
         with ContextThreadPoolExecutor(max_workers=n) as threads:
             return _wave(state, list(threads.map(run, range(n))))
 
     async def acall(state: AgentSearchState, config: RunnableConfig) -> dict[str, Any]:
-        alone, asked, context = on_its_own(agent), _asked(state), context_of()
+        isolated, asked, context = isolated_agent(agent), _asked(state), context_argument()
 
         async def run() -> AttemptRecord:
             with _attempt() as outcome:
-                outcome.take(await alone.ainvoke({"messages": asked}, config_of(config), **context))
-            return outcome.record(asked, summarise)
+                outcome.finish(await isolated.ainvoke({"messages": asked}, attempt_config(config), **context))
+            return outcome.record(asked, summarize)
 
         return _wave(state, list(await asyncio.gather(*(run() for _ in range(n)))))
 
@@ -120,33 +120,33 @@ def attempt(agent: Runnable[Any, Any], n: int, summarise: Summarise) -> Runnable
 
 @dataclass
 class _Outcome:
-    """What becomes of one attempt."""
+    """The outcome of one attempt."""
 
-    deeds: Attempt = field(default_factory=Attempt)
+    effects: Attempt = field(default_factory=Attempt)
     output: dict[str, Any] = field(default_factory=dict)
     error: Exception | None = None
 
-    def take(self, output: dict[str, Any]) -> None:
+    def finish(self, output: dict[str, Any]) -> None:
         if output.get("__interrupt__"):
             raise ConfigurationError(
-                "An attempt stopped to ask a person. Attempts run side by side and several lose, so they cannot ask: "
-                'compile the search with interrupt_before=["commit"], or let the tool to commit call interrupt().'
+                "An attempt interrupted to ask a person, but attempts run concurrently and most lose. Compile "
+                'the search with interrupt_before=["commit"] instead, or call interrupt() in the commit tool.'
             )
         self.output = output
 
-    def record(self, asked: Sequence[AnyMessage], summarise: Summarise) -> AttemptRecord:
+    def record(self, asked: Sequence[AnyMessage], summarize: Summarizer) -> AttemptRecord:
         known = {message.id for message in asked}
         messages = self.output.get("messages", [])
         turn = [message for message in messages if message.id not in known]
-        # A graph may hand over its turn alone: that is no conversation of which all but the turn was thrown away.
+        # A graph may return only its turn; that does not mean that it deleted the rest of the conversation.
         untouched = messages[: len(asked)] == list(asked) or len(turn) == len(messages)
         return AttemptRecord(
             turn=turn,
-            rewritten=None if untouched else [one for one in messages if not str(one.id).startswith(_HINT)],
+            rewritten=None if untouched else [message for message in messages if not str(message.id).startswith(_HINT)],
             structured_response=self.output.get("structured_response"),
-            summary=summarise(turn),
-            put_off=sorted(self.deeds.put_off, key=lambda one: asked_in(turn, one["call"]["id"])),
-            made=self.deeds.made,
+            summary=summarize(turn),
+            deferred=sorted(self.effects.deferred, key=lambda deferred: call_position(turn, deferred["call"]["id"])),
+            done=self.effects.done,
             error=None if self.error is None else f"{type(self.error).__name__}: {self.error}",
             fatal=isinstance(self.error, ConfigurationError),
         )
@@ -154,21 +154,21 @@ class _Outcome:
 
 @contextmanager
 def _attempt() -> Iterator[_Outcome]:
-    """Note what one attempt does, and its error, if it has one."""
+    """Collect the side effects of one attempt, and its error if it fails."""
     outcome = _Outcome()
     try:
-        with attempting(outcome.deeds), detached():
+        with use_attempt(outcome.effects), detached():
             yield outcome
-    except Exception as error:  # noqa: BLE001  one attempt that fails loses only itself
+    except Exception as error:  # noqa: BLE001  failed attempts are isolated
         outcome.error = error
 
 
 def _asked(state: AgentSearchState) -> list[AnyMessage]:
-    """Return the conversation, and from the second wave on what the best attempt so far did."""
+    """Return the conversation and, from the second wave on, the best attempt so far."""
     messages = state.get("messages") or []
     if not messages:
-        raise InputError("There is no task: give `messages` whose last one says what the agent shall do.")
-    if (best := state["picked"]) is None:
+        raise InputError("`messages` must not be empty; end it with the task for the agent.")
+    if (best := state["winner"]) is None:
         return list(messages)
     summary = state["attempts"][best]["summary"]
     shown = f"An earlier attempt at this task, which may be wrong:\n\n{summary}\n\nDo the task again, and do it better."

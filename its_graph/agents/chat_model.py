@@ -1,4 +1,4 @@
-"""Deliberation behind the interface of a chat model, for frameworks that accept nothing else."""
+"""Deliberation behind the chat model interface, for frameworks that accept nothing else."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,9 +19,9 @@ from langchain_core.tools import BaseTool
 from pydantic import Field
 
 from its_graph.agents.actions import action_set_of
-from its_graph.agents.selection import Chooser, Picked, by_vote
+from its_graph.agents.selection import Selection, SelectionRule, by_vote
 from its_graph.errors import ConfigurationError
-from its_graph.generators.chat_model import HIDDEN
+from its_graph.generators.chat_model import HIDDEN_TAGS
 from its_graph.generators.disable_llm_cache import without_llm_cache
 
 __all__ = ["DeliberateChatModel"]
@@ -30,22 +30,24 @@ __all__ = ["DeliberateChatModel"]
 class DeliberateChatModel(BaseChatModel):
     """Answer with the best of several replies of another chat model, tool calls and structured output included.
 
-    The winner's own metadata are kept. Usage of all replies stands in `response_metadata["its"]` and is told to
-    callbacks by the inner calls, so the message itself carries none: it would be counted twice.
+    The winner's own metadata is kept. The usage of all replies is in `response_metadata["its"]`, and callbacks see it
+    through the inner calls; the message itself carries none, since it would be counted twice.
 
     Args:
-        model: the chat model that is asked; sample it with a temperature.
-        n: replies to draw.
-        choose: `by_vote()` (default), `by_score(verifier)` or `by_tournament(judge)` of `its_graph.agents.selection`.
+        model: the chat model to sample, with a temperature above 0.
+        n: replies to draw, at least 1.
+        choose: `by_vote()` (default), `by_score(verifier)` or `by_tournament(judge)` of `its_graph.agents`.
 
-    Example:
-        >>> model = DeliberateChatModel(model=ChatOpenAI(model="..."), n=5)
-        >>> model.bind_tools([search]).invoke("What is the weather in Seoul?")
+    >>> from its_graph.agents.testing import ScriptedChatModel
+    >>> script = lambda messages, number: "The answer is 4" if number else "The answer is 3"
+    >>> model = DeliberateChatModel(model=ScriptedChatModel(script=script), n=3)
+    >>> model.invoke("What is 2 + 2?").text
+    'The answer is 4'
     """
 
     model: Runnable[Any, AIMessage]
     n: int = Field(default=5, ge=1)
-    choose: Chooser = Field(default_factory=by_vote)
+    choose: SelectionRule = Field(default_factory=by_vote)
 
     @property
     def _llm_type(self) -> str:
@@ -53,8 +55,8 @@ class DeliberateChatModel(BaseChatModel):
 
     @property
     def model_name(self) -> str:
-        """Name of the model that is asked: frameworks read it to tell what a model can do."""
-        inner = _bare(self.model)
+        """Name of the sampled model; frameworks infer a model's capabilities from it."""
+        inner = _unbound(self.model)
         names = (getattr(inner, field, None) for field in ("model_name", "model", "model_id"))
         return next((name for name in names if name and isinstance(name, str)), self._llm_type)
 
@@ -64,16 +66,16 @@ class DeliberateChatModel(BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop, **kwargs)
-        inner = _bare(self.model)
-        told = inner._get_ls_params(stop, **kwargs) if isinstance(inner, BaseChatModel) else {}
-        return LangSmithParams(**{**params, "ls_model_name": told.get("ls_model_name") or inner.get_name()})
+        inner = _unbound(self.model)
+        inner_params = inner._get_ls_params(stop, **kwargs) if isinstance(inner, BaseChatModel) else {}
+        return LangSmithParams(**{**params, "ls_model_name": inner_params.get("ls_model_name") or inner.get_name()})
 
     def bind_tools(
         self, tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], **kwargs: Any
     ) -> Runnable[Any, AIMessage]:
-        """Return this model over one that may call `tools`."""
+        """Return this model over a copy of the inner model with `tools` bound."""
         if not isinstance(self.model, BaseChatModel):
-            raise ConfigurationError("Tools were bound already; bind all of them in one call.")
+            raise ConfigurationError("Tools must be bound in one call; this model already has tools bound.")
         return self.model_copy(update={"model": self.model.bind_tools(tools, **kwargs)}).bind()
 
     def _generate(
@@ -87,9 +89,9 @@ class DeliberateChatModel(BaseChatModel):
         replies = without_llm_cache(self.model).batch(
             [messages] * self.n, _config(run_manager), return_exceptions=True, **options
         )
-        said, failed = _sorted(replies)
-        picked = self.choose.invoke(action_set_of(messages, said)) if len(said) > 1 else Picked(0)
-        return _result(said, failed, picked)
+        candidates, failures = _split(replies)
+        selection = self.choose.invoke(action_set_of(messages, candidates)) if len(candidates) > 1 else Selection(0)
+        return _result(candidates, failures, selection)
 
     async def _agenerate(
         self,
@@ -102,21 +104,22 @@ class DeliberateChatModel(BaseChatModel):
         replies = await without_llm_cache(self.model).abatch(
             [messages] * self.n, _config(run_manager), return_exceptions=True, **options
         )
-        said, failed = _sorted(replies)
-        picked = await self.choose.ainvoke(action_set_of(messages, said)) if len(said) > 1 else Picked(0)
-        return _result(said, failed, picked)
+        candidates, failures = _split(replies)
+        several = len(candidates) > 1
+        selection = await self.choose.ainvoke(action_set_of(messages, candidates)) if several else Selection(0)
+        return _result(candidates, failures, selection)
 
 
-def _bare(model: Runnable[Any, AIMessage]) -> Runnable[Any, AIMessage]:
-    """Return the model inside a binding."""
+def _unbound(model: Runnable[Any, AIMessage]) -> Runnable[Any, AIMessage]:
+    """Return the model inside its bindings."""
     while isinstance(model, RunnableBindingBase):
         model = model.bound
     return model
 
 
 def _config(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> RunnableConfig:
-    """Hang the inner calls under this one, hidden from the user's stream of tokens."""
-    config: RunnableConfig = {"tags": list(HIDDEN)}
+    """Return the config that makes the inner calls children of this one, hidden from the user's token stream."""
+    config: RunnableConfig = {"tags": list(HIDDEN_TAGS)}
     if run_manager is not None:
         is_async = isinstance(run_manager, AsyncCallbackManagerForLLMRun)
         kind = AsyncCallbackManager if is_async else CallbackManager
@@ -128,26 +131,27 @@ def _config(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRu
     return config
 
 
-def _sorted(replies: Sequence[AIMessage | Exception]) -> tuple[list[AIMessage], list[Exception]]:
-    said = [reply for reply in replies if not isinstance(reply, Exception)]
-    failed = [reply for reply in replies if isinstance(reply, Exception)]
-    if not said:
-        raise failed[0]
-    return said, failed
+def _split(replies: Sequence[AIMessage | Exception]) -> tuple[list[AIMessage], list[Exception]]:
+    """Separate replies from failures; if all failed, raise the first failure."""
+    candidates = [reply for reply in replies if not isinstance(reply, Exception)]
+    failures = [reply for reply in replies if isinstance(reply, Exception)]
+    if not candidates:
+        raise failures[0]
+    return candidates, failures
 
 
-def _result(said: list[AIMessage], failed: list[Exception], picked: Picked) -> ChatResult:
-    winner = said[picked.place]
-    used: UsageMetadata | None = None
-    for message in said:
-        used = add_usage(used, message.usage_metadata)
-    told = {
-        "n": len(said),
-        "winner": picked.place,
-        "scores": list(picked.scores),
-        "failed": [f"{type(error).__name__}: {error}" for error in failed],
-        "usage": dict(used or {}),
+def _result(candidates: list[AIMessage], failures: list[Exception], selection: Selection) -> ChatResult:
+    winner = candidates[selection.index]
+    usage: UsageMetadata | None = None
+    for message in candidates:
+        usage = add_usage(usage, message.usage_metadata)
+    trace = {
+        "n": len(candidates),
+        "winner": selection.index,
+        "scores": list(selection.scores),
+        "failed": [f"{type(error).__name__}: {error}" for error in failures],
+        "usage": dict(usage or {}),
     }
-    metadata = {**winner.response_metadata, "its": told}
+    metadata = {**winner.response_metadata, "its": trace}
     message = winner.model_copy(update={"response_metadata": metadata, "usage_metadata": None})
     return ChatResult(generations=[ChatGeneration(message=message)])

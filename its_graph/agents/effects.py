@@ -1,7 +1,7 @@
-"""What an agent's tools may do while an attempt is only an attempt.
+"""What an agent's tools may do before an attempt has won.
 
-Tools are marked: `read_only` ones run, `reversible` ones run and are undone in the attempts that lose, `commit` ones
-are put off until an attempt has won. A tool without a mark counts as `commit`.
+`read_only` tools run, `reversible` tools run and are undone in losing attempts, `commit` tools are deferred until their
+attempt has won. A tool without a mark counts as `commit`.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -24,7 +24,7 @@ __all__ = ["Effect", "ToolEffects", "ToolGuard", "Undo", "effect_of", "mark", "u
 
 Effect = Literal["read_only", "reversible", "commit"]
 Undo: TypeAlias = Callable[[dict[str, Any], Any], Awaitable[None] | None]
-"""Takes the arguments of a call and the content that it returned, and takes the call back; may be async."""
+"""Undoes a call, given its arguments and the content it returned. May be async."""
 
 _ToolT = TypeVar("_ToolT", bound=BaseTool)
 
@@ -32,32 +32,41 @@ _EFFECT, _UNDO = "its_effect", "its_undo"
 
 
 def mark(tool: _ToolT, effect: Effect, *, undo: Undo | None = None) -> _ToolT:
-    """Return a copy of `tool` that says what its calls do to the world.
+    """Return a copy of `tool` that declares the side effects of its calls.
 
     Args:
         tool: a LangChain tool.
-        effect: `read_only` (it changes nothing), `reversible` (`undo` takes it back), or `commit` (for good).
-        undo: takes the arguments of a call and its content, and takes the call back. One that fails is tried again
-            when the search is resumed. An async one needs `ainvoke`.
+        effect: `read_only` (changes nothing), `reversible` (`undo` undoes it), or `commit` (permanent).
+        undo: undoes a call, given its arguments and the content it returned. If it fails, it is retried when the search
+            is resumed. An async function requires `ainvoke`.
 
     Raises:
-        ConfigurationError: a reversible tool without `undo`, or an `undo` for any other.
+        ConfigurationError: a reversible tool without `undo`, or `undo` for any other tool.
+
+    >>> from langchain_core.tools import tool
+    >>> @tool
+    ... def pay(amount: int) -> str:
+    ...     "Pay a bill."
+    ...     return f"paid {amount}"
+    >>> effect_of(mark(pay, "commit"))
+    'commit'
     """
     if (effect == "reversible") != (undo is not None):
         raise ConfigurationError(
-            f"{tool.name} is marked {effect!r}: a reversible tool needs `undo`, and no other has it."
+            f"`undo` must be given for a reversible tool and only for one; got effect={effect!r} for {tool.name!r} "
+            f"{'without' if undo is None else 'with'} undo."
         )
     return tool.model_copy(update={"metadata": {**(tool.metadata or {}), _EFFECT: effect, _UNDO: undo}})
 
 
 def effect_of(tool: BaseTool | None) -> Effect:
-    """Return the mark of `tool`; `commit` where there is none."""
+    """Return the declared effect of `tool`; `commit` without a mark."""
     effect: Effect = ((tool.metadata if tool else None) or {}).get(_EFFECT, "commit")
     return effect
 
 
 def undo_of(tool: BaseTool) -> Undo:
-    """Return what takes a call of a reversible tool back."""
+    """Return the undo function of a reversible tool."""
     undo: Undo = (tool.metadata or {})[_UNDO]
     return undo
 
@@ -66,41 +75,48 @@ _allowed: ContextVar[bool] = ContextVar("its_graph_tool_allowed", default=False)
 
 
 class ToolEffects(AgentMiddleware[Any, Any, Any]):
-    """Keeps an agent's tools from changing the world in an attempt that may lose; elsewhere it does nothing.
+    """Middleware that defers or records side effects of an agent's tools while an attempt may lose.
 
-    Example:
-        >>> agent = create_agent(model, [search, mark(pay, "commit")], middleware=[ToolEffects()])
+    Outside of `create_agent_best_of_n` it does nothing. See `mark` for how tools declare their effects.
+
+    >>> from langchain.agents import create_agent
+    >>> from langchain_core.messages import HumanMessage
+    >>> from its_graph.agents.testing import ScriptedChatModel
+    >>> model = ScriptedChatModel(script=lambda messages, number: "Done.")
+    >>> agent = create_agent(model, [], middleware=[ToolEffects()])
+    >>> agent.invoke({"messages": [HumanMessage("Pay the bill")]})["messages"][-1].text
+    'Done.'
     """
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
-        """Run, note or put off a tool call."""
+        """Run, record or defer a tool call."""
         attempt = current_attempt()
         if attempt is None or request.tool is None:
             return handler(request)
         if effect_of(request.tool) == "commit":
-            return attempt.put_off_call(request.tool, request.tool_call, request.state)
+            return attempt.defer(request.tool, request.tool_call, request.state)
         with _allowing():
             reply = handler(request)
-        _note(attempt, request, reply)
+        _record(attempt, request, reply)
         return reply
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
     ) -> Any:
-        """As `wrap_tool_call`."""
+        """Async version of `wrap_tool_call`."""
         attempt = current_attempt()
         if attempt is None or request.tool is None:
             return await handler(request)
         if effect_of(request.tool) == "commit":
-            return attempt.put_off_call(request.tool, request.tool_call, request.state)
+            return attempt.defer(request.tool, request.tool_call, request.state)
         with _allowing():
             reply = await handler(request)
-        _note(attempt, request, reply)
+        _record(attempt, request, reply)
         return reply
 
 
 class ToolGuard(BaseCallbackHandler):
-    """Stops an attempt before a tool runs that nobody looked at: an agent without `ToolEffects`."""
+    """Stops an attempt before it runs an unguarded tool, in an agent built without `ToolEffects`."""
 
     raise_error = True
     run_inline = True
@@ -109,8 +125,8 @@ class ToolGuard(BaseCallbackHandler):
         """Raise ConfigurationError unless `ToolEffects` let the tool through."""
         if not _allowed.get():
             raise ConfigurationError(
-                f"An attempt of the agent was about to run {serialized.get('name')!r}, which might change the world "
-                "once for every attempt. Build the agent with ToolEffects() in its middleware."
+                f"An attempt was about to run the tool {serialized.get('name')!r}, whose side effects would "
+                "happen once per attempt. Build the agent with ToolEffects() in its middleware."
             )
 
 
@@ -123,6 +139,6 @@ def _allowing() -> Iterator[None]:
         _allowed.reset(token)
 
 
-def _note(attempt: Attempt, request: ToolCallRequest, reply: Any) -> None:
+def _record(attempt: Attempt, request: ToolCallRequest, reply: Any) -> None:
     if effect_of(request.tool) == "reversible":
-        attempt.note(request.tool_call, reply)
+        attempt.record(request.tool_call, reply)

@@ -1,4 +1,4 @@
-"""An agent run apart from the run around it: with its context, store and settings, without its streams and threads."""
+"""An agent run isolated from the surrounding run: it keeps context, store and settings, but not streams and threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,32 +11,32 @@ from langgraph.pregel import Pregel
 from langgraph.runtime import get_runtime
 
 from its_graph.agents.effects import ToolGuard
-from its_graph.agents.hidden_calls import unstreamed
-from its_graph.generators.chat_model import HIDDEN
+from its_graph.agents.hidden_calls import without_stream_handlers
+from its_graph.generators.chat_model import HIDDEN_TAGS
 
-__all__ = ["config_of", "context_of", "detached", "on_its_own"]
+__all__ = ["attempt_config", "context_argument", "detached", "isolated_agent"]
 
-_OF_THE_GRAPH = ("__pregel_", "checkpoint_", "langgraph_", "thread_id")
-"""What the names of settings begin with that say where in the surrounding graph a node stands. The thread is among
-them: attempts that shared one would read each other's messages wherever something inside them keeps checkpoints."""
+_GRAPH_PREFIXES = ("__pregel_", "checkpoint_", "langgraph_", "thread_id")
+"""Prefixes of the settings that say where in the surrounding graph a node runs. The thread is one of them: attempts
+that shared it would read each other's messages if anything inside them keeps checkpoints."""
 
 
-def on_its_own(agent: Runnable[Any, Any]) -> Runnable[Any, Any]:
-    """Return an agent that keeps no checkpoints, for nothing resumes an attempt, and shares the surrounding store."""
+def isolated_agent(agent: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return the agent without checkpoints (nothing resumes an attempt), sharing the surrounding store."""
     if not isinstance(agent, Pregel):
         return agent
     return agent.copy({"checkpointer": False, "store": agent.store or get_runtime().store})
 
 
-def context_of() -> dict[str, Any]:
-    """Return the surrounding run's context as an argument, if there is one."""
+def context_argument() -> dict[str, Any]:
+    """Return the surrounding run's context as a keyword argument, or no argument if there is no context."""
     context = get_runtime().context
     return {} if context is None else {"context": context}
 
 
 @contextmanager
 def detached() -> Iterator[None]:
-    """Let what runs here stream nothing to the surrounding run: as its subgraph, all attempts would show."""
+    """Stream nothing of this context to the surrounding run; as its subgraph, every attempt would be visible."""
     token = var_child_runnable_config.set(None)
     try:
         yield
@@ -44,20 +44,20 @@ def detached() -> Iterator[None]:
         var_child_runnable_config.reset(token)
 
 
-def config_of(config: RunnableConfig) -> RunnableConfig:
-    """Keep the settings, tracers and counters of the surrounding run, without its streams, and guard the tools."""
-    settings = _kept(config.get("configurable") or {})
-    metadata = _kept(config.get("metadata") or {})
+def attempt_config(config: RunnableConfig) -> RunnableConfig:
+    """Keep the settings, tracers and counters of the surrounding run without its streams, and guard the tools."""
+    configurable = _without_graph_settings(config.get("configurable") or {})
+    metadata = _without_graph_settings(config.get("metadata") or {})
     callbacks = _guarded(config.get("callbacks"))
-    return {"tags": list(HIDDEN), "metadata": metadata, "configurable": settings, "callbacks": callbacks}
+    return {"tags": list(HIDDEN_TAGS), "metadata": metadata, "configurable": configurable, "callbacks": callbacks}
 
 
-def _kept(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if not name.startswith(_OF_THE_GRAPH)}
+def _without_graph_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if not name.startswith(_GRAPH_PREFIXES)}
 
 
 def _guarded(callbacks: Callbacks) -> Callbacks:
-    quiet = unstreamed(callbacks)
+    quiet = without_stream_handlers(callbacks)
     if not isinstance(quiet, BaseCallbackManager):
         return [*(quiet or []), ToolGuard()]
     quiet.add_handler(ToolGuard(), inherit=True)

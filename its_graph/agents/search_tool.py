@@ -1,4 +1,4 @@
-"""A search as a tool of an agent."""
+"""A search as a tool for an agent."""
 
 from typing import Any
 
@@ -13,16 +13,23 @@ __all__ = ["create_search_tool"]
 
 
 def create_search_tool(graph: Any, *, name: str, description: str, context: SearchContext | None = None) -> BaseTool:
-    """Offer a search as a tool: the answer's text is the content, the result record is the artifact.
+    """Return a search as a tool: its content is the answer's text, its artifact is the search result.
 
-    Events and callbacks of the surrounding run reach into the search: stream the agent with `subgraphs=True`. A search
-    that fails is an error message that the agent can read, never the end of the agent.
+    The search inherits callbacks and streams of the surrounding run: stream the agent with `subgraphs=True` to see its
+    events. A failed search becomes an error message that the agent can read; it does not end the agent.
 
     Args:
         graph: a search, compiled or not (`create_best_of_n(...)`).
-        name: what the agent's model calls it.
-        description: when the model shall call it.
-        context: settings of every call, its budget among them; those of the surrounding run unless given.
+        name: the tool's name.
+        description: when the agent's model should call it.
+        context: settings of every call, budget included; default: those of the surrounding run.
+
+    >>> from its_graph.graphs import create_best_of_n
+    >>> from its_graph.testing import ToyGenerator, ToyVerifier
+    >>> search = create_best_of_n(ToyGenerator(), ToyVerifier(), n=8)
+    >>> tool = create_search_tool(search, name="add", description="Adds numbers.", context=SearchContext(seed=1))
+    >>> tool.invoke({"question": "Add 3, 5."})[-8:]
+    'boxed{8}'
     """
     search = graph.compile(name=name) if isinstance(graph, StateGraph) else graph
 

@@ -1,4 +1,4 @@
-"""What an attempt of an agent did to the world, and what it would do if it won."""
+"""Side effects of an agent's attempt: reversible calls that were made, and calls deferred until it wins."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,21 +14,21 @@ from typing_extensions import TypedDict
 
 from its_graph.agents.tool_state import state_for
 
-__all__ = ["Attempt", "DeferredCall", "DoneCall", "asked_in", "attempting", "current_attempt", "message_in"]
+__all__ = ["Attempt", "DeferredCall", "DoneCall", "call_position", "current_attempt", "tool_message_for", "use_attempt"]
 
-_PUT_OFF = (
+_DEFERRED = (
     "Noted. {name} will be carried out once, if this attempt is chosen; go on as if it had succeeded, and do not call "
     "it again for the same purpose."
 )
-_WRONG = "Error: the arguments {args} of {name} are wrong. {error}\nMend them and call again."
+_INVALID = "Error: the arguments {args} of {name} are wrong. {error}\nMend them and call again."
 
 
 class DeferredCall(TypedDict):
-    """A call to commit, as plain data."""
+    """A call to a `commit` tool, as plain data."""
 
     call: ToolCall
     state: dict[str, Any]
-    """What the tool reads of the agent's state at the call, but for the messages."""
+    """The part of the agent's state that the tool reads, without the messages."""
 
 
 class DoneCall(TypedDict):
@@ -36,42 +36,42 @@ class DoneCall(TypedDict):
 
     call: ToolCall
     returned: Any
-    """The content of its message; None where it has none."""
+    """The content of its tool message; None without one."""
 
 
 @dataclass
 class Attempt:
-    """The deeds of one attempt, as they came: calls of one message run side by side."""
+    """The side effects of one attempt, in order of arrival: calls of one message run concurrently."""
 
-    put_off: list[DeferredCall] = field(default_factory=list)
-    made: list[DoneCall] = field(default_factory=list)
+    deferred: list[DeferredCall] = field(default_factory=list)
+    done: list[DoneCall] = field(default_factory=list)
 
-    def put_off_call(self, tool: BaseTool, call: ToolCall, state: Any) -> ToolMessage:
-        """Note a call to commit and say so; one whose arguments are wrong is answered at once, as a plain agent's."""
-        if (error := _wrong(tool, call)) is not None:
-            said = _WRONG.format(args=call["args"], name=call["name"], error=error)
-            return ToolMessage(said, name=call["name"], tool_call_id=call["id"], status="error")
-        self.put_off.append(DeferredCall(call=call, state=state_for(tool, state)))
-        return ToolMessage(_PUT_OFF.format(name=call["name"]), name=call["name"], tool_call_id=call["id"])
+    def defer(self, tool: BaseTool, call: ToolCall, state: Any) -> ToolMessage:
+        """Defer a call and return its placeholder reply; invalid arguments get an error reply, as in a plain agent."""
+        if (error := _validation_error(tool, call)) is not None:
+            text = _INVALID.format(args=call["args"], name=call["name"], error=error)
+            return ToolMessage(text, name=call["name"], tool_call_id=call["id"], status="error")
+        self.deferred.append(DeferredCall(call=call, state=state_for(tool, state)))
+        return ToolMessage(_DEFERRED.format(name=call["name"]), name=call["name"], tool_call_id=call["id"])
 
-    def note(self, call: ToolCall, reply: Any) -> None:
-        """Note a reversible call that was made, unless its tool says that it failed."""
-        message = message_in(reply, call)
+    def record(self, call: ToolCall, reply: Any) -> None:
+        """Record a reversible call, unless its tool reported an error."""
+        message = tool_message_for(reply, call)
         if message is None or message.status != "error":
-            self.made.append(DoneCall(call=call, returned=None if message is None else message.content))
+            self.done.append(DoneCall(call=call, returned=None if message is None else message.content))
 
 
 _attempt: ContextVar[Attempt | None] = ContextVar("its_graph_attempt", default=None)
 
 
 def current_attempt() -> Attempt | None:
-    """Return the attempt that runs here; None outside of a search."""
+    """Return the attempt running in this context; None outside of a search."""
     return _attempt.get()
 
 
 @contextmanager
-def attempting(attempt: Attempt) -> Iterator[None]:
-    """Let tool calls of this context be those of `attempt`."""
+def use_attempt(attempt: Attempt) -> Iterator[None]:
+    """Attribute the tool calls of this context to `attempt`."""
     token = _attempt.set(attempt)
     try:
         yield
@@ -79,26 +79,26 @@ def attempting(attempt: Attempt) -> Iterator[None]:
         _attempt.reset(token)
 
 
-def asked_in(turn: Sequence[BaseMessage], call_id: str | None) -> tuple[int, int]:
-    """Return where a call stands: the place of its message, and its own in that one; behind all where it is in none."""
-    for place, message in enumerate(turn):
+def call_position(turn: Sequence[BaseMessage], call_id: str | None) -> tuple[int, int]:
+    """Return the position of a call: index of its message, then index in that message; after all others if absent."""
+    for index, message in enumerate(turn):
         ids = [call["id"] for call in message.tool_calls] if isinstance(message, AIMessage) else []
         if call_id in ids:
-            return place, ids.index(call_id)
+            return index, ids.index(call_id)
     return len(turn), 0
 
 
-def message_in(reply: Any, call: ToolCall) -> ToolMessage | None:
-    """Return the message that answers `call`, out of whatever a tool may return: a message, a command, or several."""
+def tool_message_for(reply: Any, call: ToolCall) -> ToolMessage | None:
+    """Return the message that answers `call` from what a tool may return: a message, a command, or a list of them."""
     if isinstance(reply, ToolMessage):
         return reply if reply.tool_call_id == call["id"] else None
     if isinstance(reply, Command):
-        return message_in(reply.update, call)
+        return tool_message_for(reply.update, call)
     parts = reply.get("messages", ()) if isinstance(reply, Mapping) else reply if isinstance(reply, list) else ()
-    return next((found for part in parts if (found := message_in(part, call)) is not None), None)
+    return next((message for part in parts if (message := tool_message_for(part, call)) is not None), None)
 
 
-def _wrong(tool: BaseTool, call: ToolCall) -> ValidationError | None:
+def _validation_error(tool: BaseTool, call: ToolCall) -> ValidationError | None:
     schema = tool.tool_call_schema
     if isinstance(schema, type) and issubclass(schema, BaseModel):
         try:

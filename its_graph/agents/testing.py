@@ -1,4 +1,4 @@
-"""A chat model for tests and examples: says what a function says, calls tools, reports usage, streams."""
+"""A scripted chat model for tests and examples: it calls tools, reports usage and streams."""
 
 import json
 import re
@@ -22,15 +22,15 @@ _TOKENS = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
 
 
 def calling(name: str, **args: Any) -> AIMessage:
-    """Return a reply that calls one tool."""
+    """Return a reply that calls the tool `name` with `args`."""
     return AIMessage("", tool_calls=[ToolCall(name=name, args=args, id=f"call_{name}", type="tool_call")])
 
 
 class ScriptedChatModel(BaseChatModel):
-    """Says what `script` returns for the conversation and the number of the call, counted from 0.
+    """Replies with what `script` returns for the conversation and the number of the call, counted from 0.
 
-    The calls of one batch are numbered in its order; those of searches that run at the same time as they come.
-    Every reply costs 10 prompt and 5 generated tokens. An error that the script raises is the call's error.
+    Calls of one batch are numbered in batch order, calls of concurrent searches in order of arrival. Every reply costs
+    10 prompt tokens and 5 generated tokens. An error raised by the script is the call's error.
     """
 
     script: Callable[[list[BaseMessage], int], AIMessage | str]
@@ -41,7 +41,7 @@ class ScriptedChatModel(BaseChatModel):
 
     @property
     def calls(self) -> list[list[BaseMessage]]:
-        """The conversations it was asked with, shared by all copies."""
+        """The conversations of all calls, shared by all copies."""
         return self._calls
 
     @property
@@ -51,7 +51,7 @@ class ScriptedChatModel(BaseChatModel):
     def bind_tools(
         self, tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], **kwargs: Any
     ) -> Runnable[Any, AIMessage]:
-        """Return a copy that knows the names of `tools`; calls are counted together."""
+        """Return a copy that knows the names of `tools`; copies count their calls together."""
         names = [str(getattr(tool, "name", getattr(tool, "__name__", tool))) for tool in tools]
         return self.model_copy(update={"tools": names})
 
@@ -63,16 +63,16 @@ class ScriptedChatModel(BaseChatModel):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[AIMessage]:
-        """Answer one after another: threads would number the calls as they happen to run."""
-        in_turn = [RunnableConfig(**{**one, "max_concurrency": 1}) for one in get_config_list(config, len(inputs))]
-        return super().batch(inputs, in_turn, return_exceptions=return_exceptions, **kwargs)
+        """Answer sequentially: threads would number the calls in arbitrary order."""
+        sequential = [RunnableConfig(**{**each, "max_concurrency": 1}) for each in get_config_list(config, len(inputs))]
+        return super().batch(inputs, sequential, return_exceptions=return_exceptions, **kwargs)
 
     def _reply(self, messages: list[BaseMessage]) -> AIMessage:
         with self._lock:
             self._calls.append(messages)
             number = len(self._calls) - 1
-        said = self.script(messages, number)
-        message = AIMessage(said) if isinstance(said, str) else said
+        reply = self.script(messages, number)
+        message = AIMessage(reply) if isinstance(reply, str) else reply
         metadata = {**message.response_metadata, "model_name": "scripted"}
         calls = [{**call, "id": f"{call['id']}_{number}"} for call in message.tool_calls]
         update = {"usage_metadata": dict(_TOKENS), "response_metadata": metadata, "tool_calls": calls, "id": None}
@@ -105,23 +105,23 @@ class ScriptedChatModel(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         reply = self._reply(messages)
         for word in re.findall(r"\s*\S+", reply.text):
-            yield _told(AIMessageChunk(content=word), run_manager)
-        yield _told(_ending(reply), run_manager)
+            yield _streamed(AIMessageChunk(content=word), run_manager)
+        yield _streamed(_last_chunk(reply), run_manager)
 
 
-def _told(message: AIMessageChunk, run_manager: CallbackManagerForLLMRun | None) -> ChatGenerationChunk:
+def _streamed(message: AIMessageChunk, run_manager: CallbackManagerForLLMRun | None) -> ChatGenerationChunk:
     chunk = ChatGenerationChunk(message=message)
     if run_manager is not None:
         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
     return chunk
 
 
-def _ending(reply: AIMessage) -> AIMessageChunk:
+def _last_chunk(reply: AIMessage) -> AIMessageChunk:
     calls = [
         ToolCallChunk(
-            name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=place, type="tool_call_chunk"
+            name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=index, type="tool_call_chunk"
         )
-        for place, call in enumerate(reply.tool_calls)
+        for index, call in enumerate(reply.tool_calls)
     ]
     return AIMessageChunk(
         content="",

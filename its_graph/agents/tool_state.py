@@ -1,4 +1,4 @@
-"""What a tool that is carried out later reads of its agent's state: until then it waits in a checkpoint."""
+"""The part of an agent's state that a deferred tool call reads, kept in a checkpoint until the call runs."""
 
 from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
@@ -11,22 +11,22 @@ from langgraph.prebuilt import InjectedState
 __all__ = ["state_for"]
 
 _RUNTIME = "runtime"
-"""The parameter by which LangGraph hands a tool everything, the whole state included."""
+"""The parameter through which LangGraph passes a tool its runtime, the whole state included."""
 
 _SERDE = JsonPlusSerializer()
 
 
 def state_for(tool: BaseTool, state: Any) -> dict[str, Any]:
-    """Return the fields of `state` that `tool` can ask for, its messages and what no checkpoint can hold left out."""
+    """Return the fields of `state` that `tool` can read, without the messages and what no checkpoint can hold."""
     if not isinstance(state, Mapping):
         return {}
     wanted = _wanted(tool)
-    asked = {name: state[name] for name in state if name != "messages" and (wanted is None or name in wanted)}
-    return {name: value for name, value in asked.items() if _storable(value)}
+    fields = {name: state[name] for name in state if name != "messages" and (wanted is None or name in wanted)}
+    return {name: value for name, value in fields.items() if _storable(value)}
 
 
 def _wanted(tool: BaseTool) -> set[str] | None:
-    """Return the names of the fields that a tool has injected; None where it may read them all."""
+    """Return the names of the fields injected into a tool; None if it may read all of them."""
     function = getattr(tool, "func", None) or getattr(tool, "coroutine", None)
     hints = get_type_hints(function, include_extras=True) if function is not None else {}
     kinds = {**hints, **get_all_basemodel_annotations(tool.get_input_schema())}

@@ -1,8 +1,8 @@
 """How to divide one budget of samples among many problems.
 
-Values are expected numbers of solved problems. Costs are in any single unit: tokens (generation, prompt and verification
-together) or samples. This is a concave resource allocation problem (2408.03314, 2410.04707). Greedy allocation is wrong
-for curves that are not concave; `exact` and `hull_greedy` handle those.
+Values are expected numbers of solved problems. Costs are in any single unit: tokens (generation, prompt and
+verification together) or samples. This is a concave resource allocation problem (2408.03314, 2410.04707). Greedy
+allocation is wrong for curves that are not concave; `exact` and `hull_greedy` handle those.
 """
 
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from its_graph.allocation.solvers import greedy as greedy
     from its_graph.allocation.solvers import hull_greedy as hull_greedy
 else:
-    __getattr__ = lazy_exports(
+    __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         {
             "adaptive": ("AdaptiveAllocator",),
@@ -37,4 +37,5 @@ else:
             "knapsack": ("KnapsackItem", "exact_knapsack", "hull_knapsack"),
             "solvers": ("continuous", "exact", "expected_solved", "greedy", "hull_greedy"),
         },
+        requires=dict.fromkeys(("curves", "samples"), "numpy"),
     )

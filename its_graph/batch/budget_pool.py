@@ -1,7 +1,7 @@
 """The remaining budget of a whole batch.
 
-Invariant: spent + reserved <= limit, for every limit, at every moment. Searches are admitted in waves: each reserves its
-worst case, none is admitted while a wave runs, and what a wave does not use is available to the next.
+Invariant: spent + reserved <= limit, for every limit, at every moment. Searches are admitted in waves: each reserves
+its worst case, none is admitted while a wave runs, and what a wave does not use is available to the next.
 """
 
 import math

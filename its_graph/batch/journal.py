@@ -1,8 +1,8 @@
 """All samples of a batch on disk, so that memory holds only the statistics of each problem.
 
-The file is append-only. Before a search draws samples, the journal records the most they can cost; afterwards it records
-the samples. A search killed in between counts as having cost that bound. A restarted search drops its samples but not
-their cost. The total therefore holds no matter how often a batch is killed.
+The file is append-only. Before a search draws samples, the journal records the most they can cost; afterwards it
+records the samples. A search killed in between counts as having cost that bound. A restarted search drops its samples
+but not their cost. The total therefore holds no matter how often a batch is killed.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from its_graph.search.state import LOGS
 
 __all__ = ["Journal"]
 
-_KIND = RecordKind("line of a batch's journal", ('{"run": {', '{"begin": ', '{"add": ', '{"restart": '))
+_KIND = RecordKind("a line of a batch's journal", ('{"run": {', '{"begin": ', '{"add": ', '{"restart": '))
 
 
 class Journal:
@@ -77,7 +77,7 @@ class Journal:
         self._settle(index, offset, logs)
 
     def restart(self, index: int) -> None:
-        """Restart the search of a problem: its recorded samples are ignored from now on, but their cost still counts."""
+        """Restart the search of a problem: its recorded samples are ignored from now on; their cost still counts."""
         self._lines.append({"restart": index})
         self._forget(index)
 

@@ -82,8 +82,8 @@ def beta_greedy_plan(
     gets no further sample in this division is answered at once.
 
     Args:
-        pilots: samples of every problem, which remain candidates, at least 1. Use at least 2 without a verifier, because
-            a single vote always agrees with itself.
+        pilots: samples of every problem, which remain candidates, at least 1. Use at least 2 without a verifier,
+            because a single vote always agrees with itself.
         max_samples: upper limit of the samples of one problem, at least `pilots`.
         prior: a and b of the Beta prior, above 0.
 
@@ -186,9 +186,7 @@ def _proportional_plan(weight: Callable[[ProblemStats], float], max_samples: int
         rows = list(view.open.items())
         drawn = sum(stats.samples for _, stats in rows)
         affordable = int(view.remaining / (sum(view.costs.values()) / len(rows)))
-        counts = proportional(
-            [weight(stats) for _, stats in rows], max(drawn + affordable, len(rows)), minimum=1
-        )
+        counts = proportional([weight(stats) for _, stats in rows], max(drawn + affordable, len(rows)), minimum=1)
         wave = max(_MIN_WAVE, ceil(len(rows) / _PARTS))
         return [
             Allocation(problem, min(max_samples, count), "allocation")

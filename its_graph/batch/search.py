@@ -1,8 +1,8 @@
-"""One problem's search, stopped and continued as often as the batch has something for it.
+"""The search of one problem, stopped and continued as often as the batch has samples for it.
 
-It is best-of-n (self-consistency without a verifier) whose n is not known beforehand. A sample's seed hangs on the
-search's seed and its own id, so the search of n samples holds those of every smaller one: pilots are never paid twice,
-and what comes out is what `best_of_n` with that n would have found.
+It is best-of-n (self-consistency without a verifier) whose n is not known in advance. The seed of a sample derives from
+the seed of the search and the sample's own id, so a search of n samples contains every smaller one: pilots are never
+paid for twice, and the result equals that of `best_of_n` with the final n.
 """
 
 from collections.abc import Iterable
@@ -29,143 +29,168 @@ from its_graph.search.state import SearchState, Update
 from its_graph.search.tree import Tree
 from its_graph.seeds import derive_seed
 
-__all__ = ["BatchSearches", "State", "strategy_of"]
+__all__ = ["BatchSearches", "State", "batch_strategy"]
 
-_UNKNOWN = 0.5
-"""Chance that a sample without a score is right; left out, a problem without verdicts would never look tried."""
+_UNKNOWN_SCORE = 0.5
+"""Probability that a sample without a score is correct. Without it, a problem with no verdicts would look untried."""
 State = dict[str, Any]
-"""The values of a `SearchState`, between two runs of its graph."""
+"""The values of a `SearchState` between two runs of its graph."""
 
 
-def strategy_of(verifier: Verifier | None) -> str:
-    """Return the name of what a batch does with each problem."""
+def batch_strategy(verifier: Verifier | None) -> str:
+    """Return the name of the strategy that a batch applies to each problem."""
     return "best_of_n" if verifier else "self_consistency"
 
 
 class BatchSearches:
-    """The searches of a batch: how each begins, goes on, ends, and what it may cost."""
+    """Starts, continues, answers and prices the searches of a batch.
+
+    Args:
+        generator: where samples come from.
+        verifier: scores them; None decides by votes.
+        context: settings of every search except the seed.
+        seed: seed of the batch; the seed of a problem derives from it and the problem's index.
+    """
 
     def __init__(self, generator: Generator, verifier: Verifier | None, context: SearchContext, seed: int) -> None:
         self._generator, self._verifier = generator, verifier
         self._context, self._seed = context, seed
         self._price = sample_price(generator, verifier)
-        self._graphs: dict[int, Any] = {}
-        self._answering = _answering(weighted(verifier.score_range) if verifier else majority)
+        self._sample_graphs: dict[int, Any] = {}
+        self._answer_graph = _answer_graph(weighted(verifier.score_range) if verifier else majority)
 
-    def begin(self, index: int, problem: str) -> State:
+    def initial_state(self, index: int, problem: str) -> State:
         """Return the state before the first sample."""
         settings = self._context.model_copy(update={"seed": derive_seed(self._seed, str(index))})
-        asked = [{"role": "user", "content": problem}]
+        messages = [{"role": "user", "content": problem}]
         return {
-            "strategy": strategy_of(self._verifier),
+            "strategy": batch_strategy(self._verifier),
             "settings": settings.model_dump(),
-            "question": with_system_prompt(settings.system, asked) if settings.system else asked,
+            "question": with_system_prompt(settings.system, messages) if settings.system else messages,
             "new_steps": [],
             "frontier": [],
             "stop_reason": None,
         }
 
-    def price(self, state: State) -> Spend:
-        """Return the worst case of one sample, the verifier's cost included."""
-        return self._worst(build_request(self._generator, Tree.of(state), key="0", parent=None).request)
+    def worst_case(self, state: State) -> Spend:
+        """Return the worst-case cost of one sample, its verification included."""
+        return self._worst_case(build_request(self._generator, Tree.of(state), key="0", parent=None).request)
 
-    def least_price(self, state: State) -> Spend:
-        """Return the worst case of the shortest sample that is worth its prompt."""
+    def shortest_worst_case(self, state: State) -> Spend:
+        """Return the worst-case cost of the shortest sample that is worth its prompt."""
         request = build_request(self._generator, Tree.of(state), key="0", parent=None).request
         shortest = min(MIN_TOKENS, request.max_tokens)
-        return self._worst(request.model_copy(update={"max_tokens": shortest}))
+        return self._worst_case(request.model_copy(update={"max_tokens": shortest}))
 
-    def _worst(self, request: SampleRequest) -> Spend:
-        """Return the price of a sample with the marks that a verifier may read between its steps: one a token at most.
+    def _worst_case(self, request: SampleRequest) -> Spend:
+        """Return the price of a sample plus the step separators that a verifier may read, at most one per token.
 
-        Among many samples their slack pays for the marks; one alone would go without a verdict.
+        Among many samples, slack covers these separators; a single sample would otherwise go without a verdict.
         """
-        marks = request.max_tokens if self._verifier else 0
-        read = flops(self._verifier.parameters, marks) if self._verifier else 0.0
-        return self._price(request).plus(Spend(verifier_tokens=marks, flops=read))
+        separators = request.max_tokens if self._verifier else 0
+        verifier_flops = flops(self._verifier.parameters, separators) if self._verifier else 0.0
+        return self._price(request).plus(Spend(verifier_tokens=separators, flops=verifier_flops))
 
     async def extend(self, state: State, samples: int, allowed: Budget) -> State:
-        """Go on to `samples` samples in all, within what the search may spend in all."""
+        """Continue the search to `samples` samples in all, within `allowed` for the whole search."""
         limits = [allowed.model_dump(), self._context.budget.model_dump()]
-        both = {name: min((one[name] for one in limits if one[name] is not None), default=None) for name in limits[0]}
-        given = state | {"settings": state["settings"] | {"budget": both}, "stop_reason": None}
-        after: State = await self._graph(samples).ainvoke(given)
+        budget = {
+            name: min((limit[name] for limit in limits if limit[name] is not None), default=None) for name in limits[0]
+        }
+        before = state | {"settings": state["settings"] | {"budget": budget}, "stop_reason": None}
+        after: State = await self._sample_graph(samples).ainvoke(before)
         return after
 
     async def answer(self, index: int, problem: str, state: State, reason: str) -> ProblemResult:
-        """Choose among the samples so far; a search of which every sample failed is an outcome too."""
+        """Choose among the samples so far. A search whose samples all failed has a result too, with its error."""
         tree = Tree.of(state)
         result, error = {}, None
         try:
-            result = (await self._answering.ainvoke(state | {"stop_reason": reason}))["result"]
+            result = (await self._answer_graph.ainvoke(state | {"stop_reason": reason}))["result"]
         except SearchFailedError as failure:
             error = str(failure)
         return ProblemResult(index, problem, result, tree.next_id, tree.spend, error)
 
-    def standing(self, state: State) -> ProblemStats:
-        """Return what the samples so far tell of the problem."""
+    def stats(self, state: State) -> ProblemStats:
+        """Return the statistics of the samples so far."""
         tree = Tree.of(state)
-        return _judged(tree, self._verifier) if self._verifier else _voted(tree)
+        return _stats_from_scores(tree, self._verifier) if self._verifier else _stats_from_votes(tree)
 
-    def _graph(self, samples: int) -> Any:
-        if samples not in self._graphs:
-            self._graphs[samples] = _sampling(self._generator, self._verifier, samples)
-        return self._graphs[samples]
+    def _sample_graph(self, samples: int) -> Any:
+        if samples not in self._sample_graphs:
+            self._sample_graphs[samples] = _sample_graph(self._generator, self._verifier, samples)
+        return self._sample_graphs[samples]
 
 
-def _judged(tree: Tree, verifier: Verifier) -> ProblemStats:
-    """Read scores as chances of being right. What has no score may be either; what was cut off or failed is wrong."""
+def _stats_from_scores(tree: Tree, verifier: Verifier) -> ProblemStats:
+    """Read scores as probabilities of being correct. Truncated and failed samples are incorrect."""
     scale = to_unit(verifier.score_range)
-    scores = [None if one.score is None else scale(one.score) for one in tree.finalists if one.finished]
-    chances = [_UNKNOWN if score is None else score for score in scores]
-    cut = len(tree.finalists) - len(scores)
-    best = max((score for score in scores if score is not None), default=None)
-    unsolved, failed = prod(1 - chance for chance in chances), len(tree.failures)
-    right, wrong = sum(chances), len(chances) - sum(chances) + cut + failed
-    return ProblemStats(tree.next_id, right, wrong, unsolved, best, tree.spend, by_verifier(tree, scale=scale), failed)
+    finished = [finalist for finalist in tree.finalists if finalist.finished]
+    scores = [None if finalist.score is None else scale(finalist.score) for finalist in finished]
+    probabilities = [_UNKNOWN_SCORE if score is None else score for score in scores]
+    truncated, failed = len(tree.finalists) - len(finished), len(tree.failures)
+    correct = sum(probabilities)
+    return ProblemStats(
+        samples=tree.next_id,
+        correct=correct,
+        incorrect=len(probabilities) - correct + truncated + failed,
+        unsolved=prod(1 - probability for probability in probabilities),
+        best_score=max((score for score in scores if score is not None), default=None),
+        spend=tree.spend,
+        difficulty=by_verifier(tree, scale=scale),
+        failed=failed,
+    )
 
 
-def _voted(tree: Tree) -> ProblemStats:
-    """Read the share of the leading answer as the chance of being right; what has no answer counts against it."""
-    votes = [label for label in tree.answer_classes if label is not None]
+def _stats_from_votes(tree: Tree) -> ProblemStats:
+    """Read the share of the leading answer as the probability of being correct; samples without an answer reduce it."""
+    votes = [answer_class for answer_class in tree.answer_classes if answer_class is not None]
     leading = max(map(votes.count, set(votes)), default=0)
-    right, failed = float(leading), len(tree.failures)
-    wrong = float(len(tree.answer_classes) - leading + failed)
-    return ProblemStats(tree.next_id, right, wrong, spend=tree.spend, difficulty=by_agreement(tree), failed=failed)
+    failed = len(tree.failures)
+    return ProblemStats(
+        samples=tree.next_id,
+        correct=float(leading),
+        incorrect=float(len(tree.answer_classes) - leading + failed),
+        spend=tree.spend,
+        difficulty=by_agreement(tree),
+        failed=failed,
+    )
 
 
-def _sampling(generator: Generator, verifier: Verifier | None, samples: int) -> Any:
-    """Return best-of-n from its first node on: the question is in the state, and so is what was drawn before."""
+def _sample_graph(generator: Generator, verifier: Verifier | None, samples: int) -> Any:
+    """Return best-of-n without its first node: the state already holds the question and earlier samples."""
     graph = StateGraph(SearchState, context_schema=SearchContext)
     graph.add_node("generate", generate(generator, n=samples, verifier=verifier, ahead=verifier))
     graph.add_edge(START, "generate")
     if verifier is None:
         graph.add_edge("generate", END)
     else:
-        graph.add_node("recall", _recall)
-        graph.add_node("verify", verify(verifier, _unread))
-        graph.add_edge("generate", "recall")
-        graph.add_edge("recall", "verify")
+        graph.add_node("reuse_scores", _reuse_scores)
+        graph.add_node("verify", verify(verifier, _unscored_steps))
+        graph.add_edge("generate", "reuse_scores")
+        graph.add_edge("reuse_scores", "verify")
         graph.add_edge("verify", END)
     return graph.compile(name="samples")
 
 
-def _unread(tree: Tree) -> Iterable[tuple[str, str]]:
-    """Judge every sample without a score, those of earlier runs that the budget kept from it included."""
+def _unscored_steps(tree: Tree) -> Iterable[tuple[str, str]]:
+    """Verify every sample without a score, including those of earlier runs that the budget left unscored."""
     return ((step, step) for step in tree.steps)
 
 
-def _recall(state: SearchState) -> Update:
-    """Give a fresh sample the score of an equal one of an earlier run: best-of-n reads equal texts once as well."""
+def _reuse_scores(state: SearchState) -> Update:
+    """Give a new sample the score of an equal one of an earlier run: best-of-n also verifies equal texts once."""
     tree = Tree.of(state)
-    read = {
+    scores = {
         (tree.text(key), tree.finished(key)): score for key, score in tree.scores.items() if tree.score(key) is not None
     }
-    kept = {key: found for key in tree.new_steps if (found := read.get((tree.text(key), tree.finished(key))))}
-    return {"scores": {key: score | {"step": key, "tokens": 0} for key, score in kept.items()}}
+    reused = {
+        key: score for key in tree.new_steps if (score := scores.get((tree.text(key), tree.finished(key)))) is not None
+    }
+    return {"scores": {key: score | {"step": key, "tokens": 0} for key, score in reused.items()}}
 
 
-def _answering(choose: ChoiceRule) -> Any:
+def _answer_graph(choose: ChoiceRule) -> Any:
     graph = StateGraph(SearchState, context_schema=SearchContext)
     graph.add_node("answer", answer(choose))
     graph.add_edge(START, "answer")

@@ -1,8 +1,9 @@
 """Solve many problems under one budget.
 
-1. Every problem gets one sample, in their order, as far as the budget goes; who has only failed ones by the third is
-given up. 2. The plan says who gets more; a wave of searches is let in, as many as the budget bears at their worst, and
-continued. 3. What they did not use is there for the next wave. 4. Who gets no more is answered; at the end, everybody.
+1. Every problem gets one sample, in order, as far as the budget allows; a problem whose first three samples fail is
+given up. 2. The plan allocates more samples; the scheduler admits a wave of searches, as many as the budget covers at
+their worst case, and continues them. 3. What a wave does not use is available to the next. 4. A problem that gets no
+more samples is answered; at the end, all are.
 """
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
@@ -11,9 +12,9 @@ from contextlib import aclosing
 from its_graph.batch.budget_pool import BudgetPool
 from its_graph.batch.journal import Journal
 from its_graph.batch.plans import beta_greedy_plan
-from its_graph.batch.types import AllocationPlan, BatchReport, ProblemResult
 from its_graph.batch.scheduler import BatchScheduler
 from its_graph.batch.search import BatchSearches
+from its_graph.batch.types import AllocationPlan, BatchReport, ProblemResult
 from its_graph.budget import Budget
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
@@ -34,27 +35,41 @@ async def solve_batch(
     seed: int = 0,
     context: SearchContext | None = None,
     concurrency: int = 8,
-    on_result: Callable[[ProblemResult], None] = lambda solved: None,
+    on_result: Callable[[ProblemResult], None] = lambda result: None,
 ) -> BatchReport:
-    """Solve all problems and return them in their order; see `stream_solutions`, which holds no more than it must.
+    """Solve all problems under one budget and return the results in their order.
+
+    `stream_solutions` does the same with constant memory.
 
     Args:
-        problems: questions, none of them empty.
+        problems: question texts, none of them empty.
         generator: where samples come from.
-        verifier: scores them; without one the votes decide.
-        budget: of the whole batch, the verifier included: tokens, generated_tokens, calls or flops.
-        plan: who gets the samples, `beta_greedy_plan()` unless given.
-        seed: of the whole batch; a problem's own is derived from it and the problem's number.
-        context: settings of every search, but for the seed; its budget holds for each search by itself as well.
-        concurrency: searches under way at the same time; a backend that batches merges their calls.
-        on_result: called as each problem is answered.
+        verifier: scores the samples; None decides by votes.
+        budget: limits of the whole batch, verification included: tokens, generated_tokens, calls or flops.
+        plan: which problems get more samples; None takes `beta_greedy_plan()`.
+        seed: seed of the batch; the seed of a problem derives from it and the problem's index.
+        context: settings of every search except the seed; its budget limits each search separately.
+        concurrency: searches that run at the same time, at least 1; a backend that batches merges their calls.
+        on_result: called with each result as it completes.
 
     Raises:
-        ConfigurationError: a budget without any limit, or of FLOPs that the generator cannot count, or for what the
-            models refuse.
+        ConfigurationError: the budget has no limit, limits FLOPs that the generator cannot count, or the models reject
+            the setup.
         InputError: a problem is empty.
+
+    Example:
+        >>> import asyncio
+        >>> from its_graph import Budget
+        >>> from its_graph.batch import solve_batch
+        >>> from its_graph.testing import ToyGenerator, ToyVerifier
+        >>> problems = ["Add 1, 2.", "Add 3, 5, 4.", "Add 9, 9, 9, 9."]
+        >>> report = asyncio.run(
+        ...     solve_batch(problems, ToyGenerator(0.3), ToyVerifier(), budget=Budget(tokens=1000))
+        ... )
+        >>> report.answers, report.spend.tokens <= 1000
+        (['3', '12', '36'], True)
     """
-    given = stream_solutions(
+    stream = stream_solutions(
         problems,
         generator,
         verifier,
@@ -64,12 +79,12 @@ async def solve_batch(
         context=context,
         concurrency=concurrency,
     )
-    solved = []
-    async with aclosing(given) as arriving:
-        async for one in arriving:
-            on_result(one)
-            solved.append(one)
-    return BatchReport(tuple(sorted(solved)))
+    results = []
+    async with aclosing(stream) as solutions:
+        async for result in solutions:
+            on_result(result)
+            results.append(result)
+    return BatchReport(tuple(sorted(results)))
 
 
 async def stream_solutions(
@@ -83,33 +98,60 @@ async def stream_solutions(
     context: SearchContext | None = None,
     concurrency: int = 8,
     journal: Journal | None = None,
-    known: Collection[int] = (),
+    skip: Collection[int] = (),
     on_spend: Callable[[float], None] = lambda used: None,
 ) -> AsyncGenerator[ProblemResult]:
-    """Yield each problem as it is answered, in any order; close the generator to stop (`contextlib.aclosing`).
+    """Yield each result as it completes, in any order; close the generator to stop (`contextlib.aclosing`).
 
-    Samples are kept in the journal, not in memory, until their problem is answered. With a journal of your own a batch
-    that was stopped, or killed, goes on where it was.
+    The journal, not memory, holds the samples of a problem until it is answered. With your own journal, a batch that
+    was stopped or killed resumes where it ended.
 
-    Args, beyond those of `solve_batch`:
-        journal: where samples are kept, a temporary file unless given; what it tells counts against the budget.
-        known: numbers of problems that an earlier run has answered: they are passed over.
-        on_spend: told the part of the budget that is spent, in [0, 1], whenever some was.
+    Args:
+        problems: as in `solve_batch`.
+        generator: as in `solve_batch`.
+        verifier: as in `solve_batch`.
+        budget: as in `solve_batch`.
+        plan: as in `solve_batch`.
+        seed: as in `solve_batch`.
+        context: as in `solve_batch`.
+        concurrency: as in `solve_batch`.
+        journal: where samples are stored; None takes a temporary file. Its recorded spend counts against the budget.
+        skip: indices of problems to leave out, as an earlier run has answered them.
+        on_spend: called with the spent fraction of the budget, in [0, 1], after each step.
+
+    Raises:
+        ConfigurationError: as in `solve_batch`.
+        InputError: a problem is empty, or the journal holds samples of other problems.
+
+    Example:
+        >>> import asyncio
+        >>> from its_graph import Budget
+        >>> from its_graph.batch import stream_solutions
+        >>> from its_graph.testing import ToyGenerator, ToyVerifier
+        >>> async def solve():
+        ...     stream = stream_solutions(
+        ...         ["Add 1, 2.", "Add 3, 5, 4."], ToyGenerator(0.0), ToyVerifier(), budget=Budget(calls=8)
+        ...     )
+        ...     return {result.index: result.answer async for result in stream}
+        >>> answers = asyncio.run(solve())
+        >>> answers[0], answers[1]
+        ('3', '12')
     """
     require_known_parameters(budget, generator.parameters, generator)
     if concurrency < 1:
-        raise ConfigurationError(f"A batch needs a concurrency of at least 1. Given: {concurrency}.")
+        raise ConfigurationError(f"concurrency must be >= 1; got {concurrency}.")
     for index, problem in enumerate(problems):
         if not problem.strip():
             raise InputError(f"Problem {index} is empty. Give every problem a question, or leave it out.")
-    scratch = JsonLines.temporary()
+    temporary = JsonLines.temporary()
     try:
-        kept = journal or Journal(scratch)
+        samples = journal or Journal(temporary)
         searches = BatchSearches(generator, verifier, context or SearchContext(), seed)
-        batch = BatchScheduler(problems, searches, BudgetPool(budget, kept.spent), kept, concurrency, on_spend)
-        batch.take_up(known)
-        async with aclosing(batch.run(plan or beta_greedy_plan())) as answered:
-            async for solved in answered:
-                yield solved
+        pool = BudgetPool(budget, samples.spent)
+        scheduler = BatchScheduler(problems, searches, pool, samples, concurrency, on_spend)
+        scheduler.open_problems(skip)
+        async with aclosing(scheduler.run(plan or beta_greedy_plan())) as results:
+            async for result in results:
+                yield result
     finally:
-        scratch.close()
+        temporary.close()

@@ -1,7 +1,7 @@
-"""How good a strategy is: run it over problems with known answers, and sum up what came out and what it cost.
+"""Evaluation of strategies: run them over problems with known answers and summarize accuracy and cost.
 
-Each problem is searched with its own seed, derived from the seed of the evaluation and the problem's number: a result
-does not depend on which other problems are run, on their order, or on how many run at the same time.
+Each problem is searched with its own seed, derived from the seed of the evaluation and the problem's index. A result
+therefore does not depend on which other problems run, on their order, or on the concurrency.
 """
 
 from its_graph.evaluation.data.problem import Problem
@@ -15,8 +15,8 @@ __all__ = [
     "DifficultyBins",
     "GridCell",
     "Outcome",
-    "SamplePool",
     "Problem",
+    "SamplePool",
     "SampleRecord",
     "SummaryRow",
     "compare_outcomes",

@@ -1,7 +1,7 @@
-"""How well a method controls the length of thinking, and what it gains by it (s1, 2501.19393, section 3.2).
+"""Metrics of budget forcing: how well a method controls the length of thinking, and its benefit (s1, 2501.19393, 3.2).
 
-Pure functions over measured runs; s1 plots accuracy against thinking tokens, a point for each budget, and reads three
-figures off the plot.
+Pure functions of measured runs. s1 plots accuracy against thinking tokens, one point per budget, and reads three figures
+off the plot.
 """
 
 from collections.abc import Sequence
@@ -17,28 +17,28 @@ class ForcedRun(NamedTuple):
     """One evaluation under one budget."""
 
     budget: int
-    """Most thinking tokens that were allowed."""
+    """Upper limit of thinking tokens."""
     thinking_tokens: float
-    """Thinking tokens that were used, on average."""
+    """Mean thinking tokens used."""
     accuracy: float
-    """Share of right answers, in [0, 1]."""
+    """Share of correct answers, in [0, 1]."""
     floor: int = 0
-    """Fewest thinking tokens that were asked for."""
+    """Lower limit of thinking tokens."""
 
 
 def control(runs: Sequence[ForcedRun]) -> float:
-    """Return the share of runs whose thinking is within its limits, both included, in [0, 1]."""
+    """Return the share of runs whose thinking tokens are within their limits, inclusive, in [0, 1]."""
     _require_runs(runs)
     return sum(run.floor <= run.thinking_tokens <= run.budget for run in runs) / len(runs)
 
 
 def scaling(runs: Sequence[ForcedRun]) -> float:
-    """Return the mean slope over all pairs of runs, in accuracy per thinking token; a useful method has a positive one.
+    """Return the mean slope over all pairs of runs, in accuracy per thinking token; positive for a useful method.
 
     Pairs of equal length have no slope and do not count.
 
     Raises:
-        ConfigurationError: if no two runs differ in length.
+        ConfigurationError: no two runs differ in length.
     """
     slopes = [
         (second.accuracy - first.accuracy) / (second.thinking_tokens - first.thinking_tokens)
@@ -47,7 +47,7 @@ def scaling(runs: Sequence[ForcedRun]) -> float:
     ]
     if not slopes:
         raise ConfigurationError(
-            f"A slope needs runs of different length; given: {len(runs)} runs, all of one. Evaluate under more budgets."
+            f"A slope needs runs of different length; got {len(runs)} runs of equal length. Evaluate more budgets."
         )
     return sum(slopes) / len(slopes)
 
@@ -60,4 +60,4 @@ def performance(runs: Sequence[ForcedRun]) -> float:
 
 def _require_runs(runs: Sequence[ForcedRun]) -> None:
     if not runs:
-        raise ConfigurationError("There is no run to measure: expected one ForcedRun for each budget.")
+        raise ConfigurationError("The metric needs at least one ForcedRun; got none.")

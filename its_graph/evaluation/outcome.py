@@ -1,4 +1,4 @@
-"""What a search made of one problem, as a record that goes into a file and comes back."""
+"""The outcome of one search on one problem, as a record that can be written to a file and read back."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from its_graph.budget import Spend
 
-__all__ = ["Outcome", "SampleRecord", "Grading"]
+__all__ = ["Grading", "Outcome", "SampleRecord"]
 
 
 class _Record(BaseModel):
@@ -14,70 +14,90 @@ class _Record(BaseModel):
 
 
 class SampleRecord(_Record):
-    """A candidate of a search: a sample, or a path of steps."""
+    """A candidate of a search: a sample, or a path of steps.
+
+    Example:
+        >>> from its_graph.evaluation import SampleRecord
+        >>> SampleRecord(
+        ...     id="0", answer="3", score=0.9, correct=True, finished=True, truncated=False, tokens=10,
+        ...     from_question=True,
+        ... ).correct
+        True
+    """
 
     id: str
-    """Of its last record; the samples of a plain sampling strategy are numbered from 0 as they were asked for."""
+    """Id of its last step. Samples of a plain sampling strategy are numbered from 0 in the order of their requests."""
     answer: str | None
     score: float | None
-    right: bool
+    correct: bool
     finished: bool
     truncated: bool
     tokens: int
-    """Generated tokens on the whole path."""
+    """Generated tokens of the whole path."""
     from_question: bool
-    """Whether it was drawn in one go from the question alone: no steps, and no other solutions in view."""
+    """Whether it was sampled in one request from the question alone: without steps or other solutions as context."""
     text: str = Field(default="", exclude=True)
-    """The solution; neither written nor kept with the outcome, since many outcomes share their samples."""
+    """The solution. It is not written with the outcome, because many outcomes share their samples."""
 
 
 class Outcome(_Record):
-    """What a search made of one problem."""
+    """The outcome of one search on one problem.
+
+    Example:
+        >>> import asyncio
+        >>> from its_graph import create
+        >>> from its_graph.evaluation import evaluate
+        >>> from its_graph.testing import ToyGenerator
+        >>> graph = create("single", ToyGenerator(0.0)).compile()
+        >>> (outcome,) = asyncio.run(evaluate(graph, [("Add 1, 2.", "3")]))
+        >>> outcome.answer, outcome.correct, outcome.spend.calls
+        ('3', True, 1)
+    """
 
     index: int
-    """The problem's number, from 0."""
+    """Index of the problem, from 0."""
     problem: str
     expected: str
     answer: str | None
-    right: bool
+    correct: bool
     candidates: int
-    """Candidates that could have been the answer, cut off and unfinished ones included."""
+    """Number of possible answers, truncated and unfinished ones included."""
     correct_candidates: int
     finished: int
-    """The candidates that are complete solutions."""
+    """Number of candidates that are complete solutions."""
     correct_finished: int
     spend: Spend
     seconds: float
-    """Wall time of the search, with whatever else ran beside it."""
+    """Wall time of the search while other searches ran concurrently."""
     seed: int
     error: str | None = None
-    """Why the search failed; its answer then counts as wrong."""
+    """Why the search failed; its answer counts as incorrect."""
     refused: bool = False
-    """Whether the question itself is to blame for that: trying it again is of no use. Not told in an older file."""
+    """Whether the models cannot accept the question, so that a retry is pointless. False in older files."""
     majority_correct: bool | None = None
-    """Whether the plain vote of its candidates is right; None in an older file."""
+    """Whether the plain vote of the candidates is correct; None in older files."""
     best_correct: bool | None = None
-    """Whether its candidate with the highest score is right; None without scores, or in an older file."""
+    """Whether the candidate with the highest score is correct; None without scores, or in older files."""
     verifier_flops: float | None = None
-    """The part of `spend.flops` that verifiers and judges used; None in an older file."""
+    """Part of `spend.flops` used by verifiers and judges; None in older files."""
     reused: int = 0
-    """Calls answered as an earlier search of the same problem had them answered. They count in `spend`, and made
-    `seconds` shorter."""
+    """Calls answered from an earlier search of the same problem. They count in `spend` and shorten `seconds`."""
     samples: tuple[SampleRecord, ...] = ()
-    """The candidates, oldest first; none in an older file."""
+    """The candidates, oldest first; empty in older files."""
     failures: int = 0
-    """Samples, or steps, that never came as their calls failed; 0 in an older file."""
+    """Samples or steps whose calls failed; 0 in older files."""
 
     def without_texts(self) -> "Outcome":
-        """Return it as a file keeps it: the texts of many searches fill the memory."""
-        return self.model_copy(update={"samples": tuple(one.model_copy(update={"text": ""}) for one in self.samples)})
+        """Return a copy without the sample texts, which fill the memory when there are many searches."""
+        samples = tuple(sample.model_copy(update={"text": ""}) for sample in self.samples)
+        return self.model_copy(update={"samples": samples})
 
 
 class Grading(NamedTuple):
-    """The fields of an outcome that compare answers with the right one."""
+    """The fields of an outcome that compare answers with the correct one."""
 
     answer: str | None = None
-    right: bool = False
+    correct: bool = False
     candidates: int = 0
     correct_candidates: int = 0
     finished: int = 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from its_graph.generators.transformers import TransformersGenerator as TransformersGenerator
     from its_graph.generators.vllm import VLLMGenerator as VLLMGenerator
 else:
-    __getattr__ = lazy_exports(
+    __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         {
             "cassette": ("record", "replay"),
@@ -28,4 +28,5 @@ else:
             "transformers": ("TransformersGenerator",),
             "vllm": ("VLLMGenerator",),
         },
+        requires={"openai": "aiohttp", "transformers": "torch", "vllm": "vllm"},
     )

@@ -20,7 +20,9 @@ _Reply = TypeVar("_Reply")
 class _Recorder(BatchRunnable[_Request, _Reply]):
     """Calls the recorded runnable and writes its replies to the cassette."""
 
-    def __init__(self, inner: Runnable[_Request, _Reply], writer: CassetteWriter, attributes: Mapping[str, Any]) -> None:
+    def __init__(
+        self, inner: Runnable[_Request, _Reply], writer: CassetteWriter, attributes: Mapping[str, Any]
+    ) -> None:
         self._inner = inner
         self._writer = writer
         self._takes = RepeatCounter()

@@ -1,8 +1,8 @@
-"""Generate with any OpenAI-compatible server: vLLM, SGLang, llama.cpp, a cloud.
+"""Generate with any OpenAI-compatible server: vLLM, SGLang, llama.cpp, a cloud provider.
 
-One pooled connection a request under way, whoever asks: threads, tasks of any event loop, many searches. Who cancels a
-search closes its connections, and the server ends what it was generating. Several servers of one model share the work
-by conversation (see `its_graph.serving.replicas`).
+Each request in flight uses one pooled connection, whether it comes from a thread, a task of any event loop, or one of
+many searches. Cancelling a search closes its connections, and the server stops generating for it. Several servers of
+one model share the load by conversation (see `its_graph.serving.replicas`).
 """
 
 import asyncio
@@ -12,10 +12,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
-from its_graph.batching.runnables import AsyncRunnable
 from its_graph.batching.loop import PerLoop
+from its_graph.batching.runnables import AsyncRunnable
 from its_graph.contracts import Generator, Sample, SampleRequest, Signal
 from its_graph.errors import ConfigurationError, ContinuationError
+from its_graph.generators.message_tokens import TEMPLATE_TOKENS
 from its_graph.generators.openai_protocol import (
     DIALECTS,
     Dialect,
@@ -30,30 +31,33 @@ from its_graph.token_stream import token_callback
 
 __all__ = ["OpenAIGenerator"]
 
-_CHAT = "/chat/completions"
-_MARGIN = 16
-"""Tokens that a chat template may add to a message, at most."""
+_CHAT_PATH = "/chat/completions"
 
 
 class OpenAIGenerator(AsyncRunnable[SampleRequest, list[Sample]], Generator):
-    """A model behind a chat server as a generator.
+    """A model behind an OpenAI-compatible chat server as a generator.
 
-    With a limit of time (`timeout_s`), or somebody who watches, the reply is streamed; what has come when the time is
-    over counts as cut off.
-    Prompt tokens are bounded by the bytes of the text: a budget of tokens is reserved generously and settled exactly.
+    A request with a time limit (`timeout_s`), or whose tokens a caller watches, is streamed; text that has arrived when
+    the time is over counts as cut off. Prompt tokens are bounded by the bytes of the text: a token budget reserves
+    more than needed and is charged the exact usage.
 
     Args:
-        model: name of the model on the server.
-        base_url: base URL, ending in `/v1` as a rule; or several of the same model.
-        api_key: of the server; the environment's ITS_GRAPH_SERVER_KEY or else OPENAI_API_KEY unless given.
-        dialect: what the server is: `vllm`, `sglang`, `llamacpp`, `openai`, or a `Dialect`. `connect` finds out.
-        parameters: of the model, for FLOPs.
-        max_tokens: longest solution worth asking for.
-        max_connections: requests under way at the same time.
-        silence_s: seconds without a sign of the server after which a call fails.
+        model: Name of the model on the server.
+        base_url: Base URL, usually ending in `/v1`; or several of the same model.
+        api_key: API key of the server; by default ITS_GRAPH_SERVER_KEY or else OPENAI_API_KEY of the environment.
+        dialect: Kind of server: `vllm`, `sglang`, `llamacpp`, `openai`, or a `Dialect`. `connect` detects it.
+        parameters: Number of model parameters, for FLOPs; 0 if unknown.
+        max_tokens: Default token limit of a solution.
+        max_connections: Maximum number of requests in flight.
+        silence_s: Seconds without data from the server after which a call fails.
+
+    Raises:
+        ConfigurationError: `dialect` is unknown, or a base URL is invalid.
 
     Example:
-        >>> generator = OpenAIGenerator.connect("http://127.0.0.1:8000/v1")
+        >>> generator = OpenAIGenerator.connect("http://127.0.0.1:8000/v1")  # doctest: +SKIP
+        >>> OpenAIGenerator("Qwen/Qwen2.5-1.5B-Instruct", dialect="vllm").can_continue
+        True
     """
 
     signals: frozenset[Signal] = frozenset({"logprobs", "token_confidences", "alternatives"})
@@ -71,72 +75,72 @@ class OpenAIGenerator(AsyncRunnable[SampleRequest, list[Sample]], Generator):
         silence_s: float = 600.0,
     ) -> None:
         if isinstance(dialect, str) and dialect not in DIALECTS:
-            raise ConfigurationError(f"There is no dialect {dialect!r}. Known: {', '.join(DIALECTS)}, or a Dialect.")
+            raise ConfigurationError(f"dialect must be one of {', '.join(DIALECTS)}, or a Dialect; got {dialect!r}.")
         self.model = model
         self.parameters = parameters
         self.max_tokens = max_tokens
         self.dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
-        self.can_continue = self.dialect.continues
+        self.can_continue = self.dialect.can_continue
         self._urls = validate_server_urls(base_url)
-        make = partial(
+        create = partial(
             Replicas,
             self._urls,
             api_key=resolve_api_key(api_key),
             max_connections=max_connections,
             timeout_s=silence_s,
         )
-        self._servers = PerLoop(make, Replicas.close)
+        self._servers = PerLoop(create, Replicas.close)
 
     @classmethod
     def connect(
         cls, base_url: str | Sequence[str] = "http://127.0.0.1:8000/v1", model: str | None = None, **options: Any
     ) -> Self:
-        """Ask a running server what it serves and what it can do.
+        """Create a generator for a running server, whose model list says what it serves and which dialect it uses.
 
         Args:
-            base_url: as in the constructor.
-            model: which of its models; the only one unless given.
-            options: of the constructor.
+            base_url: As in the constructor.
+            model: Name of the model; may be omitted if the server has only one.
+            options: Other arguments of the constructor.
 
         Raises:
-            ConnectionError: nobody answers there.
-            ConfigurationError: the address is none, the key is refused, or there is no such model, or more than one to
-                choose from.
+            ConnectionError: No server answers at `base_url`.
+            ConfigurationError: The URL is invalid, the key is refused, or the server does not have the model, or has
+                several and `model` is None.
         """
         generator = cls(model or "", base_url, **options)
         try:
-            listed = generator.own_loop.submit(generator._get("/models")).result()
-            found = _listed_model(listed, model, generator._urls[0])
+            model_list = generator.own_loop.submit(generator._get("/models")).result()
+            entry = _find_model(model_list, model, generator._urls[0])
         except BaseException:
             generator.close()
             raise
-        generator.model = str(found["id"])
+        generator.model = str(entry["id"])
         if "dialect" not in options:
-            generator.dialect = DIALECTS.get(str(found.get("owned_by")), Dialect(continues=False))
-            generator.can_continue = generator.dialect.continues
-        if isinstance(longest := found.get("max_model_len"), int):
-            generator.max_tokens = min(generator.max_tokens, longest // 2)
+            generator.dialect = DIALECTS.get(str(entry.get("owned_by")), Dialect(can_continue=False))
+            generator.can_continue = generator.dialect.can_continue
+        if isinstance(context := entry.get("max_model_len"), int):
+            generator.max_tokens = min(generator.max_tokens, context // 2)
         return generator
 
     def prompt_tokens(self, request: SampleRequest) -> int:
-        """Return an upper bound: a token is at least one byte of what is sent. Images and files are not counted."""
-        return sum(map(_most_tokens, request.messages)) + len(request.prefix.encode()) + _MARGIN
+        """Return an upper bound: each token is at least one byte of what is sent. Images and files are not counted."""
+        return sum(map(_max_message_tokens, request.messages)) + len(request.prefix.encode()) + TEMPLATE_TOKENS
 
     async def send(self, request: SampleRequest) -> list[Sample]:
-        """Return `request.n` samples; cancelling it closes the connection, and with it ends the generation."""
+        """Return `request.n` samples; cancelling it closes the connection and thereby ends the generation."""
         if request.prefix and not self.can_continue:
             raise ContinuationError(
-                f"{self.model} on {self._urls[0]} is not known to continue a given assistant message. Use a strategy "
-                "of whole solutions (best_of_n, self_consistency, ...), or name the dialect of a server that continues "
+                f"{self.model} on {self._urls[0]} is not known to continue an assistant message. Use a strategy of "
+                "whole solutions (best_of_n, self_consistency, ...), or pass dialect= for a server that continues "
                 "(vllm, sglang, llamacpp)."
             )
         body = chat_body(self.model, request, self.dialect)
-        tell = token_callback(request)
-        if request.timeout_s is None and tell is None:
+        on_token = token_callback(request)
+        if request.timeout_s is None and on_token is None:
             servers = await self._servers.get()
-            reply = await servers.post(_CHAT, body, conversation=conversation_key(request))
+            reply = await servers.post(_CHAT_PATH, body, conversation=conversation_key(request))
         else:
-            reply = await self._streamed(request, body, tell)
+            reply = await self._stream(request, body, on_token)
         try:
             return parse_samples(reply, request, self.dialect)
         except (KeyError, TypeError, ValueError) as error:
@@ -146,39 +150,40 @@ class OpenAIGenerator(AsyncRunnable[SampleRequest, list[Sample]], Generator):
         servers = await self._servers.get()
         return await servers.get(path)
 
-    async def _streamed(
-        self, request: SampleRequest, body: dict[str, Any], tell: Callable[[str], None] | None
+    async def _stream(
+        self, request: SampleRequest, body: dict[str, Any], on_token: Callable[[str], None] | None
     ) -> dict[str, Any]:
-        """Return the reply as far as it came within the time of the request, and tell it on as it comes."""
-        body |= {"stream": True, "stream_options": dict(self.dialect.usage_in_stream)}
-        collected = StreamedReply(request.n, tell)
+        """Return the part of the reply that arrives within the request's time; pass text to `on_token` meanwhile."""
+        body |= {"stream": True, "stream_options": dict(self.dialect.stream_options)}
+        streamed = StreamedReply(request.n, on_token)
         servers = await self._servers.get()
         with suppress(TimeoutError):
             async with (
                 asyncio.timeout(request.timeout_s),
-                servers.stream(_CHAT, body, conversation=conversation_key(request)) as reply,
+                servers.stream(_CHAT_PATH, body, conversation=conversation_key(request)) as response,
             ):
-                async for line in reply.content:
-                    collected.take(line.decode(errors="replace"))
-        return collected.reply()
+                async for line in response.content:
+                    streamed.add_line(line.decode(errors="replace"))
+        return streamed.whole()
 
 
-def _listed_model(listed: dict[str, Any], wanted: str | None, url: str) -> dict[str, Any]:
-    found = {str(one.get("id")): one for one in listed.get("data") or () if isinstance(one, dict)}
-    names = ", ".join(found) or "none"
-    if wanted is not None and wanted not in found:
-        raise ConfigurationError(f"{url} does not serve {wanted!r}. It serves: {names}.")
-    if wanted is None and len(found) != 1:
-        raise ConfigurationError(f"{url} serves {len(found)} models ({names}); name one with model=.")
-    return found[wanted] if wanted is not None else next(iter(found.values()))
+def _find_model(model_list: dict[str, Any], name: str | None, url: str) -> dict[str, Any]:
+    models = {str(entry.get("id")): entry for entry in model_list.get("data") or () if isinstance(entry, dict)}
+    served = ", ".join(models) or "no model"
+    if name is not None and name not in models:
+        raise ConfigurationError(f"{url} does not serve {name!r}. It serves: {served}.")
+    if name is None and len(models) != 1:
+        raise ConfigurationError(f"{url} serves {len(models)} models ({served}). Choose one with model=.")
+    return models[name] if name is not None else next(iter(models.values()))
 
 
-def _most_tokens(message: Mapping[str, Any]) -> int:
-    beside = {name: value for name, value in message.items() if name not in ("role", "content") and value}
-    return _MARGIN + len(_plain(message.get("content")).encode()) + (len(json.dumps(beside)) if beside else 0)
+def _max_message_tokens(message: Mapping[str, Any]) -> int:
+    extra = {name: value for name, value in message.items() if name not in ("role", "content") and value}
+    content_bytes = len(_content_text(message.get("content")).encode())
+    return TEMPLATE_TOKENS + content_bytes + (len(json.dumps(extra)) if extra else 0)
 
 
-def _plain(content: Any) -> str:
+def _content_text(content: Any) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []

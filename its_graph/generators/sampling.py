@@ -1,8 +1,8 @@
-"""Sampling rules of a mixed batch: every row has its own temperature, nucleus, seed, stops and limits.
+"""Sampling in a mixed batch: every row has its own temperature, nucleus, seed, stop strings and limits.
 
 A token is drawn by the Gumbel-max trick: argmax(logits / temperature + Gumbel noise) is a sample of
-softmax(logits / temperature). The noise of a row comes from the row's own generator, step by step, so a row's
-text depends on its request and its seed and not on its neighbours in the batch (up to rounding of the logits).
+softmax(logits / temperature). A row's noise comes from its own random generator, step by step, so a row's text depends
+on its request and seed and not on the other rows of the batch (up to rounding of the logits).
 """
 
 import time
@@ -38,141 +38,142 @@ class RowOptions:
     seed: int = 0
     end_tokens: Set[int] = frozenset()
     stop: tuple[str, ...] = ()
-    may_stop: Set[int] = frozenset()
-    """Tokens that can complete a stop string: the text is looked at only after one of these."""
+    completing_tokens: Set[int] = frozenset()
+    """Tokens that can complete a stop string: the text is searched only after one of these."""
     decode: Callable[[list[int]], str] = field(default=lambda tokens: "", repr=False)
-    """Text of generated tokens."""
+    """Returns the text of generated tokens."""
     logprobs: bool = False
-    """Whether the caller wants the log-probability of each token."""
+    """Whether the request asks for the log-probability of each token."""
     top_logprobs: int = 0
-    """k > 0: the caller wants the confidence of each token over the k most likely ones."""
+    """k > 0: the request asks for the confidence of each token over the k most likely ones."""
     self_certainty: bool = False
-    """Whether the caller wants the self-certainty of each token."""
-    floor: ConfidenceFloor | None = None
-    """Ends the row once it has lost confidence; needs `top_logprobs`."""
+    """Whether the request asks for the self-certainty of each token."""
+    confidence_floor: ConfidenceFloor | None = None
+    """Ends the row once its confidence falls below; needs `top_logprobs`."""
     deadline: float = float("inf")
     """Latest `time.monotonic()`."""
-    tell: Callable[[str], None] | None = field(default=None, repr=False)
-    """Who watches the text grow."""
-    abandoned: Callable[[], bool] = field(default=lambda: False, repr=False)
-    """Whether nobody waits for this row any more."""
+    on_token: Callable[[str], None] | None = field(default=None, repr=False)
+    """Receives new text as it is generated."""
+    is_abandoned: Callable[[], bool] = field(default=lambda: False, repr=False)
+    """Whether no caller waits for this row any more."""
 
-    def overdue(self) -> bool:
-        """Return whether the row should end now, whatever it has."""
-        return time.monotonic() >= self.deadline or self.abandoned()
+    def must_end(self) -> bool:
+        """Return whether the row must end now, with whatever it has."""
+        return time.monotonic() >= self.deadline or self.is_abandoned()
 
 
 class BatchRow:
-    """What one row of a running batch has produced so far."""
+    """The output so far of one row of a running batch."""
 
-    def __init__(self, rules: RowOptions) -> None:
-        self.rules = rules
+    def __init__(self, options: RowOptions) -> None:
+        self.options = options
         self.tokens: list[int] = []
         self.logprobs: list[float] = []
         self.confidences: list[float] = []
         self.certainties: list[float] = []
-        self._groups = Groups(rules.floor.window) if rules.floor else None
-        self._lost = False
-        self._told = 0
-        self.finish_reason: FinishReason | None = "length" if rules.overdue() else None
-        self._tail_tokens = 8 + max((len(stop.encode()) for stop in rules.stop), default=0)
+        self._groups = Groups(options.confidence_floor.window) if options.confidence_floor else None
+        self._is_below_floor = False
+        self._streamed_characters = 0
+        self.finish_reason: FinishReason | None = "length" if options.must_end() else None
+        self._tail_tokens = 8 + max((len(stop.encode()) for stop in options.stop), default=0)
 
-    def take(self, token: int) -> None:
+    def append(self, token: int) -> None:
         """Append a token and decide whether the row ends with it."""
         self.tokens.append(token)
-        rules = self.rules
-        if rules.tell is not None:
-            self._tell_on(rules.tell)
-        if token in rules.end_tokens:
+        options = self.options
+        if options.on_token is not None:
+            self._stream(options.on_token)
+        if token in options.end_tokens:
             self.finish_reason = "end"
-        elif token in rules.may_stop and self._stops():
+        elif token in options.completing_tokens and self._has_stop_string():
             self.finish_reason = "stop_string"
-        elif len(self.tokens) >= rules.max_tokens or self._lost or rules.overdue():
+        elif len(self.tokens) >= options.max_tokens or self._is_below_floor or options.must_end():
             self.finish_reason = "length"
 
-    def weigh(self, confidence: float) -> None:
-        """Note the confidence of the token that `take` will get next."""
+    def add_confidence(self, confidence: float) -> None:
+        """Record the confidence of the token that `append` gets next."""
         self.confidences.append(confidence)
-        floor = self.rules.floor
+        floor = self.options.confidence_floor
         group = self._groups.add(confidence) if self._groups else None
-        self._lost = floor is not None and group is not None and group < floor.threshold
+        self._is_below_floor = floor is not None and group is not None and group < floor.threshold
 
-    def _tell_on(self, tell: Callable[[str], None]) -> None:
-        """Tell the new text; half a character waits for its other half."""
-        text = self.rules.decode(self.tokens)
+    def _stream(self, on_token: Callable[[str], None]) -> None:
+        """Pass on the new text, unless it ends within a character."""
+        text = self.options.decode(self.tokens)
         if not text.endswith("\ufffd"):
-            tell(text[self._told :])
-            self._told = len(text)
+            on_token(text[self._streamed_characters :])
+            self._streamed_characters = len(text)
 
-    def _stops(self) -> bool:
-        tail = self.rules.decode(self.tokens[-self._tail_tokens :])
-        return any(stop in tail for stop in self.rules.stop)
+    def _has_stop_string(self) -> bool:
+        tail = self.options.decode(self.tokens[-self._tail_tokens :])
+        return any(stop in tail for stop in self.options.stop)
 
 
 class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is not typed
     """Turns logits [rows, vocabulary] into scores whose argmax is each row's sample.
 
-    Keeps the log-probability of every drawn token under the model itself, before temperature and top_p, and tells the
-    rows that want it how sure the model was.
+    Records the log-probability of every drawn token under the model itself, before temperature and top_p, and the
+    confidence signals of the rows that ask for them.
     """
 
     def __init__(self, rows: list[BatchRow], device: torch.device) -> None:
         self._rows = rows
         self._device = device
-        rules = [row.rules for row in rows]
-        scale = [1 / rule.temperature if rule.temperature else 1.0 for rule in rules]
-        # 2 and not 1: the cumulated probability of the last tokens may round to just above 1.
-        top_p = [rule.top_p if rule.top_p < 1 else 2.0 for rule in rules]
+        options = [row.options for row in rows]
+        scale = [1 / row.temperature if row.temperature else 1.0 for row in options]
+        # 2 and not 1: the cumulative probability of the last tokens may round to just above 1.
+        top_p = [row.top_p if row.top_p < 1 else 2.0 for row in options]
         self._scale = torch.tensor(scale, device=device)[:, None]
         self._top_p = torch.tensor(top_p, device=device)[:, None] if min(top_p) < 1 else None
         self._generators = [
-            torch.Generator(device).manual_seed(rule.seed) if rule.temperature else None for rule in rules
+            torch.Generator(device).manual_seed(row.seed) if row.temperature else None for row in options
         ]
-        wanted = [rule.top_logprobs for rule in rules]
-        self._top = torch.tensor(wanted, device=device) if any(wanted) else None
-        self._certainty = any(rule.self_certainty for rule in rules)
+        top_logprobs = [row.top_logprobs for row in options]
+        self._top_logprobs = torch.tensor(top_logprobs, device=device) if any(top_logprobs) else None
+        self._certainty = any(row.self_certainty for row in options)
         self._noise = torch.empty(0)
         self._step = 0
-        self._logprobs = torch.empty(len(rows), max(rule.max_tokens for rule in rules), device=device)
+        self._logprobs = torch.empty(len(rows), max(row.max_tokens for row in options), device=device)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return noisy scores [rows, vocabulary] for `scores`, the float32 logits of the next token."""
         tempered = scores * self._scale
         if self._top_p is not None:
             tempered = _nucleus(tempered, self._top_p)
-        noisy = tempered + self._gumbel(scores.shape[1])
+        noisy = tempered + self._gumbel_noise(scores.shape[1])
         drawn = noisy.argmax(dim=1, keepdim=True)
-        normaliser = scores.logsumexp(dim=1, keepdim=True)
-        self._logprobs[:, self._step - 1] = (scores.gather(1, drawn) - normaliser).squeeze(1)
-        if self._top is not None or self._certainty:
-            self._tell(scores - normaliser)
+        log_normalizer = scores.logsumexp(dim=1, keepdim=True)
+        self._logprobs[:, self._step - 1] = (scores.gather(1, drawn) - log_normalizer).squeeze(1)
+        if self._top_logprobs is not None or self._certainty:
+            self._record_signals(scores - log_normalizer)
         return noisy
 
-    def hand_out(self, index: int) -> None:
-        """Give a row that has ended what belongs to the tokens that it kept."""
+    def finalize(self, index: int) -> None:
+        """Give a finished row the log-probabilities and signals of the tokens it kept."""
         row = self._rows[index]
-        kept = len(row.tokens)
-        row.logprobs = self._logprobs[index, :kept].tolist()
-        del row.confidences[kept:], row.certainties[kept:]
+        length = len(row.tokens)
+        row.logprobs = self._logprobs[index, :length].tolist()
+        del row.confidences[length:], row.certainties[length:]
 
-    def _tell(self, logprobs: torch.Tensor) -> None:
-        """Give each row what is wanted of the distribution `logprobs` [rows, vocabulary] of its next token."""
-        if self._top is not None:
-            for row, confidence in zip(self._rows, token_confidences(logprobs, self._top).tolist(), strict=True):
-                row.weigh(confidence)
+    def _record_signals(self, logprobs: torch.Tensor) -> None:
+        """Add to each row the signals of its next token, whose distribution is `logprobs` [rows, vocabulary]."""
+        if self._top_logprobs is not None:
+            confidences = token_confidences(logprobs, self._top_logprobs).tolist()
+            for row, confidence in zip(self._rows, confidences, strict=True):
+                row.add_confidence(confidence)
         if self._certainty:
             for row, certainty in zip(self._rows, self_certainties(logprobs).tolist(), strict=True):
                 row.certainties.append(certainty)
 
-    def _gumbel(self, vocabulary: int) -> torch.Tensor:
+    def _gumbel_noise(self, vocabulary: int) -> torch.Tensor:
         block = max(1, NOISE_BLOCK // vocabulary)
-        at = self._step % block
-        if at == 0:
-            self._noise = self._draw(block, vocabulary)
+        offset = self._step % block
+        if offset == 0:
+            self._noise = self._draw_noise(block, vocabulary)
         self._step += 1
-        return self._noise[:, at]
+        return self._noise[:, offset]
 
-    def _draw(self, block: int, vocabulary: int) -> torch.Tensor:
+    def _draw_noise(self, block: int, vocabulary: int) -> torch.Tensor:
         """Return noise [rows, block, vocabulary]: -log of exponentials, 0 for greedy rows."""
         noise = torch.ones(len(self._rows), block, vocabulary, device=self._device)
         for row, generator, values in zip(self._rows, self._generators, noise, strict=True):
@@ -182,31 +183,31 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc] # transformers is no
 
 
 class RowStoppingCriteria(StoppingCriteria):  # type: ignore[misc] # transformers is not typed
-    """Gives each live row its newest token and reports the rows that have ended.
+    """Appends the newest token to each unfinished row and reports the rows that have ended.
 
     Args:
-        rows: of the batch.
-        ended: called with the index of each row at the moment it ends.
+        rows: The rows of the batch.
+        on_end: Called with the index of each row when it ends.
     """
 
-    def __init__(self, rows: list[BatchRow], ended: Callable[[int], None] = lambda index: None) -> None:
+    def __init__(self, rows: list[BatchRow], on_end: Callable[[int], None] = lambda index: None) -> None:
         self._rows = rows
-        self._ended = ended
+        self._on_end = on_end
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor | None, **kwargs: object) -> torch.Tensor:
         """Return which rows have ended, a boolean tensor [rows]."""
         for index, (row, token) in enumerate(zip(self._rows, input_ids[:, -1].tolist(), strict=True)):
             if row.finish_reason is None:
-                row.take(token)
+                row.append(token)
                 if row.finish_reason is not None:
-                    self._ended(index)
+                    self._on_end(index)
         return torch.tensor([row.finish_reason is not None for row in self._rows], device=input_ids.device)
 
 
 def _nucleus(logits: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     """Set to -inf all but the smallest set of tokens whose probability reaches `top_p`.
 
-    Nucleus sampling (arXiv 1904.09751, section 3.1). `logits` [rows, vocabulary], `top_p` [rows, 1]; the likeliest
+    Nucleus sampling (arXiv 1904.09751, section 3.1). `logits` [rows, vocabulary], `top_p` [rows, 1]; the most likely
     token always stays.
     """
     ordered, order = logits.sort(dim=1, descending=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from langchain_core.runnables import RunnableConfig
 
 from its_graph.batching.runnables import deliver
-from its_graph.contracts import Generator, Sample, SampleRequest
+from its_graph.contracts import Generator, SampleRequest
 from its_graph.errors import ConfigurationError
 
 __all__ = ["Team"]
@@ -20,136 +20,150 @@ __all__ = ["Team"]
 Config: TypeAlias = RunnableConfig | Sequence[RunnableConfig] | None
 
 
-class _Share(NamedTuple):
-    """What one member has to do of a batch."""
+class _MemberBatch(NamedTuple):
+    """The part of a batch that one member answers."""
 
     member: Generator
-    places: list[int]
-    """Where its requests stand in the whole batch."""
+    indices: list[int]
+    """The position of each of its requests in the whole batch."""
     requests: list[SampleRequest]
     config: Any
 
 
 class Team(Generator):
-    """Routes each request to the member that its `model` names; a request that names none goes to the first.
+    """Routes each request to the member that its `model` names; a request without a `model` goes to the first member.
 
-    The members of a batch work at the same time, each on all that is its own in one batch. What the team can do, all
-    can do: `can_continue`, `signals`, `max_tokens` and `step_tokens` are the least of theirs. What is a matter of
-    style is the first member's: temperature, step separator, style of thinking. To record a team, record its members.
+    The members answer a batch concurrently, each with one batch of its own requests. The team supports what every
+    member supports: `can_continue`, `signals`, `max_tokens` and `step_tokens` are the minimum over the members.
+    Temperature, step separator and think style are the first member's. To record a team, record its members.
 
     Args:
-        members: generators by name. They stay their owner's: close them where they were opened.
+        members: Generators by name, at least one. The team does not close them.
 
     Raises:
-        ConfigurationError: without a member.
+        ConfigurationError: `members` is empty.
+
+    Example:
+        >>> from its_graph import SampleRequest
+        >>> from its_graph.testing import ScriptedGenerator
+        >>> small = ScriptedGenerator(lambda request: "about 7")
+        >>> large = ScriptedGenerator(lambda request: "exactly 8")
+        >>> team = Team({"small": small, "large": large})
+        >>> question = {"role": "user", "content": "Add 3, 5."}
+        >>> [sample] = team.invoke(SampleRequest(messages=(question,), model="large"))
+        >>> sample.text
+        'exactly 8'
     """
 
     def __init__(self, members: Mapping[str, Generator]) -> None:
         if not members:
-            raise ConfigurationError("A team needs at least one member: Team({'name': generator, ...}). Given: none.")
+            raise ConfigurationError("A team must have at least one member; got none. Use Team({'name': generator}).")
         self.members = dict(members)
-        first, *_ = everyone = list(self.members.values())
+        first, *_ = generators = list(self.members.values())
         self.models = tuple(self.members)
-        self.parameters = max(one.parameters for one in everyone)
-        self.can_continue = all(one.can_continue for one in everyone)
-        self.signals = reduce(frozenset.intersection, [one.signals for one in everyone])
-        self.max_tokens = min(one.max_tokens for one in everyone)
-        self.step_tokens = min(one.step_tokens for one in everyone)
-        self.temperature, self.step_separator, self.think_style = (
-            first.temperature,
-            first.step_separator,
-            first.think_style,
-        )
+        self.parameters = max(generator.parameters for generator in generators)
+        self.can_continue = all(generator.can_continue for generator in generators)
+        self.signals = reduce(frozenset.intersection, [generator.signals for generator in generators])
+        self.max_tokens = min(generator.max_tokens for generator in generators)
+        self.step_tokens = min(generator.step_tokens for generator in generators)
+        self.temperature = first.temperature
+        self.step_separator = first.step_separator
+        self.think_style = first.think_style
 
     def prompt_tokens(self, request: SampleRequest) -> int:
-        """Return the bound of the member that answers `request`."""
-        return self.members[self._name(request)].prompt_tokens(request)
+        """Return the upper bound of the member that answers `request`."""
+        return self.members[self._member_name(request)].prompt_tokens(request)
 
     def parameters_of(self, request: SampleRequest) -> int:
         """Return the parameters of the member that answers `request`."""
-        return self.members[self._name(request)].parameters_of(request)
+        return self.members[self._member_name(request)].parameters_of(request)
 
     def batch_as_completed(
         self, inputs: Sequence[SampleRequest], config: Config = None, *, return_exceptions: bool = False, **kwargs: Any
     ) -> Iterator[tuple[int, Any]]:
-        """Yield (position, reply) as members answer; leaving the loop early stops each at its next reply.
+        """Yield (index, reply) as members answer; leaving the loop early stops each at its next reply.
 
         Raises:
-            ConfigurationError: if a request names no member; nobody is asked then.
+            ConfigurationError: A request names no member; no member is called then.
         """
         replies: SimpleQueue[tuple[int, Any] | None] = SimpleQueue()
         left = Event()
 
-        def work(share: _Share) -> None:
+        def work(batch: _MemberBatch) -> None:
             try:
-                asked = share.member.batch_as_completed(share.requests, share.config, return_exceptions=True, **kwargs)
-                for at, reply in asked:
-                    replies.put((share.places[at], reply))
+                completed = batch.member.batch_as_completed(
+                    batch.requests, batch.config, return_exceptions=True, **kwargs
+                )
+                for position, reply in completed:
+                    replies.put((batch.indices[position], reply))
                     if left.is_set():
                         break
             finally:
                 replies.put(None)
 
-        if not (shares := self._shares(inputs, config)):
+        if not (batches := self._split(inputs, config)):
             return
-        with ThreadPoolExecutor(len(shares)) as threads:
-            working = [threads.submit(copy_context().run, work, share) for share in shares]
+        with ThreadPoolExecutor(len(batches)) as threads:
+            workers = [threads.submit(copy_context().run, work, batch) for batch in batches]
             try:
-                for _ in shares:
-                    for position, reply in iter(replies.get, None):
-                        yield position, deliver(reply, return_exceptions)
+                for _ in batches:
+                    for index, reply in iter(replies.get, None):
+                        yield index, deliver(reply, return_exceptions)
             finally:
                 left.set()
-        for one in working:
-            one.result()  # a member that broke down raises here
+        for worker in workers:
+            worker.result()  # raises if a member's batch itself failed
 
     async def abatch_as_completed(
         self, inputs: Sequence[SampleRequest], config: Config = None, *, return_exceptions: bool = False, **kwargs: Any
     ) -> AsyncIterator[tuple[int, Any]]:
-        """Yield (position, reply) as members answer; leaving the loop early cancels the rest.
+        """Yield (index, reply) as members answer; leaving the loop early cancels the rest.
 
         Raises:
-            ConfigurationError: if a request names no member; nobody is asked then.
+            ConfigurationError: A request names no member; no member is called then.
         """
         replies: asyncio.Queue[tuple[int, Any] | None] = asyncio.Queue()
 
-        async def work(share: _Share) -> None:
+        async def work(batch: _MemberBatch) -> None:
             try:
-                asked = share.member.abatch_as_completed(share.requests, share.config, return_exceptions=True, **kwargs)
-                async for at, reply in asked:
-                    replies.put_nowait((share.places[at], reply))
+                completed = batch.member.abatch_as_completed(
+                    batch.requests, batch.config, return_exceptions=True, **kwargs
+                )
+                async for position, reply in completed:
+                    replies.put_nowait((batch.indices[position], reply))
             finally:
                 replies.put_nowait(None)
 
-        shares = self._shares(inputs, config)
-        working = [asyncio.create_task(work(share)) for share in shares]
+        batches = self._split(inputs, config)
+        workers = [asyncio.create_task(work(batch)) for batch in batches]
         try:
-            for _ in shares:
-                while (found := await replies.get()) is not None:
-                    yield found[0], deliver(found[1], return_exceptions)
-            await asyncio.gather(*working)  # a member that broke down raises here
+            for _ in batches:
+                while (item := await replies.get()) is not None:
+                    index, reply = item
+                    yield index, deliver(reply, return_exceptions)
+            await asyncio.gather(*workers)  # raises if a member's batch itself failed
         finally:
-            for one in working:
-                one.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
 
-    def _name(self, request: SampleRequest) -> str:
+    def _member_name(self, request: SampleRequest) -> str:
         name = self.models[0] if request.model is None else request.model
         if name not in self.members:
             raise ConfigurationError(
-                f"The request names the model {name!r}. This team's members: {', '.join(self.models)}."
+                f"`model` of a request must name a member of the team; got {name!r}. Members: {', '.join(self.models)}."
             )
         return name
 
-    def _shares(self, inputs: Sequence[SampleRequest], config: Config) -> list[_Share]:
-        places: dict[str, list[int]] = {}
-        for place, request in enumerate(inputs):
-            places.setdefault(self._name(request), []).append(place)
+    def _split(self, inputs: Sequence[SampleRequest], config: Config) -> list[_MemberBatch]:
+        indices: dict[str, list[int]] = {}
+        for index, request in enumerate(inputs):
+            indices.setdefault(self._member_name(request), []).append(index)
         return [
-            _Share(self.members[name], where, [inputs[at] for at in where], _configs(config, where))
-            for name, where in places.items()
+            _MemberBatch(self.members[name], own, [inputs[index] for index in own], _select_configs(config, own))
+            for name, own in indices.items()
         ]
 
 
-def _configs(config: Config, where: Sequence[int]) -> Config:
-    return [config[at] for at in where] if isinstance(config, Sequence) else config
+def _select_configs(config: Config, indices: Sequence[int]) -> Config:
+    return [config[index] for index in indices] if isinstance(config, Sequence) else config

@@ -1,8 +1,8 @@
 """Generate with a Hugging Face transformers model in this process.
 
-Requests that are waiting at the same time share one batch of `model.generate`, whoever asked and however:
-one request with n samples, `batch`, threads, or tasks of one event loop. Each row keeps its own seed,
-temperature, nucleus, stop strings and limits, so a text does not depend on what else is in its batch.
+Requests that wait at the same time share one batch of `model.generate`, however they were made: one request with n
+samples, `batch`, threads, or tasks of one event loop. Each row keeps its own seed, temperature, nucleus, stop strings
+and limits, so a text does not depend on the rest of its batch.
 """
 
 import secrets
@@ -37,26 +37,34 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
     """A causal language model of transformers as a generator.
 
     Confidence, log-probabilities and all other signals are those of the model itself, before temperature and top_p.
-    `timeout_s` counts from the call and is honoured between tokens; a request that waits is answered after the
-    running batch. The same seed gives the same text in any batch up to rounding: in float32 that is always in
-    practice, in bfloat16 two tokens of nearly equal probability may change places.
+    `timeout_s` counts from the call and is checked between tokens; a queued request is answered after the running
+    batch. The same seed gives the same text in any batch up to rounding: in practice always in float32, while in
+    bfloat16 two tokens of nearly equal probability may swap.
 
     Args:
-        model: a causal language model; it is put in evaluation mode and used by one worker thread.
-        tokenizer: its tokenizer. Without a chat template the prompt is the text of the messages, a line each.
-        max_batch: most rows generated together.
-        step_separator: what ends a step in this model's style of writing.
+        model: A causal language model; it is put in evaluation mode and used by one worker thread.
+        tokenizer: Its tokenizer. Without a chat template the prompt is the text of the messages, one per line.
+        max_batch: Maximum number of rows generated together, at least 1.
+        step_separator: The string that ends a step in this model's style of writing.
+
+    Raises:
+        ConfigurationError: `max_batch` is less than 1.
 
     Example:
-        >>> with TransformersGenerator.from_pretrained("Qwen/Qwen2.5-0.5B-Instruct") as generator:
-        ...     generator.invoke(SampleRequest(messages=({"role": "user", "content": "2 + 2 ="},), n=4))
+        >>> from its_graph import SampleRequest
+        >>> from its_graph.embedded import WEIGHTS
+        >>> request = SampleRequest(messages=({"role": "user", "content": "Compute 2 + 3."},), temperature=0)
+        >>> with TransformersGenerator.from_pretrained(WEIGHTS / "generator", device="cpu") as generator:
+        ...     [sample] = generator.invoke(request)
+        >>> sample.text.splitlines()[0]
+        'Step 1: 2 + 3 = 5'
     """
 
     signals: frozenset[Signal] = frozenset({"logprobs", "token_confidences", "self_certainty"})
 
     def __init__(self, model: Any, tokenizer: Any, *, max_batch: int = 64, step_separator: str = "\n\n") -> None:
         if max_batch < 1:
-            raise ConfigurationError(f"max_batch is {max_batch}; expected at least 1 row.")
+            raise ConfigurationError(f"max_batch must be at least 1; got {max_batch}.")
         self._model = model.eval()
         self._tokens = ChatTokens(tokenizer)
         self._context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
@@ -82,14 +90,15 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
         """Load model and tokenizer from a folder or the hub; safetensors only, no code from the checkpoint.
 
         Args:
-            folder_or_id: a folder of `save_pretrained`, or a model id.
-            device: "cuda" where there is one, else "cpu".
-            dtype: of the weights. On a CPU float32 (faster than bfloat16 for small models), else as stored.
-            max_batch: most rows generated together.
-            step_separator: what ends a step in this model's style of writing.
+            folder_or_id: A folder written by `save_pretrained`, or a model id of the hub.
+            device: By default "cuda" if available, else "cpu".
+            dtype: Type of the weights; by default float32 on a CPU (faster than bfloat16 for small models), else as
+                stored.
+            max_batch: Maximum number of rows generated together.
+            step_separator: The string that ends a step in this model's style of writing.
 
         Raises:
-            ConfigurationError: there is no usable checkpoint.
+            ConfigurationError: There is no usable checkpoint.
         """
         device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         default = torch.float32 if device.type == "cpu" else "auto"
@@ -102,38 +111,39 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return features of bare questions: the mean of the last hidden state over each one's prompt."""
-        features = []
+        """Return an embedding of each problem: the mean of the last hidden state over its prompt."""
+        embeddings = []
         for text in texts:
             prompt = self._tokens.prompt(SampleRequest(messages=({"role": "user", "content": text},)))
-            read = self._model(input_ids=torch.tensor([prompt], device=self._model.device), output_hidden_states=True)
-            features.append(read.hidden_states[-1][0].float().mean(dim=0).tolist())
-        return features
+            ids = torch.tensor([prompt], device=self._model.device)
+            output = self._model(input_ids=ids, output_hidden_states=True)
+            embeddings.append(output.hidden_states[-1][0].float().mean(dim=0).tolist())
+        return embeddings
 
     def submit(self, request: SampleRequest) -> Future[list[Sample]]:
-        """Start one request; its future gives `request.n` samples, or why there are none."""
+        """Start one request; its future gets `request.n` samples, or the reason for the failure."""
         future: Future[list[Sample]] = Future()
         try:
             self._batcher.submit(self._rows(request, future), future)
-        except Exception as error:  # noqa: BLE001 - a failed request fails alone, through its future
+        except Exception as error:  # noqa: BLE001 - a request fails alone, through its future
             future.set_exception(error)
         return future
 
     def futures(self, inputs: Sequence[SampleRequest]) -> list[Future[list[Sample]]]:
-        """Start the requests, in one batch as far as it holds them."""
+        """Start the requests, in as few batches as hold them."""
         with self._batcher.hold():
             return [self.submit(request) for request in inputs]
 
     def close(self) -> None:
-        """End the worker thread; requests that are still running fail with RuntimeError."""
+        """End the worker thread; unfinished requests fail with RuntimeError."""
         self._batcher.close()
 
     def __enter__(self) -> "TransformersGenerator":
-        """Return itself."""
+        """Return the generator itself."""
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Close."""
+        """Close the generator."""
         self.close()
 
     def _rows(self, request: SampleRequest, future: Future[list[Sample]]) -> list[RowOptions]:
@@ -144,7 +154,7 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
         check_confidence_floor(request)
         seed = secrets.randbits(31) if request.seed is None else request.seed
         stop = tuple(string for string in request.stop if string)
-        may_stop = self._tokens.may_end(stop) if stop else frozenset[int]()
+        completing_tokens = self._tokens.completing_tokens(stop) if stop else frozenset[int]()
         deadline = float("inf") if request.timeout_s is None else time.monotonic() + request.timeout_s
         return [
             RowOptions(
@@ -152,53 +162,56 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
                 max_tokens=min(request.max_tokens, room),
                 temperature=request.temperature,
                 top_p=request.top_p,
-                # Hashed, never seed + i: neighbouring seeds would share streams.
+                # Hashed, never seed + index: adjacent seeds would share samples.
                 seed=derive_seed(seed, f"sample {index}"),
                 end_tokens=self._end_tokens,
                 logprobs=request.logprobs,
                 top_logprobs=request.top_logprobs,
                 self_certainty=request.self_certainty,
-                floor=request.confidence_floor,
+                confidence_floor=request.confidence_floor,
                 stop=stop,
-                may_stop=may_stop,
+                completing_tokens=completing_tokens,
                 decode=partial(self._tokens.continuation, prompt),
                 deadline=deadline,
-                tell=token_callback(request) if index == 0 else None,
-                abandoned=lambda: future.cancelled() or self._batcher.closed,
+                on_token=token_callback(request) if index == 0 else None,
+                is_abandoned=lambda: future.cancelled() or self._batcher.closed,
             )
             for index in range(request.n)
         ]
 
-    def _run(self, rules: list[RowOptions], done: Callable[[int, Sample], None]) -> None:
-        """Generate one batch; a row is handed out when it ends, whatever its neighbours still do."""
-        rows = [BatchRow(rule) for rule in rules]
-        live = [index for index, row in enumerate(rows) if row.finish_reason is None]
-        for index in set(range(len(rows))) - set(live):
+    def _run(self, batch: list[RowOptions], done: Callable[[int, Sample], None]) -> None:
+        """Generate one batch; each row is delivered when it ends, while the others continue."""
+        rows = [BatchRow(options) for options in batch]
+        running = [index for index, row in enumerate(rows) if row.finish_reason is None]
+        for index in set(range(len(rows))) - set(running):
             done(index, _sample(rows[index]))
-        if live:
-            self._generate([rows[index] for index in live], lambda at: done(live[at], _sample(rows[live[at]])))
+        if running:
+            self._generate(
+                [rows[index] for index in running],
+                lambda position: done(running[position], _sample(rows[running[position]])),
+            )
 
     @torch.inference_mode()
-    def _generate(self, rows: list[BatchRow], ended: Callable[[int], None]) -> None:
+    def _generate(self, rows: list[BatchRow], on_end: Callable[[int], None]) -> None:
         device = self._model.device
-        ids, mask = _left_padded([row.rules.prompt for row in rows], self._pad_token)
+        ids, mask = _left_padded([row.options.prompt for row in rows], self._pad_token)
         sampler = GumbelSampler(rows, device)
 
-        def hand_out(index: int) -> None:
-            sampler.hand_out(index)
-            ended(index)
+        def finish(index: int) -> None:
+            sampler.finalize(index)
+            on_end(index)
 
         self._model.generate(
             ids.to(device),
             attention_mask=mask.to(device),
-            generation_config=self._config(max(row.rules.max_tokens for row in rows)),
+            generation_config=self._config(max(row.options.max_tokens for row in rows)),
             logits_processor=[sampler],
-            stopping_criteria=[RowStoppingCriteria(rows, hand_out)],
+            stopping_criteria=[RowStoppingCriteria(rows, finish)],
         )
 
     def _config(self, max_new_tokens: int) -> GenerationConfig:
-        # What is None here is filled from the checkpoint's own defaults (a repetition penalty, for example), but
-        # a search needs the model's distribution as it is.
+        # Options left at None are filled from the checkpoint's defaults (a repetition penalty, for example), but a
+        # search needs the model's own distribution.
         return GenerationConfig(
             max_new_tokens=max_new_tokens,
             do_sample=False,
@@ -215,18 +228,20 @@ class TransformersGenerator(FutureRunnable[SampleRequest, list[Sample]], Generat
 
 
 def _sample(row: BatchRow) -> Sample:
-    text = row.rules.decode(row.tokens)
+    text = row.options.decode(row.tokens)
     if row.finish_reason == "stop_string":
-        text = text[: min(at + len(stop) for stop in row.rules.stop if (at := text.find(stop)) >= 0)]
+        text = text[: min(start + len(stop) for stop in row.options.stop if (start := text.find(stop)) >= 0)]
     return Sample(
         text=text,
         finish_reason=row.finish_reason or "length",
-        prompt_tokens=len(row.rules.prompt),
+        prompt_tokens=len(row.options.prompt),
         generated_tokens=len(row.tokens),
         confidence=sum(row.logprobs) / len(row.logprobs) if row.logprobs else None,
-        logprobs=tuple(row.logprobs) if row.rules.logprobs else None,
-        token_confidences=tuple(row.confidences) if row.rules.top_logprobs else None,
-        self_certainty=sum(row.certainties) / len(row.certainties) if row.rules.self_certainty and row.tokens else None,
+        logprobs=tuple(row.logprobs) if row.options.logprobs else None,
+        token_confidences=tuple(row.confidences) if row.options.top_logprobs else None,
+        self_certainty=sum(row.certainties) / len(row.certainties)
+        if row.options.self_certainty and row.tokens
+        else None,
     )
 
 
@@ -254,11 +269,11 @@ def _load(folder_or_id: str, dtype: torch.dtype | str) -> tuple[Any, Any]:
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise ConfigurationError(
             f"{folder_or_id!r} is not a usable checkpoint ({reason}). Expected a folder with config.json, "
-            "*.safetensors and tokenizer.json (as save_pretrained writes it), or a model id of the hub."
+            "*.safetensors and tokenizer.json (as written by save_pretrained), or a model id of the hub."
         ) from error
     if missing := sorted(report["missing_keys"]):
         raise ConfigurationError(
-            f"{folder_or_id!r} lacks {len(missing)} weights of {type(model).__name__} (first: {missing[0]}); "
-            "they would be random. Expected a complete causal language model: export the checkpoint again."
+            f"{folder_or_id!r} lacks {len(missing)} weights of {type(model).__name__} (first: {missing[0]}), which "
+            "would be random. Expected a complete causal language model. Export the checkpoint again."
         )
     return model, tokenizer

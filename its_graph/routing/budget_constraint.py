@@ -1,9 +1,9 @@
-"""Two ways to keep to a budget: in each bin, or on average over all questions.
+"""Two ways to respect a budget: in each bin, or on average over all questions.
 
-Both choose a rung of every bin's ladder. In each bin: no bin costs more than the budget in the mean, which is the
+Both select one point of every bin's Pareto front. In each bin: no bin has a mean cost above the budget, which is the
 promise to a user who waits for one answer. On average: hard bins may cost more than the budget where that helps and
 easy ones less, as long as the mean over all questions is within it. That is a multiple-choice knapsack over the bins,
-and it buys more for the same compute.
+and it solves more for the same compute.
 """
 
 import math
@@ -15,66 +15,71 @@ from its_graph.allocation.knapsack import KnapsackItem, exact_knapsack
 from its_graph.routing.pareto_front import ParetoFront
 from its_graph.routing.policy import BudgetScope, PolicyPoint
 
-__all__ = ["SELECTORS", "PointSelector", "select_per_bin", "required_budget", "select_on_average"]
+__all__ = ["SELECTORS", "PointSelector", "required_budget", "select_on_average", "select_per_bin"]
 
 PointSelector: TypeAlias = Callable[[Sequence[ParetoFront], float], list[int]]
-"""(a ladder for each bin, budget for a question) -> the chosen rung of each; the lowest ones where nothing fits."""
+"""(one front per bin, budget per question) -> the index of the selected point of each front, 0 if nothing fits."""
 
-_GRAINS = 400
-"""Parts into which the knapsack cuts what is left after the lowest rungs; costs are rounded up to whole ones, and what
-that leaves is spent by true costs."""
-
-
-def select_per_bin(ladders: Sequence[ParetoFront], budget: float) -> list[int]:
-    """Choose in each bin the highest rung whose mean cost is within the budget."""
-    return [max((place for place, rung in enumerate(one) if rung.cost <= budget), default=0) for one in ladders]
+_RESOLUTION = 400
+"""Cost units of the knapsack for the budget that remains above the cheapest points. Costs are rounded up to whole
+units; what rounding leaves unspent is then spent at exact costs."""
 
 
-def select_on_average(ladders: Sequence[ParetoFront], budget: float) -> list[int]:
-    """Choose the rungs that solve most problems while the mean cost over all problems is within the budget."""
-    problems = sum(ladder[0].problems for ladder in ladders)
-    spare = budget * problems - math.fsum(ladder[0].problems * ladder[0].cost for ladder in ladders)
+def select_per_bin(fronts: Sequence[ParetoFront], budget: float) -> list[int]:
+    """Select in each bin the most accurate point whose mean cost is within the budget."""
+    return [max((index for index, point in enumerate(front) if point.cost <= budget), default=0) for front in fronts]
+
+
+def select_on_average(fronts: Sequence[ParetoFront], budget: float) -> list[int]:
+    """Select the points that solve most problems while the mean cost over all problems is within the budget."""
+    problems = sum(front[0].problems for front in fronts)
+    spare = budget * problems - math.fsum(front[0].problems * front[0].cost for front in fronts)
     if spare <= 0:
-        return [0] * len(ladders)
-    menus = [[_option(rung.problems, rung.accuracy, rung.cost - one[0].cost, spare) for rung in one] for one in ladders]
-    return _climbed(ladders, exact_knapsack(menus, _GRAINS), spare)
+        return [0] * len(fronts)
+    menus = [
+        [_item(point.problems, point.accuracy, point.cost - front[0].cost, spare) for point in front]
+        for front in fronts
+    ]
+    return _spend_remainder(fronts, exact_knapsack(menus, _RESOLUTION), spare)
 
 
-def _climbed(ladders: Sequence[ParetoFront], chosen: Sequence[int], spare: float) -> list[int]:
-    """Go on to the rung that solves most more of all that `spare` can still pay, and again, until it can pay none.
+def _spend_remainder(fronts: Sequence[ParetoFront], selected: Sequence[int], spare: float) -> list[int]:
+    """Repeat the upgrade that solves most additional problems for as long as `spare` can pay for one.
 
-    So the highest rungs of all bins are taken wherever they can be paid together.
+    So the most accurate points of all bins are selected whenever the budget covers them together.
     """
-    places = list(chosen)
+    indices = list(selected)
     while True:
-        left = spare - math.fsum(_more(one[0], one[place]) for one, place in zip(ladders, places, strict=True))
-        payable = [
-            (rung.problems * (rung.accuracy - one[places[which]].accuracy), which, place)
-            for which, one in enumerate(ladders)
-            for place, rung in enumerate(one)
-            if place > places[which] and _more(one[places[which]], rung) <= left
+        spent = math.fsum(_extra_cost(front[0], front[index]) for front, index in zip(fronts, indices, strict=True))
+        affordable = [
+            (point.problems * (point.accuracy - front[indices[bin_index]].accuracy), bin_index, index)
+            for bin_index, front in enumerate(fronts)
+            for index, point in enumerate(front)
+            if index > indices[bin_index] and _extra_cost(front[indices[bin_index]], point) <= spare - spent
         ]
-        if not payable:
-            return places
-        _, which, place = max(payable)
-        places[which] = place
+        if not affordable:
+            return indices
+        _, bin_index, index = max(affordable)
+        indices[bin_index] = index
 
 
-def _more(low: PolicyPoint, high: PolicyPoint) -> float:
-    """Return what the problems of a bin cost more on a higher rung."""
+def _extra_cost(low: PolicyPoint, high: PolicyPoint) -> float:
+    """Return how much more the problems of a bin cost at the more expensive point."""
     return high.problems * (high.cost - low.cost)
 
 
-def _option(problems: int, accuracy: float, more: float, spare: float) -> KnapsackItem:
-    return KnapsackItem(problems * accuracy, math.ceil(problems * more / spare * _GRAINS))
+def _item(problems: int, accuracy: float, extra_cost: float, spare: float) -> KnapsackItem:
+    return KnapsackItem(problems * accuracy, math.ceil(problems * extra_cost / spare * _RESOLUTION))
 
 
-SELECTORS: Mapping[BudgetScope, PointSelector] = MappingProxyType({"per_bin": select_per_bin, "select_on_average": select_on_average})
-"""The rules by the name under which a policy keeps them."""
+SELECTORS: Mapping[BudgetScope, PointSelector] = MappingProxyType(
+    {"per_bin": select_per_bin, "on_average": select_on_average}
+)
+"""The selector of each budget scope."""
 
 
 def required_budget(points: Sequence[PolicyPoint], budget_scope: BudgetScope) -> float:
-    """Return what a budget for a question has to pay, given a setting of each bin: the dearest, or the mean of all."""
+    """Return the budget per question that covers one point of each bin: the maximum cost, or the mean of all."""
     if budget_scope == "per_bin":
-        return max(one.cost for one in points)
-    return math.fsum(one.problems * one.cost for one in points) / sum(one.problems for one in points)
+        return max(point.cost for point in points)
+    return math.fsum(point.problems * point.cost for point in points) / sum(point.problems for point in points)

@@ -1,7 +1,7 @@
-"""What a policy is worth on problems that it was not fitted on: two-fold cross-fitting, and how much compute it saves.
+"""Two-fold cross-fitting: the accuracy of a policy on problems it was not fitted on, and the compute that it saves.
 
-The choice of the best measured setting flatters itself on the problems that it was made on. So the settings are chosen
-on one half of the problems and measured on the other, both ways round (Snell et al. 2408.03314, section 3.2).
+Choosing the best measured config is biased in favor of the problems it is chosen on. So configs are chosen on one half
+of the problems and measured on the other, in both directions (Snell et al. 2408.03314, section 3.2).
 """
 
 import random
@@ -13,14 +13,14 @@ from its_graph.routing.policy import Policy
 from its_graph.routing.trials import Trial, TrialResult, mean_result
 from its_graph.statistics import Difference, paired_difference
 
-__all__ = ["Fit", "RoutingGain", "RoutedResults", "cheapest_at_accuracy", "cross_fit", "routing_gain", "route_trials"]
+__all__ = ["Fit", "RoutedResults", "RoutingGain", "cheapest_at_accuracy", "cross_fit", "route_trials", "routing_gain"]
 
 Fit: TypeAlias = Callable[[Sequence[Trial]], Policy]
-"""From problems to a policy; the same budgets for any problems."""
+"""Fits a policy to problems; its budgets do not depend on the problems."""
 
 
 class RoutedResults(NamedTuple):
-    """All problems under one budget, or under one fixed setting."""
+    """The results of all problems under one budget, or with one fixed config."""
 
     name: str
     results: tuple[TrialResult, ...]
@@ -28,62 +28,66 @@ class RoutedResults(NamedTuple):
 
     @property
     def accuracy(self) -> float:
-        """Share of the problems that came out right."""
+        """Share of problems with a correct answer."""
         return mean_result(self.results).correct
 
     @property
     def cost(self) -> float:
-        """Mean for a problem."""
+        """Mean per problem."""
         return mean_result(self.results).cost
 
 
 class RoutingGain(NamedTuple):
-    """How one way of spending compares with another on the same problems."""
+    """Comparison of results with a baseline on the same problems."""
 
     accuracy: Difference
-    saving: float
-    """How many times the compute of the one the other needs."""
+    cost_ratio: float
+    """Cost of the baseline over cost of the results."""
 
 
 def route_trials(policy: Policy, trials: Sequence[Trial], budget: float) -> list[TrialResult]:
-    """Return what the policy would have made of these problems."""
+    """Return the results that the policy would have had on these problems."""
     return [trial.results[policy.choose(trial.difficulty, budget).config] for trial in trials]
 
 
 def cross_fit(trials: Sequence[Trial], fit: Fit, *, seed: int = 0) -> list[RoutedResults]:
-    """Return, budget by budget, the problems as a policy routed them that was fitted on the other half.
+    """Return for each budget the results of all problems, each routed by a policy that was fitted on the other half.
 
     Args:
         trials: the problems.
-        fit: makes a policy of a half.
-        seed: draws the halves, so that an order in the problems is in neither.
+        fit: fits a policy to one half.
+        seed: of the random split, which removes any order of the problems.
 
     Raises:
         ConfigurationError: there are fewer than two problems.
     """
     if len(trials) < 2:
-        raise ConfigurationError(f"Cross-fitting needs at least two problems. Given: {len(trials)}.")
-    places = random.Random(seed).sample(range(len(trials)), len(trials))
-    halves = [places[::2], places[1::2]]
-    policies = [fit([trials[place] for place in sorted(half)]) for half in halves]
-    judges = {place: policy for half, policy in zip(halves, reversed(policies), strict=True) for place in half}
+        raise ConfigurationError(f"Cross-fitting needs at least two problems; got {len(trials)}.")
+    shuffled = random.Random(seed).sample(range(len(trials)), len(trials))
+    halves = [shuffled[::2], shuffled[1::2]]
+    policies = [fit([trials[index] for index in sorted(half)]) for half in halves]
+    policy_for = {index: policy for half, policy in zip(halves, reversed(policies), strict=True) for index in half}
     return [
         RoutedResults(
             f"{budget:.3g}",
-            tuple(result for place, one in enumerate(trials) for result in route_trials(judges[place], [one], budget)),
+            tuple(
+                result
+                for index, trial in enumerate(trials)
+                for result in route_trials(policy_for[index], [trial], budget)
+            ),
         )
         for budget in policies[0].budgets
     ]
 
 
 def cheapest_at_accuracy(accuracy: float, rows: Sequence[RoutedResults]) -> RoutedResults | None:
-    """Return the cheapest row that is at least so accurate, or None."""
+    """Return the cheapest row with at least this accuracy, or None."""
     return min((row for row in rows if row.accuracy >= accuracy), key=lambda row: row.cost, default=None)
 
 
-def routing_gain(one: RoutedResults, other: RoutedResults, *, seed: int = 0) -> RoutingGain:
-    """Return how much more accurate `one` is, with its paired bootstrap interval, and how much cheaper."""
+def routing_gain(routed: RoutedResults, baseline: RoutedResults, *, seed: int = 0) -> RoutingGain:
+    """Return how much more accurate `routed` is, with its paired bootstrap interval, and how much cheaper."""
     difference = paired_difference(
-        [result.correct for result in one.results], [result.correct for result in other.results], seed=seed
+        [result.correct for result in routed.results], [result.correct for result in baseline.results], seed=seed
     )
-    return RoutingGain(difference, other.cost / one.cost if one.cost else 1.0)
+    return RoutingGain(difference, baseline.cost / routed.cost if routed.cost else 1.0)

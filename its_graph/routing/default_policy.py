@@ -1,4 +1,4 @@
-"""The policy for models that nobody has measured yet. Not fitted, and it says so in every result."""
+"""The policy for models without measurements. It is not fitted, and every result says so."""
 
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.routing.policy import Estimator, Policy
@@ -14,14 +14,14 @@ _BY_DIFFICULTY = (
 
 
 def default_policy(estimator: Estimator = "verifier", pilots: int = 4) -> Policy:
-    """Return a rule of thumb: the harder a question seems, the more is searched for.
+    """Return a rule of thumb: the harder a question seems, the more it is searched.
 
-    The four quarters of difficulty get no further sample, best of 8, beam search, and tree search. What pays differs
-    from model to model (Snell et al. 2408.03314: on the hardest questions nothing helped): fit your own with
+    The four quarters of difficulty get no further sample, best of 8, beam search, and tree search. What works differs
+    between models (Snell et al. 2408.03314: on the hardest questions nothing helped), so fit your own policy with
     `its-graph calibrate`.
 
     Args:
-        estimator: what difficulty is read from.
+        estimator: source of difficulty.
         pilots: samples to read it from; 0 for an estimate from the text.
     """
     return Policy(
@@ -29,6 +29,6 @@ def default_policy(estimator: Estimator = "verifier", pilots: int = 4) -> Policy
         pilots=pilots,
         unit="tokens",
         thresholds=(0.25, 0.5, 0.75),
-        budgets=(0.0,),  # one column: this table knows of no budgets
-        table=tuple((setting,) for setting in _BY_DIFFICULTY),
+        budgets=(0.0,),  # one column: this table ignores budgets
+        table=tuple((config,) for config in _BY_DIFFICULTY),
     )

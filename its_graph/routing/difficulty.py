@@ -1,7 +1,7 @@
-"""Difficulty: how hard a question seems, read from a few samples of it (pilots), or from its text.
+"""Difficulty estimators: how hard a question seems, from a few samples of it (pilots) or from its text.
 
-Pure functions of the search so far, in [0, 1], higher is harder. What a number means depends on the models, so its
-thresholds want to be fitted on one's own problems; `its-graph calibrate` does.
+Pure functions of the search so far, in [0, 1]; higher is harder. The meaning of a value depends on the models, so fit
+its thresholds on your own problems with `its-graph calibrate`.
 """
 
 import math
@@ -15,34 +15,34 @@ from its_graph.search.tree import Tree
 __all__ = ["DifficultyEstimator", "by_agreement", "by_text", "by_verifier", "text_difficulty"]
 
 DifficultyEstimator: TypeAlias = Callable[[Tree], float]
-"""Tells from the pilots of a search, or from its question, how hard it is: in [0, 1], higher is harder. Pure."""
+"""Estimates difficulty in [0, 1], higher is harder, from the pilots of a search or from its question. Pure."""
 
 
 def by_verifier(tree: Tree, *, scale: Callable[[float], float] = float) -> float:
-    """Return 1 less the mean score of the finished samples; 1 where none of them has a score.
+    """Return 1 minus the mean score of the finished samples; 1 if none of them has a score.
 
-    The predicted difficulty of Snell et al. (2408.03314, section 3.2), from few samples instead of 2,048.
+    The predicted difficulty of Snell et al. (2408.03314, section 3.2), from a few samples instead of 2,048.
 
     Args:
         tree: the search so far.
-        scale: maps scores into [0, 1], for a verifier whose scores lie elsewhere.
+        scale: maps scores to [0, 1], for verifiers with another range.
     """
-    scores = [scale(one.score) for one in tree.finalists if one.finished and one.score is not None]
+    scores = [scale(finalist.score) for finalist in tree.finalists if finalist.finished and finalist.score is not None]
     return 1 - math.fsum(scores) / len(scores) if scores else 1.0
 
 
 def by_agreement(tree: Tree) -> float:
-    """Return 1 less the share of the most frequent answer among the samples; 1 where none has an answer.
+    """Return 1 minus the share of the most frequent answer among the samples; 1 if none has an answer.
 
-    It needs no verifier. k samples tell k degrees apart: 0, 1/k, ... One alone always agrees, and a model that makes
-    the same mistake every time makes a hard question look easy.
+    It needs no verifier. k samples distinguish k degrees: 0, 1/k, ... A single sample always agrees with itself, and a
+    model that repeats the same mistake makes a hard question look easy.
     """
-    votes = Counter(label for label in tree.answer_classes if label is not None)
+    votes = Counter(answer_class for answer_class in tree.answer_classes if answer_class is not None)
     return 1 - max(votes.values()) / len(tree.answer_classes) if votes else 1.0
 
 
 def by_text(tree: Tree) -> float:
-    """Return the `text_difficulty` of the last question: without a single sample, and not to be relied on."""
+    """Return the `text_difficulty` of the last message of the question. It needs no sample and is unreliable."""
     content = tree.question[-1]["content"] if tree.question else ""
     if isinstance(content, str):
         return text_difficulty(content)
@@ -50,21 +50,20 @@ def by_text(tree: Tree) -> float:
 
 
 def text_difficulty(question: str) -> float:
-    """Return a guess from the look of a question: the last resort.
+    """Return a guess from surface features of a question: the last resort.
 
-    The mean of five shares, each at most 1: words / 200, signs of operation or comparison / 20, numbers / 10, opening
-    brackets / 5, words of a task (English only) / 3. It measures how a question looks, not how hard it is: "Prove the
-    Riemann hypothesis." gets 0.07, the same proof asked for in Korean less than 0.01, and the sum of a hundred whole
-    numbers 0.6.
+    The mean of five shares, each at most 1: words / 200, operators and comparison signs / 20, numbers / 10, opening
+    parentheses / 5, task words (English only) / 3. It measures how a question looks, not how hard it is: "Prove the
+    Riemann hypothesis." gets 0.07, the same request in Korean less than 0.01, and the sum of a hundred integers 0.6.
     """
     shares = (
         len(question.split()) / 200,
         len(re.findall(r"[-+*/^=<>]", question)) / 20,
         len(re.findall(r"\d+", question)) / 10,
         question.count("(") / 5,
-        sum(word in question.lower() for word in _TASKS) / 3,
+        sum(word in question.lower() for word in _TASK_WORDS) / 3,
     )
     return math.fsum(min(share, 1.0) for share in shares) / len(shares)
 
 
-_TASKS = ("prove", "show that", "find all", "maximize", "minimize", "determine")
+_TASK_WORDS = ("prove", "show that", "find all", "maximize", "minimize", "determine")

@@ -1,7 +1,7 @@
-"""How far an estimate of difficulty can be trusted: what it predicts beside what was measured.
+"""Calibration of a difficulty estimate: predicted against measured success probabilities.
 
-1 - difficulty is read as the predicted chance of a single sample (pass@1). The measured chance must come from samples
-that the estimate has not seen: a pilot that was right by luck would otherwise confirm itself.
+1 - difficulty is read as the predicted probability that a single sample is correct (pass@1). The measured one must come
+from samples that the estimate has not seen: otherwise a pilot that was correct by luck would confirm itself.
 """
 
 import math
@@ -15,7 +15,7 @@ __all__ = ["CalibrationBin", "DifficultyCalibration", "calibrate_difficulty"]
 
 
 class CalibrationBin(NamedTuple):
-    """The problems of one bin. Means."""
+    """Means over the problems of one bin."""
 
     problems: int
     predicted: float
@@ -26,46 +26,48 @@ class DifficultyCalibration(NamedTuple):
     """Predicted against measured pass@1."""
 
     correlation: float | None
-    """Pearson's, over problems; None where either does not vary."""
+    """Pearson correlation over problems; None if either is constant."""
     brier: float
-    """Mean squared difference; the lower the better."""
+    """Mean squared difference; lower is better."""
     ece: float
-    """Expected calibration error: mean over bins, by size, of |predicted - measured|."""
+    """Expected calibration error: mean over bins, weighted by size, of |predicted - measured|."""
     bins: tuple[CalibrationBin, ...]
     """The easiest first."""
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data for a file."""
-        return self._asdict() | {"bins": [one._asdict() for one in self.bins]}
+        return self._asdict() | {"bins": [calibration_bin._asdict() for calibration_bin in self.bins]}
 
 
 def calibrate_difficulty(
     difficulties: Sequence[float], pass_at_1: Sequence[float], bin_of: Sequence[int]
 ) -> DifficultyCalibration:
-    """Compare estimates with measured chances.
+    """Compare estimated difficulties with measured success probabilities.
 
     Args:
-        difficulties: a problem's estimate each, in [0, 1].
-        pass_at_1: its share of right samples, among samples other than the pilots.
-        bin_of: the bin that the policy puts it in.
+        difficulties: the estimate of each problem, in [0, 1].
+        pass_at_1: share of correct samples of each problem, among samples other than the pilots.
+        bin_of: bin of each problem by the policy.
 
     Raises:
-        ConfigurationError: there are no problems, or not one of each for every problem.
+        ConfigurationError: there are no problems, or the lengths differ.
     """
     if not len(difficulties) == len(pass_at_1) == len(bin_of) or not difficulties:
         raise ConfigurationError(
-            "Calibration needs an estimate, a measured chance and a bin for every problem. "
-            f"Given: {len(difficulties)}, {len(pass_at_1)} and {len(bin_of)}."
+            "Calibration needs an estimate, a measured probability and a bin for every problem; "
+            f"got {len(difficulties)}, {len(pass_at_1)} and {len(bin_of)}."
         )
     predicted = [1 - difficulty for difficulty in difficulties]
+    pairs = list(zip(predicted, pass_at_1, strict=True))
     bins = tuple(
-        _bin([pair for pair, place in zip(zip(predicted, pass_at_1, strict=True), bin_of, strict=True) if place == one])
-        for one in sorted(set(bin_of))
+        _bin([pair for pair, index in zip(pairs, bin_of, strict=True) if index == bin_index])
+        for bin_index in sorted(set(bin_of))
     )
+    errors = [abs(each_bin.predicted - each_bin.measured) for each_bin in bins for _ in range(each_bin.problems)]
     return DifficultyCalibration(
         correlation=_correlation(predicted, pass_at_1),
-        brier=_mean([(a - b) ** 2 for a, b in zip(predicted, pass_at_1, strict=True)]),
-        ece=_mean([abs(one.predicted - one.measured) for one in bins for _ in range(one.problems)]),
+        brier=_mean([(a - b) ** 2 for a, b in pairs]),
+        ece=_mean(errors),
         bins=bins,
     )
 
@@ -74,9 +76,9 @@ def _bin(pairs: Sequence[tuple[float, float]]) -> CalibrationBin:
     return CalibrationBin(len(pairs), *(_mean(column) for column in zip(*pairs, strict=True)))
 
 
-def _correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
-    varied = len(set(one)) > 1 and len(set(other)) > 1
-    return statistics.correlation(one, other) if varied else None
+def _correlation(predicted: Sequence[float], measured: Sequence[float]) -> float | None:
+    varied = len(set(predicted)) > 1 and len(set(measured)) > 1
+    return statistics.correlation(predicted, measured) if varied else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""What takes a setting's place where the models at hand lack what it needs."""
+"""Fallback for a strategy config that needs something the models do not provide."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,36 +11,38 @@ __all__ = ["ResolvedConfig", "resolve_config"]
 
 
 class ResolvedConfig(NamedTuple):
-    """A setting that works with the models at hand."""
+    """A config that works with the given models."""
 
-    setting: StrategyConfig
-    why: str | None = None
-    """Why it is not the one that was called for; None where it is."""
+    config: StrategyConfig
+    fallback_reason: str | None = None
+    """Why it replaces the requested config; None if it is the requested one."""
 
 
-def resolve_config(setting: StrategyConfig, generator: Generator, verifier: Verifier | None) -> ResolvedConfig:
-    """Return `setting`, or where something it needs is missing the best that works: as many samples, then a choice.
+def resolve_config(config: StrategyConfig, generator: Generator, verifier: Verifier | None) -> ResolvedConfig:
+    """Return `config`, or if the models lack something it needs, the best replacement: as many samples, then a choice.
 
-    The verifier chooses where there is one (`best_of_n`), else the vote (`self_consistency`). Neither needs anything
-    that could be missing.
+    A verifier chooses if there is one (`best_of_n`), otherwise the vote (`self_consistency`). Both work with any
+    models.
     """
-    lacks = list(_lacks(setting, generator, verifier))
-    if not lacks:
-        return ResolvedConfig(setting)
-    size = setting.options.get("n", strategy(setting.strategy).options.get("n"))
-    instead = StrategyConfig(
+    missing = list(_missing(config, generator, verifier))
+    if not missing:
+        return ResolvedConfig(config)
+    n = config.options.get("n", strategy(config.strategy).options.get("n"))
+    replacement = StrategyConfig(
         strategy="self_consistency" if verifier is None else "best_of_n",
-        options={} if size is None else {"n": size},
+        options={} if n is None else {"n": n},
     )
-    return ResolvedConfig(instead, f"{setting.label} needs {' and '.join(lacks)}: {instead.label} takes its place.")
+    return ResolvedConfig(
+        replacement, f"{config.label} needs {' and '.join(missing)}. Using {replacement.label} instead."
+    )
 
 
-def _lacks(setting: StrategyConfig, generator: Generator, verifier: Verifier | None) -> Iterator[str]:
+def _missing(config: StrategyConfig, generator: Generator, verifier: Verifier | None) -> Iterator[str]:
     name = type(generator).__name__
-    for need in strategy(setting.strategy).needs:
+    for need in strategy(config.strategy).needs:
         if need == "verifier" and verifier is None:
-            yield "a verifier, and none was given"
+            yield "a verifier, but none is configured"
         elif need == "continuation" and not generator.can_continue:
-            yield f"a generator that continues a given text, which {name} does not"
+            yield f"a generator that continues a given text, which {name} cannot do"
         elif need not in ("verifier", "continuation", *generator.signals):
-            yield f"the {need} of samples, which {name} does not tell"
+            yield f"the {need} of samples, which {name} does not return"

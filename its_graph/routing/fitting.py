@@ -1,9 +1,9 @@
-"""Fit a policy: for each difficulty bin and each budget the best of the settings that were measured.
+"""Fit a policy: for each difficulty bin and budget, the best of the measured strategy configs.
 
-theta*(bin, N) = argmax over settings theta of cost at most N of the share of the bin's problems that theta gets right
-(Snell et al. 2408.03314, section 3): 1. cut the problems into bins of about equal size by difficulty, 2. climb each
-bin's ladder of settings, 3. choose for each budget a rung of every ladder, budgets ascending and never down a ladder:
-a larger budget never gets a setting that measured worse.
+theta*(bin, N) = argmax over configs theta of cost at most N of the share of the bin's problems that theta solves (Snell
+et al. 2408.03314, section 3): 1. divide the problems by difficulty into bins of about equal size, 2. compute the Pareto
+front of each bin, 3. select a point of every front for each budget, in ascending order and never backward along a
+front: a larger budget never gets a config that measured worse.
 """
 
 import math
@@ -15,14 +15,14 @@ from its_graph.routing.budget_constraint import SELECTORS, PointSelector, requir
 from its_graph.routing.pareto_front import GUARD, ParetoFront, pareto_front
 from its_graph.routing.policy import BudgetScope, Cost, Estimator, Policy, PolicyPoint, quantile_thresholds
 from its_graph.routing.regressor import Regressor
-from its_graph.routing.trials import Trial, split_by_bin, measure_point, common_configs
+from its_graph.routing.trials import Trial, common_configs, measure_point, split_by_bin
 
-__all__ = ["BINS", "fit_policy", "default_budgets"]
+__all__ = ["BINS", "default_budgets", "fit_policy"]
 
 BINS = 5
 """As in the paper."""
 _BUDGETS = 8
-"""How many natural budgets there are: each about 1.25 times the one before, up to best-of-16 behind two pilots."""
+"""Number of default budgets: each about 1.25 times the previous one, up to best-of-16 after two pilots."""
 
 
 def fit_policy(
@@ -37,35 +37,35 @@ def fit_policy(
     guard: float = GUARD,
     regressor: Regressor | None = None,
 ) -> Policy:
-    """Return the policy that these problems call for.
+    """Fit a policy to measured problems.
 
     Args:
-        trials: the problems, all tried with the same settings.
-        budgets: for a question, in `unit`, in any order. One that is too small for the lowest rungs gets those.
-        estimator: what the difficulties were read from.
+        trials: the problems, all measured with the same configs.
+        budgets: per question, in `unit`, in any order. One that is too small for the cheapest points selects those.
+        estimator: source of the difficulties.
         pilots: samples behind each difficulty.
         unit: of budgets and costs.
-        bins: of about equal size. Fewer come out where difficulties repeat: equal values stay in one bin.
-        budget_scope: where the mean cost is within the budget (`its_graph.routing.budget_constraint`).
-        guard: how many standard errors better a dearer setting must be (`its_graph.routing.pareto_front`).
-        regressor: what the estimator `learned` predicts with.
+        bins: number of bins of about equal size. Repeated difficulties reduce it: equal values share a bin.
+        budget_scope: where the mean cost stays within the budget (`its_graph.routing.budget_constraint`).
+        guard: standard errors by which a more expensive config must be better (`its_graph.routing.pareto_front`).
+        regressor: the model of the estimator `learned`.
 
     Raises:
-        ConfigurationError: there are no problems, no budgets, or not the same settings for every problem.
+        ConfigurationError: there are no problems, no budgets, or not the same configs for every problem.
     """
     if not budgets:
-        raise ConfigurationError("A policy needs at least one budget. Given: none.")
+        raise ConfigurationError("A policy needs at least one budget; got none.")
     thresholds = quantile_thresholds([trial.difficulty for trial in trials], bins) if trials else ()
     groups = split_by_bin(trials, thresholds)
-    steps = sorted(set(budgets))
+    ascending = sorted(set(budgets))
     return Policy(
         estimator=estimator,
         pilots=pilots,
         unit=unit,
         thresholds=thresholds,
-        budgets=tuple(steps),
+        budgets=tuple(ascending),
         budget_scope=budget_scope,
-        table=_table([pareto_front(group, guard=guard) for group in groups], steps, SELECTORS[budget_scope]),
+        table=_table([pareto_front(group, guard=guard) for group in groups], ascending, SELECTORS[budget_scope]),
         curves=tuple(map(_curve, groups)),
         regressor=regressor,
     )
@@ -74,10 +74,10 @@ def fit_policy(
 def default_budgets(
     trials: Sequence[Trial], *, bins: int = BINS, budget_scope: BudgetScope = "on_average"
 ) -> list[float]:
-    """Return budgets from the smallest that pays for every bin to the largest that any setting can use.
+    """Return budgets from the smallest that covers every bin to the largest that any config can use.
 
-    They rise by a constant factor and are rounded up to three digits. The largest pays for the dearest settings of all
-    bins, where the budget holds: in the dearest bin, or over all problems together.
+    They rise by a constant factor and are rounded up to three digits. The largest covers the most expensive configs of
+    all bins within the budget scope: in the most expensive bin, or over all problems together.
     """
     groups = split_by_bin(trials, quantile_thresholds([trial.difficulty for trial in trials], bins))
     curves = [_curve(group) for group in groups]
@@ -90,19 +90,19 @@ def default_budgets(
 
 
 def _table(
-    ladders: Sequence[ParetoFront], budgets: Sequence[float], spread: PointSelector
+    fronts: Sequence[ParetoFront], budgets: Sequence[float], select: PointSelector
 ) -> tuple[tuple[StrategyConfig, ...], ...]:
     columns = []
     for budget in budgets:
-        chosen = spread(ladders, budget)
-        # What lies below is not offered to larger budgets.
-        ladders = [ladder[place:] for ladder, place in zip(ladders, chosen, strict=True)]
-        columns.append([ladder[0].config for ladder in ladders])
+        selected = select(fronts, budget)
+        # Points below the selected ones are not available to larger budgets.
+        fronts = [front[index:] for front, index in zip(fronts, selected, strict=True)]
+        columns.append([front[0].config for front in fronts])
     return tuple(zip(*columns, strict=True))
 
 
 def _curve(trials: Sequence[Trial]) -> tuple[PolicyPoint, ...]:
-    points = (measure_point(setting, trials) for setting in common_configs(trials))
+    points = (measure_point(config, trials) for config in common_configs(trials))
     return tuple(sorted(points, key=lambda point: (point.cost, point.accuracy)))
 
 

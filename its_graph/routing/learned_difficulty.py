@@ -1,8 +1,8 @@
-"""Difficulty from the question alone: a logistic regression on what the generator makes of it.
+"""Learned difficulty: a logistic regression on features of the question.
 
-The features are the mean of the generator's last hidden state over the prompt, or whatever an embedding function gives;
-the target is the share of samples that were wrong (2410.04707, section 3, predicts marginal rewards from the same
-state). It needs no pilots, and costs one reading of the prompt.
+The features are the generator's last hidden state, averaged over the prompt, or the output of any embedding function.
+The target is the share of incorrect samples (2410.04707, section 3, predicts marginal rewards from the same state). It
+needs no pilots and costs one forward pass over the prompt.
 """
 
 from collections.abc import Sequence
@@ -19,28 +19,28 @@ try:
 except ImportError as error:
     raise MissingExtraError("numpy", "allocation") from error
 
-__all__ = ["by_regressor", "fit_regressor", "cross_val_difficulties"]
+__all__ = ["by_regressor", "cross_val_difficulties", "fit_regressor"]
 
 PENALTY = 10.0
 """Weight of the squared coefficients, in questions: it keeps a few hundred questions from fitting noise."""
 FOLDS = 5
-"""Parts of the questions; each is predicted by what was fitted on the others."""
-_ROUNDS = 50
-_SETTLED = 1e-8
+"""Folds of the questions; each is predicted by a regressor fitted on the others."""
+_MAX_ITERATIONS = 50
+_TOLERANCE = 1e-8
 
 
 def fit_regressor(
     features: Sequence[Sequence[float]], difficulties: Sequence[float], *, penalty: float = PENALTY
 ) -> Regressor:
-    """Fit by Newton's method: maximum likelihood less `penalty` / 2 times the squared weights, the bias free.
+    """Fit by Newton's method: maximum likelihood with an L2 penalty of `penalty` / 2 on the weights, not on the bias.
 
     Args:
         features: of each question.
-        difficulties: its share of wrong samples, in [0, 1].
-        penalty: the larger, the nearer to the mean difficulty for every question.
+        difficulties: share of incorrect samples of each question, in [0, 1].
+        penalty: above 0; larger values pull every prediction toward the mean difficulty.
 
     Raises:
-        ConfigurationError: there are not as many difficulties as questions, or none; or one is outside [0, 1].
+        ConfigurationError: the lengths differ, there are no questions, or a difficulty is outside [0, 1].
     """
     table, targets = _checked(features, difficulties, penalty)
     means, deviations = table.mean(axis=0), table.std(axis=0)
@@ -48,13 +48,13 @@ def fit_regressor(
     inputs = np.column_stack([(table - means) / scales, np.ones(len(table))])
     ridge = np.diag([penalty] * table.shape[1] + [1e-6])
     weights = np.zeros(inputs.shape[1])
-    for _ in range(_ROUNDS):
-        chances = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        slope = inputs.T @ (targets - chances) - ridge @ weights
-        curvature = (inputs * (chances * (1 - chances))[:, None]).T @ inputs + ridge
-        step = np.linalg.solve(curvature, slope)
-        weights = weights + step
-        if np.abs(step).max() < _SETTLED:
+    for _ in range(_MAX_ITERATIONS):
+        predicted = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
+        gradient = inputs.T @ (targets - predicted) - ridge @ weights
+        hessian = (inputs * (predicted * (1 - predicted))[:, None]).T @ inputs + ridge
+        update = np.linalg.solve(hessian, gradient)
+        weights = weights + update
+        if np.abs(update).max() < _TOLERANCE:
             break
     return Regressor(
         means=tuple(means.tolist()),
@@ -71,38 +71,40 @@ def cross_val_difficulties(
     folds: int = FOLDS,
     penalty: float = PENALTY,
 ) -> list[float]:
-    """Return for each question the difficulty that a regressor predicts which was fitted without it.
+    """Return the difficulty of each question as predicted by a regressor that was fitted without it.
 
-    A policy must be fitted on these: a regressor flatters itself on the questions that it was fitted on.
+    A policy must be fitted on these: a regressor's predictions are too good on the questions it was fitted on.
 
     Raises:
         ConfigurationError: there are fewer questions than folds.
     """
     if not 2 <= folds <= len(features):
-        raise ConfigurationError(f"Give at least two folds and as many questions. Given: {folds}, {len(features)}.")
+        raise ConfigurationError(
+            f"Need 2 <= folds <= number of questions; got {folds} folds, {len(features)} questions."
+        )
     predicted = [0.0] * len(features)
     for fold in range(folds):
-        known = [place for place in range(len(features)) if place % folds != fold]
+        training = [index for index in range(len(features)) if index % folds != fold]
         regressor = fit_regressor(
-            [features[place] for place in known], [difficulties[place] for place in known], penalty=penalty
+            [features[index] for index in training], [difficulties[index] for index in training], penalty=penalty
         )
-        for place in range(fold, len(features), folds):
-            predicted[place] = regressor.difficulty(features[place])
+        for index in range(fold, len(features), folds):
+            predicted[index] = regressor.difficulty(features[index])
     return predicted
 
 
 def by_regressor(regressor: Regressor, embed: Embed) -> DifficultyEstimator:
-    """Return the estimate that reads the question's last turn with `embed`."""
+    """Return the estimator that applies `regressor` to the `embed` features of the question's last message."""
 
     def difficulty(tree: Tree) -> float:
-        (features,) = embed([_asked(tree)])
+        (features,) = embed([_last_text(tree)])
         return regressor.difficulty(features)
 
     return difficulty
 
 
-def _asked(tree: Tree) -> str:
-    """Return the text of the last turn; of one with pictures, what is text."""
+def _last_text(tree: Tree) -> str:
+    """Return the text of the last message, without its images."""
     content = tree.question[-1]["content"]
     if isinstance(content, str):
         return content
@@ -110,12 +112,12 @@ def _asked(tree: Tree) -> str:
 
 
 def _checked(features: Any, difficulties: Any, penalty: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    table, targets = (np.asarray(given, dtype=np.float64) for given in (features, difficulties))
+    table, targets = (np.asarray(values, dtype=np.float64) for values in (features, difficulties))
     if table.ndim != 2 or targets.shape != (len(table),) or not table.size or not np.isfinite(table).all():
         raise ConfigurationError(
-            "A regressor needs a row of finite features and a difficulty for every question. "
-            f"Given: features of shape {table.shape}, difficulties of shape {targets.shape}."
+            "A regressor needs a row of finite features and a difficulty for every question; "
+            f"got features of shape {table.shape} and difficulties of shape {targets.shape}."
         )
     if not ((targets >= 0) & (targets <= 1)).all() or penalty <= 0:
-        raise ConfigurationError(f"Difficulties must be in [0, 1] and the penalty above 0. Given: penalty={penalty}.")
+        raise ConfigurationError(f"Difficulties must be in [0, 1] and penalty must be > 0; got penalty={penalty}.")
     return table, targets

@@ -1,4 +1,4 @@
-"""A policy: for each difficulty bin and each budget the best setting, and the curves behind the choice, in a file."""
+"""A routing policy: the best strategy config for each difficulty bin and budget, with the curves behind the choice."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,19 +11,28 @@ from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.routing.regressor import Regressor
 
-__all__ = ["POLICY_VERSION", "BudgetScope", "Cost", "Estimator", "Policy", "PolicyChoice", "PolicyPoint", "quantile_thresholds"]
+__all__ = [
+    "POLICY_VERSION",
+    "BudgetScope",
+    "Cost",
+    "Estimator",
+    "Policy",
+    "PolicyChoice",
+    "PolicyPoint",
+    "quantile_thresholds",
+]
 
 POLICY_VERSION: Final = 1
-"""Goes up when a field goes or changes its meaning."""
+"""Incremented when a field is removed or changes its meaning."""
 
 Estimator: TypeAlias = Literal["verifier", "agreement", "learned", "text"]
-"""What difficulty is read from: mean score of the pilots, their agreement, a fitted regressor, the question's text."""
+"""Source of difficulty: mean score of the pilots, their agreement, a fitted regressor, or the text of the question."""
 
 Cost: TypeAlias = Literal["flops", "tokens", "generated_tokens"]
-"""What budgets and costs are counted in."""
+"""Unit of budgets and costs."""
 
 BudgetScope: TypeAlias = Literal["per_bin", "on_average"]
-"""Whether the mean cost is within the budget in every bin, or over all questions together: some then cost more."""
+"""Where the mean cost stays within the budget: in every bin, or over all questions, some of which then cost more."""
 
 
 class _Record(BaseModel):
@@ -31,91 +40,91 @@ class _Record(BaseModel):
 
 
 class PolicyPoint(_Record):
-    """A setting as it was measured on the problems of one bin."""
+    """A strategy config as measured on the problems of one bin."""
 
-    setting: StrategyConfig
+    config: StrategyConfig
     accuracy: float = Field(ge=0, le=1)
     cost: float = Field(ge=0)
-    """Mean for a problem, pilots included, in the policy's unit."""
+    """Mean per problem, pilots included, in the policy's unit."""
     problems: int = Field(ge=1)
 
 
 class PolicyChoice(NamedTuple):
-    """What a policy says of one question."""
+    """The decision of a policy for one question."""
 
     bin: int
     """0 is the easiest."""
-    setting: StrategyConfig
+    config: StrategyConfig
     reason: str
-    """Why, in words a user reads in the result."""
+    """Explanation that the result shows to users."""
 
 
 class Policy(_Record):
-    """Which setting to use, by difficulty bin and budget."""
+    """Which strategy config to use, by difficulty bin and budget."""
 
     version: Literal[1] = POLICY_VERSION
     estimator: Estimator
     pilots: int = Field(ge=0)
-    """Samples drawn to estimate difficulty; they are paid for and stay candidates. 0 for an estimate from the text."""
+    """Samples drawn to estimate difficulty. They are paid for and remain candidates. 0 estimates from the text."""
     unit: Cost
     thresholds: tuple[float, ...]
-    """Ascending; difficulty d is in bin `bisect_right(thresholds, d)`, so there is one bin more than these."""
+    """Ascending. Difficulty d is in bin `bisect_right(thresholds, d)`, so there is one more bin than thresholds."""
     budgets: tuple[float, ...] = Field(min_length=1)
-    """Ascending, for a question, in `unit`."""
+    """Ascending, per question, in `unit`."""
     budget_scope: BudgetScope = "per_bin"
     table: tuple[tuple[StrategyConfig, ...], ...]
-    """[bins][budgets]: the best setting within the budget, as `budget_scope` says."""
+    """[bins][budgets]: the best config within the budget, as `budget_scope` says."""
     curves: tuple[tuple[PolicyPoint, ...], ...] = ()
-    """[bins][points]: what was measured; empty for a policy that was not fitted."""
+    """[bins][points]: the measurements; empty for a policy that is not fitted."""
     regressor: Regressor | None = None
-    """What the estimator `learned` predicts with; None for the others."""
+    """The model of the estimator `learned`; None for the others."""
     fitted_on: dict[str, Any] = Field(default_factory=dict)
-    """Models, data, seed and calibration of the fit, as plain data; empty for a policy that was not fitted."""
+    """Models, data, seed and calibration of the fit, as plain data; empty for a policy that is not fitted."""
 
     @model_validator(mode="after")
-    def _shapes(self) -> "Policy":
+    def _check_shapes(self) -> "Policy":
         bins = len(self.thresholds) + 1
         if list(self.thresholds) != sorted(self.thresholds) or list(self.budgets) != sorted(self.budgets):
-            raise ValueError("thresholds and budgets must ascend")
+            raise ValueError("thresholds and budgets must be ascending")
         if len(self.table) != bins or any(len(row) != len(self.budgets) for row in self.table):
-            raise ValueError(f"the table must have {bins} bins of {len(self.budgets)} budgets")
+            raise ValueError(f"table must have {bins} bins of {len(self.budgets)} budgets")
         if self.curves and len(self.curves) != bins:
-            raise ValueError(f"there must be curves for {bins} bins, or none")
+            raise ValueError(f"curves must have {bins} bins or be empty")
         if (self.estimator == "learned") != (self.regressor is not None):
-            raise ValueError("there must be a regressor for the estimator 'learned', and for no other")
+            raise ValueError("the estimator 'learned', and only that, must have a regressor")
         return self
 
     @property
-    def settings(self) -> tuple[StrategyConfig, ...]:
-        """Every setting that it may choose, each once, in the order of the table."""
-        return tuple(dict.fromkeys(setting for row in self.table for setting in row))
+    def configs(self) -> tuple[StrategyConfig, ...]:
+        """The distinct configs that the policy may choose, in the order of the table."""
+        return tuple(dict.fromkeys(config for row in self.table for config in row))
 
     def bin_of(self, difficulty: float) -> int:
         """Return the bin of a difficulty, 0 for the easiest."""
         return bisect_right(self.thresholds, difficulty)
 
     def choose(self, difficulty: float, budget: float | None = None) -> PolicyChoice:
-        """Return the setting for a question.
+        """Return the config for a question.
 
         Args:
-            difficulty: by the policy's own estimator; higher is harder.
-            budget: for this question, in `unit`; None takes the largest there is. The largest fitted budget that is
-                not above it decides, the smallest one where all are above it.
+            difficulty: by the policy's estimator; higher is harder.
+            budget: for this question, in `unit`. The largest fitted budget not above it decides, or the smallest one
+                if all are above it. None takes the largest.
         """
-        place = self.bin_of(difficulty)
+        bin_index = self.bin_of(difficulty)
         column = self._column(budget)
-        setting = self.table[place][column]
+        config = self.table[bin_index][column]
         return PolicyChoice(
-            place,
-            setting,
-            f"difficulty {difficulty:.2f} by {self.estimator} is bin {place + 1} of {len(self.table)}: "
-            f"{setting.label}, {self._grounds(self.budgets[column])}",
+            bin_index,
+            config,
+            f"difficulty {difficulty:.2f} by {self.estimator} is bin {bin_index + 1} of {len(self.table)}: "
+            f"{config.label}, {self._basis(self.budgets[column])}",
         )
 
-    def _grounds(self, budget: float) -> str:
+    def _basis(self, budget: float) -> str:
         if not self.curves:
-            return "by the table that was not fitted"
-        scope = "on average" if self.budget_scope == "on_average" else "a question"
+            return "from a table that is not fitted"
+        scope = "on average" if self.budget_scope == "on_average" else "per question"
         return f"the best measured for {budget:.3g} {self.unit} {scope}"
 
     def _column(self, budget: float | None) -> int:
@@ -124,7 +133,7 @@ class Policy(_Record):
         return max(bisect_right(self.budgets, budget) - 1, 0)
 
     def save(self, path: Path) -> None:
-        """Write it as readable JSON."""
+        """Write the policy as readable JSON."""
         path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
@@ -132,11 +141,11 @@ class Policy(_Record):
         """Read a policy.
 
         Raises:
-            ConfigurationError: there is no such file.
-            InputError: it holds no policy, or one of another version; the message names the field.
+            ConfigurationError: the file does not exist.
+            InputError: the file holds no policy, or one of another version; the message names the field.
         """
         if not path.is_file():
-            raise ConfigurationError(f"There is no file {path}. Make one with `its-graph calibrate --out {path}`.")
+            raise ConfigurationError(f"There is no file {path}. Create one with `its-graph calibrate --out {path}`.")
         try:
             return cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
@@ -144,12 +153,14 @@ class Policy(_Record):
 
 
 def quantile_thresholds(values: Sequence[float], bins: int) -> tuple[float, ...]:
-    """Return the thresholds that cut `values` into `bins` bins of about equal size; equal values stay in one bin.
+    """Return the thresholds that divide `values` into `bins` bins of about equal size; equal values share a bin.
 
-    Fewer thresholds come back where values repeat: all equal is one bin and no threshold.
+    Repeated values reduce the number of thresholds: if all are equal, there is one bin and no threshold.
     """
     if bins < 1 or not values:
-        raise ConfigurationError(f"Bins need at least one bin and one value, given bins={bins}, {len(values)} values.")
+        raise ConfigurationError(
+            f"Binning needs at least one bin and one value; got bins={bins} and {len(values)} values."
+        )
     ordered = sorted(values)
     cuts = (ordered[len(ordered) * cut // bins] for cut in range(1, bins))
     return tuple(cut for cut in dict.fromkeys(cuts) if cut > ordered[0])

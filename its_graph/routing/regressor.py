@@ -1,4 +1,4 @@
-"""A logistic regression as plain data: it stands inside a policy's file, and predicting needs no numpy."""
+"""A logistic regression as plain data: it is stored in a policy file, and prediction needs no numpy."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,38 +11,41 @@ from its_graph.errors import InputError
 __all__ = ["Embed", "Regressor"]
 
 Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[float]]]
-"""Features of each of several questions, all of one length."""
+"""Maps questions to feature vectors of equal length."""
 
 
 class Regressor(BaseModel):
-    """Predicts the difficulty of a question from its features; `its_graph.routing.learned_difficulty.fit_regressor` makes one."""
+    """Predicts the difficulty of a question from its features.
+
+    `its_graph.routing.learned_difficulty.fit_regressor` fits one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     means: tuple[float, ...]
-    """Of each feature over the questions of the fit."""
+    """Mean of each feature over the questions of the fit."""
     scales: tuple[float, ...]
-    """Its standard deviation there; 1 for a feature that did not vary."""
+    """Standard deviation of each feature; 1 for a constant feature."""
     weights: tuple[float, ...]
-    """Of the features so standardised."""
+    """Weights of the standardized features."""
     bias: float
 
     @model_validator(mode="after")
-    def _shapes(self) -> "Regressor":
+    def _check_shapes(self) -> "Regressor":
         if not len(self.means) == len(self.scales) == len(self.weights) or min(self.scales, default=1.0) <= 0:
-            raise ValueError("means, scales and weights must be of one length, and scales above 0")
+            raise ValueError("means, scales and weights must have the same length, and scales must be > 0")
         return self
 
     def difficulty(self, features: Sequence[float]) -> float:
         """Return a difficulty in [0, 1].
 
         Raises:
-            InputError: there are not as many features as the fit had.
+            InputError: the number of features differs from that of the fit.
         """
         if len(features) != len(self.weights):
             raise InputError(
-                f"The regressor was fitted on {len(self.weights)} features of a question and was given "
-                f"{len(features)}. Use the model that it was fitted with, or fit again with `its-graph calibrate`."
+                f"The regressor was fitted on {len(self.weights)} features per question; got {len(features)}. "
+                "Use the model that it was fitted with, or fit again with `its-graph calibrate`."
             )
         logit = self.bias + math.fsum(
             weight * (feature - mean) / scale

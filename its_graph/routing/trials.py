@@ -1,4 +1,4 @@
-"""Trials: what each setting made of one problem, beside how hard the problem had seemed; and means over them."""
+"""Trials: the estimated difficulty of a problem and the results of every strategy config on it; means over trials."""
 
 import math
 from bisect import bisect_right
@@ -9,14 +9,14 @@ from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.routing.policy import PolicyPoint
 
-__all__ = ["Trial", "TrialResult", "split_by_bin", "mean_result", "measure_point", "common_configs"]
+__all__ = ["Trial", "TrialResult", "common_configs", "mean_result", "measure_point", "split_by_bin"]
 
 
 class TrialResult(NamedTuple):
-    """What one setting made of one problem."""
+    """The result of one config on one problem."""
 
-    right: float
-    """1 or 0; a share where it was tried several times."""
+    correct: float
+    """1 or 0; a share if it was tried several times."""
     cost: float
     """Pilots included, each sample counted once, in the unit of the policy."""
 
@@ -25,7 +25,7 @@ class Trial(NamedTuple):
     """One problem of the fit."""
 
     difficulty: float
-    """By the estimator that is to be used later on, from this problem's own pilots."""
+    """By the estimator that the policy uses, from this problem's own pilots."""
     results: Mapping[StrategyConfig, TrialResult]
 
 
@@ -37,39 +37,40 @@ def mean_result(results: Iterable[TrialResult]) -> TrialResult:
     """
     rows = list(results)
     if not rows:
-        raise ConfigurationError("There are no results to take a mean of: give at least one problem.")
+        raise ConfigurationError("A mean needs at least one result; got none.")
     return TrialResult(*(math.fsum(column) / len(rows) for column in zip(*rows, strict=True)))
 
 
-def measure_point(setting: StrategyConfig, trials: Sequence[Trial]) -> PolicyPoint:
-    """Return a setting as these problems measured it."""
-    mean = mean_result(trial.results[setting] for trial in trials)
-    return PolicyPoint(config=setting, accuracy=mean.correct, cost=mean.cost, problems=len(trials))
+def measure_point(config: StrategyConfig, trials: Sequence[Trial]) -> PolicyPoint:
+    """Return the accuracy and mean cost of a config on these problems."""
+    mean = mean_result(trial.results[config] for trial in trials)
+    return PolicyPoint(config=config, accuracy=mean.correct, cost=mean.cost, problems=len(trials))
 
 
 def common_configs(trials: Sequence[Trial]) -> tuple[StrategyConfig, ...]:
-    """Return the settings that every problem was tried with.
+    """Return the configs that every problem was measured with.
 
     Raises:
-        ConfigurationError: there are no problems, or they were not all tried with the same settings.
+        ConfigurationError: there are no problems, or they were not all measured with the same configs.
     """
     if not trials or not trials[0].results:
-        raise ConfigurationError("A fit needs problems, each tried with at least one setting. Given: none.")
-    settings = tuple(trials[0].results)
-    for place, trial in enumerate(trials):
-        if set(trial.results) != set(settings):
+        raise ConfigurationError("A fit needs problems, each measured with at least one config; got none.")
+    configs = tuple(trials[0].results)
+    for index, trial in enumerate(trials):
+        if set(trial.results) != set(configs):
             raise ConfigurationError(
-                f"Every problem must be tried with the same settings. Number {place} has "
-                f"{sorted(one.label for one in trial.results)}, number 0 {sorted(one.label for one in settings)}."
+                f"Every problem must be measured with the same configs. Number {index} has "
+                f"{sorted(config.label for config in trial.results)}, number 0 has "
+                f"{sorted(config.label for config in configs)}."
             )
-    return settings
+    return configs
 
 
 def split_by_bin(trials: Sequence[Trial], thresholds: Sequence[float]) -> list[list[Trial]]:
-    """Return the problems of each bin, the easiest bin first; every bin has some where these are their quantiles.
+    """Return the problems of each bin, the easiest bin first; none is empty if the thresholds are quantiles.
 
     Raises:
-        ConfigurationError: there are no problems, or they were not all tried with the same settings.
+        ConfigurationError: there are no problems, or they were not all measured with the same configs.
     """
     common_configs(trials)
     groups: list[list[Trial]] = [[] for _ in range(len(thresholds) + 1)]

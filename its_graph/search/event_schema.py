@@ -17,7 +17,11 @@ _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="
 
 def event_schema() -> dict[str, Any]:
     """Return the JSON schema of one event; its `type` says which event it is."""
-    return {"$id": f"its_graph/events/v{EVENT_VERSION}", "title": "its_graph event", **_EVENTS.json_schema()}
+    schema = _EVENTS.json_schema()
+    for definition in schema["$defs"].values():
+        if "description" in definition:  # a docstring: only its summary is about the data
+            definition["description"] = definition["description"].split("\n\n")[0]
+    return {"$id": f"its_graph/events/v{EVENT_VERSION}", "title": "its_graph event", **schema}
 
 
 def parse_event(data: Any) -> Event:

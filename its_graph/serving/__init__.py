@@ -1,1 +1,1 @@
-"""Model servers as processes of this machine: what to start, and how to watch over it."""
+"""Model servers: start them as processes of this machine, and call one or several over HTTP."""

@@ -1,6 +1,6 @@
-"""A vLLM engine under this process, driven from an event loop of its own, for callers of any thread and loop.
+"""A vLLM engine that callers in any thread and event loop share, driven from its own event loop.
 
-The engine itself runs in a process that vLLM starts; what happens here is asking and waiting.
+The engine itself runs in a process that vLLM starts; this process only sends requests and waits for them.
 """
 
 import asyncio
@@ -35,106 +35,113 @@ class Engine:
     """An `AsyncLLM` with a prefix cache.
 
     Args:
-        model: folder or hub id; safetensors only, no code from the checkpoint.
-        arguments: of vLLM's `AsyncEngineArgs`, such as `gpu_memory_utilization`, `max_model_len`, `dtype`; on the CPU
-            those of `its_graph.serving.commands.ON_CPU` hold unless given.
+        model: Folder or hub id; safetensors only, no code from the checkpoint.
+        arguments: Arguments of vLLM's `AsyncEngineArgs`, such as `gpu_memory_utilization`, `max_model_len`, `dtype`.
+            On the CPU, those of `its_graph.serving.commands.ON_CPU` are the defaults.
 
     Raises:
-        ConfigurationError: vLLM refuses model or arguments; what it says is the reason.
+        ConfigurationError: vLLM rejects the model or the arguments; the message quotes its reason.
     """
 
     def __init__(self, model: str, **arguments: Any) -> None:
         self.model = model
         self._loop = LoopThread("vLLM engine")
-        self._names = count()
+        self._request_numbers = count()
         try:
-            self._engine: AsyncLLM = self._loop.submit(_started(model, arguments)).result()
+            self._engine: AsyncLLM = self._loop.submit(_start_engine(model, arguments)).result()
         except (ValueError, TypeError, OSError, RuntimeError) as error:
             self._loop.close()
-            raise ConfigurationError(f"vLLM cannot start {model}: {error}") from error
+            raise ConfigurationError(
+                f"vLLM cannot start {model}: {error}. Check the model and the engine arguments."
+            ) from error
 
     @property
     def config(self) -> Any:
-        """The model's `config.json`, as transformers has it."""
+        """The model's `config.json`, as a transformers config."""
         return self._engine.model_config.hf_config
 
     @property
-    def context(self) -> int:
-        """Longest prompt and reply together, in tokens."""
-        longest: int = self._engine.model_config.max_model_len
-        return longest
+    def context_length(self) -> int:
+        """Maximum number of tokens of prompt and reply together."""
+        tokens: int = self._engine.model_config.max_model_len
+        return tokens
 
     @property
-    def defaults(self) -> dict[str, Any]:
-        """What the checkpoint's generation config says."""
-        said: dict[str, Any] = self._engine.model_config.get_diff_sampling_param()
-        return said
+    def sampling_defaults(self) -> dict[str, Any]:
+        """Sampling parameters of the checkpoint's generation config."""
+        defaults: dict[str, Any] = self._engine.model_config.get_diff_sampling_param()
+        return defaults
 
     @property
-    def unfinished(self) -> int:
-        """Requests under way."""
-        found: int = self._engine.output_processor.get_num_unfinished_requests()
-        return found
+    def in_flight(self) -> int:
+        """Number of unfinished requests."""
+        requests: int = self._engine.output_processor.get_num_unfinished_requests()
+        return requests
 
     def submit(self, coroutine: Coroutine[Any, Any, _Result]) -> "Future[_Result]":
-        """Run a coroutine in the engine's loop; cancelling the future ends its requests in the engine as well."""
+        """Run a coroutine in the engine's loop; cancelling the future also aborts its requests in the engine."""
         return self._loop.submit(coroutine)
 
-    async def generate(self, prompt: list[int], until: Callable[[Any], bool] | None = None, **sampling: Any) -> Any:
-        """Return the last output of one request, in the engine's loop.
+    async def generate(
+        self, prompt: list[int], should_stop: Callable[[Any], bool] | None = None, **sampling: Any
+    ) -> Any:
+        """Return the last output of one request. Call it in the engine's loop.
 
         Args:
-            prompt: token ids.
-            until: asked after each token or few, ends the request when true; without it only the end is told.
-            sampling: of vLLM's `SamplingParams`.
+            prompt: Token ids.
+            should_stop: Called with the output so far after every one or few tokens; True ends the request. Without it,
+                only the final output is transferred.
+            sampling: Arguments of vLLM's `SamplingParams`.
 
         Raises:
-            ConnectionError: the engine's process has died.
+            ConnectionError: The engine's process has died.
         """
-        # More than one sample a request would need FINAL_ONLY: cumulative outputs of several can lack some of them.
-        kind = RequestOutputKind.FINAL_ONLY if until is None else RequestOutputKind.CUMULATIVE
+        # Always n=1: with several samples, a cumulative output can lack some of them.
+        kind = RequestOutputKind.FINAL_ONLY if should_stop is None else RequestOutputKind.CUMULATIVE
         params = SamplingParams(**sampling, n=1, output_kind=kind)
-        outputs = self._engine.generate(TokensPrompt(prompt_token_ids=prompt), params, self._name())
-        return await self._last(outputs, until)
+        outputs = self._engine.generate(TokensPrompt(prompt_token_ids=prompt), params, self._request_id())
+        return await self._last_output(outputs, should_stop)
 
     async def pool(self, prompt: list[int], **pooling: Any) -> Any:
-        """Return the output of one pooling request, in the engine's loop; ConnectionError as above."""
-        outputs = self._engine.encode(TokensPrompt(prompt_token_ids=prompt), PoolingParams(**pooling), self._name())
-        return await self._last(outputs, None)
+        """Return the output of one pooling request. Call it in the engine's loop; raises as `generate` does."""
+        outputs = self._engine.encode(
+            TokensPrompt(prompt_token_ids=prompt), PoolingParams(**pooling), self._request_id()
+        )
+        return await self._last_output(outputs, None)
 
     def close(self) -> None:
-        """End the engine; requests under way are cancelled. Closing twice is harmless."""
+        """Shut the engine down; requests in flight are cancelled. May be called more than once."""
         self._loop.close()
         self._engine.shutdown()
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Return the engine itself."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Close."""
+        """Close the engine."""
         self.close()
 
-    def _name(self) -> str:
-        return f"its-graph-{next(self._names)}"
+    def _request_id(self) -> str:
+        return f"its-graph-{next(self._request_numbers)}"
 
-    async def _last(self, outputs: AsyncIterator[Any], until: Callable[[Any], bool] | None) -> Any:
-        last = None
+    async def _last_output(self, outputs: AsyncIterator[Any], should_stop: Callable[[Any], bool] | None) -> Any:
+        output = None
         try:
             # Leaving the loop early aborts the request in the engine.
             async with aclosing(outputs) as stream:  # type: ignore[type-var]
-                async for last in stream:
-                    if until is not None and until(last):
+                async for output in stream:
+                    if should_stop is not None and should_stop(output):
                         break
         except EngineDeadError as error:
-            raise ConnectionError(f"The vLLM engine of {self.model} has died ({error}); start it again.") from error
-        return last
+            raise ConnectionError(f"The vLLM engine of {self.model} died ({error}). Start a new one.") from error
+        return output
 
 
-async def _started(model: str, arguments: dict[str, Any]) -> AsyncLLM:
+async def _start_engine(model: str, arguments: dict[str, Any]) -> AsyncLLM:
     await asyncio.sleep(0)
-    ours = {"load_format": "safetensors", "trust_remote_code": False, "enable_prefix_caching": True}
-    where = ON_CPU if current_platform.is_cpu() else {}
+    defaults = {"load_format": "safetensors", "trust_remote_code": False, "enable_prefix_caching": True}
+    device_defaults = ON_CPU if current_platform.is_cpu() else {}
     return AsyncLLM.from_engine_args(
-        AsyncEngineArgs(model=model, disable_log_stats=True, **{**ours, **where, **arguments})
+        AsyncEngineArgs(model=model, disable_log_stats=True, **{**defaults, **device_defaults, **arguments})
     )

@@ -1,7 +1,6 @@
-"""A server as a child process: started, waited for until it answers, and ended with everything that it started.
+"""A server as a child process: started, polled until it is healthy, and stopped together with its own children.
 
-A server that dies while it is waited for is noticed at once, and the end of its log is told: waiting on the port alone
-would hang for ever.
+If a server dies while it is starting, the error includes the end of its log; polling the port alone would hang.
 """
 
 import os
@@ -22,26 +21,26 @@ from its_graph.errors import ItsGraphError
 __all__ = ["ServerError", "ServerProcess", "free_port"]
 
 _POLL_S = 0.25
-_GRACE_S = 20.0
-_TOLD_LINES = 15
+_GRACE_PERIOD_S = 20.0
+_TAIL_LINES = 15
 
-# A proxy of the environment must never stand between this process and its child.
+# A proxy of the environment must never come between this process and its child.
 _DIRECT = build_opener(ProxyHandler({}))
 
 
 class ServerError(ItsGraphError, RuntimeError):
-    """A server died, or did not answer in time."""
+    """A server died, or did not become healthy in time."""
 
 
 class ServerProcess:
     """One server.
 
     Args:
-        name: what it is called in messages.
-        command: program and arguments.
-        health: URL that answers 200 once the server is ready.
-        log: file that gets everything it prints.
-        environment: variables beside those of this process.
+        name: Name of the server in messages.
+        command: Program and arguments.
+        health: URL that returns 200 once the server is ready.
+        log: File for everything the server prints.
+        environment: Environment variables in addition to those of this process.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class ServerProcess:
         self._output: IO[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, in a process group of its own: Ctrl-C on the terminal is for the one who watches, not for it."""
+        """Start the server in its own process group, so that Ctrl-C in the terminal does not reach it."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._output = self.log.open("wb")
         self._process = subprocess.Popen(
@@ -66,45 +65,49 @@ class ServerProcess:
         )
 
     def wait_healthy(self, timeout_s: float = 600.0) -> None:
-        """Return once it answers.
+        """Return once the server is healthy.
 
         Raises:
-            ServerError: it died, or did not answer within `timeout_s` seconds; the message has the end of its log.
+            ServerError: It died, or did not become healthy within `timeout_s` seconds; the message has the end of its
+                log.
         """
-        until = time.monotonic() + timeout_s
-        while not self._answers():
+        deadline = time.monotonic() + timeout_s
+        while not self._is_healthy():
             self.check()
-            if time.monotonic() > until:
-                raise ServerError(f"{self.name} did not answer on {self.health} within {timeout_s:g} s.{self._tail()}")
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"{self.name} did not answer on {self.health} within {timeout_s:g} s. If it is still loading, wait "
+                    f"longer (--timeout).{self._log_tail()}"
+                )
             time.sleep(_POLL_S)
 
     def check(self) -> None:
-        """Raise ServerError if it is not running."""
+        """Raise ServerError if the server is not running."""
         status = None if self._process is None else self._process.poll()
         if self._process is None or status is not None:
-            raise ServerError(f"{self.name} ended with status {status}.{self._tail()}")
+            raise ServerError(f"{self.name} exited with status {status}.{self._log_tail()}")
 
     def stop(self) -> None:
-        """End it and everything that it started: asked first, killed after a while. Twice is harmless."""
+        """End the server and its children: first SIGTERM, after a grace period SIGKILL. May be called repeatedly."""
         process, self._process = self._process, None
         if process is not None:
             self._signal(process, signal.SIGTERM)
             try:
-                process.wait(_GRACE_S)
+                process.wait(_GRACE_PERIOD_S)
             except subprocess.TimeoutExpired:
                 self._signal(process, signal.SIGKILL)
                 process.wait()
-            self._signal(process, signal.SIGKILL)  # what it started may have outlived it
+            self._signal(process, signal.SIGKILL)  # its children may have outlived it
         if self._output is not None:
             self._output.close()
 
     def __enter__(self) -> Self:
-        """Start it."""
+        """Start the server."""
         self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """End it."""
+        """Stop the server."""
         self.stop()
 
     @staticmethod
@@ -112,21 +115,21 @@ class ServerProcess:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
 
-    def _answers(self) -> bool:
+    def _is_healthy(self) -> bool:
         try:
             with _DIRECT.open(self.health, timeout=5) as reply:
                 return bool(reply.status == 200)
         except (URLError, OSError):
             return False
 
-    def _tail(self) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TOLD_LINES:]
-        told = "\n".join(f"  {line}" for line in lines) or "  (nothing was printed)"
-        return f" The end of {self.log}:\n{told}"
+    def _log_tail(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
+        tail = "\n".join(f"  {line}" for line in lines) or "  (the log is empty)"
+        return f" End of {self.log}:\n{tail}"
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nobody listens on at this moment."""
+    """Return a port on which no process listens at this moment."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

@@ -1,25 +1,25 @@
-/** What the marks mean: those that are in the tree, and the colours of the scores. */
+/** The legend: the roles of nodes that occur in the tree, and the color scale of scores. */
 
-import { fill, h } from "./dom.js";
-import { scoreColour } from "./palette.js";
-import { mark } from "./shapes.js";
+import { h, replaceContents } from "./dom.js";
+import { formatScore } from "./format.js";
+import { scoreColor } from "./palette.js";
+import { drawNode } from "./shapes.js";
 import { ROLES } from "./tree.js";
-import { scoreText } from "./wording.js";
 
-const SIZE = 16;
-const RAMP = 11;
+const ICON_SIZE = 16;
+const SCALE_CELLS = 11;
 
-/** Return a small canvas with the mark of a step. */
-export function icon({ tree, colours, scale }, id) {
-  return drawn(tree.role(id), scoreColour(colours, tree.score(id), scale), colours);
+/** Return a small canvas with the shape and color of a node. */
+export function nodeIcon({ tree, colors, scale }, id) {
+  return roleIcon(tree.role(id), scoreColor(colors, tree.score(id), scale), colors);
 }
 
-function drawn(role, fill, colours) {
+function roleIcon(role, fill, colors) {
   const ratio = globalThis.devicePixelRatio || 1;
-  const canvas = h("canvas.icon", { width: SIZE * ratio, height: SIZE * ratio, "aria-hidden": "true" });
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
-  mark(pen, role, SIZE / 2, SIZE / 2, 4.4, fill, colours);
+  const canvas = h("canvas.icon", { width: ICON_SIZE * ratio, height: ICON_SIZE * ratio, "aria-hidden": "true" });
+  const context = canvas.getContext("2d");
+  context.scale(ratio, ratio);
+  drawNode(context, role, ICON_SIZE / 2, ICON_SIZE / 2, 4.4, fill, colors);
   return canvas;
 }
 
@@ -28,23 +28,23 @@ export class Legend {
     this.element = h("div.legend", { "aria-label": "Legend" });
   }
 
-  show({ tree, colours, scale }) {
+  show({ tree, colors, scale }) {
     const roles = new Set([...Object.keys(tree.steps), ...Object.keys(tree.failures)].map((id) => tree.role(id)));
     const present = Object.keys(ROLES).filter((role) => roles.has(role));
-    const seen = JSON.stringify([present, colours, scale, tree.scored]);
-    if (seen === this.seen) return;
-    this.seen = seen;
-    const items = present.map((role) => h("span.item", {}, drawn(role, colours.muted, colours), ROLES[role]));
-    fill(this.element, items, tree.scored ? ramp(colours, scale) : null);
+    const key = JSON.stringify([present, colors, scale, tree.scored]);
+    if (key === this.key) return;
+    this.key = key;
+    const items = present.map((role) => h("span.item", {}, roleIcon(role, colors.muted, colors), ROLES[role]));
+    replaceContents(this.element, items, tree.scored ? colorScale(colors, scale) : null);
   }
 }
 
-function ramp(colours, [low, high]) {
-  const cells = Array.from({ length: RAMP }, (_, index) => {
+function colorScale(colors, [low, high]) {
+  const cells = Array.from({ length: SCALE_CELLS }, (_, index) => {
     const cell = h("i");
-    cell.style.background = scoreColour(colours, low + ((high - low) * index) / (RAMP - 1), [low, high]);
+    cell.style.background = scoreColor(colors, low + ((high - low) * index) / (SCALE_CELLS - 1), [low, high]);
     return cell;
   });
   const strip = h("span.cells", {}, cells);
-  return h("span.item.ramp", { title: "Colour: the verifier's score" }, scoreText(low), strip, scoreText(high));
+  return h("span.item.color-scale", { title: "Color: verifier score" }, formatScore(low), strip, formatScore(high));
 }

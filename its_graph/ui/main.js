@@ -1,14 +1,14 @@
-/** Where the page begins: recorded searches if the file holds any, else the server that it came from. */
+/** Entry point: shows the recorded searches that the file contains, or else connects to the server it came from. */
 
 import { h } from "./dom.js";
-import { recordedStage } from "./recorded.js";
-import { servedStage } from "./served.js";
+import { livePage } from "./live-page.js";
+import { recordedPage } from "./recorded-page.js";
 import { themeButton } from "./theme.js";
 
-const recording = document.getElementById("recording");
-const { stage, tools, side = [] } = recording ? recordedStage(JSON.parse(recording.textContent)) : servedStage();
-const title = h("h1", {}, "its_graph", h("span.soft", {}, recording ? " recorded search" : " live searches"));
-const bar = h("header.top", {}, title, h("span.tools", {}, tools, themeButton(() => stage.recolour())));
-document.body.classList.toggle("recorded", recording !== null);
-document.body.append(bar, ...side, stage.element);
+const recordings = document.getElementById("recordings");
+const { mainView, tools, sidebar = [] } = recordings ? recordedPage(JSON.parse(recordings.textContent)) : livePage();
+const title = h("h1", {}, "its_graph", h("span.muted", {}, recordings ? " recorded search" : " live searches"));
+const topBar = h("header.top", {}, title, h("span.tools", {}, tools, themeButton(() => mainView.refreshColors())));
+document.body.classList.toggle("recorded", recordings !== null);
+document.body.append(topBar, ...sidebar, mainView.element);
 document.body.dataset.ready = "yes";

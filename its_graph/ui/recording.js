@@ -1,6 +1,6 @@
-/** The events of one search and a place among them: the newest one while it runs, any while it is replayed. */
+/** The events of one search and a cursor: at the newest event while it runs, anywhere during replay. */
 
-import { apply, emptyState, rebuild } from "./state.js";
+import { applyEvent, emptyState, rebuild } from "./state.js";
 
 export class Recording {
   constructor(events = []) {
@@ -10,13 +10,13 @@ export class Recording {
     for (const event of events) this.push(event);
   }
 
-  /** Take in a new event; a reader who is at the end stays there. */
+  /** Add an event; a cursor at the end stays at the end. */
   push(event) {
     const following = this.atEnd;
     this.events.push(event);
     if (following) {
       this.cursor += 1;
-      this.state = apply(this.state, event);
+      this.state = applyEvent(this.state, event);
     }
   }
 
@@ -24,19 +24,19 @@ export class Recording {
     return this.cursor === this.events.length;
   }
 
-  /** Go to the moment after the first `count` events. */
+  /** Move the cursor after the first `count` events. */
   seek(count) {
     this.cursor = Math.max(0, Math.min(count, this.events.length));
     this.state = rebuild(this.events.slice(0, this.cursor));
   }
 
-  /** What the search asks a person and has no answer to yet; else null. */
-  get ask() {
+  /** The request to a person that has no reply yet; else null. */
+  get humanRequest() {
     const last = this.events.at(-1);
     return last?.type === "its.human_requested" ? last.request : null;
   }
 
-  /** How the search ended ({status, error}), or null while it goes on. */
+  /** How the search ended ({status, error}); null while it runs. */
   get ended() {
     const last = this.events.at(-1);
     return last?.type === "its.ended" ? last : null;

@@ -1,18 +1,18 @@
-/** Goes back and forth in the events of a search: a slider, and a button that plays them. */
+/** Replay controls: a slider over the events of a search, and a button that plays them. */
 
 import { h } from "./dom.js";
 
-const LONGEST_MS = 12000;
+const MAX_DURATION_MS = 12000;
 const EVENT_MS = 60;
 
 export class Replay {
-  /** @param onSeek called when another moment of `recording` is to be shown */
+  /** @param onSeek called when the cursor of `recording` has moved */
   constructor(recording, onSeek) {
     Object.assign(this, { recording, onSeek, playing: false });
-    this.button = h("button.small.play", { type: "button", onclick: () => this.toggle() });
-    const oninput = () => this.#seek();
-    this.slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "Moment of the search", oninput });
-    this.label = h("span.figure.soft");
+    this.button = h("button.small.play", { type: "button", onclick: () => this.togglePlay() });
+    const oninput = () => this.#onSlide();
+    this.slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "Replay position", oninput });
+    this.label = h("span.figure.muted");
     this.element = h("div.replay", {}, this.button, this.slider, this.label);
     this.show();
   }
@@ -27,35 +27,35 @@ export class Replay {
     this.button.disabled = events.length === 0;
   }
 
-  /** Play from here, or from the start where there is nothing behind; or pause. */
-  toggle() {
+  /** Play from the cursor, or from the start if it is at the end; or pause. */
+  togglePlay() {
     this.playing = !this.playing;
     if (this.playing) {
-      if (this.recording.atEnd) this.#go(0);
+      if (this.recording.atEnd) this.#seek(0);
       this.#play(this.recording.cursor, performance.now());
     }
     this.show();
   }
 
-  #play(from, began) {
+  #play(startCursor, startTime) {
     requestAnimationFrame((now) => {
       if (!this.playing) return;
       const { events, cursor } = this.recording;
-      const pace = Math.min(EVENT_MS, LONGEST_MS / events.length);
-      const target = Math.min(events.length, from + Math.floor(Math.max(0, now - began) / pace));
-      if (target > cursor) this.#go(target);
+      const eventMs = Math.min(EVENT_MS, MAX_DURATION_MS / events.length);
+      const target = Math.min(events.length, startCursor + Math.floor(Math.max(0, now - startTime) / eventMs));
+      if (target > cursor) this.#seek(target);
       if (this.recording.atEnd) this.playing = false;
-      else this.#play(from, began);
+      else this.#play(startCursor, startTime);
       this.show();
     });
   }
 
-  #seek() {
+  #onSlide() {
     this.playing = false;
-    this.#go(Number(this.slider.value));
+    this.#seek(Number(this.slider.value));
   }
 
-  #go(count) {
+  #seek(count) {
     this.recording.seek(count);
     this.onSeek();
   }

@@ -1,4 +1,4 @@
-/** The fold of events into the state they describe: the twin of `rebuild` in its_graph/search/events.py. */
+/** Folds events into the state they describe; mirrors `rebuild` in its_graph/search/events.py. */
 
 const LOG_OF = {
   "its.step_added": ["steps", "step"],
@@ -11,16 +11,16 @@ const LOG_OF = {
 
 /** Return the state before the first event. */
 export function emptyState() {
-  return { steps: {}, scores: {}, judgments: {}, failures: {}, steers: {} };
+  return { steps: {}, scores: {}, judgments: {}, failures: {}, human_edits: {} };
 }
 
 /**
- * Return `state` with one event taken in; other events in the stream change nothing. The state is changed in place.
+ * Return `state` after one event; unknown events change nothing. The state is changed in place.
  *
- * Ids are whole numbers, and an object lists such keys in ascending order: records stand in the order of their ids
- * however they arrive.
+ * Ids are integers, and objects list such keys in ascending order: records are in the order of their ids, whatever the
+ * order in which they arrive.
  */
-export function apply(state, event) {
+export function applyEvent(state, event) {
   if (event.type === "its.search_started") {
     return { ...emptyState(), strategy: event.strategy, question: event.question, settings: event.settings };
   }
@@ -43,5 +43,5 @@ export function apply(state, event) {
 
 /** Return the state that `events` describe. */
 export function rebuild(events) {
-  return events.reduce(apply, emptyState());
+  return events.reduce(applyEvent, emptyState());
 }

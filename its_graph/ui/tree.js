@@ -1,24 +1,25 @@
-/** A view of a search: everything the page shows that can be derived from its records. It mirrors its_graph/search/tree.py. */
+/** A view of a search state: everything on the page that is derived from its records. Mirrors its_graph/search/tree.py. */
 
-/** Where first steps hang: the question. */
+/** Id of the root node, the question; parent of all first steps. */
 export const ROOT = "question";
 
-/** How a step names itself, which its column says already. */
-const OWN_NUMBER = /^(?:#+ *)?step *\d+ *[:.)-] */i;
+/** The number that a step's text starts with; its column shows it already. */
+const STEP_NUMBER = /^(?:#+ *)?step *\d+ *[:.)-] */i;
 
-/** What became of a step, in words; the order is that of the legend. */
+/** Roles of steps and their display texts, in the order of the legend. */
 export const ROLES = {
   winner: "answer",
   finished: "finished",
   kept: "kept",
-  waiting: "not judged yet",
-  edited: "written by a person",
+  waiting: "pending",
+  edited: "edited by a person",
   pruned: "pruned by a person",
-  cut: "cut",
-  truncated: "cut off by a limit",
+  cut: "not selected",
+  truncated: "truncated",
   failed: "failed",
-  auxiliary: "not a solution",
+  auxiliary: "auxiliary",
 };
+const DISCARDED = new Set(["cut", "truncated", "pruned", "failed", "auxiliary"]);
 
 export class Tree {
   constructor(state) {
@@ -29,57 +30,58 @@ export class Tree {
     this.result = state.result ?? null;
     this.scored = Object.keys(state.scores).length > 0;
     this.stepwise = Object.values(this.steps).some((step) => step.finish === "stop_string");
-    this.answers = new Map((this.result?.candidates ?? []).map((one) => [one.id, one.answer]));
+    this.answers = new Map((this.result?.candidates ?? []).map((candidate) => [candidate.id, candidate.answer]));
     this.parents = new Map();
     this.roles = new Map();
     this.children = new Map([[ROOT, []]]);
     const ids = [...Object.keys(this.steps), ...Object.keys(this.failures)].sort((a, b) => a - b);
-    for (const id of ids) this.#hang(id);
-    this.#judge();
+    for (const id of ids) this.#attach(id);
+    this.#findRoles();
   }
 
-  /** A step without a parent hangs below the youngest solution that it was written from, or below the question. */
-  #hang(id) {
+  /** Attach a step without a parent to the deepest solution that it was generated from, or to the question. */
+  #attach(id) {
     const record = this.steps[id] ?? this.failures[id];
-    const shown = (record.sources ?? []).filter((one) => this.parents.has(one));
-    const parent = record.parent ?? shown.sort((a, b) => this.depth(a) - this.depth(b)).at(-1) ?? ROOT;
+    const sources = (record.sources ?? []).filter((source) => this.parents.has(source));
+    const parent = record.parent ?? sources.sort((a, b) => this.depth(a) - this.depth(b)).at(-1) ?? ROOT;
     this.parents.set(id, parent);
     this.children.set(id, []);
     this.children.get(parent)?.push(id);
   }
 
-  #judge() {
-    const winner = this.result?.text == null ? null : this.#winner();
-    this.winner = winner;
-    this.winning = new Set(winner === null ? [] : this.path(winner));
-    this.pruned = new Set(Object.values(this.state.human_edits).flatMap(prunedBy));
-    this.living = new Set();
+  #findRoles() {
+    this.winner = this.result?.text == null ? null : this.#findWinner();
+    this.winningPath = new Set(this.winner === null ? [] : this.path(this.winner));
+    this.pruned = new Set(Object.values(this.state.human_edits).flatMap(prunedIds));
+    this.alive = new Set();
     const ids = Object.keys(this.steps);
     const ends = [...this.frontier, ...ids.filter((id) => this.finished(id) && !this.isAuxiliary(id))];
-    for (const id of ends) this.#enliven(id);
-    this.onward = new Set(this.frontier);
-    this.selectedOnce = this.frontier.length > 0 || ids.some((id) => this.steps[id].parent !== null && !this.isAuxiliary(id));
-    this.waiting = new Set(ids.filter((id) => this.#waits(id)));
-    for (const id of this.waiting) this.#enliven(this.steps[id].parent);
+    for (const id of ends) this.#markAlive(id);
+    this.frontierSet = new Set(this.frontier);
+    const hasLaterSteps = ids.some((id) => this.steps[id].parent !== null && !this.isAuxiliary(id));
+    this.hasSelected = this.frontier.length > 0 || hasLaterSteps;
+    this.pending = new Set(ids.filter((id) => this.#isPending(id)));
+    for (const id of this.pending) this.#markAlive(this.steps[id].parent);
   }
 
-  #winner() {
-    const won = this.result.candidates.find((one) => one.text === this.result.text && one.id in this.steps);
-    return won?.id ?? null;
+  #findWinner() {
+    const { candidates, text } = this.result;
+    return candidates.find((candidate) => candidate.text === text && candidate.id in this.steps)?.id ?? null;
   }
 
-  #enliven(id) {
-    for (let at = id; at !== null && at in this.steps && !this.living.has(at); at = this.steps[at].parent) {
-      this.living.add(at);
+  /** Mark a step and its ancestors. */
+  #markAlive(id) {
+    for (let at = id; at !== null && at in this.steps && !this.alive.has(at); at = this.steps[at].parent) {
+      this.alive.add(at);
     }
   }
 
-  /** Whether the next selection has yet to decide about the step. */
-  #waits(id) {
+  /** Whether the next selection decides about the step. */
+  #isPending(id) {
     const step = this.steps[id];
-    const goneOn = this.children.get(id).some((child) => !this.isAuxiliary(child));
-    if (this.result || goneOn || !this.open(id)) return false;
-    return step.parent === null ? !this.selectedOnce : this.onward.has(step.parent);
+    const isExpanded = this.children.get(id).some((child) => !this.isAuxiliary(child));
+    if (this.result || isExpanded || !this.open(id)) return false;
+    return step.parent === null ? !this.hasSelected : this.frontierSet.has(step.parent);
   }
 
   isAuxiliary(id) {
@@ -90,7 +92,7 @@ export class Tree {
     return this.steps[id]?.finish === "end";
   }
 
-  /** Whether the path can be continued. */
+  /** Whether the path can be expanded. */
   open(id) {
     return this.steps[id]?.finish === "stop_string" && !this.isAuxiliary(id);
   }
@@ -99,7 +101,7 @@ export class Tree {
     return this.state.scores[id]?.value ?? null;
   }
 
-  /** Return the ids from the first step to `id`, as they hang in the drawing. */
+  /** Return the ids from the first step to `id`, by the parents of the drawing. */
   path(id) {
     const ids = [];
     for (let at = id; at !== ROOT && at !== undefined; at = this.parents.get(at)) ids.push(at);
@@ -111,11 +113,11 @@ export class Tree {
   }
 
   role(id) {
-    if (!this.roles.has(id)) this.roles.set(id, this.#role(id));
+    if (!this.roles.has(id)) this.roles.set(id, this.#findRole(id));
     return this.roles.get(id);
   }
 
-  #role(id) {
+  #findRole(id) {
     if (id === ROOT) return "root";
     if (id in this.failures) return "failed";
     if (id === this.winner) return "winner";
@@ -124,32 +126,32 @@ export class Tree {
     if (this.steps[id].by === "person") return "edited";
     if (this.finished(id)) return "finished";
     if (this.steps[id].finish === "length") return "truncated";
-    if (this.living.has(id) || this.winning.has(id)) return "kept";
-    return this.waiting.has(id) ? "waiting" : "cut";
+    if (this.alive.has(id) || this.winningPath.has(id)) return "kept";
+    return this.pending.has(id) ? "waiting" : "cut";
   }
 
-  /** What became of a step, in words. */
-  fate(id) {
+  /** The status of a step as display text; for auxiliary text, its kind. */
+  statusText(id) {
     return this.steps[id]?.auxiliary ?? ROLES[this.role(id)];
   }
 
-  /** Whether nothing will come of the step any more. */
-  dead(id) {
-    return ["cut", "truncated", "pruned", "failed", "auxiliary"].includes(this.role(id));
+  /** Whether the search does not use the step any further. */
+  isDiscarded(id) {
+    return DISCARDED.has(this.role(id));
   }
 
-  /** What the step says, on one line; the answer instead, where a last step has nothing else to say. */
+  /** The text of a step on one line; for the last step of a path, its answer. */
   label(id) {
     if (id === ROOT) return "question";
     if (id in this.failures) return this.failures[id].reason;
     const answer = this.answers.get(id);
-    const said = this.steps[id].text.replace(/\s+/g, " ").trim().replace(OWN_NUMBER, "");
-    if (answer == null) return said;
-    return this.steps[id].parent === null ? `→ ${answer}   ${said}` : `→ ${answer}`;
+    const text = this.steps[id].text.replace(/\s+/g, " ").trim().replace(STEP_NUMBER, "");
+    if (answer == null) return text;
+    return this.steps[id].parent === null ? `→ ${answer}   ${text}` : `→ ${answer}`;
   }
 }
 
-/** A step that was replaced by an edit is given up as one that was pruned. */
-function prunedBy(steer) {
-  return [...steer.prune, ...Object.keys(steer.edits)];
+/** Return the steps that an edit discards: pruned ones, and those that it replaced. */
+function prunedIds(edit) {
+  return [...edit.prune, ...Object.keys(edit.edits)];
 }

@@ -21,7 +21,7 @@ _VERDICT = re.compile(r"\bverdict\b[\s:*_`]*(correct|wrong|incorrect|right)\b", 
 
 
 def verdict_is_correct(text: str) -> bool:
-    """Return whether the last `Verdict: ...` of a critique is `correct`; a critique without a verdict does not accept."""
+    """Return whether the last `Verdict: ...` of a critique is `correct`; without a verdict, it is not."""
     verdicts = _VERDICT.findall(text)
     return bool(verdicts) and verdicts[-1].lower() in {"correct", "right"}
 

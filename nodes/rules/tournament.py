@@ -1,4 +1,4 @@
-"""Selection by comparison: pivot tournament, knockout, and a single look at all. Pure functions of the judgments so far.
+"""Selection by comparison: pivot tournament, knockout, and one look at all. Pure functions of the judgments so far.
 
 A method is a pair of rules: `ComparisonRounds` decide what to compare next, a `ChoiceRule` reads the winner off the
 judgments. The display order of solutions is drawn from the search's seed, because judges have a position bias.

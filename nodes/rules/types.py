@@ -97,7 +97,7 @@ ReserveRule: TypeAlias = Callable[[Tree], Spend]
 """Tree -> the part of the budget that later nodes need and this node must not use. Example: `reserve_completion`."""
 
 ReadingRule: TypeAlias = Callable[[Tree], Iterable[tuple[str, str]]]
-"""Tree -> what to verify: (step that receives the score, last step of the path that is read). Example: `new_paths`."""
+"""Tree -> what to verify: (step that gets the score, last step of the path that is read). Example: `new_paths`."""
 
 # --- rewriting and comparing solutions ----------------------------------------------------------------------------
 

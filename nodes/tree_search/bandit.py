@@ -1,4 +1,4 @@
-"""Bandit rules: how promising it is for a tree search to go down to a child. Pure functions of counts and means."""
+"""Bandit rules: the priority of a child in a tree search. Pure functions of counts and means."""
 
 import math
 from collections.abc import Sequence
@@ -8,15 +8,11 @@ from its_graph.nodes.rules.types import BanditArm
 __all__ = ["priors", "puct", "rest_ucb", "ucb1"]
 
 _UNVISITED = 1.0
-"""What ReST-MCTS* adds to the value of a child that was never visited (its published code calls it infinite)."""
-
-
-
-
+"""What ReST-MCTS* adds to the value of an unvisited child (its published code calls it infinite)."""
 
 
 def ucb1(arm: BanditArm, exploration: float) -> float:
-    """Return Q + c sqrt(ln N_parent / N), infinite for a child without a visit (UCT: Kocsis and Szepesvari 2006)."""
+    """Return Q + c sqrt(ln N_parent / N), infinite for an unvisited child (UCT: Kocsis and Szepesvari 2006)."""
     if arm.visits <= 0:
         return math.inf
     return arm.value + exploration * math.sqrt(_log(arm.parent_visits) / arm.visits)
@@ -28,22 +24,22 @@ def puct(arm: BanditArm, exploration: float) -> float:
 
 
 def rest_ucb(arm: BanditArm, exploration: float) -> float:
-    """Return V + c sqrt(2 ln N_parent / N), V + 1 for a child without a visit (ReST-MCTS*, 2406.03816)."""
+    """Return V + c sqrt(2 ln N_parent / N), V + 1 for an unvisited child (ReST-MCTS*, 2406.03816)."""
     if arm.visits <= 0:
         return arm.value + _UNVISITED
     return arm.value + exploration * math.sqrt(2 * _log(arm.parent_visits) / arm.visits)
 
 
 def priors(confidences: Sequence[float | None]) -> list[float]:
-    """Return the priors of siblings: in proportion to exp(mean log-probability of their tokens), or equal.
+    """Return the priors of siblings: proportional to exp(mean log-probability of their tokens), or equal.
 
     Args:
-        confidences: mean log-probability of each sibling; one that is unknown makes all priors equal.
+        confidences: mean log-probability of each sibling; if any is unknown, all priors are equal.
     """
-    known = [math.exp(one) for one in confidences if one is not None]
-    if len(known) < len(confidences) or not sum(known):
+    likelihoods = [math.exp(confidence) for confidence in confidences if confidence is not None]
+    if len(likelihoods) < len(confidences) or not sum(likelihoods):
         return [1 / len(confidences)] * len(confidences)
-    return [one / math.fsum(known) for one in known]
+    return [likelihood / math.fsum(likelihoods) for likelihood in likelihoods]
 
 
 def _log(visits: float) -> float:

@@ -1,4 +1,4 @@
-"""branch: sample whole answers, each anew or as a refinement of one that the frontier names."""
+"""refine: sample whole answers, each from the question or as a refinement of an answer at the frontier."""
 
 from collections.abc import Sequence
 from random import Random
@@ -19,9 +19,8 @@ from its_graph.search.tree import Tree
 __all__ = ["sample_or_refine", "with_score"]
 
 
-
 def with_score(question: Sequence[Message], answer: str, score: float | None) -> Sequence[Message]:
-    """Ask for a better answer; the score of this one is told as its review (see `its_graph.nodes.prompts`)."""
+    """Ask for a better answer and give the score of this one as its review (see `its_graph.nodes.prompts`)."""
     if score is None:
         return prompts.refine(question, [answer])
     review = f"A checker gives this attempt {score:.2f}, on a scale from 0 (surely wrong) to 1 (surely right)."
@@ -37,35 +36,37 @@ def sample_or_refine(
     pick: ModelRule,
     prompt: RefinementPrompt = with_score,
 ) -> Runnable[SearchState, Update]:
-    """Sample `wave` answers each time the node runs: one refinement for every entry of the frontier, the rest anew.
+    """Sample `wave` answers each time the node runs: a refinement per entry of the frontier, the rest new answers.
 
     Args:
-        generator: where answers come from; where it has several `models`, `pick` names one for each answer.
-        n: samples in all, failed ones included.
+        generator: source of the answers; if it has several `models`, `pick` chooses one for each answer.
+        n: samples in total, failed ones included.
         wave: samples per run of this node.
-        verifier: the verifier that will score them; its price is reserved together with theirs.
+        verifier: verifier that scores the answers next; its price is reserved together with theirs, and it may start
+            on each answer as it arrives.
         pick: which model writes an answer.
-        prompt: how a refinement is asked for.
+        prompt: how to ask for a refinement.
     """
     scale = to_unit(verifier.score_range)
 
     def plan(tree: Tree) -> list[PlannedCall[SampleRequest]]:
         keys = range(tree.next_id, min(tree.first_record + n, tree.next_id + wave))
-        places = [*tree.frontier, *[None] * wave]
-        return [write(tree, str(key), place) for key, place in zip(keys, places, strict=False)]
+        nodes = [*tree.frontier, *[None] * wave]
+        return [write_at(tree, str(key), node) for key, node in zip(keys, nodes, strict=False)]
 
-    def write(tree: Tree, key: str, place: NodeId) -> PlannedCall[SampleRequest]:
-        model = who(tree, key)
-        if place is None:
+    def write_at(tree: Tree, key: str, node: NodeId) -> PlannedCall[SampleRequest]:
+        model = model_for(tree, key)
+        if node is None:
             return build_request(generator, tree, key=key, parent=None, model=model)
-        score = tree.score(place)
-        messages = prompt(tree.question, tree.text(place), None if score is None else scale(score))
-        return build_request(generator, tree, key=key, parent=None, model=model, messages=messages, sources=[place])
+        score = tree.score(node)
+        messages = prompt(tree.question, tree.text(node), None if score is None else scale(score))
+        return build_request(generator, tree, key=key, parent=None, model=model, messages=messages, sources=[node])
 
-    def who(tree: Tree, key: str) -> str | None:
+    def model_for(tree: Tree, key: str) -> str | None:
         if not generator.models:
             return None
-        seen = arm_rewards(tree, verifier.score_range).models
-        return pick({name: seen.get(name, NO_REWARDS) for name in generator.models}, Random(tree.seed(f"model {key}")))
+        rewards = arm_rewards(tree, verifier.score_range).models
+        by_model = {name: rewards.get(name, NO_REWARDS) for name in generator.models}
+        return pick(by_model, Random(tree.seed(f"model {key}")))
 
-    return sampling_node("generate", generator, plan, verifier=verifier, ahead=verifier)
+    return sampling_node("generate", generator, plan, verifier=verifier)

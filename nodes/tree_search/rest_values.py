@@ -18,7 +18,7 @@ from its_graph.search.folds import Fold
 from its_graph.search.state import Score
 from its_graph.search.tree import Tree
 
-__all__ = ["RestValues", "rest_priority", "end_gate_reached", "rest_values"]
+__all__ = ["RestValues", "end_gate_reached", "rest_priority", "rest_values"]
 
 
 @dataclass
@@ -27,90 +27,92 @@ class RestValues:
 
     visits: Counter[str | None] = field(default_factory=Counter)
     values: dict[str | None, float] = field(default_factory=dict)
-    """V, in [0, 1]; absent where nothing is known."""
+    """V, in [0, 1]; absent if unknown."""
     own: dict[str, float] = field(default_factory=dict)
     """The verifier's score of the step itself."""
-    rolled: dict[str, float] = field(default_factory=dict)
+    rollout_best: dict[str, float] = field(default_factory=dict)
     """The best score on the rollout of a step."""
-    favourites: dict[str | None, str] = field(default_factory=dict)
-    """The child of an expanded node that was rolled out: the best-scored, ties to the eldest."""
+    best_children: dict[str | None, str] = field(default_factory=dict)
+    """The child of an expanded node that was rolled out: the best-scored, ties to the oldest."""
 
     def value(self, tree: Tree, node: str | None) -> float:
-        """Return V; a node of which nothing is known has the value of the node above it."""
-        return next((self.values[above] for above in upward(tree, node) if above in self.values), 0.5)
+        """Return V; a node without a value has that of the nearest ancestor with one."""
+        return next((self.values[ancestor] for ancestor in upward(tree, node) if ancestor in self.values), 0.5)
 
 
 def rest_values(scale: Callable[[float], float], alpha: float) -> Fold[RestValues, TreeWithStats]:
     """Return the fold of the scores into `RestValues`.
 
     Args:
-        scale: maps a verifier's scores into [0, 1].
-        alpha: share of the rollout's best score in the value of the step that was rolled out.
+        scale: maps a verifier's scores to [0, 1].
+        alpha: share of the rollout's best score in the value of the step that was rolled out, in [0, 1].
     """
 
-    def take(known: RestValues, key: str, score: Score, grown: TreeWithStats) -> RestValues:
-        tree, step = grown.tree, score["step"]
-        found = tree.score(step)
-        value = None if found is None else scale(found)
-        if step in grown.growth.twins:
-            return known
+    def take(values: RestValues, key: str, record: Score, view: TreeWithStats) -> RestValues:
+        tree, step = view.tree, record["step"]
+        score = tree.score(step)
+        value = None if score is None else scale(score)
+        if step in view.stats.duplicates:
+            return values
         if "auxiliary" in tree.steps[step]:
-            step = next(one for one in tree.path(step)[::-1] if "auxiliary" not in tree.steps[one])
+            step = next(ancestor for ancestor in tree.path(step)[::-1] if "auxiliary" not in tree.steps[ancestor])
             if value is not None:
-                known.rolled[step] = max(value, known.rolled.get(step, value))
+                values.rollout_best[step] = max(value, values.rollout_best.get(step, value))
         else:
             if value is not None:
-                known.own[step] = value
-            _visit(known, tree, step)
-        _settle(known, grown, step, alpha)
-        return known
+                values.own[step] = value
+            _visit(values, tree, step)
+        _back_up(values, view, step, alpha)
+        return values
 
     return Fold(RestValues, take)
 
 
-def rest_priority(exploration: float, valued: Fold[RestValues, TreeWithStats], grown: Fold[SearchStats, Tree]) -> PriorityRule:
+def rest_priority(
+    exploration: float, values_of: Fold[RestValues, TreeWithStats], stats_of: Fold[SearchStats, Tree]
+) -> PriorityRule:
     """Rank children by V + c sqrt(2 ln N_parent / N), unvisited ones by V + 1."""
 
     def priority(tree: Tree, node: str | None, children: list[str], losses: VirtualLosses) -> list[float]:
-        known = valued(tree.scores, TreeWithStats(tree, grown(tree.steps, tree)))
-        arms = (BanditArm(known.value(tree, child), known.visits[child], known.visits[node]) for child in children)
+        values = values_of(tree.scores, TreeWithStats(tree, stats_of(tree.steps, tree)))
+        arms = (BanditArm(values.value(tree, child), values.visits[child], values.visits[node]) for child in children)
         return [rest_ucb(arm, exploration) for arm in arms]
 
     return priority
 
 
 def end_gate_reached(scale: Callable[[float], float], gate: float) -> StopRule:
-    """Stop when a complete solution has a score of `gate` or more, after `scale`."""
+    """Stop when a complete solution has a score of at least `gate`, after `scale`."""
 
     def rule(tree: Tree) -> str | None:
-        ended = (tree.score(step) for step in tree.new_steps if tree.finished(step))
-        return "completed" if any(score is not None and scale(score) >= gate for score in ended) else None
+        scores = (tree.score(step) for step in tree.new_steps if tree.finished(step))
+        return "completed" if any(score is not None and scale(score) >= gate for score in scores) else None
 
     return rule
 
 
-def _visit(known: RestValues, tree: Tree, step: str) -> None:
-    """Count the expansion that `step` came from, with its first child, and move the favourite's visit to the best."""
+def _visit(values: RestValues, tree: Tree, step: str) -> None:
+    """Count the expansion that `step` came from, with its first child, and move the rollout's visit to the best one."""
     parent = tree.steps[step]["parent"]
-    before = known.favourites.get(parent)
-    if before is None:
-        known.visits.update(upward(tree, parent))
-    elif known.own.get(step, -1.0) <= known.own.get(before, -1.0):
+    previous = values.best_children.get(parent)
+    if previous is None:
+        values.visits.update(upward(tree, parent))
+    elif values.own.get(step, -1.0) <= values.own.get(previous, -1.0):
         return
     else:
-        known.visits[before] -= 1
-    known.visits[step] += 1
-    known.favourites[parent] = step
+        values.visits[previous] -= 1
+    values.visits[step] += 1
+    values.best_children[parent] = step
 
 
-def _settle(known: RestValues, grown: TreeWithStats, step: str, alpha: float) -> None:
-    """Give `step`, not expanded yet, its value, and back it up to the root."""
-    if step in known.own:
-        own = known.own[step]
-        known.values[step] = (1 - alpha) * own + alpha * known.rolled.get(step, own)
-    for node in upward(grown.tree, grown.tree.steps[step]["parent"]):
-        children = grown.growth.children[node]
-        visited = [child for child in children if known.visits[child] and child in known.values]
+def _back_up(values: RestValues, view: TreeWithStats, step: str, alpha: float) -> None:
+    """Set the value of `step`, which is not expanded yet, and back it up to the root."""
+    if step in values.own:
+        own = values.own[step]
+        values.values[step] = (1 - alpha) * own + alpha * values.rollout_best.get(step, own)
+    for node in upward(view.tree, view.tree.steps[step]["parent"]):
+        children = view.stats.children[node]
+        visited = [child for child in children if values.visits[child] and child in values.values]
         if visited:
-            visits = sum(known.visits[child] for child in visited)
-            known.values[node] = sum(known.visits[child] * known.values[child] for child in visited) / visits
+            visits = sum(values.visits[child] for child in visited)
+            values.values[node] = sum(values.visits[child] * values.values[child] for child in visited) / visits

@@ -1,9 +1,9 @@
-"""Thompson sampling over a tree of whole answers: write a new one, or go on from one there is (AB-MCTS-A, 2503.04412).
+"""Thompson sampling over a tree of whole answers: write a new answer or refine an existing one (AB-MCTS-A, 2503.04412).
 
-A place is where an answer can be written: the root (None), or below an answer, as a refinement of it. At every place
-there are two arms, GEN (write an answer here) and CONT (go to one of the answers here), and one arm for each answer.
-A new answer with reward r counts for its own arm and for GEN of its place; for every answer above it, it counts for
-that answer's arm and for CONT of the place where that answer stands.
+A node is the root (None) or an answer; writing at an answer means to refine it. Every node has two arms, GEN (write an
+answer here) and CONT (descend to one of the answers here), and one arm per answer. A new answer with reward r counts
+for its own arm and for GEN of its node; for every answer above it, it counts for that answer's arm and for CONT of the
+node at which that answer was written.
 """
 
 from collections.abc import Callable
@@ -32,84 +32,84 @@ class ArmRewards:
     """The rewards of all arms of a search, in [0, 1]. An arm that was never rewarded is missing."""
 
     gen: dict[NodeId, Rewards] = field(default_factory=dict)
-    """Of the answers written at a place."""
+    """Rewards of the answers written at a node."""
     cont: dict[NodeId, Rewards] = field(default_factory=dict)
-    """Of all that was written further below it."""
+    """Rewards of all answers written further below it."""
     answers: dict[str, Rewards] = field(default_factory=dict)
-    """Of an answer and all that was written below it."""
+    """Rewards of an answer and of all answers written below it."""
     models: dict[str, Rewards] = field(default_factory=dict)
-    """Of the answers that a model wrote, anywhere in the tree."""
+    """Rewards of the answers that a model wrote, anywhere in the tree."""
     below: dict[NodeId, list[str]] = field(default_factory=dict)
-    """The answers that stand at a place, oldest first."""
+    """The answers written at a node, oldest first."""
 
 
 def arm_rewards(tree: Tree, score_range: ScoreRange = "prob") -> ArmRewards:
-    """Return the rewards of all arms: a fold over the score log. Not to be changed by who asks.
+    """Return the rewards of all arms, a fold of the score log. Callers must not change it.
 
-    Complete answers with a score are nodes of the tree. One without a score, or cut off, is none: it tells nothing,
-    and nothing is written below it.
+    Complete answers with a score are nodes of the tree. Answers without a score and truncated ones are not: they carry
+    no information, and nothing is written below them.
     """
     return _ARMS[score_range](tree.scores, tree)
 
 
 def parent_answer(tree: Tree, step: str) -> NodeId:
-    """Return the place at which an answer was written: below the first one that the model was shown."""
+    """Return the node at which an answer was written: the first answer that the model was shown."""
     return next(iter(tree.steps[step].get("sources", ())), None)
 
 
 def thompson(n: int, wave: int, *, prior: Posterior, score_range: ScoreRange = "prob") -> PathRule:
-    """Name the answers to be refined by the next `wave` samples; those of the wave that are not named begin anew.
+    """Return the answers that the next `wave` samples refine; a sample that writes a new answer is not listed.
 
-    Every sample of a wave descends by draws of its own from the same posteriors, which know nothing of the others yet.
+    Every sample of a wave descends by its own draws from the same posteriors, which ignore the others of the wave.
 
     Args:
-        n: samples in all, failed ones included.
+        n: samples in total, failed ones included.
         wave: samples at a time.
-        prior: what is believed of an arm without rewards.
-        score_range: of the verifier.
+        prior: prior belief about an arm without rewards.
+        score_range: range of the verifier's scores.
     """
 
     def rule(tree: Tree) -> list[str]:
-        known = arm_rewards(tree, score_range)
+        rewards = arm_rewards(tree, score_range)
         keys = range(tree.next_id, min(tree.first_record + n, tree.next_id + wave))
-        places = [_descend(known, prior, Random(tree.seed(f"thompson {key}"))) for key in keys]
-        return [place for place in places if place is not None]
+        nodes = [_descend(rewards, prior, Random(tree.seed(f"thompson {key}"))) for key in keys]
+        return [node for node in nodes if node is not None]
 
     return rule
 
 
-def _descend(known: ArmRewards, prior: Posterior, chance: Random) -> NodeId:
-    """Walk down from the root until GEN wins; where nothing was written yet it wins unopposed."""
-    place: NodeId = None
-    while answers := known.below.get(place):
-        wider = prior.draw(known.gen[place], chance)
-        deeper = prior.draw(known.cont.get(place, NO_REWARDS), chance)
+def _descend(rewards: ArmRewards, prior: Posterior, rng: Random) -> NodeId:
+    """Descend from the root until GEN wins; at a node without answers it wins unopposed."""
+    node: NodeId = None
+    while answers := rewards.below.get(node):
+        wider = prior.draw(rewards.gen[node], rng)
+        deeper = prior.draw(rewards.cont.get(node, NO_REWARDS), rng)
         if wider >= deeper:
-            return place
-        place = max(answers, key=lambda answer: prior.draw(known.answers[answer], chance))
-    return place
+            return node
+        node = max(answers, key=lambda answer: prior.draw(rewards.answers[answer], rng))
+    return node
 
 
 def _reward(scale: Callable[[float], float]) -> Callable[[ArmRewards, str, Score, Tree], ArmRewards]:
-    """Return the fold's step: hand one answer's reward to every arm that it concerns."""
+    """Return the step of the fold: credit one answer's reward to every arm that it concerns."""
 
-    def take(known: ArmRewards, key: str, record: Score, tree: Tree) -> ArmRewards:
+    def take(rewards: ArmRewards, key: str, record: Score, tree: Tree) -> ArmRewards:
         answer = record["step"]
         score = tree.score(answer)
         if score is None or not tree.finished(answer):
-            return known
+            return rewards
         reward = scale(score)
-        place = parent_answer(tree, answer)
-        _add(known.gen, place, reward)
-        _add(known.answers, answer, reward)
-        known.below.setdefault(place, []).append(answer)
+        node = parent_answer(tree, answer)
+        _add(rewards.gen, node, reward)
+        _add(rewards.answers, answer, reward)
+        rewards.below.setdefault(node, []).append(answer)
         if (model := tree.steps[answer].get("model")) is not None:
-            _add(known.models, model, reward)
-        while place is not None:
-            _add(known.answers, place, reward)
-            place = parent_answer(tree, place)
-            _add(known.cont, place, reward)
-        return known
+            _add(rewards.models, model, reward)
+        while node is not None:
+            _add(rewards.answers, node, reward)
+            node = parent_answer(tree, node)
+            _add(rewards.cont, node, reward)
+        return rewards
 
     return take
 

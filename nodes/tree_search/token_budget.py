@@ -1,4 +1,4 @@
-"""How much a tree search has spent, measured in whole solutions: what makes it comparable with best-of-n."""
+"""The size of a tree search in whole solutions, which makes it comparable with best-of-n."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ __all__ = ["stop_after_tokens_of"]
 
 @dataclass
 class _Lengths:
-    """Generated tokens of all paths, and the sum over the complete ones."""
+    """Generated tokens of all paths, and the number and total length of the complete ones."""
 
     tokens: dict[str | None, int] = field(default_factory=lambda: {None: 0})
     complete: int = 0
@@ -22,14 +22,15 @@ class _Lengths:
 def stop_after_tokens_of(n: int) -> StopRule:
     """Stop when the search has generated the tokens of `n` whole solutions, by the mean of those that it completed.
 
-    It never stops a search that has not completed any, nor one whose generator counts no tokens.
+    It never stops a search that has completed none, or one whose generator does not count tokens.
     """
 
     def rule(tree: Tree) -> str | None:
-        known = _LENGTHS(tree.steps, None)
-        if not known.complete_tokens:
+        lengths = _LENGTHS(tree.steps, None)
+        if not lengths.complete_tokens:
             return None
-        return "completed" if tree.own_spend.generated_tokens * known.complete >= n * known.complete_tokens else None
+        generated = tree.own_spend.generated_tokens
+        return "completed" if generated * lengths.complete >= n * lengths.complete_tokens else None
 
     return rule
 

@@ -34,7 +34,7 @@ _NO_LOGITS = LayoutLogits([], 0)
 
 
 class PRM(PrefetchRunnable[Candidate, Verdict], Verifier):
-    """Score whole or partial solutions by the scores of their steps.
+    r"""Score whole or partial solutions by the scores of their steps.
 
     `Verdict.tokens` counts the whole candidate, `Verdict.cached_tokens` the part of it that came from the cache. The
     cache is lost with the process: a search that is resumed in another process reads its paths again.
@@ -55,7 +55,7 @@ class PRM(PrefetchRunnable[Candidate, Verdict], Verifier):
         >>> from its_graph.embedded import WEIGHTS
         >>> verifier = PRM.from_pretrained(WEIGHTS / "verifier", device="cpu")
         >>> question = ({"role": "user", "content": "Compute 2 + 3."},)
-        >>> candidate = Candidate(messages=question, steps=("Step 1: 2 + 3 = 5\\n",))
+        >>> candidate = Candidate(messages=question, steps=("Step 1: 2 + 3 = 5\n",))
         >>> verdict = verifier.invoke(candidate)
         >>> verdict.value > 0.5, verdict.tokens == verifier.tokens(candidate)
         (True, True)

@@ -94,7 +94,8 @@ class PrefixCacheBatch(StepBatch):
 def supports_prefix_cache(model: Any) -> bool:
     """Return whether keys and values cached from `model` are exact for any text with the same prefix.
 
-    Requirements: a forward pass that takes positions and a cache, causal attention, a rotary embedding whose frequencies
+    Requirements: a forward pass that takes positions and a cache, causal attention, a rotary embedding whose
+        frequencies
     do not depend on the text length, and no attention windows or recurrent states in the configuration.
     """
     names = inspect.signature(model.forward).parameters

@@ -2,8 +2,8 @@
 
 The request depends on the family: a model with a mark after each step is pooled, one number per mark; a likelihood PRM
 is a plain language model and returns the log-probabilities of its prompt; a model that answers "+" or "-" returns the
-log-probabilities of both labels at the end of each step. Requests hold token ids, never text, so that both sides use the
-same tokens. A reply whose number of scores differs from the number of marks is an error of that candidate.
+log-probabilities of both labels at the end of each step. Requests hold token ids, never text, so that both sides use
+the same tokens. A reply whose number of scores differs from the number of marks is an error of that candidate.
 """
 
 import asyncio

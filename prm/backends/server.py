@@ -84,9 +84,7 @@ class ServedPRM(RemotePRM):
         Raises:
             ConfigurationError: as in the constructor, or the folder does not exist.
         """
-        validate_server_urls(
-            base_url
-        )  # a folder may have to be downloaded first: an address that is none is told before
+        validate_server_urls(base_url)  # rejects an invalid address before the folder is downloaded
         scorer = load_weightless(local_folder(folder_or_id), family)
         return cls(scorer, base_url, model or str(folder_or_id), **options)
 

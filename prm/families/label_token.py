@@ -106,7 +106,7 @@ class MathShepherdScorer(LabelTokenScorer):
 
 
 class ERPRMScorer(LabelTokenScorer):
-    """HanningZhang/Llama3.1-Math-PRM: like Math-Shepherd, without line breaks and with labels that begin with a space."""
+    """HanningZhang/Llama3.1-Math-PRM: like Math-Shepherd, without line breaks and with a space before each label."""
 
     spec = LabelSpec(
         TagFormat(" ки", after_question=" ", between_steps="", tag_pattern=r"(?<!\S)ки(?!\S)"),
@@ -117,7 +117,7 @@ class ERPRMScorer(LabelTokenScorer):
 
 
 class MathPsaScorer(LabelTokenScorer):
-    """openreasoner/Math-psa, merged into its Qwen2.5-Math-7B: a step ends with a space and five line ends, one token."""
+    """openreasoner/Math-psa, merged into Qwen2.5-Math-7B: a step ends with a space and five line ends (one token)."""
 
     spec = LabelSpec(
         TagFormat(" \n\n\n\n\n", after_question=" ", between_steps=" ", tag_pattern=r"\s*\n{3,}\s*"),

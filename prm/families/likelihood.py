@@ -1,6 +1,7 @@
 """Two reward models that are read from a language model's next-token distribution.
 
-Likelihood: a step is as good as its most surprising token. With gap(t) = log p(t) - max log p at the position of t (0 if
+Likelihood: a step is as good as its most surprising token. With gap(t) = log p(t) - max log p at the position of t (0
+    if
 t is the model's first choice), logit(step) = a * min over its tokens of gap + b; a, b and the model are trained.
 
 Implicit PRM (Yuan et al., arXiv 2412.01981): logit(step) = beta * sum (or min) over its tokens of

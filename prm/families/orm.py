@@ -1,7 +1,8 @@
 """Outcome reward models: a sequence classifier with one label reads the whole answer and returns one number.
 
-The score is read on the last token of the dialogue, with the assistant turn closed. It is unbounded, and normalized only
-where a rule needs that. An ORM is a PRM with one step and "last": the score belongs to the last step that has text.
+The score is read on the last token of the dialogue, with the assistant turn closed. It is unbounded, and normalized
+only where a rule needs that. An ORM is a PRM with one step and "last": the score belongs to the last step that has
+text.
 
 Supported are decoders with a `score` head (`*ForSequenceClassification`, and `Qwen2ForRewardModel`, the two-layer head
 of Qwen2.5-Math-RM) and encoders with their own classifier. No remote code runs, and only safetensors are loaded:

@@ -60,8 +60,8 @@ class Qwen2ForPrmModel(ValueHeadModel):
 class SkyworkScorer(HeadOnBackboneScorer):
     """Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B and -7B.
 
-    Steps are tokenized one by one, each on one line followed by its own line end: tokenized together, the line end would
-    merge with the punctuation before it, and no token would be left to read the score on.
+    Steps are tokenized one by one, each on one line followed by its own line end: tokenized together, the line end
+    would merge with the punctuation before it, and no token would be left to read the score on.
     """
 
     model_class = Qwen2ForPrmModel
@@ -86,8 +86,9 @@ class SkyworkScorer(HeadOnBackboneScorer):
 class PQMScorer(HeadOnBackboneScorer):
     """Windy0822/PQM: `{question}`, a line break, `{step} [PRM]`, a line break, `{step} [PRM]`, ...
 
-    The folder needs files that are not published with the weights: `config.json` of the backbone (deepseek-math-7b-base)
-    with `vocab_size` = rows of the embedding in the weights, and the backbone's tokenizer with `[PRM]` added.
+    The folder needs files that are not published with the weights: `config.json` of the backbone
+    (deepseek-math-7b-base) with `vocab_size` = rows of the embedding in the weights, and the backbone's tokenizer with
+    `[PRM]` added.
     """
 
     model_class = ValueHeadModel

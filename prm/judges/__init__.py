@@ -1,1 +1,1 @@
-"""Language models as judges: pairwise, listwise, pointwise, generative."""
+"""Language models as judges: pairwise, listwise, pointwise and generative."""

@@ -1,21 +1,19 @@
-"""Language models as judges of several solutions side by side: a letter for each, or the best one's number.
+"""Language models as judges that compare several solutions: a letter for each, or the number of the best one.
 
-Both are for the strategies that compare (tournament, knockout, gen_select), which shuffle what they show. A reply that
-cannot be read is missing: it is left out and counted; a comparison without any readable reply has no opinion.
+Both are for the strategies that compare (tournament, knockout, gen_select), which shuffle the solutions they show. A
+reply that cannot be parsed is missing: it is left out and counted. A comparison without any parsed reply has no
+opinion.
 """
 
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from its_graph.contracts import Comparison, Generator, Judge, Opinion, Sample, SampleRequest
-from its_graph.errors import ConfigurationError
-from its_graph.prm.judges.counter import Counter
-from its_graph.prm.judges.multi_request import MultiRequest, tokens_used
-from its_graph.prm.judges.pointwise import CORRECTNESS
+from its_graph.contracts import Comparison, Generator, Judge, Message, Opinion, Sample
+from its_graph.prm.judges.criteria import CORRECTNESS, CriteriaRequest
+from its_graph.prm.judges.multi_request import tokens_used
 from its_graph.prm.judges.prompts import with_task
-from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, SCALE, mean_of_present, letter_score
-from its_graph.seeds import derive_seed
+from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, SCALE, letter_score, mean_of_present
 
 __all__ = ["GenSelectJudge", "PairwiseJudge"]
 
@@ -34,21 +32,9 @@ Compare them step by step first, then end with the number of the best one, on a 
 BEST CANDIDATE: NUMBER"""
 _BEST = re.compile(r"BEST CANDIDATE[\s:*#]*(-?\d+)", re.IGNORECASE)
 
-OpinionScores = Sequence[float | None]
 
-
-class _SideBySide(MultiRequest[Comparison, Opinion], Judge):
-    """What the two have in common: one request for each criterion and repeat, and the mean of what could be read.
-
-    Args:
-        generator: the model that judges.
-        criteria: what it is asked to look at, in replies of their own.
-        repeats: replies for each criterion.
-        max_tokens: longest reply; the generator's own limit where None.
-        temperature: of the replies; the generator's own where None, and 0 where there is one reply for a criterion.
-    """
-
-    _alternatives = 0
+class _ComparativeJudge(CriteriaRequest[Comparison, Opinion], Judge):
+    """Base of both: the score of a solution is the mean over the replies that could be parsed."""
 
     def __init__(
         self,
@@ -59,85 +45,105 @@ class _SideBySide(MultiRequest[Comparison, Opinion], Judge):
         max_tokens: int | None = None,
         temperature: float | None = None,
     ) -> None:
-        if not criteria or repeats < 1:
-            raise ConfigurationError(
-                f"A judge needs at least one criterion and one repeat, given {len(criteria)} and {repeats}."
-            )
-        self.generator = generator
-        self.parameters = generator.parameters
-        self.unread = Counter()
-        """Scores that no reply told, since the judge was made."""
-        self._criteria = tuple(criteria)
-        self._repeats = repeats
-        self._max_tokens = max_tokens or generator.max_tokens
-        own = generator.temperature if repeats > 1 else 0.0
-        self._temperature = own if temperature is None else temperature
+        super().__init__(generator, criteria=criteria, repeats=repeats, max_tokens=max_tokens, temperature=temperature)
 
     @abstractmethod
     def task(self, criterion: str, texts: Sequence[str]) -> str:
-        """Return what the model is told to do."""
+        """Return the instructions about one criterion."""
 
     @abstractmethod
-    def read(self, sample: Sample, count: int) -> OpinionScores:
-        """Return the score of each of `count` solutions in one reply."""
+    def parse(self, sample: Sample, count: int) -> Sequence[float | None]:
+        """Return the scores of `count` solutions in one reply."""
 
-    def requests(self, question: Comparison) -> list[SampleRequest]:
-        """Return one request for each criterion and repeat."""
-        seed = question.seed
-        return [
-            SampleRequest(
-                messages=with_task(question.messages, self.task(criterion, question.texts)),
-                max_tokens=self._max_tokens,
-                temperature=self._temperature,
-                seed=None if seed is None else derive_seed(seed, f"{number}/{repeat}"),
-                alternatives=self._alternatives,
-            )
-            for number, criterion in enumerate(self._criteria)
-            for repeat in range(self._repeats)
-        ]
+    def messages(self, input: Comparison, criterion: str) -> tuple[Message, ...]:
+        """Return the conversation, followed by the instructions."""
+        return with_task(input.messages, self.task(criterion, input.texts))
 
-    def fold(self, question: Comparison, samples: Sequence[Sample | None]) -> Opinion:
-        """Return each solution's mean over the replies that scored it."""
-        count = len(question.texts)
-        rows = [(None,) * count if sample is None else self.read(sample, count) for sample in samples]
-        self.unread.add(sum(score is None for row in rows for score in row))
-        scores = tuple(mean_of_present([row[place] for row in rows]) for place in range(count))
+    def seed_source(self, input: Comparison) -> tuple[int | None, str]:
+        """Return the seed of the comparison."""
+        return input.seed, ""
+
+    def fold(self, input: Comparison, samples: Sequence[Sample | None]) -> Opinion:
+        """Return the mean score of each solution over the replies that scored it."""
+        count = len(input.texts)
+        rows = [(None,) * count if sample is None else self.parse(sample, count) for sample in samples]
+        self.unparsed.add(sum(score is None for row in rows for score in row))
+        scores = tuple(mean_of_present([row[index] for row in rows]) for index in range(count))
         return Opinion(scores=scores, tokens=tokens_used(samples))
 
 
-class PairwiseJudge(_SideBySide):
-    """A letter from A to T for each of two or more solutions, read as an expectation (arXiv 2607.05391).
+class PairwiseJudge(_ComparativeJudge):
+    """Score two or more solutions with a letter from A to T each, read as an expectation (arXiv 2607.05391).
 
-    The score is (E - 1) / 19 with A = 20 ... T = 1. Where the backend does not tell the distribution at a letter, the
-    letter itself counts.
+    The score is (E - 1) / 19 with A = 20 ... T = 1. If the backend does not return the distribution over the letters,
+    the letter itself counts.
+
+    Args:
+        generator: the model that judges.
+        criteria: questions about the solutions; each one gets separate replies.
+        repeats: replies for each criterion.
+        max_tokens: maximum number of tokens of a reply; None: the generator's own limit.
+        temperature: sampling temperature; None: the generator's own, or 0 for a single reply per criterion.
+
+    Raises:
+        ConfigurationError: there is no criterion, or `repeats` < 1.
+
+    Example:
+        >>> from its_graph import Comparison
+        >>> from its_graph.testing import ScriptedGenerator
+        >>> reply = "<score_1>T</score_1><score_2>A</score_2>"
+        >>> judge = PairwiseJudge(ScriptedGenerator(lambda request: reply))
+        >>> question = ({"role": "user", "content": "What is 2 + 3?"},)
+        >>> judge.invoke(Comparison(messages=question, texts=("It is 6.", "It is 5."))).scores
+        (0.0, 1.0)
     """
 
-    _alternatives = LETTER_LOGPROBS
+    alternatives = LETTER_LOGPROBS
 
     def task(self, criterion: str, texts: Sequence[str]) -> str:
-        """Ask for a letter for each solution."""
+        """Ask for one letter per solution."""
         tags = "".join(f"<score_{number}>LETTER</score_{number}>" for number in range(1, len(texts) + 1))
         return _PAIRWISE.format(count=len(texts), question=criterion, scale=SCALE, solutions=_listed(texts), tags=tags)
 
-    def read(self, sample: Sample, count: int) -> OpinionScores:
-        """Return the expected score of each letter, None where there is none."""
-        return [letter_score(sample, _tagged(number)) for number in range(1, count + 1)]
+    def parse(self, sample: Sample, count: int) -> Sequence[float | None]:
+        """Return the expected score of each letter; None for a missing one."""
+        return [letter_score(sample, _score_pattern(number)) for number in range(1, count + 1)]
 
 
-class GenSelectJudge(_SideBySide):
-    """The number of the best solution: 1 for the one that is named and 0 for the others, averaged over the replies.
+class GenSelectJudge(_ComparativeJudge):
+    """Select the best solution: 1 for the selected one and 0 for the others, averaged over the replies.
 
-    A number that belongs to no solution is a reply that cannot be read (GenSelect, arXiv 2602.02143).
+    A reply with a number outside 1 ... N cannot be parsed (GenSelect, arXiv 2602.02143).
+
+    Args:
+        generator: the model that judges.
+        criteria: questions about the solutions; each one gets separate replies.
+        repeats: replies for each criterion.
+        max_tokens: maximum number of tokens of a reply; None: the generator's own limit.
+        temperature: sampling temperature; None: the generator's own, or 0 for a single reply per criterion.
+
+    Raises:
+        ConfigurationError: there is no criterion, or `repeats` < 1.
+
+    Example:
+        >>> from its_graph import Comparison
+        >>> from its_graph.testing import ScriptedGenerator
+        >>> judge = GenSelectJudge(ScriptedGenerator(lambda request: "BEST CANDIDATE: 2"))
+        >>> question = ({"role": "user", "content": "What is 2 + 3?"},)
+        >>> judge.invoke(Comparison(messages=question, texts=("It is 6.", "It is 5."))).scores
+        (0.0, 1.0)
     """
 
+    alternatives = 0
+
     def task(self, criterion: str, texts: Sequence[str]) -> str:
-        """Ask for the best one's number."""
+        """Ask for the number of the best solution."""
         return _GEN_SELECT.format(count=len(texts), question=criterion, solutions=_listed(texts))
 
-    def read(self, sample: Sample, count: int) -> OpinionScores:
-        """Return a one-hot of the last number named, or no opinion."""
-        named = _BEST.findall(sample.text)
-        best = int(named[-1]) if named else 0
+    def parse(self, sample: Sample, count: int) -> Sequence[float | None]:
+        """Return a one-hot vector of the last number in the reply, or no scores."""
+        numbers = _BEST.findall(sample.text)
+        best = int(numbers[-1]) if numbers else 0
         if not 1 <= best <= count:
             return [None] * count
         return [float(number == best) for number in range(1, count + 1)]
@@ -149,5 +155,5 @@ def _listed(texts: Sequence[str]) -> str:
     )
 
 
-def _tagged(number: int) -> re.Pattern[str]:
+def _score_pattern(number: int) -> re.Pattern[str]:
     return re.compile(rf'(?:<score_{number}>\s*|"score_{number}"\s*:\s*")([A-T])(?=\s*(?:[<"]|$))', re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""A count that several threads may add to."""
+"""A thread-safe counter."""
 
 from threading import Lock
 
@@ -6,13 +6,13 @@ __all__ = ["Counter"]
 
 
 class Counter:
-    """Counts what would otherwise be lost in silence, such as replies that nobody could read."""
+    """Counts what would otherwise go unnoticed, such as replies that could not be parsed."""
 
     def __init__(self) -> None:
         self.count = 0
         self._lock = Lock()
 
     def add(self, number: int = 1) -> None:
-        """Count `number` more."""
+        """Increase the count by `number`."""
         with self._lock:
             self.count += number

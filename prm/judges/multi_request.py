@@ -1,8 +1,8 @@
-"""One question becomes several requests to a generator; their replies become one answer.
+"""A runnable that turns one input into several requests to a generator, and their replies into one output.
 
-The requests of all questions of a batch go to the generator in one batch, and a question is answered as soon as its own
-replies are in. A request that fails loses only itself. A question fails where all of its requests did, or where one
-failed for a reason that the others share (an error that this library raises on purpose).
+The requests of all inputs of a batch go to the generator in one batch, and an input is answered as soon as its own
+replies have arrived. A failed request does not affect the others of its input. An input fails if all its requests fail,
+or if one fails for a reason that applies to all (an error that this library raises on purpose).
 """
 
 from abc import abstractmethod
@@ -18,76 +18,76 @@ from its_graph.errors import ItsGraphError
 
 __all__ = ["MultiRequest", "flops_used", "tokens_used"]
 
-_Question = TypeVar("_Question")
-_Answer = TypeVar("_Answer")
+_Input = TypeVar("_Input")
+_Output = TypeVar("_Output")
 
 
-class MultiRequest(BatchRunnable[_Question, _Answer]):
-    """Asks a generator. Subclasses say what is asked (`requests`) and what the replies mean (`fold`); both are pure."""
+class MultiRequest(BatchRunnable[_Input, _Output]):
+    """Sends several requests per input. Subclasses define two pure methods, `requests` and `fold`."""
 
     generator: Generator
 
     @abstractmethod
-    def requests(self, question: _Question) -> Sequence[SampleRequest]:
-        """Return what to ask, one sample each, at least one."""
+    def requests(self, input: _Input) -> Sequence[SampleRequest]:
+        """Return at least one request, each for one sample."""
 
     @abstractmethod
-    def fold(self, question: _Question, samples: Sequence[Sample | None]) -> _Answer:
-        """Return the answer; None stands for a request that failed."""
+    def fold(self, input: _Input, samples: Sequence[Sample | None]) -> _Output:
+        """Return the output; a sample is None if its request failed."""
 
-    def tokens(self, question: _Question) -> int:
-        """Return the most that the generator reads and writes for `question`, all requests together."""
-        return sum(self.generator.prompt_tokens(request) + request.max_tokens for request in self.requests(question))
+    def tokens(self, input: _Input) -> int:
+        """Return an upper bound of the tokens that the generator reads and writes for all requests of `input`."""
+        return sum(self.generator.prompt_tokens(request) + request.max_tokens for request in self.requests(input))
 
     def batch_as_completed(
         self,
-        inputs: Sequence[_Question],
+        inputs: Sequence[_Input],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> Iterator[tuple[int, Any]]:
-        """Yield (position, answer) as questions are answered."""
+        """Yield (index, output) as inputs are answered."""
         batch = _Batch(self, inputs)
-        for place, reply in self.generator.batch_as_completed(batch.asked, return_exceptions=True):
-            for index, answer in batch.absorb(place, reply):
-                yield index, deliver(answer, return_exceptions)
+        for position, reply in self.generator.batch_as_completed(batch.requests, return_exceptions=True):
+            for index, output in batch.add_reply(position, reply):
+                yield index, deliver(output, return_exceptions)
 
     async def abatch_as_completed(
         self,
-        inputs: Sequence[_Question],
+        inputs: Sequence[_Input],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[tuple[int, Any]]:
-        """Yield (position, answer) as questions are answered."""
+        """Yield (index, output) as inputs are answered."""
         batch = _Batch(self, inputs)
-        async for place, reply in self.generator.abatch_as_completed(batch.asked, return_exceptions=True):
-            for index, answer in batch.absorb(place, reply):
-                yield index, deliver(answer, return_exceptions)
+        async for position, reply in self.generator.abatch_as_completed(batch.requests, return_exceptions=True):
+            for index, output in batch.add_reply(position, reply):
+                yield index, deliver(output, return_exceptions)
 
 
-class _Batch(Generic[_Question, _Answer]):
-    """The questions under way, and which of their replies are still missing."""
+class _Batch(Generic[_Input, _Output]):
+    """The inputs in flight and the replies that have arrived for each of them."""
 
-    def __init__(self, runnable: MultiRequest[_Question, _Answer], questions: Sequence[_Question]) -> None:
-        self.runnable, self.questions = runnable, questions
-        requests = [list(runnable.requests(question)) for question in questions]
-        self.asked = [request for each in requests for request in each]
-        self._owner = [(index, slot) for index, each in enumerate(requests) for slot in range(len(each))]
-        self._replies: list[dict[int, Sample | Exception | None]] = [{} for _ in questions]
-        self._wanted = [len(each) for each in requests]
+    def __init__(self, runnable: MultiRequest[_Input, _Output], inputs: Sequence[_Input]) -> None:
+        self.runnable, self.inputs = runnable, inputs
+        groups = [list(runnable.requests(input)) for input in inputs]
+        self.requests = [request for group in groups for request in group]
+        self._owners = [(index, slot) for index, group in enumerate(groups) for slot in range(len(group))]
+        self._replies: list[dict[int, Sample | Exception | None]] = [{} for _ in inputs]
+        self._sizes = [len(group) for group in groups]
 
-    def absorb(self, place: int, reply: list[Sample] | Exception) -> Iterator[tuple[int, _Answer | Exception]]:
-        """Take one reply; yield the question that it completes, if it does."""
-        index, slot = self._owner[place]
+    def add_reply(self, position: int, reply: list[Sample] | Exception) -> Iterator[tuple[int, _Output | Exception]]:
+        """Add the reply to the request at `position`; yield the output of the input that it completes, if any."""
+        index, slot = self._owners[position]
         replies = self._replies[index]
         replies[slot] = reply if isinstance(reply, Exception) else next(iter(reply), None)
-        if len(replies) == self._wanted[index]:
-            yield index, self._answer(index, [replies[slot] for slot in range(len(replies))])
+        if len(replies) == self._sizes[index]:
+            yield index, self._output(index, [replies[slot] for slot in range(len(replies))])
 
-    def _answer(self, index: int, replies: list[Sample | Exception | None]) -> _Answer | Exception:
+    def _output(self, index: int, replies: list[Sample | Exception | None]) -> _Output | Exception:
         errors = [reply for reply in replies if isinstance(reply, Exception)]
         shared = next((error for error in errors if isinstance(error, ItsGraphError)), None)
         if shared is not None:
@@ -95,16 +95,16 @@ class _Batch(Generic[_Question, _Answer]):
         if len(errors) == len(replies):
             return errors[0]
         samples = [None if isinstance(reply, Exception) else reply for reply in replies]
-        return self.runnable.fold(self.questions[index], samples)
+        return self.runnable.fold(self.inputs[index], samples)
 
 
 def tokens_used(samples: Sequence[Sample | None]) -> int:
-    """Return the tokens read and written, cached ones included."""
+    """Return the number of tokens read and written, cached ones included."""
     return sum(sample.prompt_tokens + sample.generated_tokens for sample in samples if sample is not None)
 
 
 def flops_used(generator: Generator, requests: Sequence[SampleRequest], samples: Sequence[Sample | None]) -> float:
-    """Return the FLOPs of the samples; cached tokens cost none."""
+    """Return the FLOPs of the samples, without those of cached tokens."""
     return sum(
         flops(generator.parameters_of(request), sample.prompt_tokens - sample.cached_tokens + sample.generated_tokens)
         for request, sample in zip(requests, samples, strict=True)

@@ -1,4 +1,4 @@
-"""Prompts of judging models: the conversation stays a conversation, tool calls included; the task comes after it."""
+"""Prompts of judges: the conversation stays a conversation, tool calls included, and the task follows it."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ __all__ = ["last_user_text", "solution_text", "with_solution", "with_task"]
 
 
 def with_task(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
-    """Return the conversation with `task` as the user's last word.
+    """Return the conversation with `task` at the end of the last user message.
 
-    Many chat templates refuse two user messages in a row, so a conversation that ends with one gets the task there.
+    Many chat templates reject two consecutive user messages, so the task is appended to a final user message.
     """
     *before, last = messages
     if last.get("role") != "user":
@@ -22,7 +22,7 @@ def with_task(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
 
 
 def with_solution(candidate: Candidate, task: str) -> tuple[Message, ...]:
-    """Return the conversation, the solution as its assistant's reply, and `task` as the user's answer to that."""
+    """Return the conversation, the solution as the assistant's reply, and `task` as the next user message."""
     return with_task([*candidate.messages, {"role": "assistant", "content": solution_text(candidate)}], task)
 
 
@@ -32,9 +32,9 @@ def solution_text(candidate: Candidate) -> str:
 
 
 def last_user_text(messages: Sequence[Message]) -> str:
-    """Return what the user asked last, without images and other parts that are no text."""
-    asked = [message["content"] for message in messages if message.get("role") == "user"]
-    last = asked[-1] if asked else messages[-1].get("content")
+    """Return the text of the last user message, without images and other non-text parts."""
+    contents = [message["content"] for message in messages if message.get("role") == "user"]
+    last = contents[-1] if contents else messages[-1].get("content")
     if isinstance(last, list):
         return "\n".join(part["text"] for part in last if part.get("type") == "text")
     return str(last)

@@ -1,7 +1,7 @@
-"""Reads a choice out of a reply: the distribution over the options where the backend tells it, the written word else.
+"""Parse a choice in a reply: the distribution over the options if the backend returns it, otherwise the written word.
 
-A model that is asked for a letter has a probability for each letter at that place. Their expectation says more than the
-one that was drawn (LLM-as-a-verifier, arXiv 2607.05391; GenRM's P("Yes"), 2408.15240).
+A model that is asked for a letter assigns a probability to each letter at that position. Their expectation carries more
+information than the sampled letter (LLM-as-a-verifier, arXiv 2607.05391; GenRM's P("Yes"), 2408.15240).
 """
 
 import math
@@ -10,78 +10,87 @@ from collections.abc import Mapping, Sequence
 
 from its_graph.contracts import Sample
 
-__all__ = ["LETTERS", "LETTER_LOGPROBS", "SCALE", "YES_NO", "distribution", "expectation", "mean_of_present", "letter_score"]
+__all__ = [
+    "LETTERS",
+    "LETTER_LOGPROBS",
+    "SCALE",
+    "YES_NO",
+    "distribution",
+    "expectation",
+    "letter_score",
+    "mean_of_present",
+]
 
-LETTERS: Mapping[str, float] = {letter: (19 - place) / 19 for place, letter in enumerate("ABCDEFGHIJKLMNOPQRST")}
-"""The scale of 20 letters: A is 20 points of 20, T is 1; a score is (points - 1) / 19."""
+LETTERS: Mapping[str, float] = {letter: (19 - index) / 19 for index, letter in enumerate("ABCDEFGHIJKLMNOPQRST")}
+"""The scale of 20 letters: A is 20 points, T is 1 point; the score is (points - 1) / 19."""
 
 SCALE = (
     "Give a letter from A to T. A: certainly right, nothing is missing. E: right but for small faults. "
     "J: more likely right than wrong. K: more likely wrong than right. P: wrong, though parts are useful. "
     "T: certainly wrong."
 )
-"""What a prompt says about the letters."""
+"""Explanation of the letters in a prompt."""
 
 YES_NO: Mapping[str, float] = {"YES": 1.0, "NO": 0.0}
 
 LETTER_LOGPROBS = 20
-"""Most likely tokens to ask for: as many as there are letters, and as many as servers commonly give."""
+"""Number of most likely tokens to request: the number of letters, and the usual limit of servers."""
 
 
 def letter_score(sample: Sample, pattern: re.Pattern[str], lead: str = "") -> float | None:
-    """Return the expected score in [0, 1] of the letter that `pattern` finds; None where it finds none."""
+    """Return the expected score in [0, 1] of the letter that `pattern` matches; None if it does not match."""
     return expectation(distribution(sample, pattern, LETTERS, lead), LETTERS)
 
 
 def expectation(mass: Mapping[str, float], values: Mapping[str, float]) -> float | None:
-    """Return the mean of `values` under `mass` after renormalising it; None where there is no mass."""
+    """Return the mean of `values` under the renormalized `mass`; None if there is no mass."""
     total = sum(mass.values())
     return sum(share * values[option] for option, share in mass.items()) / total if total else None
 
 
 def mean_of_present(values: Sequence[float | None]) -> float | None:
-    """Return the mean of the values that are there; None where there is none."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    """Return the mean of the values that are not None; None if there are none."""
+    present = [value for value in values if value is not None]
+    return sum(present) / len(present) if present else None
 
 
 def distribution(
     sample: Sample, pattern: re.Pattern[str], options: Mapping[str, float], lead: str = ""
 ) -> dict[str, float]:
-    """Return the probability of each option where the last match of `pattern` stands in the reply.
+    """Return the probability of each option at the last match of `pattern` in the reply.
 
-    Spellings of an option ("A", " a", ">A") are added up. A reply without alternatives, or whose option is not one
-    token, counts as certain of what it says. Nothing at all is returned where nothing is found.
+    The probabilities of all spellings of an option ("A", " a", ">A") are added. If the reply has no alternatives, or if
+    the option is not a single token, the written option has probability 1. Without a match the result is empty.
 
     Args:
         sample: the reply.
-        pattern: finds the option as its first non-empty group.
-        options: the options in capitals.
-        lead: text that was put into the model's mouth, read as the beginning of the reply.
+        pattern: matches the option in its first nonempty group.
+        options: the options in uppercase.
+        lead: prefix that the request put before the reply; it is read as part of the reply.
     """
-    places = sample.alternatives or ()
-    said = "".join(place[0][0] for place in places) if places else sample.text
-    matches = [match for match in pattern.finditer(lead + said) if match.end() > len(lead)]
+    positions = sample.alternatives or ()
+    reply = "".join(tokens[0][0] for tokens in positions) if positions else sample.text
+    matches = [match for match in pattern.finditer(lead + reply) if match.end() > len(lead)]
     if not matches:
         return {}
-    found = next(number for number, text in enumerate(matches[-1].groups(), 1) if text)
-    mass = _mass(_place_at(places, matches[-1].start(found) - len(lead)), options)
-    return mass or {matches[-1][found].upper(): 1.0}
+    group = next(number for number, text in enumerate(matches[-1].groups(), 1) if text)
+    mass = _option_mass(_tokens_at(positions, matches[-1].start(group) - len(lead)), options)
+    return mass or {matches[-1][group].upper(): 1.0}
 
 
-def _place_at(places: Sequence[Sequence[tuple[str, float]]], start: int) -> Sequence[tuple[str, float]]:
-    """Return the alternatives of the token that holds character `start`."""
+def _tokens_at(positions: Sequence[Sequence[tuple[str, float]]], start: int) -> Sequence[tuple[str, float]]:
+    """Return the alternatives of the token that contains character `start`."""
     end = 0
-    for place in places:
-        end += len(place[0][0])
+    for tokens in positions:
+        end += len(tokens[0][0])
         if start < end:
-            return place
+            return tokens
     return ()
 
 
-def _mass(place: Sequence[tuple[str, float]], options: Mapping[str, float]) -> dict[str, float]:
+def _option_mass(tokens: Sequence[tuple[str, float]], options: Mapping[str, float]) -> dict[str, float]:
     mass: dict[str, float] = {}
-    for text, logprob in place:
+    for text, logprob in tokens:
         option = re.sub(r"\W+|_", "", text).upper()
         if option in options:
             mass[option] = mass.get(option, 0.0) + math.exp(logprob)

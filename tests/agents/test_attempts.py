@@ -154,7 +154,7 @@ def test_an_attempt_that_would_ask_a_person_says_where_to_ask_instead() -> None:
 
     asking = agent(script, tools, HumanInTheLoopMiddleware({"send": True}))
     search = create_agent_best_of_n(asking, tools, n=2, waves=3).compile(checkpointer=InMemorySaver())
-    with pytest.raises(ConfigurationError, match=r'^An attempt stopped to ask.*interrupt_before=\["commit"\]'):
+    with pytest.raises(ConfigurationError, match=r'^An attempt interrupted to ask.*interrupt_before=\["commit"\]'):
         search.invoke(TASK, THREAD)
     assert len(asked) == 2  # a second wave would meet the same
 

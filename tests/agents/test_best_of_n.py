@@ -178,12 +178,12 @@ def test_bad_arguments() -> None:
     agent = create_agent(ScriptedChatModel(script=Worker()), [])
     with pytest.raises(ConfigurationError, match="n=0"):
         create_agent_best_of_n(agent, n=0)
-    with pytest.raises(InputError, match="no task"):
+    with pytest.raises(InputError, match="must not be empty"):
         create_agent_best_of_n(agent).compile().invoke({"messages": []})
     [send, *_] = World().tools()
-    with pytest.raises(ConfigurationError, match="needs `undo`"):
+    with pytest.raises(ConfigurationError, match="`undo` must be given"):
         mark(send, "reversible")
-    with pytest.raises(ConfigurationError, match="needs `undo`"):
+    with pytest.raises(ConfigurationError, match="`undo` must be given"):
         mark(send, "commit", undo=lambda args, said: None)
 
 

@@ -59,7 +59,7 @@ def test_tool_calls_are_voted_on() -> None:
     inner = replies(calling("look", what="x"), calling("look", what="y"), calling("look", what="y"))
     said = DeliberateChatModel(model=inner, n=3).bind_tools([look]).invoke("?")
     assert [call["args"] for call in said.tool_calls] == [{"what": "y"}]
-    with pytest.raises(ConfigurationError, match="bound already"):
+    with pytest.raises(ConfigurationError, match="tools bound"):
         DeliberateChatModel(model=inner.bind_tools([look]).bind(stop=["x"])).bind_tools([look])
 
 

@@ -106,11 +106,11 @@ def test_what_was_weighed_is_told_in_the_custom_stream() -> None:
 
 def test_a_gate_that_stays_shut_costs_one_call() -> None:
     model = ScriptedChatModel(script=lambda messages, number: "The answer is 4.")
-    output = agent(model, DeliberateMiddleware(n=5, gate=before_tools({"pay"}))).invoke(TASK)
+    output = agent(model, DeliberateMiddleware(n=5, condition=before_tools({"pay"}))).invoke(TASK)
     assert len(model.calls) == 1
     assert output["its_trace"][0]["n"] == 1
     risky = ScriptedChatModel(script=script)
-    agent(risky, DeliberateMiddleware(n=5, gate=before_tools({"pay"}))).invoke(TASK)
+    agent(risky, DeliberateMiddleware(n=5, condition=before_tools({"pay"}))).invoke(TASK)
     assert len(risky.calls) == 6
 
 
@@ -145,7 +145,7 @@ def test_one_reply_that_fails_loses_only_itself() -> None:
 
 
 def test_no_reply_at_all_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="n=0"):
+    with pytest.raises(ConfigurationError, match="must be >= 1; got 0"):
         DeliberateMiddleware(n=0)
 
 
@@ -160,7 +160,7 @@ def failing(*numbers: int) -> ScriptedChatModel:
 
 async def test_the_first_reply_may_fail_as_any_other() -> None:
     for call in ("invoke", "ainvoke"):
-        built = agent(failing(0), DeliberateMiddleware(n=3, gate=before_tools({"pay"})))
+        built = agent(failing(0), DeliberateMiddleware(n=3, condition=before_tools({"pay"})))
         output = built.invoke(TASK) if call == "invoke" else await built.ainvoke(TASK)
         assert output["messages"][-1].text == "The answer is 4."
         assert output["its_trace"][0]["failed"] == ["ConnectionError: lost 0"]

@@ -8,7 +8,7 @@ from langchain_core.runnables import RunnableConfig
 
 from its_graph.agents.actions import action_of, action_set_of
 from its_graph.agents.conditions import always, before_tools, first_turns, when_unsure
-from its_graph.agents.selection import Chooser, by_score, by_tournament, by_vote
+from its_graph.agents.selection import SelectionRule, by_score, by_tournament, by_vote
 from its_graph.agents.testing import calling
 from its_graph.contracts import Candidate, Comparison, Judge, Opinion, ScoreRange
 from its_graph.errors import ConfigurationError
@@ -17,12 +17,12 @@ from its_graph.testing import ScriptedVerifier
 ASKED = [HumanMessage("Book a table.")]
 
 
-def pick(choose: Chooser, *replies: AIMessage) -> int:
-    return choose.invoke(action_set_of(ASKED, replies)).place
+def pick(choose: SelectionRule, *replies: AIMessage) -> int:
+    return choose.invoke(action_set_of(ASKED, replies)).index
 
 
-async def apick(choose: Chooser, *replies: AIMessage) -> int:
-    return (await choose.ainvoke(action_set_of(ASKED, replies))).place
+async def apick(choose: SelectionRule, *replies: AIMessage) -> int:
+    return (await choose.ainvoke(action_set_of(ASKED, replies))).index
 
 
 def test_the_most_frequent_call_wins() -> None:
@@ -128,7 +128,7 @@ def test_gates() -> None:
 
 
 def test_a_single_name_is_not_a_collection_of_names() -> None:
-    with pytest.raises(ConfigurationError, match="given 'pay'"):
+    with pytest.raises(ConfigurationError, match="got 'pay'"):
         before_tools("pay")
 
 

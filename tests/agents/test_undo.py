@@ -119,7 +119,7 @@ async def test_an_undo_may_be_async() -> None:
         world.append(f"undid {returned}")
 
     search = search_of(Plan(calling("draft")), [drafter(world, undo)], n=2).compile()
-    with pytest.raises(ConfigurationError, match="'draft' is undone by an async function: use ainvoke"):
+    with pytest.raises(ConfigurationError, match="The undo of 'draft' is async. Call the search with ainvoke"):
         search.invoke(TASK)
     world.clear()
     await search.ainvoke(TASK)
@@ -186,7 +186,7 @@ def test_a_commit_that_fails_says_what_was_done_and_is_tried_again_on_resuming()
     tools = [sender(world), mark(pay, "commit")]
     script = Plan(calling("send", text="a"), calling("pay", amount=3), calling("send", text="b"))
     search = search_of(script, tools, n=2).compile(checkpointer=InMemorySaver())
-    with pytest.raises(CommitFailedError, match="before it: send; not yet: send") as failed:
+    with pytest.raises(CommitFailedError, match="before it: send; not executed yet: send") as failed:
         search.invoke(TASK, THREAD)
     assert failed.value.committed == ["send"]
     assert world == ["sent a"]
@@ -207,7 +207,7 @@ def test_behind_a_commit_that_reports_a_failure_nothing_more_is_carried_out() ->
     pay.handle_tool_error = True
     tools = [mark(pay, "commit"), sender(world)]
     output = search_of(Plan(calling("pay"), calling("send", text="a")), tools, n=2).compile().invoke(TASK)
-    assert told(output) == ["The account is empty.", "Not carried out, because pay failed before it."]
+    assert told(output) == ["The account is empty.", "Not executed, because pay failed before it."]
     assert output["result"]["committed"] == []
     assert world == []
 
@@ -268,7 +268,7 @@ def test_a_failure_leaves_out_what_was_called_after_it_and_not_what_was_called_w
     script = Plan(at_once(calling("pay"), calling("send", text="a")), None, calling("send", text="b"))
     output = search_of(script, tools, n=1).compile().invoke(TASK)
     assert world == ["sent a"]
-    assert told(output)[1:] == ["really sent a", "Not carried out, because pay failed before it."]
+    assert told(output)[1:] == ["really sent a", "Not executed, because pay failed before it."]
 
 
 @pytest.mark.parametrize("runtime", [True, False])

@@ -142,7 +142,7 @@ def test_a_warning_of_others_is_shown_as_python_shows_it(call: Any, monkeypatch:
 def test_what_is_no_address(capsys: pytest.CaptureFixture[str], flags: list[str]) -> None:
     assert main.run(["solve", PROBLEM, "-s", "self_consistency" if "--prm" not in flags else "best_of_n", *flags]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: 'nonsense' is no address of a server. Expected http://")
+    assert error.startswith("error: 'nonsense' is not a server URL. Use http://")
     assert error.count("\n") == 1
 
 

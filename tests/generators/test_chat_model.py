@@ -267,7 +267,7 @@ def test_a_budget_holds_with_a_long_tool_call_in_the_history() -> None:
 
 @pytest.mark.parametrize("wrap", [lambda model: model.with_retry(), lambda model: model.bind(stop=["x"])])
 def test_a_wrapped_model_is_refused(wrap: Callable[[BaseChatModel], Any]) -> None:
-    with pytest.raises(ConfigurationError, match=r"needs a chat model itself.*max_retries"):
+    with pytest.raises(ConfigurationError, match=r"must be a chat model itself.*max_retries"):
         Generator.from_chat_model(wrap(Scripted()))
 
 

@@ -249,13 +249,13 @@ def error(status: int, message: str) -> Callable[[dict[str, Any]], Any]:
     ("answer", "kind", "reason"),
     [
         (error(400, "This model's maximum context length is 1024 tokens"), TruncationError, "too long"),
-        (error(400, "unknown field"), ServerReplyError, "answered 400: unknown field"),
-        (error(401, "bad key"), ConfigurationError, r"refuses the key \(401\): bad key"),
-        (error(401, "bad key"), ConfigurationError, r"Set ITS_GRAPH_SERVER_KEY to the server's own .*OPENAI_API_KEY"),
-        (error(403, "no"), ConfigurationError, r"refuses the key \(403\): no\. Set ITS_GRAPH_SERVER_KEY"),
-        (error(404, "no model"), ConfigurationError, "Check base URL and model name"),
-        (error(500, "x" * 999), ServerReplyError, r"answered 500: x{300}\.\.\."),
-        (lambda body: {"choices": []}, ServerReplyError, "gave 0 texts, 1 were asked for"),
+        (error(400, "unknown field"), ServerReplyError, "returned 400: unknown field"),
+        (error(401, "bad key"), ConfigurationError, r"refused the API key \(401\): bad key"),
+        (error(401, "bad key"), ConfigurationError, r"Set ITS_GRAPH_SERVER_KEY to the server's key .*OPENAI_API_KEY"),
+        (error(403, "no"), ConfigurationError, r"refused the API key \(403\): no\. Set ITS_GRAPH_SERVER_KEY"),
+        (error(404, "no model"), ConfigurationError, "Check the base URL .* and the model name"),
+        (error(500, "x" * 999), ServerReplyError, r"returned 500: x{300}\.\.\."),
+        (lambda body: {"choices": []}, ServerReplyError, "must have n=1 choices; got 0"),
         (lambda body: text("no", "content_filter"), ServerReplyError, "refused: content filter"),
         (lambda body: {"choices": [{"message": {"refusal": "I will not"}}]}, ServerReplyError, "refused: I will not"),
     ],
@@ -295,7 +295,7 @@ def test_what_cannot_continue_refuses_a_step_search_at_once() -> None:
     with chat_server(toy) as server, client(server, dialect="openai") as generator:
         with pytest.raises(ContinuationError):
             create("beam_search", generator, ToyVerifier())
-        with pytest.raises(ContinuationError, match="name the dialect of a server that continues"):
+        with pytest.raises(ContinuationError, match="pass dialect= for a server that continues"):
             generator.invoke(ask(prefix="3 +"))
     assert server.bodies == []
 
@@ -329,21 +329,21 @@ def test_the_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("url", ["nonsense", "localhost:8000/v1", "ftp://127.0.0.1/v1", "http://127.0.0.1:99999/v1"])
 def test_what_is_no_address_is_told_before_anything_is_asked(url: str) -> None:
     for make in (OpenAIGenerator.connect, partial(OpenAIGenerator, "toy")):
-        with pytest.raises(ConfigurationError, match=f"'{url}' is no address of a server. Expected http://"):
+        with pytest.raises(ConfigurationError, match=f"'{url}' is not a server URL. Use http://"):
             make([url])
 
 
 def test_connect_says_what_is_wrong() -> None:
     with chat_server(toy, [{"id": "a"}, {"id": "b"}]) as server:
-        with pytest.raises(ConfigurationError, match=r"serves 2 models \(a, b\); name one"):
+        with pytest.raises(ConfigurationError, match=r"serves 2 models \(a, b\)\. Choose one"):
             OpenAIGenerator.connect(server.url)
         with pytest.raises(ConfigurationError, match=r"does not serve 'c'\. It serves: a, b"):
             OpenAIGenerator.connect(server.url, "c")
-        with pytest.raises(ConfigurationError, match="Check base URL"):
+        with pytest.raises(ConfigurationError, match="Check the base URL"):
             OpenAIGenerator.connect(server.url.removesuffix("/v1"), "a")
-    with pytest.raises(ConnectionError, match="Is it running"):
+    with pytest.raises(ConnectionError, match="Start it"):
         OpenAIGenerator.connect(server.url)
-    with pytest.raises(ConfigurationError, match="no dialect 'klingon'"):
+    with pytest.raises(ConfigurationError, match=r"dialect must be one of vllm, .*; got 'klingon'"):
         OpenAIGenerator("m", dialect="klingon")
 
 

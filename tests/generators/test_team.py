@@ -59,7 +59,7 @@ async def test_nothing_to_ask_is_no_error(team: Team) -> None:
 async def test_a_name_that_no_member_has_is_an_error_before_anyone_is_asked(team: Team) -> None:
     requests = [ask("a"), ask("z")]
     for attempt in (lambda: team.batch(requests, return_exceptions=True), lambda: team.prompt_tokens(requests[1])):
-        with pytest.raises(ConfigurationError, match=r"names the model 'z'\. This team's members: a, b, c\."):
+        with pytest.raises(ConfigurationError, match=r"must name a member .* got 'z'\. Members: a, b, c\."):
             attempt()
     with pytest.raises(ConfigurationError, match="'z'"):
         await team.abatch(requests, return_exceptions=True)

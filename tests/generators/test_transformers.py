@@ -262,7 +262,7 @@ def test_a_tokenizer_without_template_gets_the_plain_text(
     with TransformersGenerator(model, plain) as generator:
         assert generator.prompt_tokens(ask("abc", prefix="de")) == len("abc\nde")
         empty = SampleRequest.model_construct(messages=(), prefix="")
-        with pytest.raises(InputError, match="no tokens"):
+        with pytest.raises(InputError, match="at least one token"):
             generator.prompt_tokens(empty)
 
 
@@ -429,7 +429,7 @@ class TestFromPretrained:
 
 
 def test_no_rows_is_no_batch_size(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    with pytest.raises(ConfigurationError, match="max_batch is 0"):
+    with pytest.raises(ConfigurationError, match="max_batch must be at least 1; got 0"):
         TransformersGenerator(model, tokenizer, max_batch=0)
 
 

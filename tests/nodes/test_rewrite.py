@@ -10,7 +10,7 @@ from its_graph import Budget, Sample, SampleRequest, SearchContext
 from its_graph.graphs.build import search_graph
 from its_graph.nodes import prompts
 from its_graph.nodes.generate import generate
-from its_graph.nodes.rewrite import rewrite, runs
+from its_graph.nodes.rewrite import rewrite
 from its_graph.search.tree import Tree
 from its_graph.seeds import derive_seed
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
@@ -39,7 +39,7 @@ def test_a_new_text_is_a_whole_one_and_names_its_sources() -> None:
     assert all(step["parent"] is None for step in tree.steps.values())
     assert tree.new_steps == ["2", "3", "4"]
     assert [charge["node"] for charge in tree.charges.values()] == ["generate", "join"]
-    assert (runs(tree, "join"), runs(tree, "generate"), runs(tree, "other")) == (1, 1, 0)
+    assert (tree.runs("join"), tree.runs("generate"), tree.runs("other")) == (1, 1, 0)
 
 
 def test_the_prompt_shows_the_sources_in_their_order_and_none_is_the_plain_question() -> None:
@@ -72,7 +72,7 @@ def test_nothing_to_write_is_no_call() -> None:
     tree = tree_of(rewrite("join", toy, lambda tree: [], prompts.revise), toy)
     assert len(toy.requests) == 2
     assert tree.new_steps == []
-    assert runs(tree, "join") == 1
+    assert tree.runs("join") == 1
 
 
 def test_the_price_of_the_verdict_is_reserved_with_the_text() -> None:

@@ -1,4 +1,4 @@
-"""Tiny random models: hidden 64, 3 layers, head_dim 64, read-outs scaled up so that a wrong position fails loudly."""
+"""Tiny random models: hidden 64, 3 layers, head_dim 64, read-outs scaled up so that a wrong position fails clearly."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.likelihood import ImplicitScorer, LikelihoodScorer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.families.qwen import Qwen2ForProcessRewardModel, QwenScorer
-from its_graph.testing import Inline, count_words
+from its_graph.testing import InlineRunnable, count_words
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -24,7 +24,7 @@ SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<extra_0>"]
 QWEN_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""How Qwen2 cuts text into words: a run of line ends stays together, so no token crosses from step to step."""
+"""How Qwen2 splits text into words: a run of line ends stays together, so no token crosses a step boundary."""
 CONTEXT = 256
 
 
@@ -32,7 +32,7 @@ TrainTokenizer = Callable[..., PreTrainedTokenizerFast]
 
 
 def byte_level(*lines: str, special: tuple[str, ...] = (), template: str = CHAT_TEMPLATE) -> PreTrainedTokenizerFast:
-    """Learn a vocabulary that has what `lines` repeat as tokens; `special` are added behind it."""
+    """Train a vocabulary on `lines`, and add the tokens `special` after it."""
     backend = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(QWEN_WORDS), "isolated")
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -68,7 +68,7 @@ def train_tokenizer() -> TrainTokenizer:
 
 @pytest.fixture(scope="session")
 def tiny() -> Callable[[PreTrainedTokenizerFast], dict[str, object]]:
-    """Sizes of a tiny model for a tokenizer, as arguments of any config class."""
+    """Return the sizes of a tiny model for a tokenizer, as arguments of any config class."""
     return sizes
 
 
@@ -82,7 +82,7 @@ def sizes(tokenizer: PreTrainedTokenizerFast) -> dict[str, object]:
         "num_key_value_heads": 1,
         "head_dim": 64,
         "max_position_embeddings": CONTEXT,
-        # Not 0, so that a scorer left in train mode gives another score each time.
+        # Not 0, so that a scorer left in training mode gives a different score each time.
         "attention_dropout": 0.2,
         "initializer_range": 0.2,
     }
@@ -154,7 +154,7 @@ def solve() -> Callable[..., Candidate]:
 
 @pytest.fixture
 def candidates(solve: Callable[..., Candidate]) -> list[Candidate]:
-    """Mixed lengths, scripts and separators; each has at least one step with text."""
+    """Return candidates of mixed lengths, scripts and separators; each has at least one step with text."""
     return [
         solve("Step 1: 34 + 57 = 91\n\n", "Step 2: 91 - 1 = 90\n\n", "The answer is 90."),
         solve("Step 1: 5\n\n", question="2 + 3?"),
@@ -171,34 +171,34 @@ Likely = Callable[..., Sample]
 
 @pytest.fixture
 def likely() -> Likely:
-    """A reply with the given probabilities at each token; the first of each was drawn."""
+    """Build a reply with the given probabilities at each token; the first of each was sampled."""
 
-    def build(request: SampleRequest, *places: Mapping[str, float]) -> Sample:
-        alternatives = tuple(tuple((text, math.log(mass)) for text, mass in place.items()) for place in places)
+    def build(request: SampleRequest, *positions: Mapping[str, float]) -> Sample:
+        alternatives = tuple(tuple((text, math.log(mass)) for text, mass in position.items()) for position in positions)
         return Sample(
-            text="".join(place[0][0] for place in alternatives),
+            text="".join(position[0][0] for position in alternatives),
             finish_reason="end",
             prompt_tokens=sum(count_words(str(message["content"])) for message in request.messages),
-            generated_tokens=len(places),
+            generated_tokens=len(positions),
             alternatives=alternatives if request.alternatives else None,
         )
 
     return build
 
 
-class Fixed(Inline[Candidate, Verdict], Verifier):
-    """Says the same of everything, or fails."""
+class Fixed(InlineRunnable[Candidate, Verdict], Verifier):
+    """Returns the same verdict for every candidate, or raises the same error."""
 
     def __init__(
-        self, said: Verdict | Exception, *, tokens: int = 10, parameters: int = 0, score_range: ScoreRange = "prob"
+        self, reply: Verdict | Exception, *, tokens: int = 10, parameters: int = 0, score_range: ScoreRange = "prob"
     ) -> None:
-        self.said, self.parameters, self.score_range = said, parameters, score_range
+        self.reply, self.parameters, self.score_range = reply, parameters, score_range
         self._tokens = tokens
 
     def invoke(self, input: Candidate, config: Any = None, **kwargs: Any) -> Verdict:
-        if isinstance(self.said, Exception):
-            raise self.said
-        return self.said
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        return self.reply
 
     def tokens(self, candidate: Candidate) -> int:
         return self._tokens

@@ -12,7 +12,7 @@ def option(command: list[str], name: str) -> str:
 
 
 def test_a_generator_on_a_gpu() -> None:
-    command = generator_command("m", HERE, gpu_share=0.54, more=["--max-model-len", "4096"])
+    command = generator_command("m", HERE, gpu_share=0.54, extra_args=["--max-model-len", "4096"])
     assert command[1:5] == ["-m", "vllm.entrypoints.openai.api_server", "--model", "m"]
     assert option(command, "--gpu-memory-utilization") == "0.540"
     assert option(command, "--host") == "127.0.0.1"

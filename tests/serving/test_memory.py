@@ -20,7 +20,7 @@ def model(folder: Path, name: str, gib: int) -> str:
 def test_the_split_is_of_what_is_usable() -> None:
     assert split_gpu_memory(0.6, with_reward_model=True) == pytest.approx((0.54, 0.36))
     assert split_gpu_memory(0.6, with_reward_model=False) == (0.9, 0.0)
-    with pytest.raises(ConfigurationError, match="given as 1; expected more than 0 and less than 1"):
+    with pytest.raises(ConfigurationError, match=r"must be in \(0, 1\); got 1"):
         split_gpu_memory(1, with_reward_model=True)
 
 
@@ -50,5 +50,5 @@ def test_the_memory_is_asked_of_the_driver(tmp_path: Path, monkeypatch: pytest.M
         gpu_bytes()
     program.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigurationError, match="there is no nvidia-smi"):
+    with pytest.raises(ConfigurationError, match="nvidia-smi is not installed"):
         gpu_bytes()

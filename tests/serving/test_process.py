@@ -63,7 +63,7 @@ def test_it_answers_and_ends_with_what_it_started(tmp_path: Path, monkeypatch: p
 def test_one_that_dies_is_noticed_and_its_last_words_told(tmp_path: Path) -> None:
     with (
         server(tmp_path, "import sys; print('no such model'); sys.exit(3)") as toy,
-        pytest.raises(ServerError, match=r"(?s)toy ended with status 3\..*no such model"),
+        pytest.raises(ServerError, match=r"(?s)toy exited with status 3\..*no such model"),
     ):
         toy.wait_healthy(60)
 

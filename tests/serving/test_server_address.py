@@ -32,11 +32,11 @@ def test_an_address_is_left_as_it_is(url: str) -> None:
 def test_what_is_no_address_is_quoted_beside_one_that_is(url: str) -> None:
     with pytest.raises(ConfigurationError) as told:
         validate_server_urls(["http://127.0.0.1:8000/v1", url])
-    assert str(told.value).startswith(f"{url!r} is no address of a server. Expected http://")
+    assert str(told.value).startswith(f"{url!r} is not a server URL. Use http://")
 
 
 def test_at_least_one_address_is_needed() -> None:
-    with pytest.raises(ConfigurationError, match="expected at least one base URL"):
+    with pytest.raises(ConfigurationError, match="must have at least one URL"):
         validate_server_urls([])
 
 

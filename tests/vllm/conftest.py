@@ -27,7 +27,7 @@ def served(name: str, command: list[str], url: str, folder: Path) -> Iterator[tu
 def generator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of the embedded generator."""
     here = Address("127.0.0.1", free_port())
-    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, more=SMALL)
+    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, extra_args=SMALL)
     for url, _ in served("generator", command, here.url, tmp_path_factory.mktemp("logs")):
         yield f"{url}/v1"
 
@@ -36,7 +36,7 @@ def generator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def likelihood_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of the embedded verifier, which is read by the log-probabilities of its prompt."""
     here = Address("127.0.0.1", free_port())
-    command = reward_command(str(WEIGHTS / "verifier"), here, gpu_share=None, step_tag_id=None, more=SMALL)
+    command = reward_command(str(WEIGHTS / "verifier"), here, gpu_share=None, step_tag_id=None, extra_args=SMALL)
     for url, _ in served("likelihood", command, here.url, tmp_path_factory.mktemp("logs")):
         yield url
 
@@ -72,7 +72,7 @@ def qwen_url(qwen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     tag = AutoTokenizer.from_pretrained(str(qwen_folder)).encode("<extra_0>", add_special_tokens=False)[0]
     here = Address("127.0.0.1", free_port())
-    command = reward_command(str(qwen_folder), here, gpu_share=None, step_tag_id=tag, more=SMALL)
+    command = reward_command(str(qwen_folder), here, gpu_share=None, step_tag_id=tag, extra_args=SMALL)
     for url, _ in served("pooling", command, here.url, tmp_path_factory.mktemp("logs")):
         yield url
 
@@ -103,6 +103,6 @@ def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def labelled_url(labelled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of it, which is a plain language model's."""
     here = Address("127.0.0.1", free_port())
-    command = reward_command(str(labelled_folder), here, gpu_share=None, step_tag_id=None, more=SMALL)
+    command = reward_command(str(labelled_folder), here, gpu_share=None, step_tag_id=None, extra_args=SMALL)
     for url, _ in served("labelled", command, here.url, tmp_path_factory.mktemp("logs")):
         yield url

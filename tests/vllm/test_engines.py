@@ -116,7 +116,7 @@ def test_a_deadline_gives_what_there_is(generator: VLLMGenerator) -> None:
     [sample] = generator.invoke(ask(temperature=2.0, seed=1, max_tokens=400, timeout_s=0.05))
     assert sample.finish_reason == "length"
     assert 0 < sample.generated_tokens < 400
-    assert generator.engine.unfinished == 0
+    assert generator.engine.in_flight == 0
 
 
 def test_text_is_told_while_it_is_written(generator: VLLMGenerator) -> None:
@@ -158,17 +158,17 @@ def test_the_same_search_twice_is_the_same_sync_and_async(generator: VLLMGenerat
 async def test_a_cancelled_search_leaves_nothing_running(generator: VLLMGenerator) -> None:
     graph = create("self_consistency", generator, n=64).compile()
     search = asyncio.create_task(graph.ainvoke(QUESTION, context=SearchContext(max_tokens=400, temperature=2.0)))
-    while not generator.engine.unfinished:
+    while not generator.engine.in_flight:
         assert not search.done()
         await asyncio.sleep(0.005)
     search.cancel()
     with pytest.raises(asyncio.CancelledError):
         await search
     for _ in range(100):
-        if not generator.engine.unfinished:
+        if not generator.engine.in_flight:
             break
         await asyncio.sleep(0.05)
-    assert generator.engine.unfinished == 0
+    assert generator.engine.in_flight == 0
     assert (await generator.ainvoke(ask(max_tokens=4)))[0].generated_tokens
 
 

@@ -40,7 +40,7 @@ def verifier(likelihood_url: str) -> Any:
 
 def test_the_server_is_known_for_what_it_is(generator: OpenAIGenerator) -> None:
     assert generator.can_continue
-    assert generator.dialect.keeps_stop
+    assert generator.dialect.keeps_stop_string
     assert generator.max_tokens == 192
 
 
@@ -106,7 +106,7 @@ async def test_a_cancelled_search_leaves_nothing_running(generator: OpenAIGenera
 
 async def test_a_server_that_is_killed_loses_no_finished_work(tmp_path: Path) -> None:
     here = Address("127.0.0.1", free_port())
-    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, more=SMALL)
+    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, extra_args=SMALL)
     process = ServerProcess("doomed", command, health=f"{here.url}/health", log=tmp_path / "log", environment=QUIET)
     with process as server:
         server.wait_healthy(300)
@@ -129,7 +129,7 @@ async def test_a_server_that_is_killed_loses_no_finished_work(tmp_path: Path) ->
 
 async def test_a_search_outlives_the_replica_that_it_began_on(generator_url: str, tmp_path: Path) -> None:
     here = Address("127.0.0.1", free_port())
-    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, more=SMALL)
+    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, extra_args=SMALL)
     process = ServerProcess("doomed", command, health=f"{here.url}/health", log=tmp_path / "log", environment=QUIET)
     with process as server:
         server.wait_healthy(300)

@@ -1,8 +1,7 @@
-"""its-graph eval-sizes: a small model that searches, and a larger one that answers at once, at equal FLOPs."""
+"""`its-graph eval-sizes`: a small model that searches against a larger one that answers once, at equal FLOPs."""
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,17 +12,15 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from its_graph.catalog.strategy_config import StrategyConfig
-from its_graph.cli.exit_codes import INTERRUPTED, exit_code, tell
-from its_graph.cli.options.grid import arms_of, chosen_strategies, possible_arms
-from its_graph.cli.options.models import FamilyOption
-from its_graph.cli.options.number_types import whole_numbers
-from its_graph.cli.options.sampling import MaxTokens, System, Temperature
-from its_graph.cli.runs import models as model_choice
-from its_graph.cli.runs.evaluation_run import ResultsStore, described, run_evaluation
-from its_graph.cli.runs.output_files import require_apart, require_folder, writing
-from its_graph.cli.runs.preflight import require_supported_problem
-from its_graph.context import SearchContext
-from its_graph.errors import ConfigurationError, ItsGraphError
+from its_graph.cli.options.grid import build_grid, parse_strategies, skip_infeasible
+from its_graph.cli.options.models import Family
+from its_graph.cli.options.number_types import int_list
+from its_graph.cli.options.sampling import SamplingOptions
+from its_graph.cli.runs.evaluation_run import RunOptions, evaluation_run
+from its_graph.cli.runs.models import LARGER_MODEL, ModelOptions
+from its_graph.cli.runs.output_files import explain_write_errors, require_distinct_files, require_folder
+from its_graph.contracts import Generator
+from its_graph.errors import ConfigurationError
 from its_graph.evaluation import GridCell, Outcome, Problem
 from its_graph.evaluation.data.datasets import EMBEDDED_DATASET, load_problems
 from its_graph.evaluation.reports.flops_matched_plot import flops_matched_plot
@@ -41,148 +38,124 @@ __all__ = ["eval_sizes_command"]
 
 _RATIOS = ",".join(f"{ratio:g}" for ratio in RATIOS)
 _NOTE = (
-    "R: tokens of inference over tokens of training. k: single answers of the small model whose FLOPs match the larger "
-    "one's answer and its share of the training that is saved; spent: what the search used of it, verifier included. "
-    "Settings are chosen on one half of the problems and measured on the other; bins, from the easiest to the hardest, "
-    "come from samples that no search reads, or pays for."
+    "R: inference tokens per training token. k: single answers of the small model that cost as many FLOPs as the "
+    "larger model's answer plus its share of the training saved. spent: what the search used of k, including the "
+    "verifier. Configurations are chosen on one half of the problems and measured on the other. Bins go from easiest "
+    "to hardest; they come from samples that no search reads or pays for."
 )
 
 
 def eval_sizes_command(
-    model: Annotated[Path | None, typer.Option(help="Folder of the small model. (The embedded one.)")] = None,
-    prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. (The embedded one.)")] = None,
-    family: FamilyOption = "auto",
+    model: Annotated[Path | None, typer.Option(help="Folder of the small model. Default: the embedded one.")] = None,
+    prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. Default: the embedded one.")] = None,
+    family: Family = "auto",
     larger: Annotated[
-        Path, typer.Option(help="Folder of the larger model. (The embedded one of several times the size.)")
-    ] = model_choice.LARGER_MODEL,
+        Path, typer.Option(help="Folder of the larger model. `larger` is the embedded one.")
+    ] = LARGER_MODEL,
     strategies: Annotated[
-        str, typer.Option(help="How the small model may search, separated by commas.")
+        str, typer.Option(help="Comma-separated strategies of the small model.")
     ] = "single,self_consistency,best_of_n,adaptive_best_of_n",
-    n: Annotated[str, typer.Option(help="Samples of a search; each is measured.")] = "2,3,4,8,16,32",
-    ratios: Annotated[str, typer.Option(help="Values of R, tokens of inference over tokens of training.")] = _RATIOS,
+    n: Annotated[str, typer.Option(help="Samples per search; every value is measured.")] = "2,3,4,8,16,32",
+    ratios: Annotated[str, typer.Option(help="Values of R, inference tokens per training token.")] = _RATIOS,
     data: Annotated[str, typer.Option(help="Problems, as for eval.")] = EMBEDDED_DATASET,
-    limit: Annotated[int, typer.Option(min=2, help="Problems to take at most.")] = 300,
-    temperature: Temperature = None,
-    max_tokens: MaxTokens = None,
-    system: System = None,
-    seed: Annotated[int, typer.Option(help="Seed of the searches, and of the embedded problems.")] = 0,
-    work: Annotated[
+    limit: Annotated[int, typer.Option(min=2, help="Maximum number of problems.")] = 300,
+    *,
+    sampling: SamplingOptions,
+    seed: Annotated[int, typer.Option(help="Seed of the searches and of the embedded problems.")] = 0,
+    outcomes: Annotated[
         Path | None,
         typer.Option(
             dir_okay=False,
-            help="JSONL file of all outcomes; what it holds is not run again, but for searches that failed.",
+            help="JSONL file of outcomes. A rerun measures only what it does not have, and retries failed searches.",
         ),
     ] = None,
-    plots: Annotated[Path | None, typer.Option(help="Folder for the picture, as PNG and SVG.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Problems under way at the same time.")] = 8,
+    plots: Annotated[Path | None, typer.Option(help="Folder for the plot, as PNG and SVG.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Problems in flight at the same time.")] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
-    """Compare a small model that searches with a larger one that answers at once, at equal FLOPs, training included.
+    """Compare a small model that searches with a larger one that answers once, at equal FLOPs including training.
 
-    The comparison of Snell et al. (2408.03314, section 7), on your own models and problems.
+    The comparison of Snell et al. (arXiv 2408.03314, section 7), on your own models and problems.
     """
-    try:
-        require_apart(("--data", data), ("--work", work))
-        if plots is not None:
-            require_folder("--plots", plots)
-            require_matplotlib()
-        values = _ratios(ratios)
-        context = SearchContext(temperature=temperature, max_tokens=max_tokens, system=system)
-        greedy = GridCell(
-            SINGLE, context.model_copy(update={"temperature": 0.0})
-        )  # the larger model's most likely answer
-        grid = arms_of(chosen_strategies(strategies), whole_numbers("--n", n, "1,2,4,8,16"), {}, [None], context)
-        arms, left_out = possible_arms([GridCell(SINGLE, context), *grid], judged=model_choice.has_verifier(model, prm))
-        for reason in left_out:
-            typer.echo(reason, err=True)
-        seen = max(arm.n for arm in arms)
-        drawn = GridCell(StrategyConfig(strategy="self_consistency", options={"n": 2 * seen}), context)
-        problems = load_problems(data, limit=limit, seed=seed)
-        measure = partial(_measured, problems=problems, seed=seed, work=work, concurrency=concurrency, hide_bar=as_json)
-        large, large_size = measure([greedy], larger, None)
-        small, small_size = measure([*arms, drawn], model, prm, family, below=large_size)
-        rows = flops_matched(
-            {arm.config: small[arm] for arm in arms},
-            large[greedy],
-            large_size / small_size,
-            [unseen_difficulty(one, seen) for one in small[drawn]],
-            ratios=values,
-            seed=seed,
-        )
-    except ItsGraphError as error:
-        tell(str(error))
-        raise typer.Exit(exit_code(error)) from error
-    if as_json:
-        typer.echo(json.dumps({"size": large_size / small_size, "rows": [_data(row) for row in rows]}, indent=2))
-    else:
-        Console().print(Group(_head(small_size, large_size), _table(rows), _NOTE))
+    require_distinct_files(("--data", data), ("--outcomes", outcomes))
     if plots is not None:
-        with writing(plots, "Give another folder."):
-            save_plots([flops_matched_plot(rows, large_size / small_size)], plots)
+        require_folder("--plots", plots)
+        require_matplotlib()
+    ratio_values = _parse_ratios(ratios)
+    small_models, larger_models = ModelOptions(model, prm, family), ModelOptions(larger)
+    context = sampling.context()
+    grid = build_grid(parse_strategies(strategies), int_list("--n", n, "1,2,4,8,16"), {}, [None], context)
+    cells = skip_infeasible([GridCell(SINGLE, context), *grid], has_verifier=small_models.has_verifier)
+    greedy = GridCell(SINGLE, context.model_copy(update={"temperature": 0.0}))  # the larger model's likeliest answer
+    seen = max(cell.n for cell in cells)
+    unseen = GridCell(StrategyConfig(strategy="self_consistency", options={"n": 2 * seen}), context)
+    problems = load_problems(data, limit=limit, seed=seed)
+    options = RunOptions(seed, concurrency, out=outcomes, hide_progress=as_json)
+    larger_outcomes, larger_size = _measure([greedy], larger_models, problems, options)
+    small_outcomes, small_size = _measure([*cells, unseen], small_models, problems, options, below=larger_size)
+    rows = flops_matched(
+        {cell.config: small_outcomes[cell] for cell in cells},
+        larger_outcomes[greedy],
+        larger_size / small_size,
+        [unseen_difficulty(outcome, seen) for outcome in small_outcomes[unseen]],
+        ratios=ratio_values,
+        seed=seed,
+    )
+    if as_json:
+        data_rows = [{**row._asdict(), "gain": row.gain._asdict()} for row in rows]
+        typer.echo(json.dumps({"size": larger_size / small_size, "rows": data_rows}, indent=2))
+    else:
+        Console().print(Group(_heading(small_size, larger_size), _table(rows), _NOTE))
+    if plots is not None:
+        with explain_write_errors(plots, "Give another folder."):
+            save_plots([flops_matched_plot(rows, larger_size / small_size)], plots)
 
 
-OutcomesByCell = dict[GridCell, list[Outcome]]
-
-
-def _measured(
-    arms: Sequence[GridCell],
-    model: Path | None,
-    prm: Path | None,
-    family: str = "auto",
-    *,
+def _measure(
+    cells: Sequence[GridCell],
+    models: ModelOptions,
     problems: Sequence[Problem],
-    seed: int,
-    work: Path | None,
-    concurrency: int,
-    hide_bar: bool,
+    options: RunOptions,
+    *,
     below: int | None = None,
-) -> tuple[OutcomesByCell, int]:
-    """Return the outcomes of one model, in the order of the problems, and its parameters.
+) -> tuple[dict[GridCell, list[Outcome]], int]:
+    """Return the outcomes of one model, in the order of the problems, and its number of parameters.
 
-    With `below` it is refused, before anything is measured, unless it has fewer parameters than that.
+    Raises:
+        ConfigurationError: it does not have fewer than `below` parameters; nothing is measured then.
     """
-    shared = {"seed": seed, **model_choice.identity(model, prm, family=family)}
-    notebook = ResultsStore({arm: described(arm, shared) for arm in dict.fromkeys(arms)}, problems, work)
-    with closing(notebook), model_choice.loaded(model, prm, family=family) as (generator, verifier):
-        if below is not None and not 0 < generator.parameters < below:
-            raise ConfigurationError(
-                f"The larger model must be the larger one. Given: {generator.parameters:,} and {below:,} parameters."
-            )
-        require_supported_problem(generator, (one.problem for one in problems), arms[0].context.system)
-        stopped = run_evaluation(
-            notebook,
-            generator,
-            verifier,
-            problems,
-            seed=seed,
-            concurrency=concurrency,
-            reuse=True,
-            hide_bar=hide_bar,
+    check = partial(_require_smaller, below=below)
+    with evaluation_run(cells, models, problems, options, check=check) as run:
+        run.require_complete()
+        return run.results.measured, run.generator.parameters
+
+
+def _require_smaller(generator: Generator, below: int | None) -> None:
+    if below is not None and not 0 < generator.parameters < below:
+        raise ConfigurationError(
+            f"--larger must have more parameters than --model; got {below:,} and {generator.parameters:,}."
         )
-        if stopped:
-            tell("Stopped before all was measured. With --work the same command goes on here.")
-            raise typer.Exit(INTERRUPTED)
-        notebook.tell_failures()
-        return notebook.measured, generator.parameters
 
 
-def _ratios(text: str) -> list[float]:
+def _parse_ratios(text: str) -> list[float]:
     try:
-        ratios = [float(one) for one in text.split(",")]
+        ratios = [float(item) for item in text.split(",")]
     except ValueError as error:
-        raise ConfigurationError(f"--ratios {text!r} is no list of numbers, such as {_RATIOS}.") from error
+        raise ConfigurationError(
+            f"--ratios must be a comma-separated list of numbers; got {text!r}. Example: --ratios {_RATIOS}."
+        ) from error
     for ratio in ratios:
-        inference_multiplier(1.0, ratio)  # refuses what is no ratio
+        inference_multiplier(1.0, ratio)  # raises for an invalid ratio
     return ratios
 
 
-def _head(small: int, large: int) -> str:
-    return f"{small:,} parameters that search, against {large:,} that answer once: {large / small:.1f} times"
+def _heading(small: int, larger: int) -> str:
+    return f"Small model with search: {small:,} parameters. Larger model, one answer: {larger:,} ({larger / small:.1f}x)."
 
 
 def _table(rows: Sequence[FlopsMatch]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for title in ("R", "k", "spent", "bin", "problems", "single", "search", "larger", "lead", "95 %"):
+    for title in ("R", "k", "spent", "bin", "problems", "single", "search", "larger", "gain", "95% CI"):
         table.add_column(title, justify="right")
     for row in rows:
         if row.bin is None and row is not rows[0]:
@@ -199,7 +172,3 @@ def _table(rows: Sequence[FlopsMatch]) -> Table:
             rf"\[{low}, {high}]",
         )
     return table
-
-
-def _data(row: FlopsMatch) -> dict[str, object]:
-    return {**row._asdict(), "gain": row.gain._asdict()}

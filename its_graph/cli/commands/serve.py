@@ -50,11 +50,11 @@ def serve_command(
     more = ["--max-model-len", str(max_model_len)] if max_model_len else []
     environment = {**(CPU_ENVIRONMENT if cpu else {}), **({"VLLM_API_KEY": api_key} if api_key else {})}
     addresses = [Address(host, port), Address(host, port + 1)]
-    commands = [generator_command(generator, addresses[0], gpu_share=None if cpu else first, more=more)]
+    commands = [generator_command(generator, addresses[0], gpu_share=None if cpu else first, extra_args=more)]
     if prm:
         tag = _step_tag(prm)
         commands.append(
-            reward_command(prm, addresses[1], gpu_share=None if cpu else second, step_tag_id=tag, more=more)
+            reward_command(prm, addresses[1], gpu_share=None if cpu else second, step_tag_id=tag, extra_args=more)
         )
     servers = [
         ServerProcess(

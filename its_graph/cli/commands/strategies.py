@@ -1,4 +1,4 @@
-"""`strategies` and `draw`: what there is, without loading any model."""
+"""`its-graph strategies`, `draw` and `recommend`: what the library offers, without loading any model."""
 
 import json
 import shutil
@@ -12,67 +12,70 @@ from its_graph.catalog.recommend import DifficultyLevel, Latency, Task, recommen
 from its_graph.catalog.registry import Strategy, strategies, strategy
 from its_graph.testing import ToyGenerator, ToyVerifier
 
-__all__ = ["draw", "guide", "list_strategies"]
+__all__ = ["draw_command", "recommend_command", "strategies_command"]
 
 
-def list_strategies(
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects.")] = False,
+def strategies_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """List the strategies: what each does, costs and needs, and when to use it."""
+    """List the strategies: what each does, needs and costs, and when to use it."""
     if as_json:
-        typer.echo(json.dumps([_described(one) for one in strategies()], indent=2))
+        typer.echo(json.dumps([_as_data(listed) for listed in strategies()], indent=2))
         return
-    names = max(len(one.name) for one in strategies())
+    name_width = max(len(listed.name) for listed in strategies())
     width = max(60, shutil.get_terminal_size((120, 24)).columns)
-    for one in strategies():
-        typer.echo(_block(one.name, one.summary, names, width))
-        for title, text in (("needs", ", ".join(one.needs)), ("cost", one.cost), ("when", one.when)):
+    for listed in strategies():
+        typer.echo(_block(listed.name, listed.summary, name_width, width))
+        for title, text in (("needs", ", ".join(listed.needs)), ("cost", listed.cost), ("when", listed.when)):
             if text:
-                typer.echo(_block("", f"{title}: {text}", names, width))
+                typer.echo(_block("", f"{title}: {text}", name_width, width))
 
 
-def guide(
-    task: Annotated[Task, typer.Argument(help="Whether answers can be compared or checked.")],
-    difficulty: Annotated[DifficultyLevel, typer.Option(help="easy: single answers are mostly right.")] = "hard",
+def recommend_command(
+    task: Annotated[
+        Task, typer.Argument(help="verifiable: answers can be compared or checked; free_form: they cannot.")
+    ],
+    difficulty: Annotated[DifficultyLevel, typer.Option(help="easy: single answers are mostly correct.")] = "hard",
     latency: Annotated[Latency, typer.Option(help="real_time: a person waits for the answer.")] = "relaxed",
-    verifier: Annotated[bool, typer.Option(help="Whether a reward model is at hand.")] = True,
+    verifier: Annotated[bool, typer.Option(help="Whether a reward model is available.")] = True,
 ) -> None:
-    """Name the strategy to begin with, as a command line of `solve`, and why."""
-    found = recommend(task, difficulty, latency, verifier=verifier)
-    for one in (found, *found.alternatives):
-        flags = "".join(f" --set {name}={value}" for name, value in one.options.items())
-        typer.echo(f"--strategy {one.strategy}{flags}\n    {one.reason}")
+    """Recommend a strategy to start with, as options of `solve`, and alternatives."""
+    recommendation = recommend(task, difficulty, latency, verifier=verifier)
+    for choice in (recommendation, *recommendation.alternatives):
+        flags = "".join(f" --set {name}={value}" for name, value in choice.options.items())
+        typer.echo(f"--strategy {choice.strategy}{flags}\n    {choice.reason}")
 
 
-def _block(name: str, text: str, names: int, width: int) -> str:
-    """Return `text` beside `name`, its further lines under its first."""
-    return textwrap.fill(text, width, initial_indent=f"{name:<{names}}  ", subsequent_indent=" " * (names + 2))
-
-
-def draw(
+def draw_command(
     name: Annotated[str, typer.Argument(metavar="STRATEGY", help="A name from `its-graph strategies`.")],
 ) -> None:
     """Print the graph of a strategy as a Mermaid diagram."""
-    chosen = strategy(name)
-    # The models are never called: a drawing needs something to put into the nodes.
-    graph = chosen.create(ToyGenerator(), ToyVerifier(), {}).compile(name=chosen.name)
+    drawn = strategy(name)
+    # The models are never called; the nodes only need something to hold.
+    graph = drawn.create(ToyGenerator(), ToyVerifier(), {}).compile(name=drawn.name)
     typer.echo(graph.get_graph().draw_mermaid(with_styles=False).rstrip())
 
 
-def _described(one: Strategy) -> Mapping[str, Any]:
+def _block(name: str, text: str, name_width: int, width: int) -> str:
+    """Return `text` beside `name`, wrapped under its first line."""
+    indent = " " * (name_width + 2)
+    return textwrap.fill(text, width, initial_indent=f"{name:<{name_width}}  ", subsequent_indent=indent)
+
+
+def _as_data(listed: Strategy) -> Mapping[str, Any]:
     return {
-        "name": one.name,
-        "summary": one.summary,
-        "cost": one.cost,
-        "needs": list(one.needs),
-        "when": one.when,
-        "needs_verifier": one.needs_verifier,
-        "options": {name: _plain(default) for name, default in one.options.items()},
+        "name": listed.name,
+        "summary": listed.summary,
+        "cost": listed.cost,
+        "needs": list(listed.needs),
+        "when": listed.when,
+        "needs_verifier": listed.needs_verifier,
+        "options": {name: _default_as_data(default) for name, default in listed.options.items()},
     }
 
 
-def _plain(default: Any) -> Any:
-    """Return a default as JSON can write it: a rule by its name, a record by its words."""
+def _default_as_data(default: Any) -> Any:
+    """Return a default as JSON can represent it: a rule by its name, any other object as text."""
     if default is None or isinstance(default, (bool, int, float, str)):
         return default
     return getattr(default, "__name__", None) or str(default)

@@ -1,4 +1,4 @@
-"""What `calibrate` prints and writes: the policy's table, its worth, the curves behind it, and the calibration."""
+"""What `calibrate` prints and stores: the policy, the curves behind it, its gain, and the calibration of difficulty."""
 
 from pathlib import Path
 from typing import Any
@@ -7,22 +7,24 @@ from rich import box
 from rich.console import Group
 from rich.table import Table
 
-from its_graph.cli.display.formatting import compute, count, counted
+from its_graph.cli.display.formatting import format_count, format_flops, pluralize
 from its_graph.evaluation.router.policy_calibration import PolicyCalibration
 from its_graph.routing.crossfit import RoutedResults
 from its_graph.routing.difficulty_calibration import DifficultyCalibration
 from its_graph.routing.policy import Cost, Policy
 from its_graph.statistics import Difference
 
-__all__ = ["as_data", "calibration_tables"]
+__all__ = ["calibration_data", "calibration_tables"]
 
 
-def as_data(fitted: PolicyCalibration) -> dict[str, Any]:
-    """Return what the fit is worth as plain data, for the policy's `fitted_on`."""
+def calibration_data(fitted: PolicyCalibration) -> dict[str, Any]:
+    """Return what the policy gains as plain data, for its `fitted_on`."""
     return {
         "cross_fitted": [_row(row) for row in fitted.cross_fitted],
         "fixed": [_row(row) for row in fitted.fixed],
-        "gains": [{"fixed": one.fixed.name, **one.gain.accuracy._asdict()} for one in fitted.comparisons],
+        "gains": [
+            {"fixed": comparison.fixed.name, **comparison.gain.accuracy._asdict()} for comparison in fitted.comparisons
+        ],
         "reference": fitted.reference.name,
         "cheapest_match": _row(fitted.cheapest_match) if fitted.cheapest_match else None,
         "calibration": fitted.calibration.as_data() if fitted.calibration else None,
@@ -30,97 +32,103 @@ def as_data(fitted: PolicyCalibration) -> dict[str, Any]:
 
 
 def calibration_tables(fitted: PolicyCalibration, out: Path) -> Group:
-    """Return everything for a terminal."""
+    """Return the whole report for a terminal."""
     policy = fitted.policy
-    scope = "on average" if policy.budget_scope == "on_average" else "in each bin"
+    scope = "mean budget per question" if policy.budget_scope == "on_average" else "budget per question in each bin"
     return Group(
-        f"What to do, by difficulty ({policy.estimator}, {counted(policy.pilots, 'pilot')}) and budget {scope}:",
-        _choices(policy),
-        "Accuracy % by difficulty, behind the pilots:",
-        _curves(policy),
-        "One setting for every question, and the router with its cost for a budget, on problems new to "
-        "it (cross-fitted), accuracy %:",
-        _worth(fitted),
-        verdict(fitted),
+        f"Policy by difficulty ({policy.estimator}, {pluralize(policy.pilots, 'pilot')}) and {scope}:",
+        _policy_table(policy),
+        "Accuracy % by difficulty, cost including pilots:",
+        _curve_table(policy),
+        "Accuracy % of each fixed configuration, and of the router at the same mean cost on held-out problems "
+        "(cross-fitted):",
+        _gain_table(fitted),
+        _savings_text(fitted),
         "",
-        *_calibration(fitted.calibration, len(fitted.fixed[0].results)),
-        f"Written to {out}. Use it: its-graph solve ... --strategy compute_optimal --set policy={out}",
+        *_calibration_section(fitted.calibration, len(fitted.fixed[0].results)),
+        f"Policy written to {out}. To use it: its-graph solve ... --strategy compute_optimal --set policy={out}",
     )
 
 
-def verdict(fitted: PolicyCalibration) -> str:
-    """Return in words how much compute the router saves at the reference's accuracy."""
-    reference, reaching, unit = fitted.reference, fitted.cheapest_match, fitted.policy.unit
-    goal = f"{reference.name} for every question: {_percent(reference.accuracy)} % at {_cost(reference.cost, unit)}."
-    if reaching is None:
+def _savings_text(fitted: PolicyCalibration) -> str:
+    """Return how much compute the router saves at the accuracy of the reference."""
+    reference, match, unit = fitted.reference, fitted.cheapest_match, fitted.policy.unit
+    target = (
+        f"{reference.name} for every question: {_percent(reference.accuracy)}% at {_cost_text(reference.cost, unit)}."
+    )
+    if match is None:
         best = max(fitted.cross_fitted, key=lambda row: (row.accuracy, -row.cost))
         return (
-            f"{goal} The router does not reach that on problems new to it; its best is "
-            f"{_percent(best.accuracy)} % at {_cost(best.cost, unit)}."
+            f"{target} The router does not reach that on held-out problems; its best is "
+            f"{_percent(best.accuracy)}% at {_cost_text(best.cost, unit)}."
         )
     return (
-        f"{goal} The router, on problems new to it: {_percent(reaching.accuracy)} % at {_cost(reaching.cost, unit)}, "
-        f"{reference.cost / reaching.cost:.1f} times less."
+        f"{target} The router on held-out problems: {_percent(match.accuracy)}% at {_cost_text(match.cost, unit)}, "
+        f"{reference.cost / match.cost:.1f} times less compute."
     )
 
 
-def _choices(policy: Policy) -> Table:
-    """Return budget by bin."""
+def _policy_table(policy: Policy) -> Table:
+    """Return the chosen configuration by budget and bin."""
     table = _table(first="budget")
-    for place, curve in enumerate(policy.curves):
-        low = policy.thresholds[place - 1] if place else 0.0
-        table.add_column(f"bin {place + 1}: from {low:.2f}\n{counted(curve[0].problems, 'problem')}")
+    for index, curve in enumerate(policy.curves):
+        low = policy.thresholds[index - 1] if index else 0.0
+        table.add_column(f"bin {index + 1}: from {low:.2f}\n{pluralize(curve[0].problems, 'problem')}")
     for column, budget in enumerate(policy.budgets):
-        table.add_row(_cost(budget, policy.unit), *(row[column].label for row in policy.table))
+        table.add_row(_cost_text(budget, policy.unit), *(row[column].label for row in policy.table))
     return table
 
 
-def _curves(policy: Policy) -> Table:
-    """Return the accuracy of each setting in each bin, in the order of mean cost."""
+def _curve_table(policy: Policy) -> Table:
+    """Return the accuracy of each configuration in each bin, by ascending mean cost."""
     points = [{point.config: point for point in curve} for curve in policy.curves]
     problems = sum(curve[0].problems for curve in policy.curves)
-    means = {
-        setting: sum(one[setting].problems * one[setting].cost for one in points) / problems for setting in points[0]
+    mean_costs = {
+        config: sum(by_config[config].problems * by_config[config].cost for by_config in points) / problems
+        for config in points[0]
     }
-    table = _table("cost", *(f"bin {place}" for place in range(1, len(points) + 1)), first="setting")
-    for setting in sorted(means, key=lambda one: means[one]):
-        accuracies = (_percent(one[setting].accuracy) for one in points)
-        table.add_row(setting.label, _cost(means[setting], policy.unit), *accuracies)
+    table = _table("cost", *(f"bin {number}" for number in range(1, len(points) + 1)), first="configuration")
+    for config in sorted(mean_costs, key=lambda config: mean_costs[config]):
+        accuracies = (_percent(by_config[config].accuracy) for by_config in points)
+        table.add_row(config.label, _cost_text(mean_costs[config], policy.unit), *accuracies)
     return table
 
 
-def _worth(fitted: PolicyCalibration) -> Table:
-    """Return every fixed setting, and the router where it may cost as much: what it did cost, on problems new to it."""
-    table = _table("cost", "fixed", "router's\ncost", "router", "gain of the router", first="setting")
-    rivals = {one.fixed.name: one for one in fitted.comparisons}
+def _gain_table(fitted: PolicyCalibration) -> Table:
+    """Return every fixed configuration, beside the router where its pilots leave it that budget."""
+    table = _table("cost", "fixed", "router\ncost", "router", "router gain", first="configuration")
+    comparisons = {comparison.fixed.name: comparison for comparison in fitted.comparisons}
     for row in fitted.fixed:
-        cells = [row.name, _cost(row.cost, fitted.policy.unit), _percent(row.accuracy)]
-        if rival := rivals.get(row.name):
-            cost = _cost(rival.routed.cost, fitted.policy.unit)
-            cells += [cost, _percent(rival.routed.accuracy), _gain(rival.gain.accuracy)]
+        cells = [row.name, _cost_text(row.cost, fitted.policy.unit), _percent(row.accuracy)]
+        if comparison := comparisons.get(row.name):
+            cost = _cost_text(comparison.routed.cost, fitted.policy.unit)
+            cells += [cost, _percent(comparison.routed.accuracy), _gain_text(comparison.gain.accuracy)]
         table.add_row(*cells)
     return table
 
 
-def _gain(gain: Difference) -> str:
+def _gain_text(gain: Difference) -> str:
     # A backslash keeps rich from reading the bracket as markup.
     low, high = (_percent(end, "+") for end in gain.ci95)
     return rf"{_percent(gain.mean, '+')} \[{low}, {high}]"
 
 
-def _calibration(found: DifficultyCalibration | None, problems: int) -> list[Any]:
-    if found is None:
-        return ["Too few samples were drawn to tell how far the estimate can be trusted.", ""]
+def _calibration_section(calibration: DifficultyCalibration | None, problems: int) -> list[Any]:
+    if calibration is None:
+        return ["Too few samples to measure how well difficulty is calibrated.", ""]
     table = _table("problems", "predicted", "measured", first="bin")
-    for place, one in enumerate(found.bins, start=1):
-        table.add_row(str(place), count(one.problems), _percent(one.predicted), _percent(one.measured))
-    correlation = "none" if found.correlation is None else f"{found.correlation:.2f}"
-    lost = problems - sum(one.problems for one in found.bins)
+    for number, bin_ in enumerate(calibration.bins, start=1):
+        table.add_row(
+            str(number), format_count(bin_.problems), _percent(bin_.predicted), _percent(bin_.measured)
+        )
+    correlation = "none" if calibration.correlation is None else f"{calibration.correlation:.2f}"
+    skipped = problems - sum(bin_.problems for bin_ in calibration.bins)
     return [
-        "Chance of a single sample (pass@1) as difficulty predicts it, and on samples other than the pilots, %:",
+        "pass@1 % predicted from difficulty, and measured on samples other than the pilots:",
         table,
-        f"Correlation {correlation}, Brier {found.brier:.3f}, expected calibration error {found.ece:.3f}.",
-        *([f"Left out: {counted(lost, 'problem')} of which too many samples failed."] if lost else []),
+        f"Correlation {correlation}, Brier score {calibration.brier:.3f}, "
+        f"expected calibration error {calibration.ece:.3f}.",
+        *([f"Skipped: {pluralize(skipped, 'problem')} with too many failed samples."] if skipped else []),
         "",
     ]
 
@@ -137,8 +145,8 @@ def _row(row: RoutedResults) -> dict[str, Any]:
     return {"name": row.name, "accuracy": row.accuracy, "cost": row.cost}
 
 
-def _cost(cost: float, unit: Cost) -> str:
-    return compute(cost) if unit == "flops" else f"{count(cost)} {unit.replace('_', ' ')}"
+def _cost_text(cost: float, unit: Cost) -> str:
+    return format_flops(cost) if unit == "flops" else f"{format_count(cost)} {unit.replace('_', ' ')}"
 
 
 def _percent(share: float, sign: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The rows of a search tree (`its_graph.search.tree_rows`) in the terminal's colors."""
+"""The rows of a search tree (`its_graph.search.tree_rows`) in the colors of the terminal."""
 
 from rich.text import Text
 
@@ -18,7 +18,7 @@ _STYLES: dict[Role, str] = {
 
 
 def styled(row: TreeRow) -> Text:
-    """Return `row` in color: what is part of the answer stands out, what was cut is dim."""
+    """Return `row` in color: the path of the answer is green, cut steps are dim."""
     return Text.assemble((row.stem, "dim"), *((part.text, _style(part, row)) for part in row.parts))
 
 
@@ -33,5 +33,5 @@ def _style(part: RowPart, row: TreeRow) -> str:
     if part.shows == "answer":
         return style or "bold"
     if part.shows == "text" and (row.role in ABANDONED or any(other.shows == "answer" for other in row.parts)):
-        return "dim"  # beside the answer, the text of the last step is a detail
+        return "dim"  # next to the answer, the text of the last step is a detail
     return style

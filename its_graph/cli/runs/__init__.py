@@ -1,1 +1,1 @@
-"""What commands run: models, streams, evaluations, batches, and the files they write."""
+"""What commands run: models, searches, evaluations, batches, and the files they write."""

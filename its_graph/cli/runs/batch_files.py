@@ -1,4 +1,4 @@
-"""The files of a batch: problems come in as JSON lines, answers go out as JSON lines, one as each problem ends."""
+"""The files of a batch as JSON lines: problems are read, answers are appended when each problem ends."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,106 +9,107 @@ from its_graph.cli.display.batch_summary import BatchTotals
 from its_graph.errors import InputError
 from its_graph.evaluation.data.json_lines import json_lines
 from its_graph.evaluation.data.problem_file import parse_record
-from its_graph.jsonl import RecordKind, JsonLines
+from its_graph.jsonl import JsonLines, RecordKind
 
-__all__ = ["Answers", "Item", "read_items"]
+__all__ = ["AnswerFile", "BatchProblem", "read_batch_problems"]
 
-_KIND = RecordKind("answer to a problem of this batch", ('{"id": ',))
-_PASSING = ("budget", "failed")
-"""Why a problem may have no answer that has one the next time."""
+_ANSWER = RecordKind("an answer to a problem of this batch", ('{"id": ',))
+_RETRIED = ("budget", "failed")
+"""Stop reasons of problems without an answer that are tried again by the next run."""
 
 
-class Item(NamedTuple):
+class BatchProblem(NamedTuple):
     """A problem of a batch."""
 
     id: str | int
-    """As it was given, or the number of the line's problem."""
+    """As given in the file, otherwise the index of the problem."""
     problem: str
     expected: str | None
-    """The right answer, where it is known."""
+    """The correct answer, if it is known."""
 
 
-def read_items(path: Path) -> list[Item]:
-    """Return the problems of a JSONL file, read as `its_graph.evaluation.data.problem_file` does; answers may be missing.
+def read_batch_problems(path: Path) -> list[BatchProblem]:
+    """Read the problems of a JSONL file as `its_graph.evaluation.data.problem_file` does, except that answers are
+    optional.
 
     Raises:
-        InputError: for a line without a problem, for an id that stands there twice, and for a file without any problem.
+        InputError: a line has no problem, an id occurs twice, or the file has no problems.
     """
-    items = [_item(number, record, where) for number, (record, where) in enumerate(json_lines(path))]
-    if not items:
-        raise InputError(f'{path} holds no problem. Each line needs "problem", and may have "id" and "answer".')
-    seen: set[str | int] = set()
-    for item in items:
-        if item.id in seen:
-            raise InputError(f"{path} holds the id {item.id!r} twice. Answers are told apart by it: make it unique.")
-        seen.add(item.id)
-    return items
+    problems = [_parse_problem(index, record, where) for index, (record, where) in enumerate(json_lines(path))]
+    if not problems:
+        raise InputError(f'{path} has no problems. Each line needs "problem", and may have "id" and "answer".')
+    ids: set[str | int] = set()
+    for problem in problems:
+        if problem.id in ids:
+            raise InputError(f"{path} has the id {problem.id!r} twice. Ids must be unique.")
+        ids.add(problem.id)
+    return problems
 
 
-class Answers:
-    """A file of answers. Problems that an earlier run has answered are not solved again.
+class AnswerFile:
+    """The answers of a batch. Problems that an earlier run answered are not solved again.
 
-    One that the budget left without an answer, or whose calls all failed, is tried again; its last line counts. Only a
-    question that cannot be asked at all is not.
+    A problem that the budget left without an answer, or whose calls all failed, is tried again, and its last line
+    counts. A problem whose question was rejected is not tried again.
 
     Args:
-        lines: where the answers stand.
-        items: the problems of the batch.
+        lines: the file; its answers are read.
+        problems: the problems of the batch.
     """
 
-    def __init__(self, lines: JsonLines, items: list[Item]) -> None:
-        self._lines, self._items = lines, items
-        numbers = {item.id: number for number, item in enumerate(items)}
-        done: dict[int, BatchTotals] = {}
-        self._failed: list[tuple[int, str]] = []
+    def __init__(self, lines: JsonLines, problems: list[BatchProblem]) -> None:
+        self._lines, self._problems = lines, problems
+        indices = {problem.id: index for index, problem in enumerate(problems)}
+        completed: dict[int, BatchTotals] = {}
+        self._failures: list[tuple[int, str]] = []
 
-        def take(place: int, record: Any) -> None:
-            number, tally = numbers[record["id"]], BatchTotals().plus(record)
-            if not (tally.unanswered and record["stop_reason"] in _PASSING):
-                done[number] = tally
-                self._note(number, record)
+        def read(offset: int, record: Any) -> None:
+            index, totals = indices[record["id"]], BatchTotals().plus(record)
+            if not (totals.unanswered and record["stop_reason"] in _RETRIED):
+                completed[index] = totals
+                self._note_failure(index, record)
 
-        lines.read(take, _KIND)
-        self.known = frozenset(done)
-        """Numbers of the problems that need not be solved again."""
-        self.tally = BatchTotals(*map(sum, zip(BatchTotals(), *done.values(), strict=True)))
+        lines.read(read, _ANSWER)
+        self.completed = frozenset(completed)
+        """Indices of the problems that need not be solved again."""
+        self.totals = BatchTotals(*map(sum, zip(BatchTotals(), *completed.values(), strict=True)))
 
-    def add(self, solved: ProblemResult, *, correct: bool | None) -> None:
-        """Write an answer; `correct` is None where the right one is not known."""
-        line = {"id": self._items[solved.index].id, **dict(_told(solved, correct))}
+    def append(self, result: ProblemResult, *, correct: bool | None) -> None:
+        """Append an answer; `correct` is None if the expected answer is not known."""
+        line = {"id": self._problems[result.index].id, **dict(_fields(result, correct))}
         self._lines.append(line)
-        self.tally = self.tally.plus(line)
-        self._note(solved.index, line)
+        self.totals = self.totals.plus(line)
+        self._note_failure(result.index, line)
 
     @property
     def first_error(self) -> str | None:
-        """Why the first of the problems failed that did."""
-        return self._failed[0][1] if self._failed else None
+        """Error of the first problem that failed."""
+        return self._failures[0][1] if self._failures else None
 
-    def _note(self, number: int, line: dict[str, Any]) -> None:
+    def _note_failure(self, index: int, line: dict[str, Any]) -> None:
         if "error" in line:
-            self._failed = [min([(number, line["error"]), *self._failed])]
+            self._failures = [min([(index, line["error"]), *self._failures])]
 
 
-def _told(solved: ProblemResult, correct: bool | None) -> Iterator[tuple[str, Any]]:
+def _fields(result: ProblemResult, correct: bool | None) -> Iterator[tuple[str, Any]]:
     yield from {
-        "answer": solved.answer,
-        "text": solved.text,
-        "score": solved.score,
-        "samples": solved.samples,
-        "tokens": solved.spend.tokens,
-        "stop_reason": solved.stop_reason,
-        "spend": solved.spend._asdict(),
+        "answer": result.answer,
+        "text": result.text,
+        "score": result.score,
+        "samples": result.samples,
+        "tokens": result.spend.tokens,
+        "stop_reason": result.stop_reason,
+        "spend": result.spend._asdict(),
     }.items()
     if correct is not None:
         yield "correct", correct
-    if solved.error is not None:
-        yield "error", solved.error
+    if result.error is not None:
+        yield "error", result.error
 
 
-def _item(number: int, record: Any, where: str) -> Item:
+def _parse_problem(index: int, record: Any, where: str) -> BatchProblem:
     problem, expected, fields = parse_record(record, where)
-    key = fields.get("id", number)
+    key = fields.get("id", index)
     if isinstance(key, bool) or not isinstance(key, (str, int)):
-        raise InputError(f'{where} has an "id" that is neither text nor a whole number: {key!r}.')
-    return Item(key, problem, expected)
+        raise InputError(f'{where}: "id" must be text or an integer; got {key!r}.')
+    return BatchProblem(key, problem, expected)

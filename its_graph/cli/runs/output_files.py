@@ -1,4 +1,4 @@
-"""Files that a command writes: what cannot be written is refused before anything is done for it."""
+"""Files that a command writes: a file that cannot be written is rejected before any work is done for it."""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from its_graph.errors import ConfigurationError, StorageError
 
-__all__ = ["require_apart", "require_folder", "require_writable", "writing"]
+__all__ = ["explain_write_errors", "require_distinct_files", "require_folder", "require_writable"]
 
 
 @contextmanager
-def writing(path: Path, remedy: str = "Give another file.") -> Iterator[None]:
-    """Say in one line which file could not be written, why, and what to do about it.
+def explain_write_errors(path: Path, remedy: str = "Give another file.") -> Iterator[None]:
+    """Turn an `OSError` into one line that names the file, the reason and a remedy.
 
     Raises:
         StorageError: for any `OSError` inside.
@@ -24,12 +24,12 @@ def writing(path: Path, remedy: str = "Give another file.") -> Iterator[None]:
 
 
 def require_writable(path: Path) -> None:
-    """Open a file for writing, and leave no trace of the trial.
+    """Check that a file can be opened for writing; a new file is removed again.
 
     Raises:
         StorageError: it cannot be opened.
     """
-    with writing(path, "Give a file in a folder that is there and can be written to."):
+    with explain_write_errors(path, "Give a file in an existing, writable folder."):
         is_new = not path.exists()
         path.open("ab").close()
         if is_new:
@@ -37,29 +37,29 @@ def require_writable(path: Path) -> None:
 
 
 def require_folder(option: str, path: Path) -> None:
-    """See that files can be written into a folder, which need not be there yet; leave no trace of the trial.
+    """Check that files can be written into a folder, which need not exist yet and is not created.
 
     Raises:
         ConfigurationError: it is a file.
-        StorageError: it cannot be written to, or made.
+        StorageError: it cannot be created or written to.
     """
     if path.exists() and not path.is_dir():
         raise ConfigurationError(f"{option} {path} is a file. Give a folder.")
-    nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
-    with writing(path, "Give another folder."):
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    with explain_write_errors(path, "Give another folder."):
         tempfile.TemporaryFile(dir=nearest).close()
 
 
-def require_apart(*files: tuple[str, Path | str | None]) -> None:
-    """Refuse two options that name the same file: one would write over what the other reads or writes.
+def require_distinct_files(*files: tuple[str, Path | str | None]) -> None:
+    """Check that no two options name the same file: one would overwrite what the other reads or writes.
 
     Args:
-        files: each with the option that names it; None and data sets that are no file meet no other.
+        files: each with the option that names it; None and names of built-in data sets are allowed.
 
     Raises:
-        ConfigurationError: two do.
+        ConfigurationError: two options name one file.
     """
-    named: dict[Path, str] = {}
-    for option, given in files:
-        if given is not None and (other := named.setdefault(Path(given).resolve(), option)) is not option:
-            raise ConfigurationError(f"{other} and {option} are both {given}. Give each a file of its own.")
+    options: dict[Path, str] = {}
+    for option, path in files:
+        if path is not None and (first := options.setdefault(Path(path).resolve(), option)) is not option:
+            raise ConfigurationError(f"{first} and {option} are both {path}. Give each its own file.")

@@ -1,4 +1,4 @@
-"""Questions that a generator was not made for are refused before anything is searched."""
+"""A check before a search starts: whether the generator supports the questions at all."""
 
 from collections.abc import Iterable
 
@@ -9,18 +9,18 @@ from its_graph.nodes.prompt_variation import with_system_prompt
 __all__ = ["require_supported_problem"]
 
 
-def require_supported_problem(generator: Generator, questions: Iterable[str], system: str | None = None) -> None:
-    """See that at least one question can be asked; none is sent.
+def require_supported_problem(generator: Generator, problems: Iterable[str], system: str | None = None) -> None:
+    """Check that the generator accepts at least one problem; nothing is generated.
 
     Raises:
-        InputError: the generator refuses them all; the first refusal says why.
+        InputError: the generator rejects all of them; the first error says why.
     """
     first: InputError | None = None
-    for question in questions:
-        asked = [{"role": "user", "content": question}]
-        messages = with_system_prompt(system, asked) if system else asked
+    for problem in problems:
+        question = [{"role": "user", "content": problem}]
+        messages = with_system_prompt(system, question) if system else question
         try:
-            generator.prompt_tokens(SampleRequest(messages=tuple(messages)))  # counting is enough to refuse
+            generator.prompt_tokens(SampleRequest(messages=tuple(messages)))  # counting tokens is enough to be rejected
         except InputError as error:
             first = first or error
         else:

@@ -1,7 +1,6 @@
-"""Runs a search beside the terminal: its events come in one by one, and it can be left at any moment.
+"""Runs a search in its own thread: its events arrive one by one, and the caller can leave at any moment.
 
-The graph runs in a thread of its own, so that the caller can draw, keep the clock going and answer Ctrl-C at once,
-even while a model call takes minutes.
+So the caller can draw, keep the clock running and respond to Ctrl-C at once, even while a model call takes minutes.
 """
 
 import threading
@@ -15,10 +14,11 @@ from its_graph.context import SearchContext
 from its_graph.nodes.answer import answer
 from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.search.events import rebuild
+from its_graph.search.result import SearchResult
 from its_graph.search.state import Charge, SearchState
 from its_graph.search.tree import Tree
 
-__all__ = ["events_of_search", "result_of"]
+__all__ = ["final_result", "stream_search_events"]
 
 StreamEvent = Mapping[str, Any]
 
@@ -26,10 +26,10 @@ _SUPERSTEPS = 1_000_000
 """A search ends by its own rules and its budget, never by LangGraph's guard against endless loops."""
 
 
-def events_of_search(
+def stream_search_events(
     graph: Any, problem: str, settings: SearchContext, *, tick_s: float = 0.1
 ) -> Iterator[StreamEvent | None]:
-    """Yield the events of a search as they come, and None whenever `tick_s` seconds passed without one.
+    """Yield the events of a search as they arrive, and None whenever `tick_s` seconds pass without one.
 
     Raises:
         Exception: whatever the search raised.
@@ -54,63 +54,62 @@ def events_of_search(
     threading.Thread(target=search, name="search", daemon=True).start()
     while True:
         try:
-            arrived = arrivals.get(timeout=tick_s)
+            arrival = arrivals.get(timeout=tick_s)
         except Empty:
             yield None
             continue
-        if arrived is None:
+        if arrival is None:
             return
-        if isinstance(arrived, Exception):
-            raise arrived
-        yield arrived
+        if isinstance(arrival, Exception):
+            raise arrival
+        yield arrival
 
 
-def result_of(
+def final_result(
     events: Sequence[StreamEvent], choose: ChoiceRule, strategy: str, settings: SearchContext, seconds: float
-) -> dict[str, Any]:
-    """Return the result that a search ended with; if it was interrupted, as if it had chosen after these events.
+) -> SearchResult:
+    """Return the result of a search; for an interrupted one, as if it had chosen after these events.
 
     Args:
-        events: what the search told until then.
-        choose: the rule that finds the winner.
-        strategy: its name, and `settings` its settings: they are missing where it was left before its first event.
-        settings: see `strategy`.
-        seconds: how long it ran.
+        events: all events so far.
+        choose: the choice rule.
+        strategy: name of the strategy; an interruption before the first event leaves no record of it.
+        settings: context of the search; as for `strategy`.
+        seconds: how long the search ran.
     """
     state = {"strategy": strategy, "settings": settings.model_dump()} | rebuild(events)
-    if "result" in state:
-        return dict(state["result"])
-    tree = Tree.of(state)
+    tree = Tree(state)
+    if tree.result is not None:
+        return tree.result
     if not tree.steps:
-        state["failures"] = {}  # others were still under way: not a search of which every sample failed
+        state["failures"] = {}  # other samples were still in flight: not a search in which every sample failed
     state["frontier"] = tree.frontier or [step for step in tree.children.get(None, []) if tree.open(step)]
-    unsettled = _unsettled(tree, seconds)
-    state["charges"] = {**tree.charges, str(len(tree.charges)): unsettled}
+    state["charges"] = {**tree.charges, str(len(tree.charges)): _uncharged(tree, seconds)}
     state["stop_reason"] = "interrupted"
-    result: dict[str, Any] = _answering(choose).invoke(state)["result"]
-    note = "Interrupted: prompt tokens and FLOPs of calls that were still under way are not in the spend."
-    return result | {"notes": [*result["notes"], note]}
+    result: SearchResult = _answer_graph(choose).invoke(state)["result"]
+    note = "Interrupted: the spend omits prompt tokens and FLOPs of calls in flight."
+    return {**result, "notes": [*result["notes"], note]}
 
 
-def _unsettled(tree: Tree, seconds: float) -> Charge:
-    """Return what the records show beyond the charges: a node settles when it ends, and the last one did not."""
-    spent = tree.spend
+def _uncharged(tree: Tree, seconds: float) -> Charge:
+    """Return what the records show beyond the charges: a node is charged when it ends, and the last one did not end."""
+    charged = tree.spend
     read = [score for score in tree.scores.values() if score["tokens"]]
     samples = len(tree.steps) + len(tree.failures)
     return Charge(
         node="interrupted",
-        calls=max(0, samples + len(read) - spent.calls),
+        calls=max(0, samples + len(read) - charged.calls),
         prompt_tokens=0,
         cached_tokens=0,
-        generated_tokens=max(0, sum(step["tokens"] for step in tree.steps.values()) - spent.generated_tokens),
-        verifier_tokens=max(0, sum(score["tokens"] for score in read) - spent.verifier_tokens),
-        seconds=max(0.0, seconds - spent.seconds),
+        generated_tokens=max(0, sum(step["tokens"] for step in tree.steps.values()) - charged.generated_tokens),
+        verifier_tokens=max(0, sum(score["tokens"] for score in read) - charged.verifier_tokens),
+        seconds=max(0.0, seconds - charged.seconds),
         flops=0.0,
     )
 
 
-def _answering(choose: ChoiceRule) -> Any:
-    """Return a graph that does nothing but answer from the logs that it is given."""
+def _answer_graph(choose: ChoiceRule) -> Any:
+    """Return a graph that only answers from the logs of its input."""
     graph = StateGraph(SearchState)
     graph.add_node("answer", answer(choose))
     graph.add_edge(START, "answer")

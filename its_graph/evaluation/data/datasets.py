@@ -1,8 +1,8 @@
-"""Where problems with known answers come from: a name, or a file of one's own.
+"""Load problems with known answers by name.
 
-`embedded`              fresh problems of the embedded models' world
-`reasoning-gym:TASK?..` problems that the package reasoning-gym makes, `reasoning-gym:chain_sum?size=50&seed=42`
-anything else           a file of JSON lines (see `its_graph.evaluation.data.problem_file`): GSM8K, MATH, AIME as they are
+`embedded`              generated problems of the embedded models' arithmetic world
+`reasoning-gym:TASK?..` problems that the package reasoning-gym generates, `reasoning-gym:chain_sum?size=50&seed=42`
+anything else           a JSONL file (see `its_graph.evaluation.data.problem_file`): GSM8K, MATH, AIME as published
 """
 
 from pathlib import Path
@@ -22,12 +22,13 @@ def load_problems(name: str, *, limit: int | None = None, seed: int = 0) -> list
 
     Args:
         name: `embedded`, `reasoning-gym:...`, or the path of a file.
-        limit: how many at most; None takes all of a file, the size that reasoning-gym is given, 200 embedded ones.
-        seed: of embedded problems; reasoning-gym has a seed of its own in the name.
+        limit: maximum number of problems; None takes the whole file, the size given to reasoning-gym, or 200 embedded
+            problems.
+        seed: of embedded problems; for reasoning-gym the name contains the seed.
 
     Raises:
-        ConfigurationError: there is no such data set.
-        InputError: a line of the file is no problem.
+        ConfigurationError: the data set does not exist.
+        InputError: a line of the file is not a problem.
         MissingExtraError: reasoning-gym is not installed.
     """
     if name == EMBEDDED_DATASET:

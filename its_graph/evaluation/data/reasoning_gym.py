@@ -1,7 +1,7 @@
-"""Problems of reasoning-gym: seeded tasks of any difficulty, made on the spot, so that no model has seen them.
+"""Problems of reasoning-gym: seeded tasks of adjustable difficulty, generated on demand, so no model has seen them.
 
-Its scorers pay for partial answers, and for the right one anywhere in a text. So the answer is extracted first, and
-only full marks count.
+Its scorers give partial credit, and credit for a correct answer anywhere in a text. So the answer is extracted first, and
+only full credit counts.
 """
 
 import difflib
@@ -16,29 +16,29 @@ from its_graph.evaluation.data.problem import Problem
 __all__ = ["PREFIX", "reasoning_gym_problems"]
 
 PREFIX = "reasoning-gym:"
-_FULL = 0.999
-"""Full marks: what is less was paid for a part of the answer."""
+_FULL_CREDIT = 0.999
+"""Scores below this are partial credit."""
 
-_UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, SyntaxError, TypeError, ValueError)
-"""What a scorer raises where it cannot parse an answer: it is not the right one."""
+_PARSE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, SyntaxError, TypeError, ValueError)
+"""What a scorer raises for an answer that it cannot parse, which is then incorrect."""
 
 
 def reasoning_gym_problems(spec: str, *, limit: int | None = None) -> list[Problem]:
     """Return the problems of a task.
 
     Args:
-        spec: its name and settings, `chain_sum?size=50&seed=42&max_terms=3`.
-        limit: how many at most.
+        spec: name and options of the task, `chain_sum?size=50&seed=42&max_terms=3`.
+        limit: maximum number of problems.
 
     Raises:
-        ConfigurationError: there is no such task, or it has no such setting.
+        ConfigurationError: there is no such task, or it has no such option.
         MissingExtraError: reasoning-gym is not installed.
     """
     task, _, query = spec.partition("?")
     options = {name: _value(text) for name, text in parse_qsl(query, keep_blank_values=True)}
     dataset = _dataset(task, options)
     count = len(dataset) if limit is None else min(limit, len(dataset))
-    return [_problem(dataset, dataset[place]) for place in range(count)]
+    return [_problem(dataset, dataset[index]) for index in range(count)]
 
 
 def _dataset(task: str, options: dict[str, Any]) -> Any:
@@ -48,24 +48,24 @@ def _dataset(task: str, options: dict[str, Any]) -> Any:
     except ImportError as error:
         raise MissingExtraError("reasoning-gym", "reasoning-gym") from error
     if task not in DATASETS:
-        near = ", ".join(difflib.get_close_matches(task, DATASETS)) or "see the reasoning-gym gallery"
-        raise ConfigurationError(f"reasoning-gym has no task {task!r}. Near it: {near}.")
+        matches = ", ".join(difflib.get_close_matches(task, DATASETS)) or "see the reasoning-gym gallery"
+        raise ConfigurationError(f"reasoning-gym has no task {task!r}. Similar names: {matches}.")
     try:
         return reasoning_gym.create_dataset(task, **options)
     except (TypeError, ValueError, AssertionError) as error:
-        raise ConfigurationError(f"reasoning-gym refuses {task} with {options}: {error}") from error
+        raise ConfigurationError(f"reasoning-gym rejects {task} with {options}: {error}") from error
 
 
 def _problem(dataset: Any, entry: dict[str, Any]) -> Problem:
     return Problem(
-        entry["question"], str(entry["answer"]), dict(entry.get("metadata", {})), partial(_is_right, dataset, entry)
+        entry["question"], str(entry["answer"]), dict(entry.get("metadata", {})), partial(_is_correct, dataset, entry)
     )
 
 
-def _is_right(dataset: Any, entry: dict[str, Any], answer: str) -> bool:
+def _is_correct(dataset: Any, entry: dict[str, Any], answer: str) -> bool:
     try:
-        return bool(dataset.score_answer(answer, entry) >= _FULL)
-    except _UNREADABLE:
+        return bool(dataset.score_answer(answer, entry) >= _FULL_CREDIT)
+    except _PARSE_ERRORS:
         return False
 
 

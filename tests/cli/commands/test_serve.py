@@ -82,7 +82,7 @@ def test_a_server_that_dies_ends_the_other_and_says_why(
     assert run("--generator", "broken", "--cpu", "--port", free_port(), "--logs", tmp_path) == 2
     captured = capsys.readouterr()
     assert "stopping: a server died" in captured.out
-    assert "generator ended with status 0" in captured.err
+    assert "generator exited with status 0" in captured.err
     assert "boom" in captured.err
 
 

@@ -447,7 +447,7 @@ def test_a_full_disk_is_told_and_what_was_written_is_kept(tmp_path: Path, out: P
     _, trouble = full.communicate(timeout=120)
     assert full.returncode == 2, trouble
     assert "Cannot write" in trouble
-    assert "make room" in trouble
+    assert "free some space" in trouble
     again = program.start(*command)
     told, trouble = again.communicate(timeout=120)
     assert again.returncode == 0, trouble

@@ -139,7 +139,7 @@ def test_failed_searches_say_why(call: Call, tmp_path: Path) -> None:
         (("--strategies", "best_of_n", "--model", "."), "needs a verifier"),
         (("--strategies", "beam_search", "--set", "depth=3"), "no strategy asked for has the option 'depth'"),
         (("--out", "nowhere/out.jsonl"), "Cannot write nowhere/out.jsonl: No such file"),
-        (("--out", "/dev/zero"), "/dev/zero is no regular file"),
+        (("--out", "/dev/zero"), "/dev/zero is not a regular file"),
         (("--samples", "nowhere/samples.jsonl"), "Cannot write nowhere/samples.jsonl: No such file"),
         (("--data", "absent.jsonl"), "no file absent.jsonl"),
         (("--data", "reasoning-gym:no_such_task"), "no_such_task"),
@@ -217,7 +217,7 @@ def test_a_file_of_something_else_takes_no_samples(call: Call, sums: Path, tmp_p
     other.write_bytes(sums.read_bytes())
     code, _, err = call("eval", "--data", sums, "--samples", other)
     assert code == 2
-    assert "sums.jsonl, line 1 is no sample" in err
+    assert "sums.jsonl, line 1 is not a sample" in err
     assert other.read_bytes() == sums.read_bytes()
 
 

@@ -85,7 +85,7 @@ def test_a_batch_leaves_what_is_not_its_own(call: Call, sums: Path, tmp_path: Pa
     notes = tmp_path / "notes.txt"
     notes.write_text("my notes")
     called = call(*BATCH, notes, sums)
-    assert (called.code, "notes.txt holds no answer to a problem of this batch" in called.err) == (2, True)
+    assert (called.code, "notes.txt does not contain an answer to a problem of this batch" in called.err) == (2, True)
     assert notes.read_text() == "my notes"
 
 

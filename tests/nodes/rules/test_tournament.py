@@ -10,7 +10,7 @@ from its_graph.context import SearchContext
 from its_graph.contracts import Comparison, Judge, Opinion
 from its_graph.nodes.rules.tournament import comparisons, knockout, pivot_tournament, preferences, select_one
 from its_graph.search.tree import Tree
-from its_graph.testing import Inline, ScriptedGenerator
+from its_graph.testing import InlineRunnable, ScriptedGenerator
 
 REWARDS = [0.1, 0.9, 0.5, 0.3, 0.7]
 
@@ -132,7 +132,7 @@ def test_unbounded_scores_far_apart_do_not_overflow() -> None:
     assert liked == {"0": pytest.approx(0.0), "1": pytest.approx(1.0)}
 
 
-class Longest(Inline[Comparison, Opinion], Judge):
+class Longest(InlineRunnable[Comparison, Opinion], Judge):
     """Prefers the longer text."""
 
     def invoke(self, input: Comparison, config: Any = None, **kwargs: Any) -> Opinion:

@@ -64,7 +64,7 @@ def test_equal_siblings_are_one_and_equal_cousins_are_not(frontier_of: MakeTree)
         ("4", "2", "c\n\n", 0.5, OPEN),
     )
     grown = GROWN(tree.steps, tree)
-    assert grown.twins == {"1"}
+    assert grown.duplicates == {"1"}
     assert grown.children[None] == ["0", "2"]
     assert grown.leaves == {"3", "4"}
 
@@ -199,7 +199,7 @@ def test_what_a_person_wrote_is_no_twin_and_not_simulated(frontier_of: MakeTree)
     )
     tree.steps["1"]["by"] = "person"
     grown = search_stats(9, simulating=True)(tree.steps, tree)
-    assert (grown.twins, grown.simulations, grown.children["1"]) == (set(), set(), ["2"])
+    assert (grown.duplicates, grown.simulations, grown.children["1"]) == (set(), set(), ["2"])
     assert grown.leaves == {"0"}
 
 

@@ -1,4 +1,4 @@
-"""Reading only what is new gives the scores of a full reading, for less."""
+"""Reading only the new tokens gives the scores of a full reading at lower cost."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -46,15 +46,15 @@ STEPS = (
 
 
 def full(scorer: StepScorer, candidate: Candidate) -> list[float | None]:
-    """The scores of one candidate, read alone and in full."""
+    """Return the scores of one candidate, read alone and in full."""
     batch = scorer.encode([candidate])
     with torch.inference_mode():
         row = scorer.step_logits(batch)[0].sigmoid().tolist()
-    return [score if there else None for score, there in zip(row, batch.step_mask[0].tolist(), strict=True)]
+    return [score if scored else None for score, scored in zip(row, batch.step_mask[0].tolist(), strict=True)]
 
 
 def check(prm: PRM, candidates: list[Candidate]) -> int:
-    """Judge `candidates`; return the tokens that did not have to be read."""
+    """Score `candidates`; return the number of tokens that came from the cache."""
     verdicts = prm.batch(candidates)
     for verdict, candidate in zip(verdicts, candidates, strict=True):
         expected = full(prm.scorer, candidate)
@@ -71,7 +71,7 @@ def extended(candidate: Candidate, *steps: str) -> Candidate:
 
 
 class Passes:
-    """Watches the tokens that reach a scorer, pass by pass; `fail` may refuse one."""
+    """Records the tokens that reach a scorer, pass by pass; `fail` may make a pass fail."""
 
     def __init__(self, scorer: StepScorer) -> None:
         self.batches: list[StepBatch] = []
@@ -92,97 +92,95 @@ class Passes:
 
 @pytest.fixture
 def build() -> Iterator[Callable[..., PRM]]:
-    made: list[PRM] = []
+    verifiers: list[PRM] = []
 
     def prm(scorer: StepScorer, **options: Any) -> PRM:
-        made.append(PRM(scorer, **options))
-        return made[-1]
+        verifiers.append(PRM(scorer, **options))
+        return verifiers[-1]
 
     yield prm
-    for one in made:
-        one.close()
+    for verifier in verifiers:
+        verifier.close()
 
 
 @pytest.mark.parametrize("cache_tokens", [20, 150, 400, 10_000])
-def test_any_tree_is_scored_as_in_full(
+def test_any_tree_is_scored_as_by_full_reading(
     scorer: StepScorer, solve: Solve, build: Callable[..., PRM], cache_tokens: int
 ) -> None:
-    """Siblings, cousins, revisited parents, blank steps, shuffled and mixed batches, with and without forgetting."""
+    """Siblings, cousins, revisited parents, blank steps, shuffled and mixed batches, with and without eviction."""
     draw = random.Random(cache_tokens)
     prm = build(scorer, cache_tokens=cache_tokens)
     tree = [solve(), solve(question="What is 2 + 3?"), solve(question="34 + 57 - 1은 얼마인가?")]
     for _ in range(12):
         picked = [draw.choice(tree) for _ in range(draw.randint(1, 3))]
         grown = [extended(parent, *draw.choices(STEPS, k=draw.randint(1, 2))) for parent in picked for _ in range(3)]
-        batch = [one for one in [*grown, *picked] if len(one.steps) < 9]
+        batch = [candidate for candidate in [*grown, *picked] if len(candidate.steps) < 9]
         draw.shuffle(batch)
         check(prm, batch)
-        assert prm.cache.tokens <= cache_tokens
+        assert prm.incremental.cached_tokens <= cache_tokens
         tree += batch
-    assert (prm.cache.reused > 0) == (cache_tokens > 20)
-    assert prm.cache.enabled
+    assert (prm.incremental.tokens_reused > 0) == (cache_tokens > 20)
+    assert prm.incremental.enabled
 
 
 def test_only_the_new_step_is_read(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
     prm = build(qwen)
     parent = solve("34 + 57 = 91\n\n")
     first = prm.invoke(parent)
-    assert (first.cached_tokens, prm.cache.reused) == (0, 0)
+    assert (first.cached_tokens, prm.incremental.tokens_reused) == (0, 0)
     passes = Passes(qwen)
     child = extended(parent, "91 - 1 = 90\n\n")
     verdict = prm.invoke(child)
     new = len(qwen.tokenizer.encode("91 - 1 = 90<extra_0>"))
-    assert passes.tokens == prm.cache.read - passes_before(qwen, parent) == new
+    assert passes.tokens == prm.incremental.tokens_read - scored_tokens(qwen, parent) == new
     assert verdict.tokens == prm.tokens(child), "charged in full"
     assert verdict.tokens - verdict.cached_tokens == new + len(qwen.tokenizer.encode("<|im_end|>\n"))
 
 
-def passes_before(scorer: StepScorer, parent: Candidate) -> int:
-    """The tokens of `parent` that matter: those up to its last mark."""
+def scored_tokens(scorer: StepScorer, parent: Candidate) -> int:
+    """Return the number of tokens of `parent` up to its last mark; later ones do not affect its scores."""
     layout = scorer.layout(parent)
     assert layout.spans[-1] is not None
     return layout.spans[-1][1]
 
 
-def test_likelihood_reads_one_token_again(
-    likelihood: LikelihoodScorer, solve: Solve, build: Callable[..., PRM]
-) -> None:
-    """The first new token is predicted by the last old one."""
+def test_likelihood_rereads_one_token(likelihood: LikelihoodScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    """The last old token predicts the first new one."""
     prm = build(likelihood)
     parent = solve("34 + 57 = 91\n\n")
     prm.invoke(parent)
     passes = Passes(likelihood)
-    assert check(prm, [extended(parent, "so 90")]) == passes_before(likelihood, parent) - 1
+    assert check(prm, [extended(parent, "so 90")]) == scored_tokens(likelihood, parent) - 1
     assert passes.tokens == 1 + len(likelihood.tokenizer.encode("so 90")) + prm.tokens(extended(parent, "so 90"))
 
 
-def test_what_was_judged_is_not_read_again(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
-    """The same text, and one that is shorter than what is kept."""
+def test_a_scored_text_is_not_read_again(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+    """The same text, and a prefix of a cached text."""
     prm = build(scorer)
     long = solve("34 + 57 = 91\n\n", "\n\n", "91 - 1 = 90\n\n", "The answer is 90.")
-    said = prm.invoke(long)
-    read = prm.cache.read
+    verdict = prm.invoke(long)
+    tokens_read = prm.incremental.tokens_read
     again, shorter = prm.batch([long, long.model_copy(update={"steps": long.steps[:3]})])
-    assert prm.cache.read == read
-    assert again.scores == said.scores
-    assert shorter.scores == said.scores[:3]
+    assert prm.incremental.tokens_read == tokens_read
+    assert again.scores == verdict.scores
+    assert shorter.scores == verdict.scores[:3]
     check(prm, [solve("34 + 57 = 91\n\n", "\n\n", "91 - 1 = 90\n\n")])
 
 
 def test_tokens_are_read_or_reused(scorer: StepScorer, candidates: list[Candidate], build: Callable[..., PRM]) -> None:
     prm = build(scorer)
     passes = Passes(scorer)
-    for batch in (candidates, [extended(one, "so 90\n\n") for one in candidates]):
+    for batch in (candidates, [extended(candidate, "so 90\n\n") for candidate in candidates]):
         before = passes.tokens
         verdicts = prm.batch(batch)
         unread = sum(verdict.tokens - verdict.cached_tokens for verdict in verdicts)
-        tails = sum(len(scorer.layout(one).token_ids) - passes_before(scorer, one) for one in batch)
+        tails = sum(len(scorer.layout(item).token_ids) - scored_tokens(scorer, item) for item in batch)
         assert passes.tokens - before == unread - tails
-    assert prm.cache.read == passes.tokens
-    assert prm.cache.reused > 0
+    assert prm.incremental.tokens_read == passes.tokens
+    assert prm.incremental.tokens_reused > 0
 
 
-def test_a_common_beginning_is_read_once(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+def test_a_shared_prefix_is_read_once(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
     prm = build(scorer)
     question = "What is 34 + 57 - 1? " * 6
     siblings = [solve(f"{number} + 1 = {number + 1}\n\n", question=question) for number in range(8)]
@@ -191,11 +189,13 @@ def test_a_common_beginning_is_read_once(scorer: StepScorer, solve: Solve, build
     assert [len(batch.input_ids) for batch in passes.batches] == [1, 8]
     prompt = len(scorer.layout(solve("x", question=question)).token_ids)
     assert passes.tokens < prompt + 8 * 30 < 8 * prompt
-    assert sorted(verdict.cached_tokens > 0 for verdict in verdicts) == [False] + [True] * 7, "one pays for all"
+    assert sorted(verdict.cached_tokens > 0 for verdict in verdicts) == [False] + [True] * 7, "the first is charged"
     check(prm, siblings)
 
 
-def test_a_few_common_tokens_are_not_worth_a_pass(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+def test_a_few_shared_tokens_do_not_get_a_separate_pass(
+    qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]
+) -> None:
     prm, passes = build(qwen), Passes(qwen)
     prm.batch([solve("so 9\n\n"), solve("so 8\n\n")])
     assert [len(batch.input_ids) for batch in passes.batches] == [2]
@@ -203,14 +203,14 @@ def test_a_few_common_tokens_are_not_worth_a_pass(qwen: QwenScorer, solve: Solve
 
 def test_a_step_is_not_padded_to_a_whole_solution(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
     prm = build(qwen)
-    known = solve(*["34 + 57 = 91\n\n"] * 8)
-    prm.invoke(known)
+    cached = solve(*["34 + 57 = 91\n\n"] * 8)
+    prm.invoke(cached)
     passes = Passes(qwen)
-    prm.batch([extended(known, "so 9"), solve(*["1 + 1 = 2\n\n"] * 12, question="2?")])
+    prm.batch([extended(cached, "so 9"), solve(*["1 + 1 = 2\n\n"] * 12, question="2?")])
     assert [len(batch.input_ids) for batch in passes.batches] == [1, 1]
 
 
-def test_rows_with_unlike_pasts_share_a_pass(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+def test_rows_with_different_prefixes_share_a_pass(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
     prm = build(scorer)
     short, long = solve("so 9\n\n", question="9?"), solve(*["34 + 57 = 91\n\n"] * 6)
     prm.batch([short, long])
@@ -226,13 +226,13 @@ def test_with_0_tokens_everything_is_read_in_full(
     passes = Passes(scorer)
     for _ in range(2):
         assert [verdict.cached_tokens for verdict in prm.batch(candidates)] == [0] * len(candidates)
-    assert prm.cache.read == passes.tokens == 2 * sum(map(prm.tokens, candidates))
+    assert prm.incremental.tokens_read == passes.tokens == 2 * sum(map(prm.tokens, candidates))
     assert not any(isinstance(batch, PrefixCacheBatch) for batch in passes.batches)
-    with pytest.raises(ConfigurationError, match="given -1"):
+    with pytest.raises(ConfigurationError, match="got -1"):
         PRM(scorer, cache_tokens=-1)
 
 
-def test_new_weights_forget_what_the_old_ones_read(
+def test_new_weights_clear_the_cache(
     scorer: StepScorer, candidates: list[Candidate], build: Callable[..., PRM]
 ) -> None:
     prm = build(scorer)
@@ -245,12 +245,12 @@ def test_new_weights_forget_what_the_old_ones_read(
     scorer.load_state_dict({name: tensor * 0.9 for name, tensor in scorer.state_dict().items()})
     assert check(prm, candidates) == 0
     scorer.train()
-    next(model.parameters()).data.mul_(1.5)  # no version tells of this one
+    next(model.parameters()).data.mul_(1.5)  # does not change the version counter
     assert check(prm, candidates) == 0
     assert check(prm, candidates) > 0
 
 
-def test_another_read_out_forgets(implicit: ImplicitScorer, candidates: list[Candidate], build: Any) -> None:
+def test_a_changed_read_out_clears_the_cache(implicit: ImplicitScorer, candidates: list[Candidate], build: Any) -> None:
     prm = build(implicit)
     check(prm, candidates)
     implicit.beta *= 2
@@ -259,21 +259,21 @@ def test_another_read_out_forgets(implicit: ImplicitScorer, candidates: list[Can
     assert check(prm, candidates) == 0
 
 
-def test_memory_that_runs_out_takes_the_cache_first(
+def test_out_of_memory_clears_the_cache_first(
     qwen: QwenScorer, candidates: list[Candidate], build: Callable[..., PRM]
 ) -> None:
     prm, passes = build(qwen), Passes(qwen)
     check(prm, candidates[:2])
     grown = extended(candidates[0], "so 90")
-    passes.fail = lambda batch: prm.cache.tokens > 0
+    passes.fail = lambda batch: prm.incremental.cached_tokens > 0
     assert check_without_spy(prm, passes, [grown]) == 0
     passes.fail = lambda batch: len(batch.input_ids) > 2
-    check_without_spy(prm, passes, [extended(one, "7") for one in candidates])
+    check_without_spy(prm, passes, [extended(candidate, "7") for candidate in candidates])
     assert max(len(batch.input_ids) for batch in passes.batches) > 2
 
 
 def check_without_spy(prm: PRM, passes: Passes, candidates: list[Candidate]) -> int:
-    """As `check`, with a full reading that cannot fail."""
+    """Like `check`, with a full reading that cannot fail."""
     fail, verdicts = passes.fail, prm.batch(candidates)
     passes.fail = lambda batch: False
     for verdict, candidate in zip(verdicts, candidates, strict=True):
@@ -282,7 +282,7 @@ def check_without_spy(prm: PRM, passes: Passes, candidates: list[Candidate]) -> 
     return sum(verdict.cached_tokens for verdict in verdicts)
 
 
-def test_not_a_number_is_read_again(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+def test_a_text_with_nan_scores_is_read_again(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
     prm = build(qwen)
     sound, qwen_logits = qwen.step_logits, []
 
@@ -296,49 +296,49 @@ def test_not_a_number_is_read_again(qwen: QwenScorer, solve: Solve, build: Calla
     assert check(prm, [solve("so 9")]) == 0
 
 
-def test_a_scorer_that_reads_in_its_own_way_is_read_in_full(
+def test_a_scorer_that_bypasses_the_cache_is_read_in_full(
     qwen: QwenScorer, candidates: list[Candidate], build: Callable[..., PRM]
 ) -> None:
-    class Stubborn(QwenScorer):
+    class Uncached(QwenScorer):
         def step_logits(self, batch: StepBatch) -> Tensor:
             positions = batch.ends - 1
             labels: Tensor = self.model(positions, input_ids=batch.input_ids, attention_mask=batch.attention_mask)
             return (labels[..., 1] - labels[..., 0]).masked_fill(~batch.step_mask, 0.0)
 
-    prm = build(Stubborn(qwen.model, qwen.tokenizer, qwen.metadata).eval())
+    prm = build(Uncached(qwen.model, qwen.tokenizer, qwen.metadata).eval())
     for _ in range(3):
         assert check(prm, candidates) == 0
-    assert not prm.cache.enabled
+    assert not prm.incremental.enabled
 
 
-def test_callers_of_many_threads(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+def test_callers_in_many_threads(scorer: StepScorer, solve: Solve, build: Callable[..., PRM]) -> None:
     prm = build(scorer, cache_tokens=300)
     paths = [[solve(*STEPS[:length], question=f"{number}?") for length in range(1, 6)] for number in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        verdicts = list(pool.map(lambda path: [prm.invoke(one) for one in path], paths))
-    for path, said in zip(paths, verdicts, strict=True):
-        for candidate, verdict in zip(path, said, strict=True):
+        verdicts = list(pool.map(lambda path: [prm.invoke(candidate) for candidate in path], paths))
+    for path, path_verdicts in zip(paths, verdicts, strict=True):
+        for candidate, verdict in zip(path, path_verdicts, strict=True):
             expected = full(scorer, candidate)
             assert [score for score in verdict.scores if score is not None] == pytest.approx(
                 [score for score in expected if score is not None], abs=1e-4
             )
-    assert prm.cache.reused > 0
+    assert prm.incremental.tokens_reused > 0
 
 
-def test_a_closed_verifier_keeps_nothing(qwen: QwenScorer, candidates: list[Candidate]) -> None:
+def test_closing_clears_the_cache(qwen: QwenScorer, candidates: list[Candidate]) -> None:
     prm = PRM(qwen)
     prm.batch(candidates)
-    assert prm.cache.tokens > 0
+    assert prm.incremental.cached_tokens > 0
     prm.close()
-    assert prm.cache.tokens == 0
+    assert prm.incremental.cached_tokens == 0
 
 
-def test_a_twin_reads_nothing_and_saves_nothing(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
+def test_a_duplicate_counts_no_tokens(qwen: QwenScorer, solve: Solve, build: Callable[..., PRM]) -> None:
     prm = build(qwen)
     prm.invoke(solve("so 9\n\n"))
-    first, twin = prm.batch([solve("so 9\n\n", "7"), solve("so 9\n\n", "7")])
+    first, duplicate = prm.batch([solve("so 9\n\n", "7"), solve("so 9\n\n", "7")])
     assert first.cached_tokens > 0
-    assert (twin.tokens, twin.cached_tokens) == (0, 0)
+    assert (duplicate.tokens, duplicate.cached_tokens) == (0, 0)
 
 
 SMALL: dict[str, Any] = {
@@ -373,7 +373,7 @@ def rotary(kind: str, **more: float) -> LlamaForCausalLM:
         (False, lambda: torch.nn.Linear(2, 2)),
     ],
 )  # fmt: skip
-def test_which_models_are_exact(exact: bool, model: Callable[[], Any]) -> None:
+def test_which_models_support_the_cache(exact: bool, model: Callable[[], Any]) -> None:
     assert supports_prefix_cache(model()) is exact
 
 
@@ -386,7 +386,7 @@ def test_a_model_with_windows_is_read_in_full(
         assert check(prm, candidates) == 0
 
 
-def test_one_model_of_two_that_is_not_exact_is_enough(implicit: ImplicitScorer) -> None:
+def test_one_unsupported_model_of_two_disables_the_cache(implicit: ImplicitScorer) -> None:
     assert IncrementalScorer(implicit, 100).enabled
     implicit.reference.config.rope_parameters["rope_type"] = "dynamic"
     assert not IncrementalScorer(implicit, 100).enabled

@@ -23,7 +23,7 @@ Solve = Callable[..., Candidate]
 
 
 class Spy:
-    """Watches the batches that reach a scorer."""
+    """Records the batches that reach a scorer."""
 
     def __init__(self, scorer: StepScorer) -> None:
         self.batches: list[StepBatch] = []
@@ -73,18 +73,18 @@ def test_invoke_scores_all_steps_in_one_pass(prm: PRM, spy: Spy, candidates: lis
     check(verdict, prm.scorer, candidates[2])
 
 
-async def test_six_ways_to_ask(prm: PRM, candidates: list[Candidate]) -> None:
+async def test_all_six_runnable_methods_agree(prm: PRM, candidates: list[Candidate]) -> None:
     alone = [prm.invoke(candidate) for candidate in candidates]
     for verdict, candidate in zip(alone, candidates, strict=True):
         check(verdict, prm.scorer, candidate)
-    ways = {
+    methods = {
         "ainvoke": list(await asyncio.gather(*map(prm.ainvoke, candidates))),
         "batch": prm.batch(candidates),
         "abatch": await prm.abatch(candidates),
         "batch_as_completed": _in_order(list(prm.batch_as_completed(candidates))),
         "abatch_as_completed": _in_order([pair async for pair in prm.abatch_as_completed(candidates)]),
     }
-    for name, verdicts in ways.items():
+    for name, verdicts in methods.items():
         for verdict, single in zip(verdicts, alone, strict=True):
             assert verdict.scores == pytest.approx(single.scores, abs=1e-5), name
             assert verdict.tokens == single.tokens
@@ -104,9 +104,9 @@ def test_a_batch_that_is_queued_slowly_is_one_pass_too(
 ) -> None:
     submit = prm._batcher.submit
 
-    def slowly(*given: Any) -> None:
+    def slowly(*arguments: Any) -> None:
         time.sleep(0.01)
-        submit(*given)
+        submit(*arguments)
 
     monkeypatch.setattr(prm._batcher, "submit", slowly)
     prm.batch(candidates)
@@ -135,13 +135,13 @@ def test_equal_candidates_are_read_once_and_charged_once(prm: PRM, spy: Spy, sol
     assert sum(verdict.tokens for verdict in verdicts) == sum(map(prm.tokens, different))
 
 
-def test_the_same_text_for_another_question_is_another_candidate(prm: PRM, solve: Solve) -> None:
+def test_the_same_text_for_another_question_is_a_different_candidate(prm: PRM, solve: Solve) -> None:
     first, second = prm.batch([solve("90"), solve("90", question="What is 1 + 1?")])
     assert first.value != second.value
 
 
-def test_twice_the_same(prm: PRM, candidates: list[Candidate]) -> None:
-    """Reference 5.8, repeat: equal, and also after the model was trained in between (dropout off)."""
+def test_repeated_scores_are_equal(prm: PRM, candidates: list[Candidate]) -> None:
+    """Reference 5.8, repeat: equal, even if the model was put into training mode in between (dropout off)."""
     before = prm.batch(candidates)
     prm.scorer.train()
     assert prm.batch(candidates) == before
@@ -187,8 +187,8 @@ def test_a_message_the_template_cannot_read_fails_alone(
     assert isinstance(bad, KeyError)
 
 
-def test_not_a_number_is_missing(qwen: QwenScorer, solve: Solve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step that should have a score and has none makes the whole unknown; Reference 0.2, rule 2."""
+def test_nan_is_missing(qwen: QwenScorer, solve: Solve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step with text but without a score makes the value missing; Reference 0.2, rule 2."""
     nan = float("nan")
     monkeypatch.setattr(qwen, "step_logits", lambda batch: torch.tensor([[0.0, nan, 1.0], [2.0, 0.0, 0.0]]))
     prm = PRM(qwen, aggregate=last)
@@ -261,7 +261,7 @@ def test_out_of_memory_halves_the_batch(qwen: QwenScorer, candidates: list[Candi
     prm.close()
 
 
-def test_leaving_early_drops_what_has_not_started(qwen: QwenScorer, spy: Spy, solve: Solve) -> None:
+def test_leaving_early_cancels_what_has_not_started(qwen: QwenScorer, spy: Spy, solve: Solve) -> None:
     prm = PRM(qwen, max_batch=1)
     replies = prm.batch_as_completed([solve("7" * length) for length in range(1, 40)])
     next(iter(replies))
@@ -271,8 +271,8 @@ def test_leaving_early_drops_what_has_not_started(qwen: QwenScorer, spy: Spy, so
     prm.close()
 
 
-async def test_replies_come_as_batches_end(qwen: QwenScorer, solve: Solve) -> None:
-    """The second batch may not start before the first reply was seen."""
+async def test_replies_arrive_as_batches_end(qwen: QwenScorer, solve: Solve) -> None:
+    """The second batch must not finish before the first reply is delivered."""
     seen = threading.Event()
     spy = Spy(qwen)
     forward = spy._step_logits
@@ -294,7 +294,7 @@ async def test_replies_come_as_batches_end(qwen: QwenScorer, solve: Solve) -> No
     prm.close()
 
 
-async def test_a_cancelled_caller_leaves_its_twin_alone(prm: PRM, solve: Solve) -> None:
+async def test_cancelling_one_duplicate_leaves_the_other_running(prm: PRM, solve: Solve) -> None:
     futures = prm.futures([solve("a"), solve("a")])
     assert futures[0].cancel()
     assert (await asyncio.wrap_future(futures[1])).value is not None
@@ -307,12 +307,14 @@ def test_from_pretrained(scorer: StepScorer, candidates: list[Candidate], tmp_pa
     assert type(prm.scorer) is type(scorer)
     assert prm.metadata == scorer.metadata
     assert prm.parameters == scorer.parameter_count
-    # Which candidates share a batch depends on the moment, and the last bits of a score on the batch.
+    # Which candidates share a batch depends on timing, and the last bits of a score on the batch.
     for loaded, original in zip(prm.batch(candidates), PRM(scorer).batch(candidates), strict=True):
         assert loaded.scores == pytest.approx(original.scores, abs=1e-5)
 
 
-def test_a_foreign_model_can_be_read_by_likelihood(likelihood: LikelihoodScorer, solve: Solve, tmp_path: Path) -> None:
+def test_any_language_model_is_read_by_likelihood(
+    likelihood: LikelihoodScorer, solve: Solve, tmp_path: Path
+) -> None:
     likelihood.model.save_pretrained(tmp_path)
     likelihood.tokenizer.save_pretrained(tmp_path)
     with pytest.raises(ConfigurationError, match="family='likelihood'"):
@@ -321,24 +323,24 @@ def test_a_foreign_model_can_be_read_by_likelihood(likelihood: LikelihoodScorer,
     assert prm.invoke(solve("a")).value is not None
 
 
-def test_broken_folders_are_refused(qwen: QwenScorer, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no folder"):
+def test_broken_folders_are_rejected(qwen: QwenScorer, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="existing folder or a hub id"):
         PRM.from_pretrained(tmp_path / "absent")
     with pytest.raises(ConfigurationError, match=r"config\.json"):
         PRM.from_pretrained(tmp_path)
     qwen.save_pretrained(tmp_path)
-    with pytest.raises(ConfigurationError, match="Unknown reward-model family 'orm'"):
+    with pytest.raises(ConfigurationError, match=r"A reward-model family must be one of .* got 'orm'"):
         PRM.from_pretrained(tmp_path, family="orm")
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(ConfigurationError, match="No usable"):
+    with pytest.raises(ConfigurationError, match="that can be loaded"):
         PRM.from_pretrained(tmp_path, device="cpu")
     weights.unlink()
-    with pytest.raises(ConfigurationError, match="No usable"):
+    with pytest.raises(ConfigurationError, match="that can be loaded"):
         PRM.from_pretrained(tmp_path, device="cpu")
 
 
-def test_weights_of_another_shape_are_refused(qwen: QwenScorer, tmp_path: Path) -> None:
+def test_weights_of_a_different_shape_are_rejected(qwen: QwenScorer, tmp_path: Path) -> None:
     qwen.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"intermediate_size": 96}))
@@ -346,7 +348,7 @@ def test_weights_of_another_shape_are_refused(qwen: QwenScorer, tmp_path: Path) 
         PRM.from_pretrained(tmp_path, device="cpu")
 
 
-def test_missing_tokenizer_is_refused(qwen: QwenScorer, tmp_path: Path) -> None:
+def test_a_missing_tokenizer_is_rejected(qwen: QwenScorer, tmp_path: Path) -> None:
     qwen.save_pretrained(tmp_path)
     for path in tmp_path.glob("tokenizer*"):
         path.unlink()

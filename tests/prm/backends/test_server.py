@@ -1,4 +1,4 @@
-"""A reward model behind a server: what is told before any score is asked for."""
+"""A reward model behind a server: errors before any score is requested."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from its_graph.prm.families.qwen import QwenScorer
 from tests.generators.chat_server import chat_server
 
 
-def test_what_is_no_address_is_told_before_the_folder_is_looked_at(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="'nonsense' is no address of a server"):
+def test_an_invalid_address_is_rejected_before_the_folder_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'nonsense' is not a server URL"):
         ServedPRM.connect("nonsense", tmp_path / "absent")
 
 
-def test_what_is_no_address_is_told_when_it_is_made(qwen: QwenScorer) -> None:
-    with pytest.raises(ConfigurationError, match="'localhost:8001' is no address of a server"):
+def test_an_invalid_address_is_rejected_by_the_constructor(qwen: QwenScorer) -> None:
+    with pytest.raises(ConfigurationError, match="'localhost:8001' is not a server URL"):
         ServedPRM(qwen, "localhost:8001", "prm")
 
 
-def test_the_key_of_the_environment_is_sent_and_named_when_it_is_refused(
+def test_the_key_of_the_environment_is_sent_and_named_if_it_is_rejected(
     qwen: QwenScorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ITS_GRAPH_SERVER_KEY", "own")

@@ -3,7 +3,7 @@
 import pytest
 
 from its_graph.errors import ConfigurationError
-from its_graph.prm.families.aggregation import AGGREGATIONS, get_aggregation, check_aggregation, mean, product
+from its_graph.prm.families.aggregation import AGGREGATIONS, check_aggregation, get_aggregation, mean, product
 
 SCORES = [0.9, 0.5, 0.8]
 
@@ -17,15 +17,15 @@ def test_vectors(name: str, value: float) -> None:
 @pytest.mark.parametrize("name", sorted(AGGREGATIONS))
 def test_empty_is_an_error_not_zero(name: str) -> None:
     """Reference 5.1."""
-    with pytest.raises(ConfigurationError, match="no step scores"):
+    with pytest.raises(ConfigurationError, match="must not be empty"):
         AGGREGATIONS[name]([])
 
 
 def test_product_is_for_probabilities() -> None:
     """Reference 5.8, range."""
-    with pytest.raises(ConfigurationError, match="score_range 'prob'"):
+    with pytest.raises(ConfigurationError, match="score_range must be 'prob'"):
         get_aggregation("prod", "real")
-    with pytest.raises(ConfigurationError, match="score_range 'prob'"):
+    with pytest.raises(ConfigurationError, match="score_range must be 'prob'"):
         check_aggregation(product, "real")
     with pytest.raises(ConfigurationError, match="in \\[0, 1\\]"):
         product([0.5, 1.5])
@@ -38,5 +38,5 @@ def test_other_rules_take_any_range() -> None:
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ConfigurationError, match=r"'median'.*last, min, prod, mean"):
+    with pytest.raises(ConfigurationError, match=r"last, min, prod, mean.*'median'"):
         get_aggregation("median")

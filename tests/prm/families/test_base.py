@@ -24,7 +24,7 @@ def logits(scorer: StepScorer, *candidates: Candidate) -> Tensor:
 
 
 def left_padded(batch: StepBatch, pad: int) -> StepBatch:
-    """The same rows, padded on the other side."""
+    """Return the same rows, padded on the left."""
     width = batch.input_ids.shape[1]
     shift = width - batch.attention_mask.sum(1)
     rows = zip(batch.input_ids, shift.tolist(), strict=True)
@@ -39,7 +39,7 @@ def left_padded(batch: StepBatch, pad: int) -> StepBatch:
     )
 
 
-# --- Reference: one text, no padding, no batch, float32, written from the formulas of the families --------------------
+# --- Reference: one text, no padding, no batch, float32, from the formulas of the families ----------------------------
 
 
 def reference_qwen(scorer: QwenScorer, candidate: Candidate) -> list[float]:
@@ -54,13 +54,13 @@ def reference_qwen(scorer: QwenScorer, candidate: Candidate) -> list[float]:
 
 
 def log_probabilities(model: torch.nn.Module, ids: list[int]) -> Tensor:
-    """[T - 1, V]: row t predicts token t + 1."""
+    """Return [T - 1, V]: row t predicts token t + 1."""
     log_p: Tensor = model(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
     return log_p
 
 
 def step_tokens(scorer: StepScorer, candidate: Candidate) -> tuple[list[int], list[range]]:
-    """Token by token: spell the text out, and give each token to the step that its last byte is in."""
+    """Assign each token to the step that contains its last byte."""
     prompt = scorer.tokenizer.apply_chat_template(list(candidate.messages), tokenize=False, add_generation_prompt=True)
     ids = scorer.tokenizer.encode(prompt + "".join(candidate.steps), add_special_tokens=False)
     before = scorer.tokenizer.encode(prompt, add_special_tokens=False)
@@ -72,7 +72,7 @@ def step_tokens(scorer: StepScorer, candidate: Candidate) -> tuple[list[int], li
         while left > 0:
             left -= spelled[at]
             at += 1
-        assert left == 0, "the candidates of this test have no token across a boundary"
+        assert left == 0, "the candidates of this test must have no token across a boundary"
         ranges.append(range(begin, at))
     return ids, ranges
 
@@ -108,10 +108,10 @@ def test_reference(scorer: StepScorer, candidates: list[Candidate]) -> None:
         assert len(expected) == len(candidate.steps)
         assert row[: len(expected)].tolist() == pytest.approx(expected, abs=1e-5)
     spread = together[together != 0.5]
-    assert spread.std() > 0.05, "scores must differ, or a wrong position would pass"
+    assert spread.std() > 0.05, "scores must differ, otherwise a wrong position would pass"
 
 
-def test_a_prefix_has_the_score_it_had_inside(scorer: StepScorer, candidates: list[Candidate]) -> None:
+def test_a_prefix_has_the_score_it_has_in_the_whole(scorer: StepScorer, candidates: list[Candidate]) -> None:
     """Reference 5.8, prefix."""
     for candidate in candidates:
         whole = logits(scorer, candidate)[0]
@@ -154,7 +154,7 @@ def test_batch_order_and_padding_side_change_nothing(scorer: StepScorer, candida
     ],
 )
 def test_count(scorer: StepScorer, solve: Solve, steps: tuple[str, ...], scored: list[bool]) -> None:
-    """Reference 5.8, count: one place per step, whatever the steps are; none is read for an empty one."""
+    """Reference 5.8, count: one column per step, whatever the steps are; an empty step gets no score."""
     batch = scorer.encode([solve(*steps), solve("x", "y", "z", "w")])
     assert batch.step_mask.tolist() == [scored + [False] * (4 - len(scored)), [True] * 4]
     with torch.inference_mode():
@@ -164,7 +164,7 @@ def test_count(scorer: StepScorer, solve: Solve, steps: tuple[str, ...], scored:
     assert values.isfinite().all()
 
 
-def test_only_empty_steps_are_read_by_nobody(scorer: StepScorer, solve: Solve) -> None:
+def test_only_empty_steps_are_not_read(scorer: StepScorer, solve: Solve) -> None:
     assert scorer.score_tokens(solve()) == scorer.score_tokens(solve("", "\n\n")) == 0
     assert logits(scorer, solve("\n\n")).tolist() == [[0.0]]
 
@@ -174,12 +174,12 @@ def test_tokens_are_exact(scorer: StepScorer, candidates: list[Candidate]) -> No
     assert counts == [scorer.score_tokens(candidate) for candidate in candidates]
 
 
-def test_over_long_raises_and_names_the_lengths(scorer: StepScorer, solve: Solve) -> None:
+def test_too_long_raises_and_names_the_lengths(scorer: StepScorer, solve: Solve) -> None:
     """Reference 5.8, limit."""
     long = solve(*["34 + 57 = 91\n\n"] * 100)
     tokens = scorer.score_tokens(long)
     assert tokens > 256
-    with pytest.raises(TruncationError, match=rf"{tokens} tokens in 100 steps.*at most 256"):
+    with pytest.raises(TruncationError, match=rf"at most 256 tokens.*got {tokens} in 100 steps"):
         scorer.encode([solve("a"), long])
 
 
@@ -192,7 +192,7 @@ def test_the_limit_itself_fits(scorer: StepScorer, solve: Solve) -> None:
 
 
 def test_no_candidate(scorer: StepScorer) -> None:
-    with pytest.raises(ConfigurationError, match="No candidate"):
+    with pytest.raises(ConfigurationError, match="must not be empty"):
         scorer.encode([])
 
 
@@ -205,7 +205,7 @@ def test_saved_and_loaded_scores_are_equal(scorer: StepScorer, candidates: list[
     assert torch.equal(logits(loaded, *candidates), logits(scorer, *candidates))
 
 
-def test_gradients_reach_the_model_and_only_it(scorer: StepScorer, candidates: list[Candidate]) -> None:
+def test_gradients_reach_only_the_model(scorer: StepScorer, candidates: list[Candidate]) -> None:
     batch = scorer.encode(candidates)
     scorer.train()
     values = scorer.step_logits(batch)
@@ -223,12 +223,12 @@ def test_gradients_reach_the_model_and_only_it(scorer: StepScorer, candidates: l
         assert scorer.b.grad != 0
 
 
-def test_a_batch_moves_whole(qwen: QwenScorer, solve: Solve) -> None:
+def test_all_tensors_of_a_batch_move(qwen: QwenScorer, solve: Solve) -> None:
     moved = qwen.encode([solve("a")]).to("meta")
     assert all(getattr(moved, field.name).is_meta for field in fields(moved))
 
 
-def test_a_system_prompt_of_the_metadata_replaces_the_candidates(scorer: StepScorer, solve: Solve) -> None:
+def test_the_system_prompt_of_the_metadata_replaces_that_of_the_candidate(scorer: StepScorer, solve: Solve) -> None:
     plain, instructed = solve("a = 1"), solve("a = 1", system="Answer in verse.")
     assert scorer.score_tokens(instructed) > scorer.score_tokens(plain)
     scorer.metadata = scorer.metadata.model_copy(update={"system_prompt": "Judge."})

@@ -47,19 +47,19 @@ def states(scorer: HeadOnBackboneScorer, ids: list[int]) -> Tensor:
 
 
 def line_by_line(scorer: HeadOnBackboneScorer, opening: str, steps: tuple[str, ...]) -> tuple[Tensor, list[int]]:
-    """Each step tokenised alone, then one line end: hidden states, and where the line ends stand."""
+    """Tokenize each step alone, then one line end; return the hidden states and the positions of the line ends."""
     encode = scorer.tokenizer.encode
-    ids, places = encode(opening), []
+    ids, positions = encode(opening), []
     for step in steps:
         ids += [*encode(step), encode("\n")[-1]]
-        places.append(len(ids) - 1)
-    return states(scorer, ids), places
+        positions.append(len(ids) - 1)
+    return states(scorer, ids), positions
 
 
 def skywork(scorer: SkyworkScorer, question: str, steps: tuple[str, ...]) -> list[float]:
-    hidden, places = line_by_line(scorer, f"{question}\n", steps)
+    hidden, positions = line_by_line(scorer, f"{question}\n", steps)
     head = scorer.model.v_head.summary
-    return [torch.sigmoid(hidden[place] @ head.weight[0] + head.bias[0]).item() for place in places]
+    return [torch.sigmoid(hidden[position] @ head.weight[0] + head.bias[0]).item() for position in positions]
 
 
 def pqm(scorer: PQMScorer, question: str, steps: tuple[str, ...]) -> list[float]:
@@ -67,20 +67,21 @@ def pqm(scorer: PQMScorer, question: str, steps: tuple[str, ...]) -> list[float]
     ids = scorer.tokenizer.encode(text)
     hidden, head = states(scorer, ids), scorer.model.v_head.summary
     mark = scorer.tokenizer.convert_tokens_to_ids("[PRM]")
-    return [(hidden[place] @ head.weight[0] + head.bias[0]).item() for place, token in enumerate(ids) if token == mark]
+    positions = [position for position, token in enumerate(ids) if token == mark]
+    return [(hidden[position] @ head.weight[0] + head.bias[0]).item() for position in positions]
 
 
 def mlp(scorer: MlpHeadScorer, question: str, steps: tuple[str, ...]) -> list[float]:
-    hidden, places = line_by_line(scorer, f"Problem: {question}\nSolution:\n", steps)
+    hidden, positions = line_by_line(scorer, f"Problem: {question}\nSolution:\n", steps)
     first, _, _, last = scorer.model.reward_head
     with torch.no_grad():
-        inner = (hidden[places] @ first.weight.T + first.bias).clamp(min=0)
+        inner = (hidden[positions] @ first.weight.T + first.bias).clamp(min=0)
         scores: list[float] = (inner @ last.weight[0] + last.bias[0]).sigmoid().tolist()
     return scores
 
 
 def louder(scorer: HeadOnBackboneScorer, head: str) -> HeadOnBackboneScorer:
-    """Scale the read-out, so that a wrong position fails loudly."""
+    """Scale the read-out, so that a wrong position fails clearly."""
     with torch.no_grad():
         scorer.model.get_submodule(head).weight.mul_(4)
     return scorer.eval()
@@ -118,7 +119,7 @@ def scores(scorer: HeadOnBackboneScorer, *candidates: Candidate) -> list[list[fl
         numbers = scorer.step_logits(batch)
     rows = (numbers if scorer.metadata.score_range == "real" else numbers.sigmoid()).tolist()
     return [
-        [score if there else None for score, there in zip(row, mask, strict=True)][: len(candidate.steps)]
+        [score if scored else None for score, scored in zip(row, mask, strict=True)][: len(candidate.steps)]
         for row, mask, candidate in zip(rows, batch.step_mask.tolist(), candidates, strict=True)
     ]
 
@@ -131,7 +132,7 @@ def test_scores_are_those_of_the_published_formula(setup: Setup, solve: Solve) -
     assert scores(setup.scorer, candidate) == [pytest.approx(expected, abs=1e-5)]
 
 
-def test_a_score_does_not_see_later_steps(setup: Setup, solve: Solve) -> None:
+def test_a_score_does_not_depend_on_later_steps(setup: Setup, solve: Solve) -> None:
     (full,) = scores(setup.scorer, solve(*STEPS))
     for kept in (1, 2, 3):
         assert scores(setup.scorer, solve(*STEPS[:kept]))[0][-1] == pytest.approx(full[kept - 1], abs=1e-5)
@@ -166,7 +167,7 @@ def test_line_ends_inside_a_step_add_no_score(setup: Setup, solve: Solve, read: 
     assert scores(setup.scorer, solve("x", written, "y\n", question=QUESTION))[0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_mark_inside_a_step_closes_nothing(setups: dict[str, Setup], solve: Solve) -> None:
+def test_a_tag_inside_a_step_closes_nothing(setups: dict[str, Setup], solve: Solve) -> None:
     scorer = setups["pqm"].scorer
     assert isinstance(scorer, PQMScorer)
     layout = scorer.layout(solve("a [PRM]\nb", "c"))
@@ -179,14 +180,12 @@ def test_dropout_is_off(setup: Setup, solve: Solve) -> None:
     assert scores(setup.scorer, solve(*STEPS)) == [pytest.approx(first, abs=1e-5)]
 
 
-def test_an_overlong_candidate_is_an_error(setup: Setup, solve: Solve) -> None:
-    with pytest.raises(TruncationError, match=r"reads at most 256"):
+def test_a_too_long_candidate_is_an_error(setup: Setup, solve: Solve) -> None:
+    with pytest.raises(TruncationError, match=r"at most 256 tokens"):
         setup.scorer.encode([solve(*["Step 1: 34 + 57 = 91\n\n"] * 40)])
 
 
-def test_a_folder_gives_the_same_scores_and_says_its_family(
-    setup: Setup, family: str, solve: Solve, tmp_path: Path
-) -> None:
+def test_a_folder_gives_the_same_scores_and_its_family(setup: Setup, family: str, solve: Solve, tmp_path: Path) -> None:
     folder = tmp_path / FOLDERS.get(family, "any")
     setup.scorer.save_pretrained(folder)
     assert family_of(folder) == family
@@ -220,7 +219,7 @@ def test_weights_saved_from_a_wrapper_load(setup: Setup, solve: Solve, tmp_path:
     assert scores(loaded, solve(*STEPS)) == [pytest.approx(expected, abs=1e-5)]
 
 
-def test_a_backbone_of_another_name_loads(setups: dict[str, Setup], solve: Solve, tmp_path: Path) -> None:
+def test_a_backbone_with_another_weight_prefix_loads(setups: dict[str, Setup], solve: Solve, tmp_path: Path) -> None:
     scorer = setups["mlp"].scorer
     scorer.save_pretrained(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
@@ -230,7 +229,7 @@ def test_a_backbone_of_another_name_loads(setups: dict[str, Setup], solve: Solve
     assert scores(MlpHeadScorer.from_pretrained(tmp_path), solve("a")) == [pytest.approx(expected, abs=1e-5)]
 
 
-def test_a_missing_head_is_refused(setup: Setup, tmp_path: Path) -> None:
+def test_a_missing_head_is_rejected(setup: Setup, tmp_path: Path) -> None:
     setup.scorer.save_pretrained(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
     kept = {name: tensor for name, tensor in weights.items() if "head" not in name}
@@ -241,7 +240,7 @@ def test_a_missing_head_is_refused(setup: Setup, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", ["prod"])
-def test_values_without_a_range_are_never_multiplied(setups: dict[str, Setup], rule: str) -> None:
+def test_unbounded_values_are_never_multiplied(setups: dict[str, Setup], rule: str) -> None:
     scorer = setups["pqm"].scorer
     scorer.metadata = scorer.metadata.model_copy(update={"aggregation": rule})
     with pytest.raises(ConfigurationError, match="prod"):
@@ -263,7 +262,7 @@ def test_values_may_be_negative_and_large(setups: dict[str, Setup], solve: Solve
 
 @pytest.mark.parametrize("causal", [Qwen2ForCausalLM, LlamaForCausalLM])
 @pytest.mark.parametrize("bare", [False, True])
-def test_a_head_goes_on_any_decoder(
+def test_a_head_fits_any_decoder(
     setups: dict[str, Setup], tiny: Callable[[Any], dict[str, Any]], causal: Any, bare: bool, solve: Solve
 ) -> None:
     tokenizer = setups["mlp"].scorer.tokenizer
@@ -273,14 +272,14 @@ def test_a_head_goes_on_any_decoder(
     assert scores(scorer, solve(*STEPS))[0] == pytest.approx(mlp(scorer, QUESTION, STEPS), abs=1e-5)
 
 
-def test_an_encoder_decoder_is_refused(setups: dict[str, Setup]) -> None:
+def test_an_encoder_decoder_is_rejected(setups: dict[str, Setup]) -> None:
     encoder_decoder = T5ForConditionalGeneration(T5Config(d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=1))
     with pytest.raises(ConfigurationError, match="encoder-decoder"):
         MlpHeadScorer.on_backbone(encoder_decoder, setups["mlp"].scorer.tokenizer)
 
 
 def test_a_head_learns_which_steps_are_right(setups: dict[str, Setup], solve: Solve) -> None:
-    """Reference 5.2.6: it learns from a label for each step."""
+    """Reference 5.2.6: training with one label per step."""
     scorer = setups["mlp"].scorer
     data = [
         LabeledSolution(str(n), solve(f"{n} + 1 = {n + 1}", f"{n} + 2 = {n + 3}", question=f"{n}?"), (1.0, 0.0))
@@ -291,6 +290,6 @@ def test_a_head_learns_which_steps_are_right(setups: dict[str, Setup], solve: So
     assert min(good) > 0.8 > 0.2 > max(bad)
 
 
-def test_a_token_that_the_tokenizer_lacks_is_refused(setups: dict[str, Setup]) -> None:
+def test_a_token_that_the_tokenizer_lacks_is_rejected(setups: dict[str, Setup]) -> None:
     with pytest.raises(ConfigurationError, match=r"'\[PRM\]'|' \[PRM\]'"):
         PQMScorer(setups["pqm"].scorer.model, setups["skywork"].scorer.tokenizer)

@@ -1,4 +1,4 @@
-"""Reward models that answer with a word: docs/reference/algorithms.md 5.2.2 and 5.2.3."""
+"""Reward models that answer with a label token: docs/reference/algorithms.md 5.2.2 and 5.2.3."""
 
 import json
 from collections.abc import Callable
@@ -44,7 +44,7 @@ STEPS = ("Step 1: 34 + 57 = 91", "Step 2: 91 - 1 = 90.", "The answer is 90.")
 
 
 def mistral_tokenizer() -> PreTrainedTokenizerFast:
-    """SentencePiece as Mistral has it: a word start before the text, unknown characters (line ends) as bytes."""
+    """Return a SentencePiece tokenizer like Mistral's: word start before the text, unknown characters as bytes."""
     letters = sorted({*map(chr, range(33, 127)), *"книгасливпушт", "▁"})
     merges = [("▁", "+"), ("▁", "-"), ("▁", "к"), ("▁к", "и"), ("S", "t"), ("e", "p"), ("St", "ep"), ("▁", "Step")]
     vocabulary = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *letters]
@@ -67,18 +67,18 @@ class Setup(NamedTuple):
 
 
 def on_tag(scorer: LabelTokenScorer, tag: str, labels: list[str], text: str) -> list[float]:
-    """P(good) wherever the id of the tag is found, as the published readers search for it."""
+    """Return P(good) at each occurrence of the tag's id, as the published code does."""
     encode = scorer.tokenizer.encode
     ids = torch.tensor([encode(text)])
     wanted = [encode(label)[-1] for label in labels]
     with torch.no_grad():
         probabilities = scorer.model(ids).logits[0, :, wanted].softmax(-1)[:, 0]
-    found: list[float] = probabilities[ids[0] == encode(tag)[-1]].tolist()
-    return found
+    scores: list[float] = probabilities[ids[0] == encode(tag)[-1]].tolist()
+    return scores
 
 
 def growing_dialogues(scorer: LabelTokenScorer, question: str, steps: tuple[str, ...]) -> list[float]:
-    """P(+) at position -3 of the dialogue after each step, every answer so far being "+"."""
+    """Return P(+) at position -3 of the dialogue after each step, with "+" for every earlier answer."""
     turns: list[dict[str, str]] = []
     wanted = [scorer.tokenizer.encode(label)[-1] for label in "+-"]
     scores = []
@@ -222,7 +222,7 @@ def test_a_tag_is_a_syllable_of_words(setup: Setup, solve: Solve) -> None:
 
 @pytest.mark.parametrize("family", ["math-shepherd", "er-prm", "math-psa"])
 def test_a_tag_in_the_question_is_not_read(setup: Setup, solve: Solve) -> None:
-    tag = setup.scorer.spec.tagging.tag
+    tag = setup.scorer.spec.tag_format.tag
     layout = setup.scorer.layout(solve("a", "b", question=f"Why{tag} not?"))
     assert layout.token_ids.count(setup.scorer.tag_id) == 3
     first = layout.token_ids.index(setup.scorer.tag_id)
@@ -257,7 +257,7 @@ def test_exchanged_labels_give_the_other_probability(
     assert torch.allclose(scorer.step_logits(batch).sigmoid(), 1 - before, atol=1e-6)
 
 
-def test_labels_and_tags_have_the_ids_of_the_published_reader(setup: Setup, family: str) -> None:
+def test_labels_and_tags_have_the_ids_of_the_published_code(setup: Setup, family: str) -> None:
     scorer = setup.scorer
     encode = scorer.tokenizer.encode
     space = " " if family in ("er-prm", "math-psa") else ""
@@ -266,17 +266,15 @@ def test_labels_and_tags_have_the_ids_of_the_published_reader(setup: Setup, fami
         assert scorer.good_id != encode("+")[-1]
     if family == "math-shepherd":
         assert encode("+ -")[1:] == [scorer.good_id, scorer.bad_id]
-    assert scorer.tag_id == encode(scorer.spec.tagging.tag)[-1]
+    assert scorer.tag_id == encode(scorer.spec.tag_format.tag)[-1]
 
 
-def test_an_overlong_candidate_is_an_error(setup: Setup, solve: Solve) -> None:
-    with pytest.raises(TruncationError, match=r"reads at most 256"):
+def test_a_too_long_candidate_is_an_error(setup: Setup, solve: Solve) -> None:
+    with pytest.raises(TruncationError, match=r"at most 256 tokens"):
         setup.scorer.encode([solve(*["Step 1: 34 + 57 = 91\n\n"] * 40)])
 
 
-def test_a_folder_gives_the_same_scores_and_says_its_family(
-    setup: Setup, family: str, solve: Solve, tmp_path: Path
-) -> None:
+def test_a_folder_gives_the_same_scores_and_its_family(setup: Setup, family: str, solve: Solve, tmp_path: Path) -> None:
     setup.scorer.save_pretrained(tmp_path)
     assert family_of(tmp_path) == family
     with_name = tmp_path.rename(tmp_path.parent / f"{NAMES[family]}-{tmp_path.name}")
@@ -315,22 +313,22 @@ def test_all_weights_learn_from_labels(setup: Setup, solve: Solve) -> None:
 
 
 @pytest.mark.parametrize(("family", "spec"), [("math-shepherd", "ки"), ("er-prm", "ки"), ("math-psa", r"\n")])
-def test_a_tag_of_many_tokens_is_refused(setups: dict[str, Setup], family: str, spec: str) -> None:
+def test_a_tag_of_many_tokens_is_rejected(setups: dict[str, Setup], family: str, spec: str) -> None:
     scorer = setups[family].scorer
-    ignorant = setups["rlhflow"].scorer.tokenizer
-    with pytest.raises(ConfigurationError, match=r"as one token, it makes \d of it"):
-        type(scorer)(scorer.model, ignorant)
+    other_tokenizer = setups["rlhflow"].scorer.tokenizer
+    with pytest.raises(ConfigurationError, match=r"as one token; got \d"):
+        type(scorer)(scorer.model, other_tokenizer)
 
 
-def test_a_label_of_many_tokens_is_refused(setups: dict[str, Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_label_of_many_tokens_is_rejected(setups: dict[str, Setup], monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = setups["math-shepherd"].scorer
-    spec = type(scorer.spec)(scorer.spec.tagging, "right", "-", scorer.spec.published)
+    spec = type(scorer.spec)(scorer.spec.tag_format, "right", "-", scorer.spec.published)
     monkeypatch.setattr(MathShepherdScorer, "spec", spec)
-    with pytest.raises(ConfigurationError, match="'right' as one token, it makes 6"):
+    with pytest.raises(ConfigurationError, match="'right' as one token; got 6"):
         MathShepherdScorer(scorer.model, scorer.tokenizer)
 
 
-def test_a_token_without_embedding_is_refused(setups: dict[str, Setup]) -> None:
+def test_a_token_without_an_embedding_is_rejected(setups: dict[str, Setup]) -> None:
     scorer = setups["rlhflow"].scorer
     config = LlamaConfig(**{**scorer.model.config.to_dict(), "vocab_size": scorer.tag_id})
     small = LlamaForCausalLM(config)
@@ -338,7 +336,7 @@ def test_a_token_without_embedding_is_refused(setups: dict[str, Setup]) -> None:
         RLHFlowScorer(small, scorer.tokenizer)
 
 
-def test_a_tag_that_melts_into_a_step_is_refused(setups: dict[str, Setup], solve: Solve) -> None:
+def test_a_tag_that_merges_with_a_step_is_rejected(setups: dict[str, Setup], solve: Solve) -> None:
     scorer = setups["math-shepherd"].scorer
     backend = json.loads(scorer.tokenizer.backend_tokenizer.to_str())
     backend["model"]["vocab"]["a▁ки"] = len(backend["model"]["vocab"])
@@ -346,27 +344,27 @@ def test_a_tag_that_melts_into_a_step_is_refused(setups: dict[str, Setup], solve
     merged = Tokenizer.from_str(json.dumps(backend))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=merged, bos_token="<s>", eos_token="</s>")
     broken = MathShepherdScorer(scorer.model, tokenizer)
-    with pytest.raises(ConfigurationError, match=r"merges the tag ' ки' with the end of step 1: 'b a'"):
+    with pytest.raises(ConfigurationError, match=r"merge the tag ' ки' .* end of step 1: 'b a'"):
         broken.layout(solve("c", "b a"))
 
 
-def test_adapters_are_refused(setups: dict[str, Setup], tmp_path: Path) -> None:
+def test_adapters_are_rejected(setups: dict[str, Setup], tmp_path: Path) -> None:
     setups["math-psa"].scorer.save_pretrained(tmp_path)
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(ConfigurationError, match=r"adapter_config\.json: an adapter.*Merge it first"):
+    with pytest.raises(ConfigurationError, match=r"adapter_config\.json: an adapter\. Merge it first"):
         MathPsaScorer.from_pretrained(tmp_path)
     (tmp_path / METADATA_FILE).unlink()
     with pytest.raises(ConfigurationError, match="Merge it first"):
         family_of(tmp_path)
 
 
-def test_a_template_that_drops_answers_is_refused(
+def test_a_template_that_drops_answers_is_rejected(
     setups: dict[str, Setup], solve: Solve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scorer = setups["rlhflow"].scorer
     template = "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}"
     monkeypatch.setattr(scorer.tokenizer, "chat_template", template)
-    with pytest.raises(ConfigurationError, match="lost answers: 0 of 2"):
+    with pytest.raises(ConfigurationError, match="kept 0 of 2"):
         scorer.layout(solve("a", "b"))
 
 
@@ -398,9 +396,9 @@ def test_earlier_turns_are_part_of_the_question(setup: Setup, solve: Solve) -> N
     assert talked == setup.scorer.layout(solve("a", question="Hi\nYes?\n2?"))
 
 
-def test_a_message_that_is_not_text_is_refused(setup: Setup) -> None:
+def test_a_message_that_is_not_text_is_rejected(setup: Setup) -> None:
     picture = {"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}
-    with pytest.raises(ConfigurationError, match="reads text only"):
+    with pytest.raises(ConfigurationError, match="must be text"):
         setup.scorer.layout(Candidate(messages=(picture,), steps=("a",)))
 
 

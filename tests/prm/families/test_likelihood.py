@@ -1,4 +1,4 @@
-"""Likelihood-parametrised and implicit PRM: spans, read-out, files."""
+"""Likelihood and implicit PRM: spans, read-out, files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_spans_cover_the_steps_as_generated(likelihood: LikelihoodScorer, candid
         assert step_texts(likelihood, candidate) == list(candidate.steps)
 
 
-def test_the_prompt_is_no_part_of_the_first_step(likelihood: LikelihoodScorer, solve: Solve) -> None:
+def test_the_prompt_is_not_part_of_the_first_step(likelihood: LikelihoodScorer, solve: Solve) -> None:
     ids, spans = likelihood.layout(solve("91"))
     assert spans[0] is not None
     assert likelihood.tokenizer.decode(ids[: spans[0][0]]).endswith("<|im_start|>assistant\n")
@@ -47,7 +47,7 @@ def test_a_step_that_ends_inside_its_only_token_has_no_score(likelihood: Likelih
 
 
 def test_separators_are_read_as_generated(likelihood: LikelihoodScorer, solve: Solve) -> None:
-    """The same words under another separator are another text to a language model."""
+    """The same words with another separator are a different text to a language model."""
     assert logits(likelihood, solve("a\n", "b")) != logits(likelihood, solve("a\n\n", "b"))
 
 
@@ -64,7 +64,7 @@ def test_a_stretches_and_b_shifts(likelihood: LikelihoodScorer, solve: Solve, a:
     assert logits(likelihood, solve("1 + 1 = 2\n\n", "so 2")) == pytest.approx([a * gap + b for gap in gaps])
 
 
-def test_the_models_own_greedy_text_has_the_best_score_there_is(likelihood: LikelihoodScorer, solve: Solve) -> None:
+def test_the_models_own_greedy_text_has_the_highest_possible_score(likelihood: LikelihoodScorer, solve: Solve) -> None:
     """log p - max log p is 0 on every greedy token, so the logit is b."""
     prompt, _ = likelihood.layout(solve())
     batch = likelihood.encode([solve("x")])
@@ -119,7 +119,7 @@ def test_the_reference_never_trains(implicit: ImplicitScorer) -> None:
     assert not any(parameter.requires_grad for parameter in implicit.reference.parameters())
 
 
-def test_the_reference_is_saved_beside_the_model(implicit: ImplicitScorer, tmp_path: Path) -> None:
+def test_the_reference_is_saved_with_the_model(implicit: ImplicitScorer, tmp_path: Path) -> None:
     implicit.save_pretrained(tmp_path)
     loaded = ImplicitScorer.from_pretrained(tmp_path)
     assert isinstance(loaded.reference, LlamaForCausalLM)

@@ -19,13 +19,13 @@ def test_absent_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"family": "qwen", "typo": 1}', '{"family": "qwen", "max_tokens": 0}'])
-def test_broken_is_refused(tmp_path: Path, content: str) -> None:
+def test_invalid_metadata_is_rejected(tmp_path: Path, content: str) -> None:
     (tmp_path / METADATA_FILE).write_text(content)
     with pytest.raises(ConfigurationError, match=METADATA_FILE):
         ScorerMetadata.load(tmp_path)
 
 
-def test_not_text_is_refused(tmp_path: Path) -> None:
+def test_binary_metadata_is_rejected(tmp_path: Path) -> None:
     (tmp_path / METADATA_FILE).write_bytes(b"\xff\xfe{")
     with pytest.raises(ConfigurationError, match=METADATA_FILE):
         ScorerMetadata.load(tmp_path)

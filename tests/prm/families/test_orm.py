@@ -18,9 +18,9 @@ from transformers import (
 
 from its_graph.contracts import Candidate
 from its_graph.errors import ConfigurationError
-from its_graph.prm.backends.local import PRM
+from its_graph.prm.backends.local import ORM, PRM
 from its_graph.prm.families.metadata import METADATA_FILE, ScorerMetadata
-from its_graph.prm.families.orm import ORM, OutcomeScorer, Qwen2ForRewardModel
+from its_graph.prm.families.orm import OutcomeScorer, Qwen2ForRewardModel
 
 Solve = Callable[..., Candidate]
 
@@ -71,7 +71,7 @@ def scorer(request: pytest.FixtureRequest, tokenizer: PreTrainedTokenizerFast) -
 
 
 def reference(scorer: OutcomeScorer, candidate: Candidate) -> float:
-    """The score of one text, batch of one, nothing padded: the model's own forward, or head on the last token."""
+    """Score one text in a batch of one without padding: the model's forward pass, or its head on the last token."""
     turns = [*candidate.messages, {"role": "assistant", "content": "".join(candidate.steps)}]
     ids = scorer.tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True, return_tensors="pt")
     with torch.inference_mode():
@@ -81,7 +81,7 @@ def reference(scorer: OutcomeScorer, candidate: Candidate) -> float:
         return float(scorer.model(ids["input_ids"], ids["attention_mask"]).logits[0, 0])
 
 
-def test_scores_are_those_of_one_text_alone(scorer: OutcomeScorer, candidates: list[Candidate]) -> None:
+def test_scores_do_not_depend_on_the_batch(scorer: OutcomeScorer, candidates: list[Candidate]) -> None:
     """Mixed lengths in one batch."""
     orm = ORM(scorer)
     expected = [reference(scorer, candidate) for candidate in candidates]
@@ -117,10 +117,10 @@ def test_scores_are_unbounded(tokenizer: PreTrainedTokenizerFast, solve: Solve) 
     assert bounded.invoke(solve("Step 1: 5")).value == pytest.approx(torch.tensor(value).sigmoid().item())
 
 
-def test_a_dialogue_that_closes_with_the_padding_token_is_read_to_its_end(
+def test_a_dialogue_that_ends_with_the_padding_token_is_read_to_its_end(
     tokenizer: PreTrainedTokenizerFast, solve: Solve
 ) -> None:
-    """Pooling by token id would read the token before; it would even skip it in a text alone."""
+    """Pooling by token id would read the token before it, even in a batch of one."""
     model = classifier(tokenizer)
     scorer = OutcomeScorer(model, tokenizer)
     last = scorer.layout(solve("Step 1: 5")).token_ids[-1]
@@ -140,7 +140,7 @@ def test_too_long_is_an_error(scorer: OutcomeScorer, solve: Solve) -> None:
 
 
 def test_a_folder_without_metadata(tokenizer: PreTrainedTokenizerFast, solve: Solve, tmp_path: Path) -> None:
-    """As transformers writes it."""
+    """The folder is as transformers writes it."""
     model = classifier(tokenizer)
     model.save_pretrained(str(tmp_path))
     tokenizer.save_pretrained(str(tmp_path))
@@ -153,7 +153,7 @@ def test_a_folder_without_metadata(tokenizer: PreTrainedTokenizerFast, solve: So
 
 
 @pytest.mark.parametrize("build", [classifier, published])
-def test_what_is_saved_is_loaded(
+def test_save_and_load(
     build: Callable[[Any], Any], tokenizer: PreTrainedTokenizerFast, solve: Solve, tmp_path: Path
 ) -> None:
     scorer = OutcomeScorer(build(tokenizer), tokenizer)
@@ -164,44 +164,46 @@ def test_what_is_saved_is_loaded(
         assert kind.from_pretrained(tmp_path, device="cpu").invoke(solve("Step 1: 5")).value == pytest.approx(before)
 
 
-def test_the_published_architecture_is_known_by_its_config(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+def test_the_published_architecture_is_recognized(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
     published(tokenizer).save_pretrained(str(tmp_path))
     tokenizer.save_pretrained(str(tmp_path))
     assert isinstance(PRM.from_pretrained(tmp_path, device="cpu").scorer, OutcomeScorer)
 
 
-def test_several_labels_are_refused(tokenizer: PreTrainedTokenizerFast) -> None:
-    with pytest.raises(ConfigurationError, match="has 2"):
+def test_several_labels_are_rejected(tokenizer: PreTrainedTokenizerFast) -> None:
+    with pytest.raises(ConfigurationError, match="got a classifier with 2"):
         OutcomeScorer(classifier(tokenizer, labels=2), tokenizer)
 
 
-def test_a_model_without_a_head_is_refused(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
-    """transformers would make up a random head."""
+def test_a_model_without_a_head_is_rejected(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    """transformers would initialize a random head."""
     Qwen2ForCausalLM(config(tokenizer)).save_pretrained(str(tmp_path))
     tokenizer.save_pretrained(str(tmp_path))
     with pytest.raises(ConfigurationError, match=r"score\.weight"):
         ORM.from_pretrained(tmp_path, device="cpu")
 
 
-def test_remote_code_is_refused_and_nobody_is_asked(
+def test_remote_code_is_rejected_without_a_prompt(
     tokenizer: PreTrainedTokenizerFast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    prompts: list[Any] = []
 
-    def ask(*prompt: Any) -> str:
-        asked.append(prompt)
+    def answer(*prompt: Any) -> str:
+        prompts.append(prompt)
         return "y"
 
-    monkeypatch.setattr("builtins.input", ask)
+    monkeypatch.setattr("builtins.input", answer)
     code = {"AutoConfig": "code.Config", "AutoModel": "code.Model"}
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "unheard_of", "auto_map": code}))
     (tmp_path / "code.py").write_text("raise SystemExit('remote code ran')")
     with pytest.raises(ConfigurationError, match=r"config\.json"):
         ORM.from_pretrained(tmp_path, device="cpu")
-    assert asked == []
+    assert prompts == []
 
 
-def test_pickles_are_refused(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+def test_pickles_are_rejected(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     model = classifier(tokenizer)
     model.config.architectures = ["Qwen2ForSequenceClassification"]
     model.config.save_pretrained(str(tmp_path))

@@ -28,7 +28,7 @@ def output_layer(scorer: QwenScorer) -> torch.nn.Linear:
     return layer
 
 
-def test_marks_stand_after_every_step_with_text(qwen: QwenScorer, solve: Solve) -> None:
+def test_every_step_with_text_is_followed_by_a_mark(qwen: QwenScorer, solve: Solve) -> None:
     layout = qwen.layout(solve("a\n\n", "\n\n", "b\n\n"))
     text = qwen.tokenizer.decode(layout.token_ids)
     assert text.endswith("<|im_start|>assistant\na<extra_0>b<extra_0><|im_end|>\n")
@@ -61,7 +61,7 @@ def test_a_mark_in_the_question_is_not_read(qwen: QwenScorer, solve: Solve) -> N
 
 
 def test_probability_exactly_zero_keeps_the_count(qwen: QwenScorer, solve: Solve) -> None:
-    """Reference 5.2.1 (c): head bias [+200, -200] gives S exact zeros, still S scores; the other sign gives ones."""
+    """Reference 5.2.1 (c): head bias [+200, -200] gives S scores that are exactly 0; the opposite sign gives ones."""
     for bias, expected in (([200.0, -200.0], 0.0), ([-200.0, 200.0], 1.0)):
         with torch.no_grad():
             output_layer(qwen).bias.copy_(torch.tensor(bias))
@@ -107,7 +107,7 @@ def test_a_published_limit_shortens_the_context(qwen: QwenScorer) -> None:
     assert qwen.max_tokens == 256
 
 
-def test_weights_without_a_head_are_refused(qwen: QwenScorer, tmp_path: Path) -> None:
+def test_weights_without_a_head_are_rejected(qwen: QwenScorer, tmp_path: Path) -> None:
     backbone = Qwen2ForCausalLM(qwen.model.config)
     backbone.save_pretrained(tmp_path)
     qwen.tokenizer.save_pretrained(tmp_path)
@@ -115,7 +115,7 @@ def test_weights_without_a_head_are_refused(qwen: QwenScorer, tmp_path: Path) ->
         QwenScorer.from_pretrained(tmp_path)
 
 
-def test_stored_halves_are_read_as_floats(qwen: QwenScorer, solve: Solve, tmp_path: Path) -> None:
+def test_bfloat16_weights_load_as_float32(qwen: QwenScorer, solve: Solve, tmp_path: Path) -> None:
     qwen.to(torch.bfloat16).save_pretrained(tmp_path)
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
         assert file.get_tensor("score.0.weight").dtype == torch.bfloat16
@@ -132,21 +132,21 @@ def test_a_backbone_gets_a_head_and_keeps_its_weights(qwen: QwenScorer, solve: S
         assert len(scores(scorer.eval(), solve("a", "b"))) == 2
 
 
-def test_a_mark_of_many_tokens_is_refused(qwen: QwenScorer) -> None:
-    class Ignorant:
+def test_a_mark_of_many_tokens_is_rejected(qwen: QwenScorer) -> None:
+    class TokenizerWithoutMark:
         def encode(self, text: str, add_special_tokens: bool) -> list[int]:
             return [1, 2, 3]
 
-    with pytest.raises(ConfigurationError, match="makes 3 of it"):
-        QwenScorer(qwen.model, Ignorant())
+    with pytest.raises(ConfigurationError, match="as one token; got 3"):
+        QwenScorer(qwen.model, TokenizerWithoutMark())
 
 
-def test_a_template_that_drops_the_reply_is_refused(
+def test_a_template_that_drops_the_reply_is_rejected(
     qwen: QwenScorer, solve: Solve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     template = "{% for m in messages if m['role'] != 'assistant' %}{{ m['content'] }}{% endfor %}"
     monkeypatch.setattr(qwen.tokenizer, "chat_template", template)
-    with pytest.raises(ConfigurationError, match="lost step marks: 0 of 1"):
+    with pytest.raises(ConfigurationError, match="kept 0 of 1"):
         qwen.layout(solve("a"))
 
 

@@ -12,14 +12,14 @@ from its_graph.prm.families.registry import FAMILIES, family_of, scorer_class
 
 
 def test_every_family_names_a_scorer() -> None:
-    languages = ["er-prm", "math-psa", "math-shepherd", "rlhflow"]
+    labels = ["er-prm", "math-psa", "math-shepherd", "rlhflow"]
     heads = ["mlp", "outcome", "pqm", "qwen", "skywork"]
-    assert sorted(FAMILIES) == sorted(["implicit", "likelihood", *languages, *heads])
+    assert sorted(FAMILIES) == sorted(["implicit", "likelihood", *labels, *heads])
     assert all(issubclass(scorer_class(name), StepScorer) for name in FAMILIES)
 
 
 def test_unknown_family_lists_the_known() -> None:
-    with pytest.raises(ConfigurationError, match=r"'orm'.*qwen, likelihood, implicit"):
+    with pytest.raises(ConfigurationError, match=r"qwen, likelihood, implicit.*'orm'"):
         scorer_class("orm")
 
 
@@ -48,23 +48,23 @@ def test_unknown_architecture_lists_the_known(tmp_path: Path, config: dict[str, 
         ("PQM-zeta-2", "pqm"),
     ],
 )
-def test_a_language_model_is_known_by_its_name(tmp_path: Path, name: str, family: str) -> None:
+def test_a_language_model_is_recognized_by_its_name(tmp_path: Path, name: str, family: str) -> None:
     folder = tmp_path / name
     folder.mkdir(parents=True)
     (folder / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
     assert family_of(folder) == family
-    # What else was made of that data is not read on labels.
+    # Other models trained on the same data are not read on labels.
     (folder / "config.json").write_text('{"architectures": ["LlamaForSequenceClassification"]}')
-    with pytest.raises(ConfigurationError, match="belong to no known family"):
+    with pytest.raises(ConfigurationError, match="nor its name identify one"):
         family_of(folder)
 
 
 @pytest.mark.parametrize("name", ["my-pqms", "math-shepherds", "owner-of-pqm2"])
-def test_a_name_must_hold_the_whole_word(tmp_path: Path, name: str) -> None:
+def test_a_name_must_contain_the_whole_word(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
     (folder / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
-    with pytest.raises(ConfigurationError, match="neither does its name"):
+    with pytest.raises(ConfigurationError, match="nor its name identify one"):
         family_of(folder)
 
 
@@ -80,22 +80,22 @@ def test_a_folder_is_itself(tmp_path: Path) -> None:
     assert local_folder(tmp_path) == local_folder(str(tmp_path)) == tmp_path
 
 
-@pytest.mark.parametrize("given", ["nowhere", "./no/where", "../nowhere", "a/b/c", Path("owner/name")])
-def test_what_is_neither_folder_nor_hub_id(given: str | Path) -> None:
-    with pytest.raises(ConfigurationError, match="no folder"):
-        local_folder(given)
+@pytest.mark.parametrize("argument", ["nowhere", "./no/where", "../nowhere", "a/b/c", Path("owner/name")])
+def test_neither_a_folder_nor_a_hub_id(argument: str | Path) -> None:
+    with pytest.raises(ConfigurationError, match="existing folder or a hub id"):
+        local_folder(argument)
 
 
 def test_a_hub_id_is_downloaded_without_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    requests = []
 
     def snapshot(name: str, allow_patterns: list[str]) -> str:
-        asked.append((name, allow_patterns))
+        requests.append((name, allow_patterns))
         return str(tmp_path)
 
     monkeypatch.setattr(checkpoints, "snapshot_download", snapshot)
     assert local_folder("owner/name") == tmp_path
-    assert asked == [("owner/name", ["*.json", "*.jinja", "*.txt", "*.safetensors"])]
+    assert requests == [("owner/name", ["*.json", "*.jinja", "*.txt", "*.safetensors"])]
 
 
 def test_a_failed_download_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ COMPARISON = Comparison(
 Likely = Callable[..., Sample]
 
 
-def judge(said: str, kind: Any = PairwiseJudge, **options: Any) -> Any:
-    return kind(ScriptedGenerator(lambda request: said), **options)
+def judge(reply: str, kind: Any = PairwiseJudge, **options: Any) -> Any:
+    return kind(ScriptedGenerator(lambda request: reply), **options)
 
 
 def test_the_expectation_of_each_letter(likely: Likely) -> None:
@@ -32,21 +32,21 @@ def test_the_expectation_of_each_letter(likely: Likely) -> None:
     assert PairwiseJudge(generator).parameters == 5
 
 
-def test_letters_alone_where_there_is_no_distribution() -> None:
+def test_letters_count_if_there_is_no_distribution() -> None:
     assert judge("<score_1>B</score_1><score_2>T</score_2>").invoke(COMPARISON).scores == pytest.approx((18 / 19, 0))
     assert judge('{"score_1": "A", "score_2": "T"}').invoke(COMPARISON).scores == (1.0, 0.0)
 
 
-def test_a_letter_that_is_not_there_is_missing_and_counted() -> None:
-    one = judge("<score_2>A</score_2>")
-    assert one.invoke(COMPARISON).scores == (None, 1.0)
-    assert one.unread.count == 1
-    none = judge("I cannot tell.")
-    assert none.invoke(COMPARISON).scores == (None, None)
-    assert none.unread.count == 2
+def test_a_missing_letter_is_counted() -> None:
+    partial = judge("<score_2>A</score_2>")
+    assert partial.invoke(COMPARISON).scores == (None, 1.0)
+    assert partial.unparsed.count == 1
+    empty = judge("I cannot tell.")
+    assert empty.invoke(COMPARISON).scores == (None, None)
+    assert empty.unparsed.count == 2
 
 
-def test_solutions_are_shown_in_the_order_given() -> None:
+def test_solutions_keep_their_order() -> None:
     generator = ScriptedGenerator(lambda request: "")
     PairwiseJudge(generator).invoke(COMPARISON)
     (message,) = generator.requests[0].messages
@@ -57,20 +57,20 @@ def test_solutions_are_shown_in_the_order_given() -> None:
 
 def test_more_than_two_solutions() -> None:
     three = COMPARISON.model_copy(update={"texts": ("a", "b", "c")})
-    said = "<score_1>T</score_1><score_2>A</score_2><score_3>T</score_3>"
-    assert judge(said).invoke(three).scores == (0.0, 1.0, 0.0)
+    reply = "<score_1>T</score_1><score_2>A</score_2><score_3>T</score_3>"
+    assert judge(reply).invoke(three).scores == (0.0, 1.0, 0.0)
 
 
 def test_ten_solutions_do_not_share_their_letters() -> None:
-    """<score_1> is no part of <score_10>."""
+    """<score_1> does not match <score_10>."""
     ten = COMPARISON.model_copy(update={"texts": tuple("abcdefghij")})
     scores = judge("<score_10>A</score_10>").invoke(ten).scores
     assert scores == (None,) * 9 + (1.0,)
 
 
-def test_the_mean_over_repeats_leaves_out_what_is_missing() -> None:
-    said = iter(["<score_1>A</score_1><score_2>T</score_2>", "<score_1>T</score_1>"])
-    generator = ScriptedGenerator(lambda request: next(said))
+def test_the_mean_over_repeats_skips_missing_scores() -> None:
+    replies = iter(["<score_1>A</score_1><score_2>T</score_2>", "<score_1>T</score_1>"])
+    generator = ScriptedGenerator(lambda request: next(replies))
     assert PairwiseJudge(generator, repeats=2).invoke(COMPARISON).scores == (0.5, 0.0)
     first, second = generator.requests
     assert first.seed != second.seed
@@ -78,7 +78,7 @@ def test_the_mean_over_repeats_leaves_out_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "scores"),
+    ("reply", "scores"),
     [
         ("Both fine. BEST CANDIDATE: 2", (0.0, 1.0)),
         ("**Best candidate:** 1", (1.0, 0.0)),
@@ -90,11 +90,11 @@ def test_the_mean_over_repeats_leaves_out_what_is_missing() -> None:
         ("", (None, None)),
     ],
 )
-def test_gen_select(said: str, scores: tuple[float | None, ...]) -> None:
-    """Reference 5.6: a number outside 1..N names nobody."""
-    one = judge(said, GenSelectJudge)
-    assert one.invoke(COMPARISON).scores == scores
-    assert one.unread.count == scores.count(None)
+def test_gen_select(reply: str, scores: tuple[float | None, ...]) -> None:
+    """Reference 5.6: a number outside 1..N selects no solution."""
+    gen_select = judge(reply, GenSelectJudge)
+    assert gen_select.invoke(COMPARISON).scores == scores
+    assert gen_select.unparsed.count == scores.count(None)
 
 
 def test_gen_select_needs_no_distribution() -> None:
@@ -105,21 +105,21 @@ def test_gen_select_needs_no_distribution() -> None:
 
 @pytest.mark.parametrize("kind", [PairwiseJudge, GenSelectJudge])
 def test_tokens_bound_what_is_read_and_written(kind: Any) -> None:
-    one = kind(ScriptedGenerator(lambda request: "word " * 99), repeats=3, max_tokens=20)
-    assert one.invoke(COMPARISON).tokens == one.tokens(COMPARISON)
+    verbose = kind(ScriptedGenerator(lambda request: "word " * 99), repeats=3, max_tokens=20)
+    assert verbose.invoke(COMPARISON).tokens == verbose.tokens(COMPARISON)
 
 
 def test_seeds() -> None:
-    one = judge("")
-    assert one.requests(COMPARISON) == one.requests(COMPARISON)
-    assert one.requests(COMPARISON.model_copy(update={"seed": None}))[0].seed is None
-    assert one.requests(COMPARISON.model_copy(update={"seed": 5})) != one.requests(COMPARISON)
+    pairwise = judge("")
+    assert pairwise.requests(COMPARISON) == pairwise.requests(COMPARISON)
+    assert pairwise.requests(COMPARISON.model_copy(update={"seed": None}))[0].seed is None
+    assert pairwise.requests(COMPARISON.model_copy(update={"seed": 5})) != pairwise.requests(COMPARISON)
 
 
 async def test_batches_both_ways() -> None:
-    one = judge("<score_1>A</score_1><score_2>T</score_2>")
-    assert [opinion.scores for opinion in one.batch([COMPARISON] * 2)] == [(1.0, 0.0)] * 2
-    assert [opinion.scores for opinion in await one.abatch([COMPARISON] * 2)] == [(1.0, 0.0)] * 2
+    pairwise = judge("<score_1>A</score_1><score_2>T</score_2>")
+    assert [opinion.scores for opinion in pairwise.batch([COMPARISON] * 2)] == [(1.0, 0.0)] * 2
+    assert [opinion.scores for opinion in await pairwise.abatch([COMPARISON] * 2)] == [(1.0, 0.0)] * 2
 
 
 @pytest.mark.parametrize("options", [{"criteria": ()}, {"repeats": 0}])

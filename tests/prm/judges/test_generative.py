@@ -1,4 +1,4 @@
-"""docs/reference/algorithms.md 5.4: verifiers that write before they judge."""
+"""docs/reference/algorithms.md 5.4: verifiers that generate text before they score."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +19,9 @@ RIGHT, WRONG = r"\boxed{correct}", r"\boxed{incorrect}"
 Likely = Callable[..., Sample]
 
 
-def chains(kind: Any, *said: str | Exception, **options: Any) -> tuple[Any, ScriptedGenerator]:
-    """A verifier whose chains say this, one after the other."""
-    replies = iter(said)
+def chains(kind: Any, *texts: str | Exception, **options: Any) -> tuple[Any, ScriptedGenerator]:
+    """Return a verifier whose chains have these texts, in order."""
+    replies = iter(texts)
 
     def script(request: SampleRequest) -> str:
         reply = next(replies)
@@ -30,14 +30,14 @@ def chains(kind: Any, *said: str | Exception, **options: Any) -> tuple[Any, Scri
         return reply
 
     generator = ScriptedGenerator(script, parameters=7)
-    return kind(generator, chains=len(said), **options), generator
+    return kind(generator, chains=len(texts), **options), generator
 
 
 def steps(*boxes: str) -> str:
     return "\n".join(f"Step {number}: it says so, hence {box}" for number, box in enumerate(boxes, 1))
 
 
-# --- reading a chain -------------------------------------------------------------------------------------------------
+# --- parsing a chain -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -82,21 +82,21 @@ def test_scores_are_shares_of_chains() -> None:
     verdict = verifier.invoke(CANDIDATE)
     assert verdict.scores == (0.75, pytest.approx(2 / 3), 1.0)
     assert verdict.value == 0.5
-    assert verifier.unread.count == 0
+    assert verifier.unparsed.count == 0
     assert len({request.seed for request in generator.requests}) == 4
     assert {request.temperature for request in generator.requests} == {0.4}
 
 
-def test_a_chain_that_cannot_be_read_is_dropped_and_counted() -> None:
-    """Reference 5.4. Cut off before its last judgment, a chain without an error has not said that all is well."""
+def test_an_unparsed_chain_is_dropped_and_counted() -> None:
+    """Reference 5.4. A chain without an error that is cut off before its last judgment does not count as correct."""
     verifier, _ = chains(GenerativePRM, steps(RIGHT, RIGHT, RIGHT), "Looks good.", steps(RIGHT, RIGHT), ValueError("x"))
     verdict = verifier.invoke(CANDIDATE)
     assert verdict.value == 1.0
     assert verdict.scores == (1.0, 1.0, 1.0)
-    assert verifier.unread.count == 3
+    assert verifier.unparsed.count == 3
 
 
-def test_without_any_readable_chain_there_is_no_opinion() -> None:
+def test_without_any_parsed_chain_there_is_no_opinion() -> None:
     verifier, _ = chains(GenerativePRM, "Hm.", "Hm.")
     verdict = verifier.invoke(CANDIDATE)
     assert (verdict.value, verdict.scores) == (None, (None, None, None))
@@ -104,13 +104,13 @@ def test_without_any_readable_chain_there_is_no_opinion() -> None:
 
 
 def test_a_solution_of_twelve_steps_stops_after_the_twelfth() -> None:
-    """Reference 5.4: step numbers compared as text make 9 the last of 12."""
+    """Reference 5.4: step numbers compared as text would make 9 the last of 12."""
     verifier, generator = chains(GenerativePRM, "")
     verifier.invoke(CANDIDATE.model_copy(update={"steps": tuple(f"{number}\n\n" for number in range(12))}))
     assert generator.requests[0].stop == ("Step 13:",)
 
 
-def test_the_prompt_has_one_numbered_step_a_line() -> None:
+def test_the_prompt_has_one_numbered_step_per_line() -> None:
     (message,) = step_prompt(CANDIDATE)
     text = message["content"]
     assert (
@@ -119,7 +119,7 @@ def test_the_prompt_has_one_numbered_step_a_line() -> None:
     )
 
 
-def test_only_a_generator_that_continues_is_led() -> None:
+def test_only_a_generator_that_continues_gets_a_prefix() -> None:
     verifier, generator = chains(GenerativePRM, "")
     assert verifier.requests(CANDIDATE)[0].prefix == "\nLet's verify step by step:"
     generator.can_continue = False
@@ -151,13 +151,13 @@ def test_the_mean_of_p_yes(likely: Likely) -> None:
     assert verifier.parameters == 3
 
 
-def test_literal_answers_and_missing_ones() -> None:
+def test_literal_and_missing_answers() -> None:
     line = "Is the solution correct (Yes/No)?"
     verifier, _ = chains(
         GenRM, f"{line} Yes", f"So {line} No.", f"{line} **Yes**", "I cannot say. Yes or No?", f"{line} Maybe"
     )
     assert verifier.invoke(CANDIDATE).value == pytest.approx(2 / 3)
-    assert verifier.unread.count == 2
+    assert verifier.unparsed.count == 2
 
 
 # --- both ------------------------------------------------------------------------------------------------------------
@@ -171,9 +171,9 @@ def test_tokens_bound_all_chains(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", [GenerativePRM, GenRM])
 async def test_both_ways_to_call(kind: Any) -> None:
-    said = steps(RIGHT, RIGHT, RIGHT) + "\nIs the solution correct (Yes/No)? Yes"
+    text = steps(RIGHT, RIGHT, RIGHT) + "\nIs the solution correct (Yes/No)? Yes"
     for call in ("batch", "abatch"):
-        verifier, _ = chains(kind, *[said] * 4)
+        verifier, _ = chains(kind, *[text] * 4)
         verifier._chains = 2
         replies = getattr(verifier, call)([CANDIDATE] * 2)
         verdicts = replies if isinstance(replies, list) else await replies
@@ -181,14 +181,14 @@ async def test_both_ways_to_call(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [GenerativePRM, GenRM])
-def test_seeds_hang_on_the_candidate(kind: Any) -> None:
+def test_seeds_depend_on_the_candidate(kind: Any) -> None:
     verifier, _ = chains(kind, "", "")
     assert verifier.requests(CANDIDATE) == verifier.requests(CANDIDATE)
     other = CANDIDATE.model_copy(update={"steps": ("x",)})
-    assert len({request.seed for one in (CANDIDATE, other) for request in verifier.requests(one)}) == 4
+    assert len({request.seed for candidate in (CANDIDATE, other) for request in verifier.requests(candidate)}) == 4
 
 
 @pytest.mark.parametrize("kind", [GenerativePRM, GenRM])
 def test_no_chains(kind: Any) -> None:
-    with pytest.raises(ConfigurationError, match="at least one chain"):
+    with pytest.raises(ConfigurationError, match="chains must be >= 1; got 0"):
         kind(ScriptedGenerator(lambda request: ""), chains=0)

@@ -11,16 +11,16 @@ from its_graph.prm.judges.multi_request import MultiRequest, flops_used, tokens_
 from its_graph.testing import ScriptedGenerator
 
 
-class Chorus(MultiRequest[str, str]):
-    """Asks every letter of a word."""
+class LetterRequests(MultiRequest[str, str]):
+    """Sends one request per letter of a word."""
 
     def __init__(self, generator: ScriptedGenerator) -> None:
         self.generator = generator
 
-    def requests(self, question: str) -> list[SampleRequest]:
-        return [SampleRequest(messages=({"role": "user", "content": letter},), max_tokens=3) for letter in question]
+    def requests(self, input: str) -> list[SampleRequest]:
+        return [SampleRequest(messages=({"role": "user", "content": letter},), max_tokens=3) for letter in input]
 
-    def fold(self, question: str, samples: Sequence[Sample | None]) -> str:
+    def fold(self, input: str, samples: Sequence[Sample | None]) -> str:
         return "".join("-" if sample is None else sample.text for sample in samples)
 
 
@@ -33,8 +33,8 @@ def echo(request: SampleRequest) -> str:
     return letter.upper()
 
 
-async def every_way(runnable: BatchRunnable[str, str], words: list[str]) -> list[list[Any]]:
-    """The answers in order, by all ways to call a runnable."""
+async def every_method(runnable: BatchRunnable[str, str], words: list[str]) -> list[list[Any]]:
+    """Return the outputs in order, from each of the six runnable methods."""
     completed = [pair async for pair in runnable.abatch_as_completed(words)]
     return [
         [runnable.invoke(word) for word in words],
@@ -46,8 +46,8 @@ async def every_way(runnable: BatchRunnable[str, str], words: list[str]) -> list
     ]
 
 
-async def test_all_ways_give_the_same_answers() -> None:
-    for answers in await every_way(Chorus(ScriptedGenerator(echo)), ["abc", "d", "ef"]):
+async def test_all_methods_return_the_same_outputs() -> None:
+    for answers in await every_method(LetterRequests(ScriptedGenerator(echo)), ["abc", "d", "ef"]):
         assert answers == ["ABC", "D", "EF"]
 
 
@@ -59,32 +59,32 @@ def test_all_requests_of_a_batch_are_one_batch() -> None:
             batches.append(len(inputs))
             return super().batch_as_completed(inputs, config, **kwargs)
 
-    Chorus(Counting(echo)).batch(["abc", "d"])
+    LetterRequests(Counting(echo)).batch(["abc", "d"])
     assert batches == [4]
 
 
-def test_replies_in_any_order_find_their_places() -> None:
+def test_replies_may_arrive_in_any_order() -> None:
     class Backwards(ScriptedGenerator):
         def batch_as_completed(self, inputs: Any, config: Any = None, **kwargs: Any) -> Any:
             return reversed(list(super().batch_as_completed(inputs, config, **kwargs)))
 
-    runnable = Chorus(Backwards(echo))
+    runnable = LetterRequests(Backwards(echo))
     assert list(runnable.batch_as_completed(["abc", "de"])) == [(1, "DE"), (0, "ABC")]
 
 
-def test_a_question_is_answered_as_soon_as_its_replies_are_in() -> None:
+def test_an_input_is_answered_as_soon_as_its_replies_arrive() -> None:
     generator = ScriptedGenerator(echo)
-    answers = Chorus(generator).batch_as_completed(["ab", "cd"])
+    answers = LetterRequests(generator).batch_as_completed(["ab", "cd"])
     assert next(answers) == (0, "AB")
     assert len(generator.requests) == 2
 
 
-def test_a_failing_request_loses_only_itself() -> None:
-    assert Chorus(ScriptedGenerator(echo)).batch(["axb", "c"]) == ["A-B", "C"]
+def test_a_failed_request_does_not_affect_the_others() -> None:
+    assert LetterRequests(ScriptedGenerator(echo)).batch(["axb", "c"]) == ["A-B", "C"]
 
 
-async def test_a_question_without_any_reply_fails_alone() -> None:
-    runnable = Chorus(ScriptedGenerator(echo))
+async def test_an_input_without_any_reply_fails_alone() -> None:
+    runnable = LetterRequests(ScriptedGenerator(echo))
     first, second = runnable.batch(["xx", "c"], return_exceptions=True)
     assert isinstance(first, ValueError)
     assert second == "C"
@@ -95,33 +95,33 @@ async def test_a_question_without_any_reply_fails_alone() -> None:
         await runnable.ainvoke("x")
 
 
-def test_an_error_of_the_set_up_is_not_lost_among_the_others() -> None:
+def test_a_configuration_error_fails_the_input() -> None:
     with pytest.raises(CassetteMissError):
-        Chorus(ScriptedGenerator(echo)).invoke("a!b")
+        LetterRequests(ScriptedGenerator(echo)).invoke("a!b")
 
 
-def test_a_reply_without_samples_is_a_missing_one() -> None:
+def test_a_reply_without_samples_is_missing() -> None:
     class Empty(ScriptedGenerator):
         def invoke(self, input: SampleRequest, config: Any = None, **kwargs: Any) -> list[Sample]:
             return []
 
-    assert Chorus(Empty(echo)).invoke("ab") == "--"
+    assert LetterRequests(Empty(echo)).invoke("ab") == "--"
 
 
 def test_tokens_are_those_of_all_requests() -> None:
-    assert Chorus(ScriptedGenerator(echo)).tokens("abc") == 3 * (1 + 3)
+    assert LetterRequests(ScriptedGenerator(echo)).tokens("abc") == 3 * (1 + 3)
 
 
-def test_use() -> None:
-    one = Sample(text="a", finish_reason="end", prompt_tokens=10, cached_tokens=4, generated_tokens=5)
+def test_usage() -> None:
+    sample = Sample(text="a", finish_reason="end", prompt_tokens=10, cached_tokens=4, generated_tokens=5)
     generator = ScriptedGenerator(echo, parameters=3)
     request = SampleRequest(messages=({"role": "user", "content": "a"},))
-    assert tokens_used([one, None, one]) == 30
-    assert flops_used(generator, [request] * 3, [one, None, one]) == 2 * (2 * 3 * 11)
+    assert tokens_used([sample, None, sample]) == 30
+    assert flops_used(generator, [request] * 3, [sample, None, sample]) == 2 * (2 * 3 * 11)
 
 
 async def test_leaving_early_is_quiet() -> None:
-    runnable = Chorus(ScriptedGenerator(echo))
+    runnable = LetterRequests(ScriptedGenerator(echo))
     async for _ in runnable.abatch_as_completed(["ab", "cd"]):
         break
     await asyncio.sleep(0)

@@ -23,10 +23,10 @@ def test_the_expectation_over_letters(likely: Likely) -> None:
     verdict = judge.invoke(CANDIDATE)
     assert verdict.value == pytest.approx(0.852632, abs=1e-6)
     assert verdict.scores == (None, None)
-    read = generator.prompt_tokens(generator.requests[0]) + 3
-    assert (verdict.tokens, verdict.flops) == (read, 2 * 7 * read)
+    tokens = generator.prompt_tokens(generator.requests[0]) + 3
+    assert (verdict.tokens, verdict.flops) == (tokens, 2 * 7 * tokens)
     assert judge.parameters == 7
-    assert judge.unread.count == 0
+    assert judge.unparsed.count == 0
 
 
 def test_the_conversation_is_kept_and_the_solution_is_a_reply() -> None:
@@ -46,36 +46,36 @@ def test_the_conversation_is_kept_and_the_solution_is_a_reply() -> None:
 
 
 def test_the_mean_over_criteria_and_repeats() -> None:
-    said = iter(["<score>A</score>", "<score>T</score>", "<score>A</score>", "<score>A</score>"])
-    generator = ScriptedGenerator(lambda request: next(said))
+    replies = iter(["<score>A</score>", "<score>T</score>", "<score>A</score>", "<score>A</score>"])
+    generator = ScriptedGenerator(lambda request: next(replies))
     assert PointwiseJudge(generator, criteria=("Right?", "Short?"), repeats=2).invoke(CANDIDATE).value == 0.75
-    asked = [request.messages[-1]["content"] for request in generator.requests]
-    assert ["Right?" in text for text in asked] == [True, True, False, False]
-    assert ["Short?" in text for text in asked] == [False, False, True, True]
+    tasks = [request.messages[-1]["content"] for request in generator.requests]
+    assert ["Right?" in text for text in tasks] == [True, True, False, False]
+    assert ["Short?" in text for text in tasks] == [False, False, True, True]
     assert len({request.seed for request in generator.requests}) == 4
 
 
-def test_what_cannot_be_read_is_left_out_and_counted() -> None:
+def test_unparsed_replies_are_left_out_and_counted() -> None:
     """Reference 5.5: refusal text -> missing, never one half."""
-    said = iter(["<score>A</score>", "I refuse.", "I refuse.", "I refuse."])
-    judge = PointwiseJudge(ScriptedGenerator(lambda request: next(said)), repeats=2)
+    replies = iter(["<score>A</score>", "I refuse.", "I refuse.", "I refuse."])
+    judge = PointwiseJudge(ScriptedGenerator(lambda request: next(replies)), repeats=2)
     assert judge.invoke(CANDIDATE).value == 1.0
     refused = judge.invoke(CANDIDATE)
     assert refused.value is None
     assert refused.tokens > 0
-    assert judge.unread.count == 3
+    assert judge.unparsed.count == 3
 
 
 def test_a_failed_request_is_left_out_and_counted() -> None:
-    said = iter(["<score>A</score>"])
-    judge = PointwiseJudge(ScriptedGenerator(lambda request: next(said, None) or 1 / 0), repeats=2)  # type: ignore[arg-type,return-value]
+    replies = iter(["<score>A</score>"])
+    judge = PointwiseJudge(ScriptedGenerator(lambda request: next(replies, None) or 1 / 0), repeats=2)  # type: ignore[arg-type,return-value]
     assert judge.invoke(CANDIDATE).value == 1.0
-    assert judge.unread.count == 1
+    assert judge.unparsed.count == 1
     with pytest.raises(ZeroDivisionError):
         judge.invoke(CANDIDATE)
 
 
-def test_json_is_read_too() -> None:
+def test_json_is_parsed() -> None:
     judge = PointwiseJudge(ScriptedGenerator(lambda request: '{"score": "T"}'))
     assert judge.invoke(CANDIDATE).value == 0.0
 
@@ -85,7 +85,7 @@ def test_the_same_candidate_gets_the_same_requests() -> None:
     judge = PointwiseJudge(generator, repeats=2)
     assert judge.requests(CANDIDATE) == judge.requests(CANDIDATE)
     other = CANDIDATE.model_copy(update={"steps": ("6",)})
-    seeds = {request.seed for one in (CANDIDATE, other) for request in judge.requests(one)}
+    seeds = {request.seed for candidate in (CANDIDATE, other) for request in judge.requests(candidate)}
     assert len(seeds) == 4
     assert judge.requests(CANDIDATE) != PointwiseJudge(generator, repeats=2, seed=1).requests(CANDIDATE)
 
@@ -97,18 +97,20 @@ def test_one_reply_is_greedy_and_several_are_not() -> None:
     assert PointwiseJudge(generator, temperature=0.3).requests(CANDIDATE)[0].temperature == 0.3
 
 
-@pytest.mark.parametrize("at_once", [False, True])
-def test_tokens_bound_what_is_read_and_written(at_once: bool) -> None:
+@pytest.mark.parametrize("letter_only", [False, True])
+def test_tokens_bound_what_is_read_and_written(letter_only: bool) -> None:
     def babble(request: SampleRequest) -> str:
         return "word " * (request.max_tokens + 50)
 
-    judge = PointwiseJudge(ScriptedGenerator(babble), criteria=("a?", "b?"), repeats=3, at_once=at_once, max_tokens=9)
+    judge = PointwiseJudge(
+        ScriptedGenerator(babble), criteria=("a?", "b?"), repeats=3, letter_only=letter_only, max_tokens=9
+    )
     assert judge.invoke(CANDIDATE).tokens == judge.tokens(CANDIDATE)
 
 
-def test_at_once_asks_for_no_thinking() -> None:
+def test_a_letter_only_reply_is_short() -> None:
     generator = ScriptedGenerator(lambda request: "<score>A</score>")
-    assert PointwiseJudge(generator, at_once=True).requests(CANDIDATE)[0].max_tokens == 16
+    assert PointwiseJudge(generator, letter_only=True).requests(CANDIDATE)[0].max_tokens == 16
     assert PointwiseJudge(generator).requests(CANDIDATE)[0].max_tokens == generator.max_tokens
 
 

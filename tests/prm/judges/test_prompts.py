@@ -5,7 +5,7 @@ USER = {"role": "user", "content": "2 + 3?"}
 REPLY = {"role": "assistant", "content": "5"}
 
 
-def test_a_task_never_makes_two_user_messages_in_a_row() -> None:
+def test_a_task_never_makes_two_consecutive_user_messages() -> None:
     assert with_task([USER], "Judge.") == ({"role": "user", "content": "2 + 3?\n\nJudge."},)
     assert with_task([USER, REPLY], "Judge.") == (USER, REPLY, {"role": "user", "content": "Judge."})
 
@@ -16,7 +16,7 @@ def test_a_task_after_a_message_of_parts() -> None:
     assert message["content"] == [image, {"type": "text", "text": "Judge."}]
 
 
-def test_the_conversation_given_is_not_changed() -> None:
+def test_the_conversation_is_not_mutated() -> None:
     with_task([USER], "Judge.")
     assert USER["content"] == "2 + 3?"
 

@@ -6,15 +6,17 @@ import re
 import pytest
 
 from its_graph.contracts import Sample
-from its_graph.prm.judges.reply_parsing import LETTERS, YES_NO, distribution, expectation, mean_of_present, letter_score
+from its_graph.prm.judges.reply_parsing import LETTERS, YES_NO, distribution, expectation, letter_score, mean_of_present
 
 SCORE = re.compile(r"<score>\s*([A-T])(?=\s*(?:<|$))", re.IGNORECASE)
 
 
-def reply(*places: dict[str, float]) -> Sample:
-    """A reply with the given probabilities at each token; the first of each was drawn."""
-    alternatives = tuple(tuple((text, math.log(mass)) for text, mass in place.items()) for place in places)
-    return Sample(text="".join(place[0][0] for place in alternatives), finish_reason="end", alternatives=alternatives)
+def reply(*positions: dict[str, float]) -> Sample:
+    """Return a reply with the given probabilities at each token; the first of each was sampled."""
+    alternatives = tuple(tuple((text, math.log(mass)) for text, mass in position.items()) for position in positions)
+    return Sample(
+        text="".join(position[0][0] for position in alternatives), finish_reason="end", alternatives=alternatives
+    )
 
 
 def test_letters_are_twenty_points_down_to_one() -> None:
@@ -38,12 +40,12 @@ def test_vectors(letters: dict[str, float], expected: float) -> None:
     assert letter_score(sample, SCORE) == pytest.approx(expected, abs=1e-6)
 
 
-def test_only_valid_letters_count_and_are_renormalised() -> None:
+def test_only_valid_letters_count_and_are_renormalized() -> None:
     sample = reply({"<score>": 1.0}, {"A": 0.3, "T": 0.1, "Z": 0.4, "The": 0.1}, {"</score>": 1.0})
     assert letter_score(sample, SCORE) == pytest.approx(0.75)
 
 
-def test_spellings_of_a_letter_are_added_up() -> None:
+def test_spellings_of_a_letter_are_added() -> None:
     """Reference 5.5: the maximum over spellings would give .5."""
     sample = reply({"<score>": 1.0}, {"A": 0.2, " A": 0.2, "a": 0.2, "T": 0.2}, {"</score>": 1.0})
     assert letter_score(sample, SCORE) == pytest.approx(0.75)
@@ -65,21 +67,21 @@ def test_without_alternatives_the_letter_itself_counts() -> None:
 
 
 @pytest.mark.parametrize("text", ["I cannot judge this.", "", "<score>U</score>", "<score>A good one</score>"])
-def test_nothing_found_is_missing(text: str) -> None:
+def test_a_reply_without_a_letter_is_missing(text: str) -> None:
     assert letter_score(Sample(text=text, finish_reason="end"), SCORE) is None
 
 
-def test_a_lead_belongs_to_the_reply_but_is_no_answer() -> None:
+def test_a_lead_is_part_of_the_reply_but_not_an_answer() -> None:
     assert letter_score(reply({"A": 0.5, "T": 0.5}), SCORE, lead="<score>") == 0.5
     assert letter_score(reply({" well": 1.0}), SCORE, lead="<score>A</score>") is None
 
 
-def test_a_word_of_several_tokens_counts_as_it_is_written() -> None:
+def test_a_word_of_several_tokens_counts_as_written() -> None:
     pattern = re.compile(r"Correct\? (Yes|No)")
     sample = reply({"Correct? ": 1.0}, {"Y": 0.6, "N": 0.4}, {"es": 1.0})
     assert expectation(distribution(sample, pattern, YES_NO), YES_NO) == 1.0
 
 
-def test_known_mean() -> None:
+def test_mean_of_present() -> None:
     assert mean_of_present([0.5, None, 1.0]) == 0.75
     assert mean_of_present([None]) is None

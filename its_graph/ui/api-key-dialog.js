@@ -1,13 +1,14 @@
-/** Asks for the key of a server that wants one. */
+/** Dialog for the API key of a server that requires one. */
 
 import { h } from "./dom.js";
 
-/** Resolve to the key that a person typed. */
-export function askKey() {
+/** Resolve to the key that a person enters. */
+export function askForApiKey() {
   return new Promise((resolve) => {
     const input = h("input", { type: "password", id: "api-key", required: true, autocomplete: "off" });
-    const send = h("button.primary", { type: "submit" }, "Go on");
-    const form = h("form", { method: "dialog" }, h("label", { for: "api-key" }, "This server wants an API key"), input, send);
+    const submit = h("button.primary", { type: "submit" }, "Continue");
+    const label = h("label", { for: "api-key" }, "This server requires an API key");
+    const form = h("form", { method: "dialog" }, label, input, submit);
     const dialog = h("dialog", { oncancel: (event) => event.preventDefault() }, form);
     dialog.addEventListener("close", () => {
       dialog.remove();

@@ -1,6 +1,6 @@
-/** A reply to a search that asks, while it is being written. */
+/** A person's reply to a search that waits, while it is being edited. */
 
-export class Draft {
+export class ReplyDraft {
   constructor() {
     this.prune = new Set();
     this.boost = new Set();
@@ -8,7 +8,7 @@ export class Draft {
     this.hint = "";
   }
 
-  /** Prune a path, or take that back; what is pruned can be neither boosted nor edited. */
+  /** Prune a path, or undo that; a pruned path can be neither boosted nor edited. */
   togglePrune(id) {
     if (this.prune.delete(id)) return;
     this.prune.add(id);
@@ -16,14 +16,14 @@ export class Draft {
     this.edits.delete(id);
   }
 
-  /** Boost a path, or take that back. */
+  /** Boost a path, or undo that. */
   toggleBoost(id) {
     if (this.boost.delete(id)) return;
     this.boost.add(id);
     this.prune.delete(id);
   }
 
-  /** Give a step another text; `null` takes that back. */
+  /** Replace the text of a step; `null` undoes that. */
   edit(id, text) {
     this.edits.delete(id);
     if (text === null) return;
@@ -31,12 +31,12 @@ export class Draft {
     this.prune.delete(id);
   }
 
-  /** How many wishes it holds. */
+  /** The number of changes. */
   get size() {
     return this.prune.size + this.boost.size + this.edits.size + (this.hint.trim() ? 1 : 0);
   }
 
-  /** Return the reply as the server reads it; nothing in it approves. */
+  /** Return the reply in the server's format; an empty one approves. */
   reply(stop = false) {
     const hint = this.hint.trim() || null;
     if (!this.size && !stop) return {};
