@@ -1,4 +1,4 @@
-"""An agent that thinks harder: a search as one node of a MessagesState graph."""
+"""A search as one node of a MessagesState graph."""
 
 from langchain_core.messages import HumanMessage
 from langgraph.graph import END, START, MessagesState, StateGraph

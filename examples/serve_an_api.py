@@ -1,4 +1,4 @@
-"""A search behind OpenAI's API: serve it here, ask it with OpenAI's own client, read its tree over HTTP."""
+"""A search behind OpenAI's API: serve it, call it with OpenAI's client, read its tree over HTTP."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ QUESTION = "Compute 84 / 6 / 2 - (54 + 86) / 4 / 7 + 21."
 
 
 async def main() -> None:
-    """Ask for the answer of a beam search, its steps streamed as reasoning before it."""
+    """Request the answer of a beam search; its steps stream as reasoning before it."""
     async with (
         serving(create_app({"embedded": ServedModel(*load())})) as url,
         AsyncOpenAI(base_url=f"{url}/v1", api_key="none") as client,
@@ -28,15 +28,15 @@ async def main() -> None:
             stream=True,
             extra_body={"options": {"n": 16, "width": 4}, "budget": {"tokens": 60_000}},
         )
-        thoughts = answer = ""
+        reasoning = answer = ""
         its: dict[str, Any] = {}
         async for chunk in stream:
             delta = chunk.choices[0].delta
-            thoughts += (delta.model_extra or {}).get("reasoning_content", "")
+            reasoning += (delta.model_extra or {}).get("reasoning_content", "")
             answer += delta.content or ""
             its = (chunk.model_extra or {}).get("its", its)
         search = (await http.get(f"/search/{its['search']}")).json()
-        print(f"{len(thoughts.splitlines())} steps thought of, {len(answer.split('Step')) - 1} in the answer")
+        print(f"{len(reasoning.splitlines())} reasoning steps, {len(answer.split('Step')) - 1} in the answer")
         print(answer.splitlines()[-1])
         print(f"{its['strategy']}, {its['spend']['calls']} calls, {len(search['result']['candidates'])} candidates")
 

@@ -1,4 +1,4 @@
-"""A search asks how to go on after its second round; a person prunes what is wrong, gives a hint, and it goes on."""
+"""A search asks a person after its second round; the person prunes wrong paths and gives a hint, and it continues."""
 
 from typing import Any
 
@@ -18,16 +18,16 @@ question: SearchInput = {"problem": "Add 3, 5, 4, 7, 2."}
 thread: RunnableConfig = {"configurable": {"thread_id": "1"}}
 
 
-def person(ask: dict[str, Any]) -> Steering:
-    """Read the paths, give up those that add wrongly, and say something."""
-    wrong = tuple(path["id"] for path in ask["frontier"] if "= 12" not in path["step"])
+def person(request: dict[str, Any]) -> Steering:
+    """Read the paths, prune those with a wrong sum, and give a hint."""
+    wrong = tuple(path["id"] for path in request["frontier"] if "= 12" not in path["step"])
     return Steering(prune=wrong, hint="Three and five and four are twelve.")
 
 
 out = graph.invoke(question, thread, context=SearchContext(seed=7))
 while "__interrupt__" in out:
-    ask = out["__interrupt__"][0].value
-    reply = person(ask) if ask["round"] == 2 else Steering()
-    print(f"round {ask['round']}: {len(ask['frontier'])} paths, {len(reply.prune)} pruned")
+    request = out["__interrupt__"][0].value
+    reply = person(request) if request["round"] == 2 else Steering()
+    print(f"round {request['round']}: {len(request['frontier'])} paths, {len(reply.prune)} pruned")
     out = graph.invoke(Command(resume=reply.model_dump()), thread)
 print("answer:", out["answer"])

@@ -1,4 +1,4 @@
-"""Stop a search between two steps, in one process, and finish it in another: same tree, same answer, same budget."""
+"""Stop a search between two supersteps and resume it from its checkpoint: same tree, same answer, same budget."""
 
 import tempfile
 from pathlib import Path
@@ -22,6 +22,6 @@ with tempfile.TemporaryDirectory() as folder, SqliteSaver.from_conn_string(str(P
 
     resumed = search.compile(checkpointer=saver).invoke(None, thread)["result"]
 
-whole = search.compile().invoke(question, context=SearchContext(seed=7))["result"]
+uninterrupted = search.compile().invoke(question, context=SearchContext(seed=7))["result"]
 print("answer:", resumed["answer"])
-print("as if never stopped:", resumed["candidates"] == whole["candidates"])
+print("same as uninterrupted:", resumed["candidates"] == uninterrupted["candidates"])

@@ -1,4 +1,4 @@
-"""An agent that thinks twice before it pays: five replies to one model call, and a vote over tools and arguments."""
+"""An agent that deliberates before it pays: five replies to one model call, and a vote over tools and arguments."""
 
 from langchain.agents import create_agent
 from langchain_core.callbacks import get_usage_metadata_callback
@@ -16,7 +16,7 @@ def pay(amount: int) -> str:
 
 
 def agent_says(messages: list[BaseMessage], number: int) -> AIMessage | str:
-    """Stand in for your own model, which now and then adds a zero."""
+    """Play the agent's model, which sometimes adds a zero."""
     if isinstance(messages[-1], ToolMessage):
         return f"Done: {messages[-1].text}."
     return calling("pay", amount=300 if number in (0, 3) else 30)
@@ -32,5 +32,5 @@ with get_usage_metadata_callback() as used:
 
 print(output["messages"][-1].text)
 for trace in output["its_trace"]:
-    print(f"{trace['n']} replies, went on with {trace['replies'][trace['winner']]}")
-print(used.usage_metadata["scripted"]["total_tokens"], "tokens in all")
+    print(f"{trace['n']} replies, selected {trace['replies'][trace['winner']]}")
+print(used.usage_metadata["scripted"]["total_tokens"], "tokens in total")

@@ -1,4 +1,4 @@
-"""Three attempts of a whole agent; only the best one's mail is sent, once."""
+"""Three attempts of a whole agent; only the best attempt's email is sent, once."""
 
 from itertools import count
 
@@ -17,25 +17,25 @@ drafts = count()
 
 @tool
 def look_up(what: str) -> str:
-    """Look a number up."""
+    """Look up a number."""
     return "the turnover was 42"
 
 
 @tool
 def send(text: str) -> str:
-    """Send a mail."""
+    """Send an email."""
     sent.append(text)
     return "sent"
 
 
 def agent_says(messages: list[BaseMessage], number: int) -> AIMessage | str:
-    """Stand in for your own model: look up, write, report; every other draft forgets the number."""
+    """Play the agent's model: look up, write, report; every other draft omits the number."""
     last = messages[-1]
     if isinstance(last, HumanMessage):
         return calling("look_up", what="turnover")
     if last.name == "look_up":
         return calling("send", text="The turnover was 42." if next(drafts) % 2 else "The turnover was fine.")
-    return "The mail is on its way."
+    return "The email is on its way."
 
 
 def names_the_number(candidate: Candidate) -> float:
@@ -46,8 +46,8 @@ def names_the_number(candidate: Candidate) -> float:
 tools = [mark(look_up, "read_only"), mark(send, "commit")]
 agent = create_agent(ScriptedChatModel(script=agent_says), tools, middleware=[ToolEffects()])
 search = create_agent_best_of_n(agent, tools, n=3, choose=by_score(FunctionVerifier(names_the_number)))
-output = search.compile(name="best_agent").invoke({"messages": [HumanMessage("Mail the turnover to the board.")]})
+output = search.compile(name="best_agent").invoke({"messages": [HumanMessage("Email the turnover to the board.")]})
 
 print("sent:", sent)
-print("scores:", sorted(one["score"] for one in output["result"]["candidates"]))
+print("scores:", sorted(candidate["score"] for candidate in output["result"]["candidates"]))
 print([message.text for message in output["messages"] if isinstance(message, ToolMessage)])

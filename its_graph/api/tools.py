@@ -23,7 +23,7 @@ from its_graph.api.model_catalog import ResolvedModel
 from its_graph.api.options import validate_options
 from its_graph.api.responses import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, JsonReply, format_sse
 from its_graph.budget import Spend
-from its_graph.generators.chat_model import FIELDS
+from its_graph.generators.chat_model import OPTION_FIELDS
 
 __all__ = ["ToolCompletions"]
 
@@ -114,7 +114,7 @@ def _with_sampling(model: BaseChatModel, body: ChatRequest, n: int) -> BaseChatM
     update = {
         field: value
         for option, value in requested.items()
-        if value is not None and (field := next((name for name in FIELDS[option] if name in declared), None))
+        if value is not None and (field := next((name for name in OPTION_FIELDS[option] if name in declared), None))
     }
     return model.model_copy(update=update)
 

@@ -85,7 +85,7 @@ class Journal:
         """Return all log entries of a problem's search since its last restart."""
         logs: State = {}
         for offset in self._offsets.get(index, ()):
-            for log, entries in self._lines.at(offset)["logs"].items():
+            for log, entries in self._lines.value_at(offset)["logs"].items():
                 logs.setdefault(log, {}).update(entries)
         return logs
 

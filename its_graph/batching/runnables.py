@@ -35,21 +35,20 @@ MAX_PREFETCHED = 1024
 
 
 def deliver(reply: Any, return_exceptions: bool) -> Any:
-    """Return `reply`; if it is an exception and the caller does not want it returned, raise it."""
-    if isinstance(reply, BaseException) and not return_exceptions:
+    """Return `reply`, or raise it if it is an exception and the caller does not want exceptions returned."""
+    if isinstance(reply, BaseException) and not (return_exceptions and isinstance(reply, Exception)):
         raise reply
     return reply
 
 
 class BatchRunnable(Runnable[_Request, _Reply]):
-    """A runnable whose batches are cancelled when their caller stops waiting.
-
-    A subclass implements one of two forms; the other methods follow from it:
+    """A runnable that implements one request per call, or one batch per call; the other methods follow from it.
 
     - One request per call: `invoke`, and `ainvoke` if the call is asynchronous. A batch makes at most `max_concurrency`
-      calls at a time, as the first config says.
-    - One batch per call: `batch_as_completed` and `abatch_as_completed`. An override of them wins over `invoke`, except
-      for `invoke` and `ainvoke` themselves.
+      calls at a time; the first config decides for all, as in LangChain.
+    - One batch per call: `batch_as_completed` and `abatch_as_completed`.
+
+    A subclass may implement both: batches then use the second form, and `invoke` and `ainvoke` the first.
     """
 
     def invoke(self, input: _Request, config: RunnableConfig | None = None, **kwargs: Any) -> _Reply:
@@ -291,8 +290,8 @@ def _as_completed(futures: Sequence[Future[Any]], return_exceptions: bool) -> It
 async def _async_as_completed(
     futures: Sequence[asyncio.Future[Any]], return_exceptions: bool
 ) -> AsyncIterator[tuple[int, Any]]:
-    """Do the same for the futures of the running loop."""
-    arrived: asyncio.Queue[int] = asyncio.Queue()  # `asyncio.wait` would look at all of them for each
+    """Yield (index, reply) of each future of the running loop when it is done; leaving early cancels the rest."""
+    arrived: asyncio.Queue[int] = asyncio.Queue()  # `asyncio.wait` would inspect all futures for each one
     for index, future in enumerate(futures):
         future.add_done_callback(partial(_announce, arrived, index))
     try:

@@ -1,1 +1,1 @@
-"""The strategies by name: registry, options as data, recommendations."""
+"""The strategies by name: registry, options as plain data, recommendations."""

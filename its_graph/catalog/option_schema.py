@@ -1,7 +1,7 @@
-"""Which options of a strategy plain data can set, and what each may be: read from its factory's signature.
+"""Which options of a strategy plain data can set, and the type of each, read from its factory's signature.
 
-Numbers, words and lists of them can be written in a request, on a command line or in a file; rules and models are
-Python, and have no type here.
+Numbers, strings and lists of them can come from a request, a command line or a file. Rules and models are Python
+objects and have no type here.
 """
 
 from collections.abc import Sequence
@@ -17,41 +17,45 @@ from its_graph.catalog.registry import Strategy
 __all__ = ["is_integer", "plain_types"]
 
 _PLAIN = {bool: bool, int: int, float: FiniteFloat, str: str, NoneType: NoneType}
-"""What plain data can carry, and as what it is taken: nobody has a use for NaN."""
+"""The types that plain data can hold, and the types to validate them as: no option accepts NaN."""
 
 
 def plain_types(strategy: Strategy, without: Sequence[type] = ()) -> dict[str, Any]:
-    """Return the type of each option as far as plain data can carry it, for pydantic to check.
+    """Return the type of each option that plain data can set, for pydantic to check.
 
     Args:
-        strategy: whose options.
-        without: an option that takes one of these types, whatever else it takes, is left out.
+        strategy: the strategy whose options to read.
+        without: leave out options that accept one of these types, whatever else they accept.
     """
     hints = get_type_hints(strategy.factory)
-    given = {name: hints[name] for name in strategy.options if name in hints}
-    plain = {name: _plain(kind) for name, kind in given.items() if not any(one in get_args(kind) for one in without)}
+    options = {name: hints[name] for name in strategy.options if name in hints}
+    plain = {
+        name: _plain(kind)
+        for name, kind in options.items()
+        if not any(excluded in get_args(kind) for excluded in without)
+    }
     return {name: _bounded(name, kind) for name, kind in plain.items() if kind not in (None, NoneType)}
 
 
 def is_integer(kind: Any) -> bool:
-    """Tell whether a type of `plain_types` is that of whole numbers."""
+    """Return whether a type from `plain_types` accepts integers."""
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     return bare is int or int in get_args(bare)
 
 
 def _plain(kind: Any) -> Any:
-    """Return the part of a type that plain data can carry; None where there is none."""
+    """Return the part of a type that plain data can hold; None if there is none."""
     if kind in _PLAIN:
         return _PLAIN[kind]
     if get_origin(kind) in (Union, UnionType):
-        parts = [part for one in get_args(kind) if (part := _plain(one)) is not None]
+        parts = [part for member in get_args(kind) if (part := _plain(member)) is not None]
         return reduce(or_, parts) if parts else None
     if get_origin(kind) is Sequence and get_args(kind)[0] in _PLAIN:
-        return list[_PLAIN[get_args(kind)[0]]]  # type: ignore[misc]  # a type that is known at run time only
+        return list[_PLAIN[get_args(kind)[0]]]  # type: ignore[misc]  # a type known only at run time
     return None
 
 
 def _bounded(name: str, kind: Any) -> Any:
     if name == "temperature":
         return Annotated[kind, Field(ge=0)]
-    return Annotated[kind, Field(lt=2**63)] if is_integer(kind) else kind  # what a checkpoint can hold
+    return Annotated[kind, Field(lt=2**63)] if is_integer(kind) else kind  # checkpoints hold 64-bit integers

@@ -1,6 +1,6 @@
-"""Which strategy to begin with: a practical guide by kind of task, difficulty and latency.
+"""Which strategy to start with: a practical guide by kind of task, difficulty and latency.
 
-A rule of thumb for a model that nobody has measured yet. `its-graph eval` on your own problems says what really pays.
+A rule of thumb for a model that has not been measured yet. `its-graph eval` on your own problems shows what helps.
 """
 
 from collections.abc import Mapping
@@ -14,53 +14,57 @@ from its_graph.errors import ConfigurationError
 __all__ = ["DifficultyLevel", "Latency", "Recommendation", "Task", "recommend"]
 
 Task: TypeAlias = Literal["verifiable", "free_form"]
-"""`verifiable`: answers can be compared or checked (mathematics, code). `free_form`: they cannot (essays, advice)."""
+"""`verifiable`: answers can be compared or checked (math, code). `free_form`: they cannot (essays, advice)."""
 DifficultyLevel: TypeAlias = Literal["easy", "hard"]
 Latency: TypeAlias = Literal["relaxed", "real_time"]
 
 
 class Recommendation(NamedTuple):
-    """A configured strategy, why it was named, and what else the guide names for the same case."""
+    """A strategy with options, the reason for it, and what else the guide recommends for the same case."""
 
     strategy: str
+    """A name in the registry."""
     options: Mapping[str, Any]
+    """Keyword options of its factory."""
     reason: str
+    """Why, in one sentence."""
     alternatives: tuple["Recommendation", ...] = ()
+    """Other strategies for the same case."""
 
     def create(self, generator: Generator, verifier: Verifier | None = None) -> Any:
         """Return the uncompiled graph of the strategy."""
         return strategy(self.strategy).create(generator, verifier, self.options)
 
 
-def _named(strategy: str, reason: str, *alternatives: Recommendation, **options: Any) -> Recommendation:
+def _recommend(strategy: str, reason: str, *alternatives: Recommendation, **options: Any) -> Recommendation:
     return Recommendation(strategy, MappingProxyType(options), reason, alternatives)
 
 
-_CEILING = 1024
-"""Tokens of thinking for which a person may be kept waiting: some twenty seconds at 50 tokens a second."""
-_REAL_TIME = _named(
+_MAX_THINKING_TOKENS = 1024
+"""Thinking that a waiting person tolerates: about 20 seconds at 50 tokens per second."""
+_REAL_TIME = _recommend(
     "budget_forcing",
-    f"Real time: one thought of at most {_CEILING} tokens, and its answer, have a known worst case.",
-    _named("best_of_n", "A light reward model over four samples drawn together adds little latency.", n=4),
+    f"Real time: thinking of at most {_MAX_THINKING_TOKENS} tokens plus its answer has a known worst case.",
+    _recommend("best_of_n", "A light reward model over four parallel samples adds little latency.", n=4),
     n=1,
     ignores=0,
-    max_thinking_tokens=_CEILING,
+    max_thinking_tokens=_MAX_THINKING_TOKENS,
 )
 _GUIDE: dict[tuple[Task, DifficultyLevel], Recommendation] = {
-    ("verifiable", "easy"): _named(
-        "self_consistency", "Answers can vote, and on easy problems the most frequent one is right.", n=16
+    ("verifiable", "easy"): _recommend(
+        "self_consistency", "Answers can vote, and on easy problems the most frequent answer is right.", n=16
     ),
-    ("verifiable", "hard"): _named(
+    ("verifiable", "hard"): _recommend(
         "beam_search",
-        "Hard and checkable: a process reward model that prunes early spends samples where they help.",
-        _named("mcts", "A tree goes back to paths that a beam has dropped, for more compute."),
+        "Hard and checkable: a process reward model that prunes early spends samples where they help most.",
+        _recommend("mcts", "A tree can return to paths that a beam has dropped, for more compute."),
         n=16,
         width=4,
     ),
-    ("free_form", "easy"): _named(
+    ("free_form", "easy"): _recommend(
         "best_of_n",
-        "Free texts cannot vote: an outcome reward model ranks whole answers.",
-        _named("extended_cot", "Without a reward model: one long thought.", n=1),
+        "Free-form answers cannot vote: an outcome reward model ranks them.",
+        _recommend("extended_cot", "Without a reward model: one long chain of thought.", n=1),
         n=16,
     ),
 }
@@ -70,32 +74,42 @@ _GUIDE["free_form", "hard"] = _GUIDE["free_form", "easy"]
 def recommend(
     task: Task, difficulty: DifficultyLevel = "hard", latency: Latency = "relaxed", *, verifier: bool = True
 ) -> Recommendation:
-    """Return the strategy to begin with.
+    """Return the strategy to start with.
 
     Args:
-        task: whether answers can be compared.
-        difficulty: `easy` where single answers are mostly right.
-        latency: `real_time` where a person waits for the answer.
-        verifier: whether a reward model (or any other verifier) is at hand.
+        task: `verifiable` if answers can be compared or checked, otherwise `free_form`.
+        difficulty: `easy` if single answers are mostly right, otherwise `hard`.
+        latency: `real_time` if a person waits for the answer, otherwise `relaxed`.
+        verifier: whether a reward model (or any other verifier) is available.
+
+    Returns:
+        A `Recommendation`: strategy, options, reason, alternatives. Its `create(generator, verifier)` builds the graph.
 
     Raises:
-        ConfigurationError: for a value that is none of these.
+        ConfigurationError: for any other value.
 
-    Example:
-        >>> recommend("verifiable", "hard").strategy
-        'beam_search'
+    >>> from its_graph import recommend
+    >>> first = recommend("verifiable", "hard")
+    >>> first.strategy, dict(first.options)
+    ('beam_search', {'n': 16, 'width': 4})
+    >>> [alternative.strategy for alternative in first.alternatives]
+    ['mcts']
     """
     _check("task", task, Task)
     _check("difficulty", difficulty, DifficultyLevel)
     _check("latency", latency, Latency)
-    found = _REAL_TIME if latency == "real_time" else _GUIDE[task, difficulty]
-    usable = [one for one in (found, *found.alternatives) if verifier or not strategy(one.strategy).needs_verifier]
+    best = _REAL_TIME if latency == "real_time" else _GUIDE[task, difficulty]
+    usable = [choice for choice in (best, *best.alternatives) if verifier or not _needs_verifier(choice)]
     if not usable:
-        return _named("self_consistency", "Without a verifier answers can only vote.", n=16)
+        return _recommend("self_consistency", "Without a verifier, answers can only vote.", n=16)
     first, *others = usable
-    return first._replace(alternatives=tuple(one._replace(alternatives=()) for one in others))
+    return first._replace(alternatives=tuple(other._replace(alternatives=()) for other in others))
 
 
-def _check(name: str, given: str, kind: Any) -> None:
-    if given not in get_args(kind):
-        raise ConfigurationError(f"{name} is {given!r}; expected one of: {', '.join(get_args(kind))}.")
+def _needs_verifier(choice: Recommendation) -> bool:
+    return strategy(choice.strategy).needs_verifier
+
+
+def _check(name: str, value: str, allowed: Any) -> None:
+    if value not in get_args(allowed):
+        raise ConfigurationError(f"{name} must be one of {', '.join(get_args(allowed))}; got {value!r}.")

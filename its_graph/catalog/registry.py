@@ -1,7 +1,7 @@
 """The strategies by name. A new strategy is one file in `graphs/` and one line here.
 
-What there is to know of a strategy is read from where it stands once: the summary from the factory's first line,
-options from its signature, cost and use from the lines `Cost:` and `When:` of its module, its needs by trying.
+Everything about a strategy is read from its one source: the summary from the factory's first line, options from its
+signature, cost and use from the lines `Cost:` and `When:` of its module, and requirements by trying.
 """
 
 import inspect
@@ -49,7 +49,7 @@ STRATEGIES: dict[str, str] = {
 
 
 class Strategy(NamedTuple):
-    """A strategy's name and factory, and what the factory says of itself."""
+    """A strategy: its name, its factory, and what can be read from the factory."""
 
     name: str
     factory: Callable[..., StateGraph[Any, Any, Any, Any]]
@@ -70,75 +70,83 @@ class Strategy(NamedTuple):
         return self._line("When")
 
     def _line(self, name: str) -> str:
-        """Return what the module's docstring says behind `name:`, to the end of the paragraph or the next such line."""
+        """Return what follows `name:` in the module's docstring, up to the end of the paragraph or the next such line."""
         text = inspect.getdoc(import_module(self.factory.__module__)) or ""
-        found = re.search(rf"^{name}: (.*?)(?=\n\n|\n[A-Z][a-z]+: |\Z)", text, re.DOTALL | re.MULTILINE)
-        return " ".join(found[1].split()) if found else ""
+        match = re.search(rf"^{name}: (.*?)(?=\n\n|\n[A-Z][a-z]+: |\Z)", text, re.DOTALL | re.MULTILINE)
+        return " ".join(match[1].split()) if match else ""
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What it cannot do without: `verifier`, `continuation` of a given text, or a signal of the generator."""
+        """What it requires: `verifier`, `continuation` of a given text, or a signal of the generator."""
         return _needs(self)
 
     @property
     def takes_verifier(self) -> bool:
-        """Whether a verifier is its second argument; as an option, `verifier` is for the caller to set."""
+        """Whether a verifier is its second argument. A keyword-only `verifier` is an option instead."""
         parameter = inspect.signature(self.factory).parameters.get("verifier")
         return parameter is not None and parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
 
     @property
     def needs_verifier(self) -> bool:
-        """Whether it takes a verifier and cannot do without."""
+        """Whether it takes a verifier and requires it."""
         return self.takes_verifier and inspect.signature(self.factory).parameters["verifier"].default is Parameter.empty
 
     @property
     def options(self) -> dict[str, Any]:
-        """The names of its keyword-only options, with their defaults."""
+        """Its keyword-only options, with their defaults."""
         parameters = inspect.signature(self.factory).parameters.values()
-        return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+        return {option.name: option.default for option in parameters if option.kind is Parameter.KEYWORD_ONLY}
 
     def create(self, generator: Generator, verifier: Verifier | None, options: Mapping[str, Any]) -> Any:
         """Return the uncompiled graph.
 
         Raises:
-            ConfigurationError: for an option it does not have, or if it needs a verifier and there is none.
+            ConfigurationError: for an option it does not have, or if it needs a verifier and none is given.
         """
         unknown = sorted(set(options) - set(self.options))
         if unknown:
-            known = ", ".join(self.options) or "none"
-            raise ConfigurationError(f"{self.name} has no option {', '.join(unknown)}. Its options: {known}.")
+            names = ", ".join(self.options) or "none"
+            raise ConfigurationError(f"{self.name} has no option {', '.join(unknown)}. Its options: {names}.")
         if not self.takes_verifier:
             return self.factory(generator, **options)
         if verifier is None and self.needs_verifier:
-            raise ConfigurationError(f"{self.name} needs a verifier (a PRM or any function); none was given.")
+            raise ConfigurationError(f"{self.name} needs a verifier, such as a PRM or `FunctionVerifier`; got none.")
         return self.factory(generator, verifier, **options)
 
 
 @cache
-def _needs(found: Strategy) -> tuple[str, ...]:
-    needs = ["verifier"] if found.needs_verifier else []
-    if not _works(found, can_continue=False):
+def _needs(strategy: Strategy) -> tuple[str, ...]:
+    needs = ["verifier"] if strategy.needs_verifier else []
+    if not _works(strategy, can_continue=False):
         needs.append("continuation")
     signals: tuple[Signal, ...] = get_args(Signal)
-    return (*needs, *(one for one in signals if not _works(found, signals=frozenset(signals) - {one})))
+    return (*needs, *(signal for signal in signals if not _works(strategy, signals=frozenset(signals) - {signal})))
 
 
-def _works(found: Strategy, **lacks: Any) -> bool:
-    """Try to build it for a generator that can everything but this."""
+def _works(strategy: Strategy, **missing: Any) -> bool:
+    """Try to build it for a generator that has every ability but this one."""
     from its_graph.testing import ToyGenerator, ToyVerifier
 
     generator = ToyGenerator()
-    for name, value in ({"signals": frozenset(get_args(Signal))} | lacks).items():
+    for name, value in ({"signals": frozenset(get_args(Signal))} | missing).items():
         setattr(generator, name, value)
     try:
-        found.create(generator, ToyVerifier(), {})
+        strategy.create(generator, ToyVerifier(), {})
     except ItsGraphError:
         return False
     return True
 
 
 def strategies() -> list[Strategy]:
-    """Return all strategies in the order of the registry."""
+    """Return all strategies in the order of the registry.
+
+    Returns:
+        Each with `name`, `summary`, `cost`, `when`, `needs` and `options`, and `create` to build its graph.
+
+    >>> from its_graph import strategies
+    >>> [strategy.name for strategy in strategies()][:3]
+    ['single', 'self_consistency', 'best_of_n']
+    """
     return [strategy(name) for name in STRATEGIES]
 
 
@@ -146,7 +154,7 @@ def strategy(name: str) -> Strategy:
     """Return one strategy.
 
     Raises:
-        ConfigurationError: if there is none of that name; the message lists those there are.
+        ConfigurationError: if there is no strategy of that name; the message lists all names.
     """
     if name not in STRATEGIES:
         raise ConfigurationError(f"There is no strategy {name!r}. Strategies: {', '.join(STRATEGIES)}.")
@@ -155,7 +163,26 @@ def strategy(name: str) -> Strategy:
 
 
 def create(name: str, generator: Generator, verifier: Verifier | None = None, **options: Any) -> Any:
-    """Return the uncompiled graph of a strategy by its name."""
+    """Return the uncompiled graph of a strategy by its name.
+
+    Args:
+        name: a name in the registry, such as `best_of_n`; see `strategies`.
+        generator: proposes text.
+        verifier: scores candidates; required by some strategies, None for none.
+        options: keyword options of the strategy's factory, such as `n=16`.
+
+    Returns:
+        A LangGraph `StateGraph`; `compile()` it to run it, alone or as a node of another graph.
+
+    Raises:
+        ConfigurationError: if the strategy or an option does not exist, or a required verifier is missing.
+
+    >>> from its_graph import create
+    >>> from its_graph.testing import ToyGenerator, ToyVerifier
+    >>> search = create("best_of_n", ToyGenerator(), ToyVerifier(), n=8).compile()
+    >>> search.invoke({"problem": "Add 3, 5, 4."}, context={"seed": 7})["answer"]
+    '12'
+    """
     return strategy(name).create(generator, verifier, options)
 
 

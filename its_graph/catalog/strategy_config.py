@@ -1,4 +1,4 @@
-"""A strategy with its options, as data: what a grid is made of, what a policy chooses, what a file names."""
+"""A strategy with its options as plain data: what a grid is made of, what a policy chooses, what a file stores."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,18 +12,21 @@ __all__ = ["StrategyConfig"]
 
 
 class StrategyConfig(BaseModel):
-    """One way to search: `StrategyConfig(strategy="best_of_n", options={"n": 8})`."""
+    """A strategy and its options: `StrategyConfig(strategy="best_of_n", options={"n": 8})`.
+
+    Args:
+        strategy: a name in the registry.
+        options: keyword options of its factory; plain values, so that a file can store them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     strategy: str
-    """A name of the registry."""
     options: Mapping[str, Any] = Field(default_factory=dict)
-    """Keyword options of its factory; plain values, so that the setting can be written to a file."""
 
     @property
     def label(self) -> str:
-        """How people read it: `best_of_n n=8`."""
+        """Its name for people: `best_of_n n=8`."""
         return " ".join([self.strategy, *(f"{name}={value}" for name, value in self.options.items())])
 
     def __hash__(self) -> int:
@@ -33,6 +36,6 @@ class StrategyConfig(BaseModel):
         """Return the uncompiled graph.
 
         Raises:
-            ConfigurationError: there is no such strategy or option, or a verifier is needed and missing.
+            ConfigurationError: the strategy or an option does not exist, or a required verifier is missing.
         """
         return strategy(self.strategy).create(generator, verifier, self.options)

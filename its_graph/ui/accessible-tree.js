@@ -1,49 +1,53 @@
-/** The drawn tree as a screen reader hears it: the selected node, the way to it, its siblings and what hangs below it. */
+/** The tree for screen readers: the selected node, its ancestors, its siblings and its children, as tree items. */
 
-import { fill, h } from "./dom.js";
+import { h, replaceContents } from "./dom.js";
+import { formatScore, truncate } from "./format.js";
 import { ROOT } from "./tree.js";
-import { scoreText, shorten } from "./wording.js";
 
-const MOST_SIBLINGS = 60;
-let trees = 0;
+const MAX_SIBLINGS = 60;
+let instances = 0;
 
-export class Outline {
+export class AccessibleTree {
   constructor() {
-    this.name = `tree-${(trees += 1)}`;
-    this.element = h("div.unseen", { role: "presentation" });
+    this.idPrefix = `tree-${(instances += 1)}`;
+    this.element = h("div.visually-hidden", { role: "presentation" });
   }
 
-  /** The id of the element that stands for a node. */
-  idOf(id) {
-    return `${this.name}-${id}`;
+  /** Return the element id of a node's item. */
+  elementId(id) {
+    return `${this.idPrefix}-${id}`;
   }
 
   show(tree, selected) {
-    const siblings = selected === ROOT ? [] : tree.children.get(tree.parents.get(selected));
+    const siblings = siblingsOf(tree, selected);
     const at = siblings.indexOf(selected);
-    const near = siblings.slice(Math.max(0, at - MOST_SIBLINGS / 2), at + MOST_SIBLINGS / 2);
-    const below = tree.children.get(selected).slice(0, MOST_SIBLINGS);
-    const ids = [...new Set([ROOT, ...tree.path(selected), ...near, ...below])];
-    fill(this.element, ids.map((id) => this.#item(tree, id, id === selected)));
+    const nearby = siblings.slice(Math.max(0, at - MAX_SIBLINGS / 2), at + MAX_SIBLINGS / 2);
+    const children = tree.children.get(selected).slice(0, MAX_SIBLINGS);
+    const ids = [...new Set([ROOT, ...tree.path(selected), ...nearby, ...children])];
+    replaceContents(this.element, ids.map((id) => this.#item(tree, id, id === selected)));
   }
 
   #item(tree, id, selected) {
-    const siblings = id === ROOT ? [ROOT] : tree.children.get(tree.parents.get(id));
-    const below = tree.children.get(id).length;
-    const place = {
+    const siblings = siblingsOf(tree, id);
+    const childCount = tree.children.get(id).length;
+    const attributes = {
       "aria-level": tree.depth(id) + 1,
       "aria-setsize": siblings.length,
       "aria-posinset": siblings.indexOf(id) + 1,
       "aria-selected": String(selected),
-      "aria-expanded": below ? "true" : null,
+      "aria-expanded": childCount ? "true" : null,
     };
-    return h("div", { role: "treeitem", id: this.idOf(id), ...place }, spoken(tree, id, below));
+    return h("div", { role: "treeitem", id: this.elementId(id), ...attributes }, description(tree, id, childCount));
   }
 }
 
-function spoken(tree, id, below) {
-  const steps = below === 1 ? "1 step below" : `${below} steps below`;
-  if (id === ROOT) return `Question, ${steps}`;
-  const score = tree.score(id) === null ? "no score" : `score ${scoreText(tree.score(id))}`;
-  return [shorten(tree.label(id), 160), score, tree.fate(id), below ? steps : "end of a path"].join(", ");
+function siblingsOf(tree, id) {
+  return id === ROOT ? [ROOT] : tree.children.get(tree.parents.get(id));
+}
+
+function description(tree, id, childCount) {
+  const children = childCount === 1 ? "1 child" : `${childCount} children`;
+  if (id === ROOT) return `Question, ${children}`;
+  const score = tree.score(id) === null ? "no score" : `score ${formatScore(tree.score(id))}`;
+  return [truncate(tree.label(id), 160), score, tree.statusText(id), childCount ? children : "leaf"].join(", ");
 }

@@ -32,7 +32,8 @@ function budgetBar(name, used, limit) {
   const fill = h("span.fill");
   fill.style.width = `${Math.min(100, limit > 0 ? (used / limit) * 100 : 100)}%`;
   const text = `${formatQuantity(name, used)} of ${formatQuantity(name, limit)}`;
-  const range = { "aria-valuemin": 0, "aria-valuemax": limit, "aria-valuenow": Math.min(used, limit), "aria-valuetext": text };
+  const value = { "aria-valuenow": Math.min(used, limit), "aria-valuetext": text };
+  const range = { "aria-valuemin": 0, "aria-valuemax": limit, ...value };
   const tag = used >= limit * NEAR_LIMIT ? "span.bar.near-limit" : "span.bar";
   const meter = h(tag, { role: "meter", "aria-label": displayName(name), ...range }, fill);
   return h("span.budget-bar", {}, h("span.muted", {}, displayName(name)), meter, h("span.figure", {}, text));

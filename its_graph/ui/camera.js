@@ -1,43 +1,43 @@
 /**
- * What part of the drawing is seen.
+ * The visible part of the drawing.
  *
- * Trees are far higher than wide, or far wider than high. So columns and rows have scales of their own where all is seen:
- * columns fill the width, rows the height. The nearer one looks, the more they become one: `k`, which marks and letters
- * go by too.
+ * Trees are much taller than wide, or much wider than tall. So when the whole tree is visible, columns and rows have
+ * separate scales: columns fill the width, rows the height. While zooming in they converge to one scale, `k`, which nodes
+ * and text use too.
  */
 
-const CLOSEST = 2.5;
-const FARTHEST = 0.02;
-const LARGEST_FIT = 1.15;
-const SMALL_ROWS = 0.82;
-const EDGE = 18;
+const MAX_ZOOM = 2.5;
+const MIN_ZOOM = 0.02;
+const MAX_FIT = 1.15;
+const MIN_ROW_FIT = 0.82;
+const MARGIN = 18;
 
 export class Camera {
   constructor() {
-    Object.assign(this, { k: 1, fitted: { k: 1, across: 1 }, x: 40, y: 200 });
+    Object.assign(this, { k: 1, fitted: { k: 1, columnScale: 1 }, x: 40, y: 200 });
   }
 
-  /** How wide a unit of the columns is on the screen. */
-  get across() {
-    const { k, across } = this.fitted;
-    if (this.k <= k) return (across * this.k) / k;
-    return across >= k ? Math.max(across, this.k) : Math.min(this.k, across * (this.k / k) ** 3);
+  /** Screen pixels per unit of the columns. */
+  get columnScale() {
+    const { k, columnScale } = this.fitted;
+    if (this.k <= k) return (columnScale * this.k) / k;
+    return columnScale >= k ? Math.max(columnScale, this.k) : Math.min(this.k, columnScale * (this.k / k) ** 3);
   }
 
-  /** See all of `bounds` on a surface of this size, below `header` pixels. */
+  /** Show all of `bounds` on a surface of this size, below `header` pixels. */
   fit(bounds, width, height, header) {
-    const [wide, high] = [bounds.right - bounds.left, bounds.bottom - bounds.top];
-    const across = Math.max(FARTHEST, Math.min(LARGEST_FIT, (width - 2 * EDGE) / wide));
-    const rows = (height - header - EDGE) / high;
-    this.k = Math.max(FARTHEST, Math.min(rows, Math.max(across, SMALL_ROWS)));
-    this.fitted = { k: this.k, across };
-    this.x = EDGE - bounds.left * across + Math.max(0, width - 2 * EDGE - wide * across) / 4;
+    const [boundsWidth, boundsHeight] = [bounds.right - bounds.left, bounds.bottom - bounds.top];
+    const columnScale = Math.max(MIN_ZOOM, Math.min(MAX_FIT, (width - 2 * MARGIN) / boundsWidth));
+    const rowScale = (height - header - MARGIN) / boundsHeight;
+    this.k = Math.max(MIN_ZOOM, Math.min(rowScale, Math.max(columnScale, MIN_ROW_FIT)));
+    this.fitted = { k: this.k, columnScale };
+    this.x = MARGIN - bounds.left * columnScale + Math.max(0, width - 2 * MARGIN - boundsWidth * columnScale) / 4;
     this.y = header + (height - header) / 2 - ((bounds.top + bounds.bottom) / 2) * this.k;
   }
 
-  /** Where a place lies on the screen; `dx` is its way from the start of its column, in the measure of the rows. */
-  screen({ x, dx, y }) {
-    return [x * this.across + dx * this.k + this.x, y * this.k + this.y];
+  /** Return the screen coordinates of a position; `dx`, its offset inside the column, has the scale of the rows. */
+  toScreen({ x, dx, y }) {
+    return [x * this.columnScale + dx * this.k + this.x, y * this.k + this.y];
   }
 
   pan(dx, dy) {
@@ -45,17 +45,17 @@ export class Camera {
     this.y += dy;
   }
 
-  /** Zoom by a factor; what lies under (x, y) on the screen stays there. */
+  /** Zoom by a factor; what is at (x, y) on the screen stays there. */
   zoom(factor, x, y) {
-    const [across, k] = [this.across, this.k];
-    this.k = Math.max(FARTHEST, Math.min(CLOSEST, k * factor));
-    this.x = x - ((x - this.x) * this.across) / across;
+    const [columnScale, k] = [this.columnScale, this.k];
+    this.k = Math.max(MIN_ZOOM, Math.min(MAX_ZOOM, k * factor));
+    this.x = x - ((x - this.x) * this.columnScale) / columnScale;
     this.y = y - ((y - this.y) * this.k) / k;
   }
 
-  /** Move as little as needed for a place to lie inside a surface of this size, `margin` from its edges. */
-  reveal(place, width, height, margin) {
-    const [x, y] = this.screen(place);
+  /** Pan as little as needed to show a position at least `margin` inside a surface of this size. */
+  reveal(position, width, height, margin) {
+    const [x, y] = this.toScreen(position);
     this.x += Math.max(0, margin - x) - Math.max(0, x - (width - margin * 2));
     this.y += Math.max(0, margin - y) - Math.max(0, y - (height - margin));
   }

@@ -1,17 +1,17 @@
-/** Sizes that several parts of the drawing must agree about, in pixels; most hold at scale 1. */
+/** Sizes that several parts of the drawing share, in pixels; most apply at scale 1. */
 
-/** Of a plain mark. */
+/** Radius of an ordinary node. */
 export const RADIUS = 5.5;
 
-/** From one row to the next. */
+/** Distance between rows. */
 export const ROW = 24;
 
-/** Height of the band with the names of the columns. */
+/** Height of the band with the column titles. */
 export const HEADER = 30;
 
-/** Of labels. They shrink no further than to the small one, which tells how small rows may be to bear them. */
+/** Font sizes of labels. Labels shrink to the small one at most, which limits how close rows with labels can be. */
 export const FONT = 11;
 export const SMALL_FONT = 9;
 
-/** Between a mark and its label. */
+/** Distance between a node and its label. */
 export const LABEL_GAP = 7;

@@ -1,99 +1,99 @@
-/** The lines of the tree: from behind a label to the mark of what hangs below it. */
+/** The lines of the tree: from the end of a parent's label to its child. */
 
+import { RADIUS } from "./dimensions.js";
 import { labelOf } from "./labels.js";
-import { RADIUS } from "./measures.js";
 import { ROOT } from "./tree.js";
 
 const BEND = 62;
-const BOW = 30;
-const BEHIND_LABEL = 5;
-const MOST_SOURCES = 160;
+const ARC_HEIGHT = 30;
+const LABEL_DISTANCE = 5;
+const MAX_SOURCE_LINES = 160;
 
-/** Draw all lines; those of one look are one path: thousands of strokes become five. */
-export function edges(pen, scene) {
-  const looks = { faint: [], edge: [], auxiliary: [], winning: [] };
-  for (const [id, place] of scene.places) {
-    if (id !== ROOT && (!place.packed || scene.tree.winning.has(id))) looks[look(scene.tree, id)].push(id);
+/** Draw all lines. Lines of the same style are one path: a few strokes instead of thousands. */
+export function drawEdges(context, scene) {
+  const styles = { faint: [], edge: [], auxiliary: [], winning: [] };
+  for (const [id, position] of scene.positions) {
+    if (id !== ROOT && (!position.packed || scene.tree.winningPath.has(id))) styles[styleOf(scene.tree, id)].push(id);
   }
-  const { colours, camera } = scene;
-  const fine = Math.max(0.4, Math.min(1, camera.k * 2));
-  strokes(pen, scene, looks.faint, colours.faint, fine);
-  for (const block of scene.blocks) intoBlock(pen, scene, block);
-  strokes(pen, scene, looks.edge, colours.edge, 1.2 * fine);
-  pen.setLineDash([3, 3]);
-  strokes(pen, scene, looks.auxiliary, colours.edge, 1);
-  pen.setLineDash([]);
-  sources(pen, scene);
-  strokes(pen, scene, looks.winning, colours.accent, 2.4);
+  const { colors, camera } = scene;
+  const thin = Math.max(0.4, Math.min(1, camera.k * 2));
+  drawLines(context, scene, styles.faint, colors.faint, thin);
+  for (const block of scene.blocks) drawBlockLine(context, scene, block);
+  drawLines(context, scene, styles.edge, colors.edge, 1.2 * thin);
+  context.setLineDash([3, 3]);
+  drawLines(context, scene, styles.auxiliary, colors.edge, 1);
+  context.setLineDash([]);
+  drawSourceLines(context, scene);
+  drawLines(context, scene, styles.winning, colors.accent, 2.4);
 }
 
-function look(tree, id) {
-  if (tree.winning.has(id)) return "winning";
+function styleOf(tree, id) {
+  if (tree.winningPath.has(id)) return "winning";
   if (tree.isAuxiliary(id)) return "auxiliary";
-  return tree.dead(id) ? "faint" : "edge";
+  return tree.isDiscarded(id) ? "faint" : "edge";
 }
 
-function strokes(pen, scene, ids, colour, width) {
-  pen.beginPath();
-  for (const id of ids) curve(pen, scene, scene.tree.parents.get(id), scene.spot(id));
-  pen.strokeStyle = colour;
-  pen.lineWidth = width;
-  pen.stroke();
+function drawLines(context, scene, ids, color, width) {
+  context.beginPath();
+  for (const id of ids) addCurve(context, scene, scene.tree.parents.get(id), scene.screenPosition(id));
+  context.strokeStyle = color;
+  context.lineWidth = width;
+  context.stroke();
 }
 
-function curve(pen, scene, from, [toX, toY]) {
+function addCurve(context, scene, from, [toX, toY]) {
   const { k } = scene.camera;
-  const [fromX, y] = scene.spot(from);
-  const x = fromX + gap(scene, from);
+  const [fromX, y] = scene.screenPosition(from);
+  const x = fromX + startOffset(scene, from);
   const end = toX - (RADIUS + 2) * k;
   const bend = Math.max(x, Math.min(end, toX - BEND * Math.max(k, 0.4)));
   const middle = (bend + end) / 2;
-  pen.moveTo(x, y);
-  pen.lineTo(bend, y);
-  pen.bezierCurveTo(middle, y, middle, toY, end, toY);
+  context.moveTo(x, y);
+  context.lineTo(bend, y);
+  context.bezierCurveTo(middle, y, middle, toY, end, toY);
 }
 
-/** How far right of its mark a line begins: behind the label, where there is one. */
-function gap(scene, id) {
+/** Return how far right of its node a line starts: after the label, if there is one. */
+function startOffset(scene, id) {
   const label = labelOf(scene, id);
-  return label === null ? RADIUS * scene.camera.k : label.left + label.width + BEHIND_LABEL;
+  return label === null ? RADIUS * scene.camera.k : label.left + label.width + LABEL_DISTANCE;
 }
 
-/** A block of leaves hangs on one line. */
-function intoBlock(pen, scene, { parent, x, y }) {
-  pen.beginPath();
-  curve(pen, scene, parent, scene.camera.screen({ x, dx: -4, y }));
-  pen.strokeStyle = scene.colours.edge;
-  pen.lineWidth = 1.2;
-  pen.stroke();
+/** A block of leaves has one line. */
+function drawBlockLine(context, scene, { parent, x, y }) {
+  context.beginPath();
+  addCurve(context, scene, parent, scene.camera.toScreen({ x, dx: -4, y }));
+  context.strokeStyle = scene.colors.edge;
+  context.lineWidth = 1.2;
+  context.stroke();
 }
 
-/** Solutions that a step was written from, beside the one that it hangs below; only the selected one's, if many. */
-function sources(pen, scene) {
+/** Lines from the other solutions that a step was generated from; with many of them, only for the selected step. */
+function drawSourceLines(context, scene) {
   const { tree, selected } = scene;
-  const written = Object.keys(tree.steps).filter((id) => tree.steps[id].sources);
-  const links = written.reduce((total, id) => total + tree.steps[id].sources.length, 0);
-  pen.setLineDash([2, 4]);
-  for (const id of links > MOST_SOURCES ? written.filter((one) => one === selected) : written) {
-    const further = tree.steps[id].sources.filter((one) => one !== tree.parents.get(id) && scene.places.has(one));
-    for (const from of further) sourceLine(pen, scene, from, id);
+  const derived = Object.keys(tree.steps).filter((id) => tree.steps[id].sources);
+  const lineCount = derived.reduce((total, id) => total + tree.steps[id].sources.length, 0);
+  context.setLineDash([2, 4]);
+  for (const id of lineCount > MAX_SOURCE_LINES ? derived.filter((step) => step === selected) : derived) {
+    const isOther = (source) => source !== tree.parents.get(id) && scene.positions.has(source);
+    for (const source of tree.steps[id].sources.filter(isOther)) drawSourceLine(context, scene, source, id);
   }
-  pen.setLineDash([]);
+  context.setLineDash([]);
 }
 
-function sourceLine(pen, scene, from, id) {
-  const { colours, camera, spot, selected } = scene;
-  const [[fromX, fromY], [x, y]] = [spot(from), spot(id)];
-  pen.beginPath();
-  if (Math.abs(fromY - y) > 2) curve(pen, scene, from, [x, y]);
-  else bow(pen, fromX, x, y - RADIUS * camera.k, BOW * camera.k);
-  pen.strokeStyle = id === selected ? colours.accent : colours.edge;
-  pen.lineWidth = 1;
-  pen.stroke();
+function drawSourceLine(context, scene, from, id) {
+  const { colors, camera, screenPosition, selected } = scene;
+  const [[fromX, fromY], [x, y]] = [screenPosition(from), screenPosition(id)];
+  context.beginPath();
+  if (Math.abs(fromY - y) > 2) addCurve(context, scene, from, [x, y]);
+  else addArc(context, fromX, x, y - RADIUS * camera.k, ARC_HEIGHT * camera.k);
+  context.strokeStyle = id === selected ? colors.accent : colors.edge;
+  context.lineWidth = 1;
+  context.stroke();
 }
 
-/** Over the nodes that stand between two of one row. */
-function bow(pen, fromX, toX, y, height) {
-  pen.moveTo(fromX, y);
-  pen.bezierCurveTo(fromX + height, y - height, toX - height, y - height, toX, y);
+/** Add an arc over the nodes between two nodes of one row. */
+function addArc(context, fromX, toX, y, height) {
+  context.moveTo(fromX, y);
+  context.bezierCurveTo(fromX + height, y - height, toX - height, y - height, toX, y);
 }

@@ -1,53 +1,54 @@
 /**
- * Which marks may bear a label where rows are nearer than letters are high: what matters most first, and none over
- * another label, or over a line that runs to the right.
+ * Selects the nodes that get a label when rows are closer than text is high: the most important first, and none that
+ * overlaps another label or a line that leaves to the right.
  */
 
-import { ROW } from "./measures.js";
+import { ROW } from "./dimensions.js";
 import { ROOT } from "./tree.js";
 
-const LETTERS = 13;
-const BESIDE_LINE = 7;
-const OVERVIEW = 5;
+const LABEL_HEIGHT = 13;
+const LINE_DISTANCE = 7;
+const OVERVIEW_ROW = 5;
 
-/** Return the ids that may be labelled, or null where there is room for all; from afar only those of the answer. */
-export function labelled({ tree, places, columns, camera }) {
-  if (ROW * camera.k >= LETTERS) return null;
-  if (ROW * camera.k < OVERVIEW) return tree.winning;
-  const chosen = new Set([ROOT]);
-  for (const { ids } of columns) choose(ids, tree, (id) => places.get(id).y * camera.k, places, chosen);
-  return chosen;
+/** Return the ids of the nodes to label; null means all. In the overview only the answer's path is labeled. */
+export function labeledNodes({ tree, positions, columns, camera }) {
+  if (ROW * camera.k >= LABEL_HEIGHT) return null;
+  if (ROW * camera.k < OVERVIEW_ROW) return tree.winningPath;
+  const labeled = new Set([ROOT]);
+  for (const { ids } of columns) labelColumn(ids, tree, positions, camera.k, labeled);
+  return labeled;
 }
 
-function choose(ids, tree, height, places, chosen) {
-  const lines = new Strips(BESIDE_LINE);
-  for (const id of ids) if (places.get(id).packed || tree.children.get(id).length) lines.add(height(id), id);
-  const labels = new Strips(LETTERS);
-  const worth = (id) => (tree.winning.has(id) ? 0 : tree.dead(id) ? 2 : 1);
-  for (const id of ids.toSorted((a, b) => worth(a) - worth(b))) {
-    const y = height(id);
-    if (places.get(id).packed || labels.near(y) || lines.near(y, id)) continue;
+function labelColumn(ids, tree, positions, scale, labeled) {
+  const screenY = (id) => positions.get(id).y * scale;
+  const lines = new HeightIndex(LINE_DISTANCE);
+  for (const id of ids) if (positions.get(id).packed || tree.children.get(id).length) lines.add(screenY(id), id);
+  const labels = new HeightIndex(LABEL_HEIGHT);
+  const rank = (id) => (tree.winningPath.has(id) ? 0 : tree.isDiscarded(id) ? 2 : 1);
+  for (const id of ids.toSorted((a, b) => rank(a) - rank(b))) {
+    const y = screenY(id);
+    if (positions.get(id).packed || labels.hasNear(y) || lines.hasNear(y, id)) continue;
     labels.add(y, id);
-    chosen.add(id);
+    labeled.add(id);
   }
 }
 
-/** Heights in strips as high as the distance that matters, so that only neighbours need be looked at. */
-class Strips {
+/** Heights in buckets as high as the distance that matters, so that a query reads only three buckets. */
+class HeightIndex {
   constructor(distance) {
-    Object.assign(this, { distance, strips: new Map() });
+    Object.assign(this, { distance, buckets: new Map() });
   }
 
   add(y, id) {
-    const strip = Math.floor(y / this.distance);
-    if (!this.strips.has(strip)) this.strips.set(strip, []);
-    this.strips.get(strip).push([y, id]);
+    const bucket = Math.floor(y / this.distance);
+    if (!this.buckets.has(bucket)) this.buckets.set(bucket, []);
+    this.buckets.get(bucket).push([y, id]);
   }
 
-  /** Whether anything but `id` is nearer to `y` than the distance. */
-  near(y, id = null) {
-    const strip = Math.floor(y / this.distance);
-    const around = [strip - 1, strip, strip + 1].flatMap((one) => this.strips.get(one) ?? []);
-    return around.some(([other, owner]) => owner !== id && Math.abs(other - y) < this.distance);
+  /** Whether an entry other than `id` is closer to `y` than the distance. */
+  hasNear(y, id = null) {
+    const middle = Math.floor(y / this.distance);
+    const nearby = [middle - 1, middle, middle + 1].flatMap((bucket) => this.buckets.get(bucket) ?? []);
+    return nearby.some(([entryY, entryId]) => entryId !== id && Math.abs(entryY - y) < this.distance);
   }
 }

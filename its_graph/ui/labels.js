@@ -1,41 +1,43 @@
-/** What is written beside a mark: as much as its column has room for on the screen. */
+/** The text of node labels: as much as fits into the column on the screen. */
 
-import { FONT, LABEL_GAP, RADIUS, SMALL_FONT } from "./measures.js";
+import { FONT, LABEL_GAP, RADIUS, SMALL_FONT } from "./dimensions.js";
+import { formatScore, truncate } from "./format.js";
 import { ROOT } from "./tree.js";
-import { scoreText, shorten } from "./wording.js";
 
-const FOR_LINES = 30;
-const BEFORE_NEXT = 8;
-const FOR_STAR = 6;
-const LEAST_LEFT = 7;
-const LEAST_TEXT = 4;
+const LINE_ROOM = 30;
+const LAST_COLUMN_ROOM = 8;
+const STAR_ROOM = 6;
+const MIN_LEFT = 7;
+const MIN_CHARS = 4;
 const SCORE_CHARS = 5;
 
-/** Return the size of letters at this scale. */
+/** Return the font size of labels at this scale. */
 export function fontSize({ k }) {
   return Math.max(SMALL_FONT, FONT * k);
 }
 
 /**
- * Return {score, text, left, textLeft, width}, in pixels from the mark, or null where there is nothing to write.
+ * Return {score, text, left, textLeft, width}, in pixels from the node, or null if the node has no label.
  *
- * @param scene {tree, places, columns, camera, labelled, charRatio}; `labelled` are the ids that may have a label, null if
- *   all may; `charRatio` is the width of a character by the size of its font
+ * @param scene {tree, positions, columns, camera, labeled, charRatio}; `labeled` has the ids of nodes that may have a
+ *   label, null if all may; `charRatio` is the width of a character relative to the font size
  */
-export function labelOf({ tree, places, columns, camera, labelled, charRatio }, id) {
-  const place = places.get(id);
-  if (place.packed || (labelled !== null && !labelled.has(id))) return null;
-  const char = fontSize(camera) * charRatio;
-  const beside = Math.max(LEAST_LEFT, (RADIUS + LABEL_GAP) * camera.k);
-  const left = beside + (id === tree.winner ? FOR_STAR : 0);
-  const kept = place.depth < columns.length - 1 ? FOR_LINES : BEFORE_NEXT;
-  const room = Math.floor((columns[place.depth].width * camera.across - beside - kept) / char);
-  const score = tree.scored && id !== ROOT && room >= SCORE_CHARS - 1 ? scoreText(tree.score(id)) : "";
-  const text = fitting(tree.label(id), room - (score ? SCORE_CHARS : 0), id === ROOT);
+export function labelOf({ tree, positions, columns, camera, labeled, charRatio }, id) {
+  const position = positions.get(id);
+  if (position.packed || (labeled !== null && !labeled.has(id))) return null;
+  const charWidth = fontSize(camera) * charRatio;
+  const nodeRoom = Math.max(MIN_LEFT, (RADIUS + LABEL_GAP) * camera.k);
+  const left = nodeRoom + (id === tree.winner ? STAR_ROOM : 0);
+  const reserved = position.depth < columns.length - 1 ? LINE_ROOM : LAST_COLUMN_ROOM;
+  const columnWidth = columns[position.depth].width * camera.columnScale;
+  const maxChars = Math.floor((columnWidth - nodeRoom - reserved) / charWidth);
+  const score = tree.scored && id !== ROOT && maxChars >= SCORE_CHARS - 1 ? formatScore(tree.score(id)) : "";
+  const text = fitText(tree.label(id), maxChars - (score ? SCORE_CHARS : 0), id === ROOT);
   const chars = score ? (text ? SCORE_CHARS + text.length : score.length) : text.length;
-  return chars ? { score, text, left, textLeft: left + (score ? SCORE_CHARS * char : 0), width: chars * char } : null;
+  if (!chars) return null;
+  return { score, text, left, textLeft: left + (score ? SCORE_CHARS * charWidth : 0), width: chars * charWidth };
 }
 
-function fitting(said, room, whole) {
-  return said.length <= room || (room >= LEAST_TEXT && !whole) ? shorten(said, room) : "";
+function fitText(text, maxChars, wholeOnly) {
+  return text.length <= maxChars || (maxChars >= MIN_CHARS && !wholeOnly) ? truncate(text, maxChars) : "";
 }

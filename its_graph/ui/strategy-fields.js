@@ -52,7 +52,9 @@ export class StrategyFields {
   #input(name, value) {
     const id = `${this.idPrefix}-${name}`;
     if (typeof value === "boolean") return h("input", { type: "checkbox", id, checked: value });
-    if (typeof value === "number") return h("input", { type: "number", id, step: Number.isInteger(value) ? 1 : "any", value });
+    if (typeof value === "number") {
+      return h("input", { type: "number", id, step: Number.isInteger(value) ? 1 : "any", value });
+    }
     const text = typeof value === "string" ? value : JSON.stringify(value);
     return h("input", { type: "text", id, value: value === null ? "" : text });
   }

@@ -1,38 +1,38 @@
-/** Light or dark: as the machine prefers, until a person chooses. */
+/** Light or dark theme: the system's preference, until a person chooses. */
 
 import { h } from "./dom.js";
 
 const KEY = "its_graph.theme";
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
-/** Return the button that changes the theme; `onChange` is called whenever colours change. */
+/** Return the button that switches the theme; `onChange` is called whenever colors change. */
 export function themeButton(onChange) {
   const button = h("button.small", { type: "button", onclick: () => choose(isDark() ? "light" : "dark") });
-  const show = () => {
+  const update = () => {
     document.documentElement.dataset.theme = isDark() ? "dark" : "light";
     button.textContent = isDark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", `Change to ${isDark() ? "light" : "dark"} colours`);
+    button.setAttribute("aria-label", `Switch to ${isDark() ? "light" : "dark"} theme`);
     onChange();
   };
   const choose = (theme) => {
-    remember(theme);
-    show();
+    storeTheme(theme);
+    update();
   };
-  DARK.addEventListener("change", show);
-  show();
+  DARK.addEventListener("change", update);
+  update();
   return button;
 }
 
 function isDark() {
-  const chosen = remembered();
+  const chosen = storedTheme();
   return chosen === null ? DARK.matches : chosen === "dark";
 }
 
-/** A page from a file may have no storage: then the choice holds until it is closed. */
-let unstored = null;
+/** A page from a file may have no storage: then the choice lasts until the page is closed. */
+let sessionTheme = null;
 
-function remember(theme) {
-  unstored = theme;
+function storeTheme(theme) {
+  sessionTheme = theme;
   try {
     localStorage.setItem(KEY, theme);
   } catch (error) {
@@ -40,11 +40,11 @@ function remember(theme) {
   }
 }
 
-function remembered() {
+function storedTheme() {
   try {
-    return localStorage.getItem(KEY) ?? unstored;
+    return localStorage.getItem(KEY) ?? sessionTheme;
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
-    return unstored;
+    return sessionTheme;
   }
 }

@@ -1,160 +1,161 @@
-/** The tree on a canvas: it grows smoothly, is panned, zoomed, pointed at and walked by keys. */
+/** The tree on a canvas: animated growth, pan, zoom, hover, selection and keyboard navigation. */
 
+import { AccessibleTree } from "./accessible-tree.js";
 import { Camera } from "./camera.js";
-import { labelled } from "./crowding.js";
-import { layout } from "./layout.js";
-import { Outline } from "./outline.js";
-import { labelOf } from "./labels.js";
-import { HEADER } from "./measures.js";
-import { charRatio, paint } from "./paint.js";
-import { palette, scaleOf } from "./palette.js";
-import { listen } from "./pointer.js";
-import { ROOT, Tree } from "./tree.js";
+import { HEADER } from "./dimensions.js";
 import { h } from "./dom.js";
+import { keyTarget } from "./keyboard-navigation.js";
+import { labeledNodes } from "./label-layout.js";
+import { labelOf } from "./labels.js";
+import { measureCharRatio, paint } from "./paint.js";
+import { palette, scoreScale } from "./palette.js";
+import { handlePointer } from "./pointer.js";
 import { emptyState } from "./state.js";
-import { walk } from "./walk.js";
+import { ROOT, Tree } from "./tree.js";
+import { treeLayout } from "./tree-layout.js";
 
-const SETTLE_MS = 260;
-const REACH = 12;
-const CLOSE = 8;
+const ANIMATION_MS = 260;
+const HIT_RADIUS = 12;
+const MIN_HIT_RADIUS = 8;
 
 export class TreeView {
-  /** @param onSelect called with the id of the node that was chosen; @param hint an element that shows what is pointed at */
-  constructor({ onSelect, hint }) {
+  /** @param onSelect called with the id of the selected node; @param tooltip shows the hovered node */
+  constructor({ onSelect, tooltip }) {
     this.onSelect = onSelect;
-    this.hint = hint;
+    this.tooltip = tooltip;
     this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.outline = new Outline();
-    const parts = [this.canvas, this.outline.element];
+    this.accessibleTree = new AccessibleTree();
+    const parts = [this.canvas, this.accessibleTree.element];
     this.element = h("div.tree", { role: "tree", tabindex: 0, "aria-label": "Search tree" }, parts);
-    this.pen = this.canvas.getContext("2d");
-    this.charRatio = charRatio(this.pen);
+    this.context = this.canvas.getContext("2d");
+    this.charRatio = measureCharRatio(this.context);
     this.camera = new Camera();
-    this.following = true;
+    this.autoFit = true;
     this.selected = ROOT;
     this.hovered = null;
-    this.labelled = null;
+    this.labeled = null;
     this.origins = new Map();
-    this.settled = 1;
+    this.progress = 1;
     this.show(new Tree(emptyState()));
-    listen(this);
+    handlePointer(this);
     new ResizeObserver(() => this.#resize()).observe(this.element);
-    this.element.addEventListener("keydown", (event) => this.#key(event));
-    for (const moment of ["focus", "blur"]) this.element.addEventListener(moment, () => this.redraw());
+    this.element.addEventListener("keydown", (event) => this.#onKey(event));
+    for (const type of ["focus", "blur"]) this.element.addEventListener(type, () => this.requestPaint());
   }
 
-  /** Show this tree; nodes move from where they are to where they belong. */
+  /** Show this tree; nodes move from their current to their new positions. */
   show(tree) {
-    const before = this.places ? new Map([...this.places.keys()].map((id) => [id, this.at(id)])) : new Map();
+    const before = new Map([...(this.positions?.keys() ?? [])].map((id) => [id, this.currentPosition(id)]));
     this.tree = tree;
-    Object.assign(this, layout(tree));
-    this.scale = scaleOf(tree.state);
-    this.origins = new Map([...this.places.keys()].map((id) => [id, this.#origin(id, before)]));
-    this.began = performance.now();
-    this.settled = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 0;
-    if (!this.places.has(this.selected)) this.select(ROOT);
-    if (this.following) this.#fit();
-    this.#speak();
-    this.redraw();
+    Object.assign(this, treeLayout(tree));
+    this.scale = scoreScale(tree.state);
+    this.origins = new Map([...this.positions.keys()].map((id) => [id, this.#origin(id, before)]));
+    this.animationStart = performance.now();
+    this.progress = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 0;
+    if (!this.positions.has(this.selected)) this.select(ROOT);
+    if (this.autoFit) this.#fitCamera();
+    this.#updateAccessibleTree();
+    this.requestPaint();
   }
 
-  /** A new node comes out of the one it hangs below. */
+  /** Return where the movement of a node starts: for a new node, at its nearest ancestor that was shown before. */
   #origin(id, before) {
-    let known = id;
-    while (known !== undefined && !before.has(known)) known = this.tree.parents.get(known);
-    return before.get(known) ?? this.places.get(id);
+    let ancestor = id;
+    while (ancestor !== undefined && !before.has(ancestor)) ancestor = this.tree.parents.get(ancestor);
+    return before.get(ancestor) ?? this.positions.get(id);
   }
 
-  /** Where a node is at this moment. */
-  at(id) {
-    const [from, to] = [this.origins.get(id) ?? this.places.get(id), this.places.get(id)];
-    const done = 1 - (1 - this.settled) ** 3;
-    const between = (field) => from[field] + (to[field] - from[field]) * done;
-    return { x: between("x"), dx: between("dx"), y: between("y") };
+  /** Return where a node is at this moment of its movement. */
+  currentPosition(id) {
+    const [from, to] = [this.origins.get(id) ?? this.positions.get(id), this.positions.get(id)];
+    const eased = 1 - (1 - this.progress) ** 3;
+    const interpolate = (field) => from[field] + (to[field] - from[field]) * eased;
+    return { x: interpolate("x"), dx: interpolate("dx"), y: interpolate("y") };
   }
 
-  redraw() {
-    this.pending ??= requestAnimationFrame((now) => {
-      this.pending = null;
-      if (this.settled < 1) this.settled = Math.min(1, Math.max(0, now - this.began) / SETTLE_MS);
-      paint(this.pen, this.#scene());
-      if (this.settled < 1) this.redraw();
+  requestPaint() {
+    this.pendingFrame ??= requestAnimationFrame((now) => {
+      this.pendingFrame = null;
+      if (this.progress < 1) this.progress = Math.min(1, Math.max(0, now - this.animationStart) / ANIMATION_MS);
+      paint(this.context, this.#scene());
+      if (this.progress < 1) this.requestPaint();
     });
   }
 
   #scene() {
-    this.colours ??= palette();
-    this.labelled = labelled(this);
+    this.colors ??= palette();
+    this.labeled = labeledNodes(this);
     const focused = document.activeElement === this.element;
-    return { ...this, focused, spot: (id) => this.camera.screen(this.at(id)) };
+    return { ...this, focused, screenPosition: (id) => this.camera.toScreen(this.currentPosition(id)) };
   }
 
-  /** The style changed: read the colours anew. */
-  recolour() {
-    this.colours = null;
-    this.redraw();
+  /** Read the colors again after a change of theme. */
+  refreshColors() {
+    this.colors = null;
+    this.requestPaint();
   }
 
   select(id) {
     this.selected = id;
-    this.#speak();
+    this.#updateAccessibleTree();
     this.onSelect(id);
-    this.redraw();
+    this.requestPaint();
   }
 
-  #speak() {
-    this.outline.show(this.tree, this.selected);
-    this.element.setAttribute("aria-activedescendant", this.outline.idOf(this.selected));
+  #updateAccessibleTree() {
+    this.accessibleTree.show(this.tree, this.selected);
+    this.element.setAttribute("aria-activedescendant", this.accessibleTree.elementId(this.selected));
   }
 
-  /** See all of the tree, and go on seeing all of it while it grows. */
+  /** Show the whole tree, and keep showing all of it while it grows. */
   fit() {
-    this.following = true;
-    this.#fit();
-    this.redraw();
+    this.autoFit = true;
+    this.#fitCamera();
+    this.requestPaint();
   }
 
-  #fit() {
+  #fitCamera() {
     if (this.width) this.camera.fit(this.bounds, this.width, this.height, HEADER);
   }
 
   zoom(factor, x = this.width / 2, y = this.height / 2) {
-    this.following = false;
+    this.autoFit = false;
     this.camera.zoom(factor, x, y);
-    this.redraw();
+    this.requestPaint();
   }
 
   pan(dx, dy) {
-    this.following = false;
+    this.autoFit = false;
     this.camera.pan(dx, dy);
-    this.redraw();
+    this.requestPaint();
   }
 
-  /** The node at a point of the screen, or null. */
+  /** Return the node at a point of the screen, or null. */
   hit(x, y) {
     const { k } = this.camera;
-    let [nearest, distance] = [null, Infinity];
-    for (const [id, place] of this.places) {
-      const [left, top] = this.camera.screen(place);
+    let [nearest, minDistance] = [null, Infinity];
+    for (const [id, position] of this.positions) {
+      const [left, top] = this.camera.toScreen(position);
       const label = labelOf(this, id);
-      const away = Math.hypot(x - Math.max(left, Math.min(x, left + (label ? label.left + label.width : 0))), y - top);
-      if (away < distance) [nearest, distance] = [id, away];
+      const right = left + (label ? label.left + label.width : 0);
+      const distance = Math.hypot(x - Math.max(left, Math.min(x, right)), y - top);
+      if (distance < minDistance) [nearest, minDistance] = [id, distance];
     }
-    return distance <= Math.max(REACH * k, CLOSE) ? nearest : null;
+    return minDistance <= Math.max(HIT_RADIUS * k, MIN_HIT_RADIUS) ? nearest : null;
   }
 
   hover(id, x, y) {
-    if (id !== this.hovered) this.redraw();
+    if (id !== this.hovered) this.requestPaint();
     this.hovered = id;
-    this.element.classList.toggle("pointing", id !== null);
-    this.hint.show(id === null || id === ROOT ? null : this.tree, id, x, y);
+    this.element.classList.toggle("over-node", id !== null);
+    this.tooltip.show(id === null || id === ROOT ? null : this.tree, id, x, y);
   }
 
-  #key(event) {
+  #onKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const nearer = () => this.zoom(1.25);
-    const command = { "+": nearer, "=": nearer, "-": () => this.zoom(0.8), f: () => this.fit() }[event.key];
-    const target = walk(this, event.key);
+    const zoomIn = () => this.zoom(1.25);
+    const command = { "+": zoomIn, "=": zoomIn, "-": () => this.zoom(0.8), f: () => this.fit() }[event.key];
+    const target = keyTarget(this, event.key);
     if (command) command();
     else if (target !== null) this.#goTo(target);
     else return;
@@ -163,17 +164,17 @@ export class TreeView {
 
   #goTo(id) {
     this.select(id);
-    const before = [this.camera.x, this.camera.y];
-    this.camera.reveal(this.places.get(id), this.width, this.height, 60);
-    if (before[0] !== this.camera.x || before[1] !== this.camera.y) this.following = false;
+    const { x, y } = this.camera;
+    this.camera.reveal(this.positions.get(id), this.width, this.height, 60);
+    if (x !== this.camera.x || y !== this.camera.y) this.autoFit = false;
   }
 
   #resize() {
     const ratio = globalThis.devicePixelRatio || 1;
     [this.width, this.height] = [this.element.clientWidth, this.element.clientHeight];
     [this.canvas.width, this.canvas.height] = [Math.round(this.width * ratio), Math.round(this.height * ratio)];
-    this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (this.following) this.#fit();
-    this.redraw();
+    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    if (this.autoFit) this.#fitCamera();
+    this.requestPaint();
   }
 }

@@ -1,4 +1,4 @@
-"""The page's fold and roles are those of Python: the same events give the same state and the same tree."""
+"""The page folds events and assigns roles as the Python code does: same events, same state, same tree."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
 
 def prefixes(events: Events) -> list[Events]:
-    """Return the events as they stand at several moments of the search."""
+    """Return the events so far at several moments of the search."""
     return [events[: len(events) * part // 3] for part in range(4)]
 
 
@@ -44,17 +44,17 @@ def test_every_strategy_folds_to_the_same_state(page: Any) -> None:
             assert page.evaluate(FOLD, events) == plain(rebuild(events)), name
 
 
-def test_what_a_person_said_is_folded_too(page: Any) -> None:
+def test_human_edits_are_folded(page: Any) -> None:
     events = steered_events()
     assert any(event["type"] == "its.steered" for event in events)
     assert page.evaluate(FOLD, events) == plain(rebuild(events))
 
 
-def test_records_stand_in_the_order_of_their_ids_however_they_arrive(page: Any) -> None:
+def test_records_are_ordered_by_id_whatever_their_arrival_order(page: Any) -> None:
     events = events_of("best_of_n", n=12)
-    mixed = [events[0], *reversed(events[1:-2]), *events[-2:]]
-    listed = "async (events) => Object.keys((await import('/ui/state.js')).rebuild(events).steps)"
-    assert page.evaluate(listed, mixed) == [str(number) for number in range(12)]
+    shuffled = [events[0], *reversed(events[1:-2]), *events[-2:]]
+    step_ids = "async (events) => Object.keys((await import('/ui/state.js')).rebuild(events).steps)"
+    assert page.evaluate(step_ids, shuffled) == [str(number) for number in range(12)]
 
 
 def test_a_second_search_replaces_the_first(page: Any) -> None:
@@ -62,37 +62,38 @@ def test_a_second_search_replaces_the_first(page: Any) -> None:
     assert page.evaluate(FOLD, first + second) == plain(rebuild(second))
 
 
-def test_steps_play_the_same_part_as_on_the_terminal(page: Any) -> None:
+def test_roles_match_the_terminal(page: Any) -> None:
     for name in ("best_of_n", "beam_search", "dvts", "mcts", "rest_mcts", "budget_forcing"):
         for events in prefixes(events_of(name)):
-            assert page.evaluate(ROLES, events) == parts(events), name
+            assert page.evaluate(ROLES, events) == terminal_roles(events), name
 
 
-def parts(events: Events) -> dict[str, str]:
-    """Return the roles of the terminal's tree. There a winner's whole path wins; asides play no part."""
+def terminal_roles(events: Events) -> dict[str, str]:
+    """Return the roles of the terminal's tree, mapped to the page's: the terminal marks the whole path of the winner as
+    such, and knows no auxiliary text."""
     state = rebuild(events)
     tree, result = Tree.of(state), state.get("result")
-    winner = next((one.id for one in tree.finalists if result and one.text == result["text"]), None)
+    winner = next((finalist.id for finalist in tree.finalists if result and finalist.text == result["text"]), None)
     rows = TreeRows(tree, winner=winner, over=result is not None)
-    found: dict[str, str] = {step: rows.role(step) for step in tree.steps}
+    roles: dict[str, str] = {step: rows.role(step) for step in tree.steps}
     path = tree.path(winner)[:-1] if winner is not None else []
     return (
-        found
+        roles
         | dict.fromkeys(path, "kept")
         | {step: "auxiliary" for step in tree.steps if "auxiliary" in tree.steps[step]}
     )
 
 
-def test_pruned_and_edited_steps_are_told_apart(page: Any) -> None:
+def test_pruned_and_edited_steps_have_their_own_roles(page: Any) -> None:
     events = steered_events()
-    steer = next(event["steer"] for event in events if event["type"] == "its.steered")
+    edit = next(event["edit"] for event in events if event["type"] == "its.steered")
     roles = page.evaluate(ROLES, events)
-    assert roles[steer["prune"][0]] == "pruned"
-    for old, new in steer["edits"].items():
+    assert roles[edit["prune"][0]] == "pruned"
+    for old, new in edit["edits"].items():
         assert (roles[old], roles[new]) == ("pruned", "edited")
 
 
-def test_the_spend_is_that_of_the_ledger(page: Any) -> None:
+def test_the_spend_equals_the_ledger(page: Any) -> None:
     events = events_of("beam_search")
     spend = Tree.of(rebuild(events)).spend
     shown = page.evaluate(SPEND, events)

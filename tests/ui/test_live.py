@@ -18,7 +18,7 @@ KEY = "a long secret"
 @pytest.fixture
 def page(open_page: Open, address: str) -> Any:
     page = open_page(address)
-    page.wait_for_selector("form.ask")
+    page.wait_for_selector("form.search-form")
     return page
 
 
@@ -41,8 +41,8 @@ def badge(page: Any) -> Any:
 
 def asked(page: Any, number: int) -> Any:
     """Wait for the question of a round and return its panel."""
-    panel = page.get_by_role("region", name="The search asks")
-    expect(panel.locator("h2")).to_have_text(f"The search asks round {number}")
+    panel = page.get_by_role("region", name="Your review")
+    expect(panel.locator("h2")).to_have_text(f"Your review after round {number}")
     return panel
 
 
@@ -85,7 +85,7 @@ def test_a_cancelled_search_goes_on_where_it_was(page: Any, gated: Gated) -> Non
 
 
 def test_a_person_prunes_hints_and_approves(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, asking="every", every=2)
+    ask(page, "beam_search", first_n=8, steering="every", every=2)
     panel = asked(page, 2)
     expect(badge(page)).to_have_text("waiting")
     row = panel.locator(".frontier li").first
@@ -104,43 +104,43 @@ def test_a_person_prunes_hints_and_approves(page: Any) -> None:
 
 
 def test_a_refused_reply_says_why_and_can_be_corrected(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, asking="every", every=2)
+    ask(page, "beam_search", first_n=8, steering="every", every=2)
     row = asked(page, 2).locator(".frontier li").first
     row.get_by_role("button", name="Edit").click()
     row.get_by_role("textbox").fill(" ")
-    row.get_by_role("button", name="Keep this text").click()
+    row.get_by_role("button", name="Save text").click()
     page.get_by_role("button", name="Send 1 change").click()
-    expect(page.locator(".steering .problem")).to_contain_text("empty")
+    expect(page.locator(".steering .error")).to_contain_text("empty")
     row.get_by_role("button", name="Edit").click()
     row.get_by_role("textbox").fill("8 + 4 = 12")
-    row.get_by_role("button", name="Keep this text").click()
+    row.get_by_role("button", name="Save text").click()
     page.get_by_role("button", name="Send 1 change").click()
     asked(page, 4)
-    expect(page.locator(".legend")).to_contain_text("written by a person")
+    expect(page.locator(".legend")).to_contain_text("edited by a person")
 
 
 def test_a_search_in_doubt_asks_and_one_that_is_sure_does_not(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, asking="unsure", unsure_above=0, unsure_below=1)
+    ask(page, "beam_search", first_n=8, steering="uncertain", uncertain_above=0, uncertain_below=1)
     asked(page, 1).get_by_role("button", name="Stop and answer").click()
     expect(badge(page)).to_have_text("done")
-    ask(page, "beam_search", asking="unsure", unsure_above=1, unsure_below=1.5)
+    ask(page, "beam_search", steering="uncertain", uncertain_above=1, uncertain_below=1.5)
     expect(badge(page)).to_have_text("done")
-    expect(page.locator(".reason")).to_have_text("ran to its end")
+    expect(page.locator(".stop-reason")).to_have_text("completed")
 
 
 def test_what_cannot_be_steered_is_not_asked_how(page: Any) -> None:
     page.locator("#first-strategy").select_option("beam_search")
-    page.locator("#asking").select_option("unsure")
+    page.locator("#steering").select_option("uncertain")
     expect(page.get_by_label("Best score above")).to_be_visible()
     page.locator("#first-strategy").select_option("best_of_n")
-    expect(page.locator("#asking")).to_be_disabled()
+    expect(page.locator("#steering")).to_be_disabled()
     expect(page.get_by_label("Best score above")).to_be_hidden()
     ask(page, "best_of_n")
     expect(badge(page)).to_have_text("done")
 
 
 def test_the_selected_step_offers_what_can_be_done_with_it(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, asking="every", every=1)
+    ask(page, "beam_search", first_n=8, steering="every", every=1)
     panel = asked(page, 1)
     panel.locator(".frontier .plain").first.click()
     page.locator(".inspector").get_by_role("button", name="Boost").click()
@@ -149,7 +149,7 @@ def test_the_selected_step_offers_what_can_be_done_with_it(page: Any) -> None:
     )
     panel.get_by_role("button", name="Stop and answer").click()
     expect(badge(page)).to_have_text("done")
-    expect(page.locator(".reason")).to_have_text("stopped: a person told it to")
+    expect(page.locator(".stop-reason")).to_have_text("stopped by a person")
 
 
 def test_two_strategies_answer_one_question_side_by_side(page: Any) -> None:
@@ -165,8 +165,8 @@ def test_of_two_that_are_compared_none_is_left_running_where_one_is_refused(page
     page.get_by_label("Compare with a second strategy").check()
     page.locator("#second-strategy").select_option("beam_search")
     ask(page, "best_of_n", first_n=5, second_n=7, model="gated")
-    expect(page.locator(".ask .problem")).to_contain_text("width")
-    newest = page.get_by_role("navigation", name="Earlier searches").locator("li").first
+    expect(page.locator(".search-form .error")).to_contain_text("width")
+    newest = page.get_by_role("navigation", name="Searches").locator("li").first
     expect(newest).to_contain_text("best of n")
     expect(newest.locator(".badge")).to_have_text("cancelled")
 
@@ -174,7 +174,7 @@ def test_of_two_that_are_compared_none_is_left_running_where_one_is_refused(page
 def test_a_connection_that_breaks_is_made_again_behind_the_last_event(page: Any) -> None:
     behind = page.evaluate(
         """async () => {
-          const { Client } = await import('/ui/client.js');
+          const { ApiClient } = await import('/ui/api-client.js');
           const one = ([id, type]) => `id: ${id}\ndata: {"type": "${type}"}\n\n`;
           const told = (...events) => new Response(events.map(one).join(""));
           const replies = [
@@ -184,7 +184,7 @@ def test_a_connection_that_breaks_is_made_again_behind_the_last_event(page: Any)
           const seen = [];
           const real = window.fetch;
           window.fetch = async (path, { headers }) => (seen.push(headers.get("Last-Event-ID")), replies.shift());
-          const last = await new Client().follow("x", null, () => {}, new AbortController().signal);
+          const last = await new ApiClient().follow("x", null, () => {}, new AbortController().signal);
           window.fetch = real;
           return [seen, last];
         }"""
@@ -198,7 +198,7 @@ def test_an_earlier_search_shows_the_whole_of_its_question(page: Any) -> None:
     page.get_by_role("button", name="Search", exact=True).click()
     expect(badge(page)).to_have_text("done")
     page.get_by_label("Question").fill("")
-    page.get_by_role("navigation", name="Earlier searches").locator(".plain").first.click()
+    page.get_by_role("navigation", name="Searches").locator(".plain").first.click()
     expect(page.get_by_label("Question")).to_have_value(question)
 
 
@@ -207,7 +207,7 @@ def test_earlier_searches_are_opened_again_and_compared(page: Any) -> None:
     expect(badge(page)).to_have_text("done")
     ask(page, "beam_search", first_n=4)
     expect(page.locator(".pane h2")).to_have_text(["beam search"])
-    rows = page.get_by_role("navigation", name="Earlier searches").locator("li")
+    rows = page.get_by_role("navigation", name="Searches").locator("li")
     expect(rows.nth(0)).to_contain_text("beam search")  # listed behind the search's own row
     expect(rows.nth(1)).to_contain_text("self consistency")
     rows.nth(1).get_by_role("button", name="Compare").click()
@@ -222,7 +222,7 @@ def test_only_options_that_differ_are_sent_and_bad_ones_are_explained(page: Any)
     sent: list[Any] = []
     page.on("request", lambda request: sent.append(request.post_data_json) if request.method == "POST" else None)
     ask(page, "beam_search", first_n=7)
-    expect(page.locator(".ask .problem")).to_contain_text("width")
+    expect(page.locator(".search-form .error")).to_contain_text("width")
     assert sent[0]["options"] == {"n": 7}
     assert (sent[0]["problem"], sent[0]["seed"], sent[0]["steer"]) == (PROBLEM, 0, None)
 
@@ -242,10 +242,10 @@ def locked() -> Iterator[str]:
 
 def test_a_locked_server_is_opened_with_its_key(open_page: Open, locked: str) -> None:
     page = open_page(locked)
-    page.get_by_label("This server wants an API key").fill("wrong")
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_label("This server wants an API key").fill(KEY)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("This server requires an API key").fill("wrong")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("This server requires an API key").fill(KEY)
+    page.get_by_role("button", name="Continue").click()
     ask(page, "best_of_n", first_n=4)
     expect(badge(page)).to_have_text("done")
     assert KEY not in page.content()
@@ -253,10 +253,10 @@ def test_a_locked_server_is_opened_with_its_key(open_page: Open, locked: str) ->
 
 def test_a_key_that_no_header_can_hold_is_asked_for_again(open_page: Open, locked: str) -> None:
     page = open_page(locked)
-    page.get_by_label("This server wants an API key").fill("schlüssel 鍵")
-    page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_label("This server wants an API key")).to_have_value("")
-    page.get_by_label("This server wants an API key").fill(KEY)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("This server requires an API key").fill("schlüssel 鍵")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_label("This server requires an API key")).to_have_value("")
+    page.get_by_label("This server requires an API key").fill(KEY)
+    page.get_by_role("button", name="Continue").click()
     ask(page, "best_of_n", first_n=4)
     expect(badge(page)).to_have_text("done")

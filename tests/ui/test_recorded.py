@@ -25,14 +25,14 @@ def test_it_shows_question_answer_votes_and_spend(recorded: Open) -> None:
     expect(page.locator(".question")).to_have_text("Add 3, 5, 4, 7, 2.")
     expect(page.locator(".answer")).to_have_text(result["answer"])
     expect(page.locator(".vote")).to_have_count(min(4, len(result["votes"])))
-    expect(page.locator(".gauges")).to_contain_text(f"{result['spend']['calls']} calls")
+    expect(page.locator(".budget-bars")).to_contain_text(f"{result['spend']['calls']} calls")
     expect(page.locator(".badge")).to_have_text("done")
 
 
 def test_the_winners_path_is_read_with_the_score_of_each_step(recorded: Open) -> None:
     events = events_of("beam_search")
     page = recorded(events)
-    said = "".join(page.locator(".path .said").all_inner_texts())
+    said = "".join(page.locator(".path .step-text").all_inner_texts())
     assert re.sub(r"\s", "", said) == re.sub(r"\s", "", events[-1]["result"]["text"])
     assert set(page.locator(".path b").all_inner_texts()) <= {"0.90", "0.10"}
 
@@ -50,10 +50,10 @@ def test_arrow_keys_walk_the_tree_and_are_heard(recorded: Open) -> None:
     selected = page.get_by_role("treeitem", selected=True)
     expect(selected).to_have_attribute("aria-level", "1")
     page.keyboard.press("ArrowRight")
-    expect(heading(page)).to_contain_text("1 deep")
+    expect(heading(page)).to_contain_text("depth 1")
     expect(selected).to_have_attribute("aria-level", "2")
     expect(selected).to_have_attribute("aria-setsize", "8")
-    expect(selected).to_contain_text(re.compile(r"3 \+ 5 = \d+, score 0\.\d0, (kept|cut), "))
+    expect(selected).to_contain_text(re.compile(r"3 \+ 5 = \d+, score 0\.\d0, (kept|not selected), "))
     assert tree(page).get_attribute("aria-activedescendant") == selected.get_attribute("id")
     first = heading(page).inner_text()
     page.keyboard.press("ArrowDown")
@@ -71,12 +71,12 @@ def test_a_click_on_a_mark_selects_it(recorded: Open) -> None:
     box = tree(page).bounding_box()
     for x in range(int(box["x"]) + 200, int(box["x"] + box["width"]), 9):
         page.mouse.move(x, box["y"] + box["height"] / 2)
-        if page.locator(".hint").is_visible():
+        if page.locator(".tooltip").is_visible():
             break
-    said = page.locator(".hint .said").inner_text()
+    said = page.locator(".tooltip .step-text").inner_text()
     page.mouse.down()
     page.mouse.up()
-    expect(page.locator(".path li").last.locator(".said")).to_have_text(said)
+    expect(page.locator(".path li").last.locator(".step-text")).to_have_text(said)
 
 
 def test_zoom_and_drag_change_the_view_and_fit_brings_it_back(recorded: Open) -> None:
@@ -106,7 +106,7 @@ def test_zoom_and_drag_change_the_view_and_fit_brings_it_back(recorded: Open) ->
 def test_the_slider_goes_back_to_any_moment(recorded: Open) -> None:
     events = events_of("beam_search")
     page = recorded(events)
-    slider = page.get_by_role("slider", name="Moment of the search")
+    slider = page.get_by_role("slider", name="Replay position")
     slider.fill("10")
     expect(page.locator(".answer")).to_have_count(0)
     expect(page.locator(".replay .figure")).to_have_text(f"10 / {len(events)}")
@@ -125,7 +125,7 @@ def test_play_runs_from_the_start_to_the_end_and_pauses(recorded: Open) -> None:
     page.get_by_role("button", name="Pause").click()  # of twelve seconds
     at = int(page.locator(".replay .figure").inner_text().split(" / ")[0])
     assert at < len(events)
-    page.get_by_role("slider", name="Moment of the search").fill(str(len(events) - 20))
+    page.get_by_role("slider", name="Replay position").fill(str(len(events) - 20))
     page.get_by_role("button", name="Play").click()
     expect(page.locator(".replay .figure")).to_have_text(f"{len(events)} / {len(events)}")
     expect(page.get_by_role("button", name="Play")).to_be_visible()
@@ -134,7 +134,7 @@ def test_play_runs_from_the_start_to_the_end_and_pauses(recorded: Open) -> None:
 def test_what_a_model_wrote_is_text_and_nothing_else(recorded: Open) -> None:
     page = recorded(events_of("best_of_n", text=HOSTILE))
     expect(page.locator(".answer")).to_have_text("<b>7</b>")
-    expect(page.locator(".path .said").first).to_contain_text("<img src=x")
+    expect(page.locator(".path .step-text").first).to_contain_text("<img src=x")
     assert page.locator("img, .path b b, .answer b").count() == 0
     assert page.title() == "best_of_n"
 
@@ -142,7 +142,7 @@ def test_what_a_model_wrote_is_text_and_nothing_else(recorded: Open) -> None:
 def test_marks_of_a_person_are_in_the_legend(recorded: Open) -> None:
     page = recorded(steered_events())
     expect(page.locator(".legend")).to_contain_text("pruned by a person")
-    expect(page.locator(".legend")).to_contain_text("written by a person")
+    expect(page.locator(".legend")).to_contain_text("edited by a person")
 
 
 def test_two_searches_stand_side_by_side_and_more_are_chosen_from(recorded: Open) -> None:
@@ -164,7 +164,7 @@ def test_dark_follows_the_machine_until_a_person_chooses(recorded: Open) -> None
     dark = page.evaluate(ground)
     page.emulate_media(color_scheme="light")
     page.wait_for_function(f"(before) => ({ground})() !== before", arg=dark)
-    page.get_by_role("button", name="Change to dark colours").click()
+    page.get_by_role("button", name="Switch to dark theme").click()
     assert page.evaluate(ground) == dark
 
 

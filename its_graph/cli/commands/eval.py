@@ -86,7 +86,9 @@ def eval_command(
     ] = None,
     samples: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="JSONL file of all candidates and their texts.", rich_help_panel=OUTPUT_PANEL),
+        typer.Option(
+            dir_okay=False, help="JSONL file of all candidates and their texts.", rich_help_panel=OUTPUT_PANEL
+        ),
     ] = None,
     reports: ReportOptions,
     concurrency: Annotated[

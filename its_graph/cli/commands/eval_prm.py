@@ -16,7 +16,13 @@ from its_graph.cli.runs import models
 from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.evaluation.data.json_lines import json_lines
-from its_graph.prm.training.processbench import NO_ERROR, StepErrors, best_threshold, first_below, step_errors
+from its_graph.prm.training.processbench import (
+    NO_ERROR,
+    ProcessBenchScore,
+    best_threshold,
+    first_below,
+    processbench_score,
+)
 
 __all__ = ["LabeledSolution", "baselines", "eval_prm_command", "read_labeled_solutions", "split_halves"]
 
@@ -38,7 +44,7 @@ class LabeledSolution(NamedTuple):
 class _Row(NamedTuple):
     predictor: str
     threshold: float | None
-    errors: StepErrors
+    errors: ProcessBenchScore
 
 
 def eval_prm_command(
@@ -103,8 +109,8 @@ def baselines(solutions: Sequence[LabeledSolution]) -> list[_Row]:
     """Return the rows of predictors that read no step; the last two know whether the answer is correct."""
     labels = [solution.label for solution in solutions]
     rows = [
-        _Row("never a wrong step", None, step_errors([NO_ERROR] * len(solutions), labels)),
-        _Row("always the first step", None, step_errors([0] * len(solutions), labels)),
+        _Row("never a wrong step", None, processbench_score([NO_ERROR] * len(solutions), labels)),
+        _Row("always the first step", None, processbench_score([0] * len(solutions), labels)),
     ]
     if all(solution.answer_correct is not None for solution in solutions):
         steps = {"first": [0] * len(solutions), "last": [len(solution.steps) - 1 for solution in solutions]}
@@ -113,7 +119,7 @@ def baselines(solutions: Sequence[LabeledSolution]) -> list[_Row]:
                 NO_ERROR if solution.answer_correct else index
                 for solution, index in zip(solutions, indices, strict=True)
             ]
-            rows.append(_Row(f"wrong answer: the {name} step", None, step_errors(predicted, labels)))
+            rows.append(_Row(f"wrong answer: the {name} step", None, processbench_score(predicted, labels)))
     return rows
 
 
@@ -137,14 +143,14 @@ def _cross_evaluate(
         for index, other in enumerate(halves):
             if other == half:
                 predicted[index] = first_below(scores[index], threshold)
-    return _Row(predictor, None, step_errors(predicted, [solution.label for solution in solutions]))
+    return _Row(predictor, None, processbench_score(predicted, [solution.label for solution in solutions]))
 
 
 def _evaluate(
     predictor: str, scores: Sequence[_StepScores], solutions: Sequence[LabeledSolution], threshold: float
 ) -> _Row:
     predicted = [first_below(row, threshold) for row in scores]
-    return _Row(predictor, threshold, step_errors(predicted, [solution.label for solution in solutions]))
+    return _Row(predictor, threshold, processbench_score(predicted, [solution.label for solution in solutions]))
 
 
 def _score(verifier: Verifier, solutions: Sequence[LabeledSolution], *, hidden: bool) -> list[_StepScores]:

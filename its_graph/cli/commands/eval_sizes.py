@@ -150,7 +150,9 @@ def _parse_ratios(text: str) -> list[float]:
 
 
 def _heading(small: int, larger: int) -> str:
-    return f"Small model with search: {small:,} parameters. Larger model, one answer: {larger:,} ({larger / small:.1f}x)."
+    return (
+        f"Small model with search: {small:,} parameters. Larger model, one answer: {larger:,} ({larger / small:.1f}x)."
+    )
 
 
 def _table(rows: Sequence[FlopsMatch]) -> Table:

@@ -1,6 +1,7 @@
-"""`serve_command`: a generator and a reward model side by side on this machine, watched until Ctrl-C."""
+"""`its-graph serve`: a generator and a reward model on this machine, supervised until Ctrl-C."""
 
 import signal
+from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,82 +17,71 @@ from its_graph.serving.process import ServerError, ServerProcess
 
 __all__ = ["serve_command"]
 
-_WATCH_S = 2.0
+_POLL_S = 2.0
 
 
 def serve_command(
-    generator: Annotated[str, typer.Option(help="Folder or hub id of the generator.")],
+    model: Annotated[str, typer.Option(help="Folder or hub id of the generator.")],
     prm: Annotated[str | None, typer.Option(help="Folder or hub id of a reward model.")] = None,
     gpu_split: Annotated[
-        float, typer.Option(help="The generator's part of the GPU memory; the rest is the reward model's.")
+        float, typer.Option(help="Generator's share of the GPU memory; the reward model gets the rest.")
     ] = 0.6,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Serve on the CPU: for laptops and tests.")] = False,
-    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine only if you say so.")] = (
+    cpu: Annotated[bool, typer.Option("--cpu", help="Serve on the CPU, for laptops and tests.")] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on. The default is not reachable from elsewhere.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(help="Of the generator; the reward model takes the next one.")] = 8000,
-    max_model_len: Annotated[int | None, typer.Option(min=1, help="Longest context, in tokens.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the generator; the reward model gets the next one.")] = 8000,
+    max_model_len: Annotated[int | None, typer.Option(min=1, help="Maximum context length, in tokens.")] = None,
     api_key: Annotated[
-        str | None, typer.Option(envvar="ITS_GRAPH_API_KEY", help="Key that both servers ask for.")
+        str | None, typer.Option(envvar="ITS_GRAPH_API_KEY", help="API key that both servers require.")
     ] = None,
-    logs: Annotated[Path, typer.Option(help="Folder of the servers' logs.")] = Path("its-graph-serve"),
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds until a server must answer.")] = 900.0,
+    log_dir: Annotated[Path, typer.Option(help="Folder for the logs of the servers.")] = Path("its-graph-serve"),
+    startup_timeout: Annotated[float, typer.Option(min=1, help="Seconds until a server must be healthy.")] = 900.0,
 ) -> None:
-    """Serve a generator, and a reward model beside it, with vLLM; Ctrl-C ends both.
+    """Serve a generator, and optionally a reward model, with vLLM. Ctrl-C stops them.
 
-    Example: its-graph serve --generator Qwen/Qwen2.5-1.5B-Instruct --prm Qwen/Qwen2.5-Math-PRM-7B --gpu-split 0.3
+    Example: its-graph serve --model Qwen/Qwen2.5-1.5B-Instruct --prm Qwen/Qwen2.5-Math-PRM-7B --gpu-split 0.3
     """
     if find_spec("vllm") is None:
         raise MissingExtraError("vllm", "vllm")
-    first, second = split_gpu_memory(gpu_split, with_reward_model=prm is not None)
-    parts = [ModelShare("generator", generator, first), *([ModelShare("reward model", prm, second)] if prm else [])]
+    generator_share, prm_share = split_gpu_memory(gpu_split, with_reward_model=prm is not None)
+    parts = [ModelShare("generator", model, generator_share)]
+    if prm:
+        parts.append(ModelShare("reward model", prm, prm_share))
     if not cpu:
         check_models_fit(parts, gpu_bytes())
-    more = ["--max-model-len", str(max_model_len)] if max_model_len else []
-    environment = {**(CPU_ENVIRONMENT if cpu else {}), **({"VLLM_API_KEY": api_key} if api_key else {})}
     addresses = [Address(host, port), Address(host, port + 1)]
-    commands = [generator_command(generator, addresses[0], gpu_share=None if cpu else first, extra_args=more)]
-    if prm:
-        tag = _step_tag(prm)
-        commands.append(
-            reward_command(prm, addresses[1], gpu_share=None if cpu else second, step_tag_id=tag, extra_args=more)
-        )
+    environment = {**(CPU_ENVIRONMENT if cpu else {}), **({"VLLM_API_KEY": api_key} if api_key else {})}
     servers = [
         ServerProcess(
             part.name,
             command,
             health=f"{address.url}/health",
-            log=logs / f"{part.name.replace(' ', '-')}.log",
+            log=log_dir / f"{part.name.replace(' ', '-')}.log",
             environment=environment,
         )
-        for part, command, address in zip(parts, commands, addresses, strict=False)
+        for part, command, address in zip(
+            parts, _commands(parts, addresses, cpu=cpu, max_model_len=max_model_len), addresses, strict=False
+        )
     ]
-    _run(servers, timeout, _hint(parts, addresses, with_key=api_key is not None))
+    _supervise(servers, startup_timeout, _usage_hint(parts, addresses, with_key=api_key is not None))
 
 
-def _run(servers: list[ServerProcess], timeout: float, hint: str) -> None:
-    """Start the servers one after the other (each must see what the others left of the memory) and watch them."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill must not leave the servers behind
-    with ExitStack() as running:
-        running.callback(signal.signal, signal.SIGTERM, before)
-        try:
-            for server in servers:
-                typer.echo(f"starting the {server.name}, log: {server.log}")
-                running.enter_context(server).wait_healthy(timeout)
-            typer.echo(hint)
-            while True:
-                for server in servers:
-                    server.check()
-                sleep(_WATCH_S)
-        except KeyboardInterrupt:
-            typer.echo("stopping")
-        except ServerError:
-            typer.echo("stopping: a server died")
-            raise
+def _commands(
+    parts: Sequence[ModelShare], addresses: Sequence[Address], *, cpu: bool, max_model_len: int | None
+) -> list[list[str]]:
+    """Return the command of each server."""
+    extra_args = ["--max-model-len", str(max_model_len)] if max_model_len else []
+    shares = [None if cpu else part.share for part in parts]
+    commands = [generator_command(parts[0].model, addresses[0], gpu_share=shares[0], extra_args=extra_args)]
+    for part, share, address in zip(parts[1:], shares[1:], addresses[1:], strict=False):
+        tag = _step_tag(part.model)
+        commands.append(reward_command(part.model, address, gpu_share=share, step_tag_id=tag, extra_args=extra_args))
+    return commands
 
 
 def _step_tag(prm: str) -> int | None:
-    """Return the id of the token that closes a step for the families that vLLM pools by it, else None."""
+    """Return the id of the token that closes a step, for families that vLLM pools at it; otherwise None."""
     from its_graph.prm.families.checkpoints import load_chat_tokenizer, local_folder
     from its_graph.prm.families.qwen import STEP_MARK
     from its_graph.prm.families.registry import family_of
@@ -103,8 +93,29 @@ def _step_tag(prm: str) -> int | None:
     return ids[0]
 
 
-def _hint(parts: list[ModelShare], addresses: list[Address], *, with_key: bool) -> str:
-    """Return the URLs, and the lines of Python and of the shell that use them."""
+def _supervise(servers: Sequence[ServerProcess], startup_timeout: float, hint: str) -> None:
+    """Start the servers one after the other (each measures the memory that the others left), and poll them."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill must not leave the servers running
+    with ExitStack() as running:
+        running.callback(signal.signal, signal.SIGTERM, previous)
+        try:
+            for server in servers:
+                typer.echo(f"starting the {server.name} (log: {server.log})")
+                running.enter_context(server).wait_healthy(startup_timeout)
+            typer.echo(hint)
+            while True:
+                for server in servers:
+                    server.check()
+                sleep(_POLL_S)
+        except KeyboardInterrupt:
+            typer.echo("stopping")
+        except ServerError:
+            typer.echo("stopping: a server exited")
+            raise
+
+
+def _usage_hint(parts: Sequence[ModelShare], addresses: Sequence[Address], *, with_key: bool) -> str:
+    """Return the URLs, and lines of Python and shell that use them."""
     key = ", api_key=..." if with_key else ""
     lines = [f"{part.name}: {address.url}/v1" for part, address in zip(parts, addresses, strict=False)]
     lines += ["", "In Python:", f'    generator = OpenAIGenerator.connect("{addresses[0].url}/v1"{key})']
@@ -119,6 +130,6 @@ def _hint(parts: list[ModelShare], addresses: list[Address], *, with_key: bool) 
         *(["    export ITS_GRAPH_SERVER_KEY=..."] if with_key else []),
         f'    its-graph solve "..." --strategy {strategy} --base-url {addresses[0].url}/v1{prm}',
         "",
-        "Ctrl-C ends both." if len(parts) > 1 else "Ctrl-C ends it.",
+        f"Press Ctrl-C to stop {'both servers' if len(parts) > 1 else 'the server'}.",
     ]
     return "\n".join(lines)

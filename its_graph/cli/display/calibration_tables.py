@@ -118,9 +118,7 @@ def _calibration_section(calibration: DifficultyCalibration | None, problems: in
         return ["Too few samples to measure how well difficulty is calibrated.", ""]
     table = _table("problems", "predicted", "measured", first="bin")
     for number, bin_ in enumerate(calibration.bins, start=1):
-        table.add_row(
-            str(number), format_count(bin_.problems), _percent(bin_.predicted), _percent(bin_.measured)
-        )
+        table.add_row(str(number), format_count(bin_.problems), _percent(bin_.predicted), _percent(bin_.measured))
     correlation = "none" if calibration.correlation is None else f"{calibration.correlation:.2f}"
     skipped = problems - sum(bin_.problems for bin_ in calibration.bins)
     return [

@@ -44,6 +44,4 @@ def _options(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
         return
     defaults = parameter.annotation._field_defaults
     for name, annotation in get_type_hints(parameter.annotation, include_extras=True).items():
-        yield inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation
-        )
+        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation)

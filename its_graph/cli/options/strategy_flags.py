@@ -91,9 +91,7 @@ def require_applicable(strategy: Strategy, flags: StrategyFlags) -> None:
             )
     if flags.choose not in (None, ChoiceName.MAJORITY) and not strategy.needs_verifier:
         supported = [
-            candidate.name
-            for candidate in strategies()
-            if candidate.needs_verifier and "choose" in candidate.options
+            candidate.name for candidate in strategies() if candidate.needs_verifier and "choose" in candidate.options
         ]
         raise ConfigurationError(
             f"--choose {flags.choose} needs verifier scores, and {strategy.name} has no verifier. "

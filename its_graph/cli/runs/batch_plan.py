@@ -40,9 +40,9 @@ class BatchStrategy(StrEnum):
 class PlanOptions(NamedTuple):
     """How samples are allocated to problems."""
 
-    plan: Annotated[
-        PlanName, typer.Option(help="How samples are allocated to problems.", rich_help_panel=_PANEL)
-    ] = PlanName.BETA_GREEDY
+    plan: Annotated[PlanName, typer.Option(help="How samples are allocated to problems.", rich_help_panel=_PANEL)] = (
+        PlanName.BETA_GREEDY
+    )
     policy: Annotated[
         Path | None,
         typer.Option(help="File of a fitted policy, for --plan policy.", dir_okay=False, rich_help_panel=_PANEL),
@@ -52,7 +52,9 @@ class PlanOptions(NamedTuple):
     ] = 2
     solved: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Score from which adaptive counts a problem as solved.", rich_help_panel=_PANEL),
+        typer.Option(
+            min=0, max=1, help="Score from which adaptive counts a problem as solved.", rich_help_panel=_PANEL
+        ),
     ] = 0.9
     max_samples: Annotated[int, typer.Option(min=1, help="Maximum samples per problem.", rich_help_panel=_PANEL)] = 64
 
@@ -78,9 +80,7 @@ class PlanOptions(NamedTuple):
         return lambda verifier: plan
 
 
-def select_verifier(
-    verifier: Verifier | None, strategy: BatchStrategy | None, plan: PlanName
-) -> Verifier | None:
+def select_verifier(verifier: Verifier | None, strategy: BatchStrategy | None, plan: PlanName) -> Verifier | None:
     """Return the verifier that scores the samples; None if votes decide.
 
     Raises:

@@ -45,9 +45,9 @@ class FitOptions(NamedTuple):
             rich_help_panel=_PANEL,
         ),
     ] = None
-    bins: Annotated[
-        int, typer.Option(min=1, help="Difficulty bins of about equal size.", rich_help_panel=_PANEL)
-    ] = BINS
+    bins: Annotated[int, typer.Option(min=1, help="Difficulty bins of about equal size.", rich_help_panel=_PANEL)] = (
+        BINS
+    )
     unit: Annotated[
         str,
         typer.Option(help="Unit of costs and budgets: flops, tokens or generated_tokens.", rich_help_panel=_PANEL),
@@ -140,7 +140,9 @@ def _parse_config(text: str) -> StrategyConfig:
     """Parse the label of a strategy config: `beam_search n=16 width=4`."""
     flag = "--strategy-config"
     if not text.strip():
-        raise ConfigurationError(f'{flag} must start with a strategy; got {text!r}. Example: {flag} "beam_search n=16".')
+        raise ConfigurationError(
+            f'{flag} must start with a strategy; got {text!r}. Example: {flag} "beam_search n=16".'
+        )
     name, *options = text.split()
     return StrategyConfig(strategy=name, options=parse_set_options(options, [strategy(name)], flag=flag))
 
