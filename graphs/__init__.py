@@ -1,4 +1,4 @@
-"""Strategies: each file reads as its paper's loop and returns an uncompiled LangGraph `StateGraph`."""
+"""Strategies: each file is one algorithm, as in its paper, and returns an uncompiled LangGraph `StateGraph`."""
 
 from its_graph.graphs.ab_mcts import create_ab_mcts
 from its_graph.graphs.adaptive_best_of_n import create_adaptive_best_of_n

@@ -1,22 +1,26 @@
-"""budget_forcing: hold the length of the thinking between a floor and a ceiling (s1: Muennighoff et al. 2501.19393).
+"""budget_forcing: keep the length of the thinking between a floor and a ceiling (s1: Muennighoff et al. 2501.19393).
 
-1. Think until the model ends its thinking, or to the ceiling. 2. Where it ended by itself, drop the end and put `Wait`
-in its place, `ignores` times; at the ceiling it is cut. 3. Conclude: behind the end of the thinking (a forced one, with
-`Final Answer:`, where it was cut) the answer is drawn, under a limit of its own. 4. Answer by vote over n of these.
-Cost: at most n (ignores + 2) generations; every one reads the thinking so far again, from a prefix cache where it can.
+    question -> think -> select
+    select -(more)-> think
+    select -(enough)-> answer
+    select -(unfinished)-> conclude -> answer
+
+1. Think until the model ends its thinking, or to the ceiling. 2. If it ended by itself, drop the end and append `Wait`
+instead, `ignores` times; at the ceiling it is cut. 3. Conclude: after the end of the thinking (a forced one, with
+`Final Answer:`, if it was cut) sample the answer, under its own limit. 4. Answer by vote over n of these.
+Cost: at most n (ignores + 2) generations; each reads the thinking so far again, from a prefix cache if there is one.
 When: the model thinks before it answers and its thinking must fit a time or token limit, or is too short. The ceiling
 is exact. The floor gains little: in the authors' figures more `Wait` is neither monotone nor more than noise on 30
-questions, and 2506.04210 and 2512.19585 find that it saturates. A model that does not think apart (style `turn`) is
-asked to look again at its finished solution; untrained for it, it may spoil a right one.
+questions, and 2506.04210 and 2512.19585 find that it saturates. A model without separate thinking (style `turn`) is
+asked to reconsider its finished solution; untrained for it, it may spoil a right one.
 """
 
 from langgraph.graph import END
 
 from its_graph.contracts import Generator
-from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.build import SearchGraph, recursion_guard, require, require_at_least_one, search_graph
 from its_graph.nodes.answer import answer
 from its_graph.nodes.rules.choice import majority
-from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.rules.types import ChoiceRule
 from its_graph.nodes.select import select
 from its_graph.nodes.think import (
@@ -43,35 +47,51 @@ def create_budget_forcing(
     style: ThinkStyle | str | None = None,
     choose: ChoiceRule = majority,
 ) -> SearchGraph:
-    """Prolong thinking with `Wait`, or cut it off, and answer.
+    """Extend thinking with `Wait`, or cut it off, and answer.
 
-    Args:
-        generator: a model that continues a prefix and returns its thinking inside the text.
-        n: thoughts side by side; their answers vote.
-        ignores: how often the end of a thinking is ignored (1, 2, 4 and 6 in the paper); 0 only cuts.
-        max_thinking_tokens: longest thinking in generated tokens, prolonged ones included. None takes `max_tokens` of
-            the run, which else is the limit of the answer.
-        answer_tokens: longest answer in generated tokens (100 in s1's harness). None takes `max_tokens` of the run.
-        wait: what is put in the place of an ignored end, instead of the style's own; in the paper also the empty text,
-            "Hmm" and "Alternatively".
-        style: how thinking ends, a `ThinkStyle` or its name: `think` (`</think>`), `s1`, `turn` (with the model's
-            turn). None takes the generator's own.
-        choose: how the winner is found.
+        Budget forcing (s1: Muennighoff et al. 2501.19393). Cost: at most n (ignores + 2) generations. When: a thinking
+        model must stay within a limit, or thinks too little.
+
+        Args:
+            generator: model that continues a prefix and returns its thinking inside the text.
+            n: chains of thought in parallel, whose answers vote; >= 1.
+            ignores: how often the end of the thinking is ignored, >= 0 (1, 2, 4 and 6 in the paper); 0 only cuts.
+            max_thinking_tokens: longest thinking in generated tokens, extensions included; >= 1. None uses the run's
+                `max_tokens`, which then limits the thinking as well as the answer.
+            answer_tokens: longest answer in generated tokens, >= 1 (100 in s1's harness). None uses the run's `max_tokens`.
+            wait: text that replaces an ignored end, instead of the style's own; the paper also tries the empty text,
+                "Hmm" and "Alternatively".
+            style: how thinking ends, a `ThinkStyle` or its name: `think` (`</think>`), `s1`, `turn` (with the model's
+                turn). None uses the generator's own.
+            choose: choice rule; `majority` by default.
+
+        Raises:
+            ConfigurationError: if an option is out of range.
+            ContinuationError: if the generator cannot continue a prefix.
+
+        >>> from its_graph import SearchContext
+    >>> from its_graph.graphs import create_budget_forcing
+    >>> from its_graph.testing import ToyGenerator
+    >>> graph = create_budget_forcing(ToyGenerator(), n=4).compile()
+    >>> graph.invoke({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7))["answer"]
+    '12'
     """
-    require(n >= 1 and ignores >= 0, "budget_forcing needs n >= 1 and ignores >= 0.", n=n, ignores=ignores)
-    for name, limit in {"max_thinking_tokens": max_thinking_tokens, "answer_tokens": answer_tokens}.items():
-        require(limit is None or limit >= 1, f"{name} must be at least 1, or None.", **{name: limit})
-    own = think_style(style or generator.think_style)
-    forcing = ThinkingLimits(own if wait is None else own._replace(wait=wait), ignores, max_thinking_tokens, answer_tokens)
+    require_at_least_one("budget_forcing", n=n)
+    require(ignores >= 0, "budget_forcing needs ignores >= 0", ignores=ignores)
+    for name, tokens in {"max_thinking_tokens": max_thinking_tokens, "answer_tokens": answer_tokens}.items():
+        require(tokens is None or tokens >= 1, f"budget_forcing needs {name} >= 1 or None", **{name: tokens})
+    style = think_style(style or generator.think_style)
+    wording = style if wait is None else style._replace(wait=wait)
+    limits = ThinkingLimits(wording, ignores, max_thinking_tokens, answer_tokens)
     graph = search_graph("budget_forcing", n=n)
-    graph.add_node("think", think(generator, forcing, n=n))
-    graph.add_node("select", select(open_paths, stop_while_thinking(own, out_of_steps(4))))
-    graph.add_node("conclude", conclude(generator, forcing))
+    graph.add_node("think", think(generator, limits, n=n))
+    graph.add_node("select", select(open_paths, stop_while_thinking(style, recursion_guard(graph))))
+    graph.add_node("conclude", conclude(generator, limits))
     graph.add_node("answer", answer(choose))
     graph.add_edge("question", "think")
     graph.add_edge("think", "select")
     graph.add_conditional_edges(
-        "select", next_conclude_or_stop(own), {"more": "think", "enough": "answer", "unfinished": "conclude"}
+        "select", next_conclude_or_stop(style), {"more": "think", "enough": "answer", "unfinished": "conclude"}
     )
     graph.add_edge("conclude", "answer")
     graph.add_edge("answer", END)

@@ -1,15 +1,17 @@
-"""What every strategy begins with: an empty search graph whose first node takes the question in.
+"""What every strategy starts with: a search graph whose first node reads the question, and checks of its options.
 
-As part of another search (`its_graph.graphs.subsearch`) that node goes on with the search under way instead.
+As part of another search (`its_graph.graphs.subsearch`) that first node continues the search in progress instead.
 """
 
 import inspect
 import secrets
 import warnings
+from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
 from langchain_core.messages import AnyMessage, HumanMessage, convert_to_openai_messages
-from langgraph.graph import START, StateGraph
+from langgraph.graph import END, START, StateGraph
 from langgraph.types import Overwrite
 
 from its_graph.context import SearchContext, search_context
@@ -17,11 +19,21 @@ from its_graph.contracts import Generator, Message, Signal
 from its_graph.errors import ConfigurationError, DiminishingReturnsWarning, InputError
 from its_graph.graphs.subsearch import building_subsearch, enter_subsearch, start_after_pilots
 from its_graph.nodes.prompt_variation import with_system_prompt
-from its_graph.nodes.rules.types import StartRule
+from its_graph.nodes.rules.stopping import out_of_steps
+from its_graph.nodes.rules.types import StartRule, StopRule
 from its_graph.search.events import emit
 from its_graph.search.state import LOGS, PureNode, SearchInput, SearchOutput, SearchState, Update
+from its_graph.search.tree import Tree
 
-__all__ = ["SearchGraph", "require", "require_signal", "search_graph"]
+__all__ = [
+    "SearchGraph",
+    "recursion_guard",
+    "require",
+    "require_at_least_one",
+    "require_signal",
+    "search_graph",
+    "supersteps_to_answer",
+]
 
 SearchGraph: TypeAlias = StateGraph[SearchState, SearchContext, SearchInput, SearchOutput]
 
@@ -29,47 +41,52 @@ _MANY_SAMPLES = 64
 _MANY_ITERATIONS = 200
 
 
-def search_graph(strategy: str, *, n: int = 1, iterations: int = 1, entry: StartRule = start_after_pilots) -> SearchGraph:
-    """Return a graph that holds the node `question`; a strategy adds its loop behind it.
+# --- the first node -----------------------------------------------------------------------------------------------
 
-    `question` empties the logs, so that a thread's next search never sees the tree of the one before.
 
-    It takes the question from `problem` where one is given, as a question of its own, and from `messages` otherwise:
-    a thread's messages add up, so they are there beside every `problem`, and are not asked again. The system prompt
-    of the settings comes first, in one message with the conversation's own: many servers refuse a second one.
+def search_graph(
+    strategy: str, *, n: int = 1, iterations: int = 1, start: StartRule = start_after_pilots
+) -> SearchGraph:
+    """Return a graph that contains the node `question`; a strategy adds its loop after it.
+
+    `question` clears the logs, so that a thread's next search never sees the tree of the previous one.
+
+    It reads the question from `problem` if there is one, as a question on its own, and from `messages` otherwise: a
+    thread's messages accumulate, so they are present next to every `problem`, and are not asked again. The system
+    prompt of the settings comes first, merged with the conversation's own: many servers reject a second system message.
 
     Args:
-        strategy: its name, as it stands in results.
-        n: samples (of a round); beyond 64 a warning says that gains are small there.
-        iterations: rounds of a tree search; a warning beyond 200.
-        entry: what the strategy makes of pilots, as part of another search: `start_after_pilots` or `going_on`.
+        strategy: name of the strategy, as results report it.
+        n: samples (per round); above 64 a warning says that gains are small.
+        iterations: rounds of a tree search; above 200 there is a warning too.
+        start: how the strategy treats pilots as part of another search: `start_after_pilots` or `reuse_pilots`.
     """
-    _warn_beyond(strategy, "n", n, _MANY_SAMPLES)
-    _warn_beyond(strategy, "iterations", iterations, _MANY_ITERATIONS)
+    _warn_above(strategy, "n", n, _MANY_SAMPLES)
+    _warn_above(strategy, "iterations", iterations, _MANY_ITERATIONS)
     if building_subsearch():
-        return _begun_by(enter_subsearch(entry), StateGraph(SearchState, context_schema=SearchContext))
+        return _with_first_node(enter_subsearch(start), StateGraph(SearchState, context_schema=SearchContext))
     graph = StateGraph(SearchState, context_schema=SearchContext, input_schema=SearchInput, output_schema=SearchOutput)
-    return _begun_by(_question(strategy), graph)
+    return _with_first_node(_question(strategy), graph)
 
 
-def _begun_by(question: PureNode, graph: StateGraph[SearchState, SearchContext, Any, Any]) -> SearchGraph:
+def _with_first_node(question: PureNode, graph: StateGraph[SearchState, SearchContext, Any, Any]) -> SearchGraph:
     graph.add_node("question", question)
     graph.add_edge(START, "question")
     return graph
 
 
-def _warn_beyond(strategy: str, name: str, given: int, many: int) -> None:
-    if given > many:
+def _warn_above(strategy: str, name: str, value: int, many: int) -> None:
+    if value > many:
         warnings.warn(
-            f"{strategy} with {name}={given}: beyond {many}, gains are small as a rule. Measure with `its-graph eval` "
-            "whether they pay for you.",
+            f"{strategy} with {name}={value}: above {many}, gains are usually small. Measure with `its-graph eval` "
+            "whether they are worth the cost.",
             DiminishingReturnsWarning,
             stacklevel=_level_of_caller(),
         )
 
 
 def _level_of_caller() -> int:
-    """Return the `stacklevel`, seen from who asks, of the first line outside this library: whoever wanted so much."""
+    """Return the `stacklevel`, as seen from the caller of this function, of the first line outside this library."""
     level, frame = 0, inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "its_graph":
         level, frame = level + 1, frame.f_back
@@ -82,13 +99,13 @@ def _question(strategy: str) -> PureNode:
         if settings.seed is None:
             settings = settings.model_copy(update={"seed": secrets.randbits(31)})
         problem, messages = state.get("problem"), state.get("messages") or []
-        asked = _conversation(problem, messages)
+        conversation = _conversation(problem, messages)
         update: Update = {
             "messages": [HumanMessage(problem)] if problem is not None else [],
-            "problem": None,  # taken in; the thread's next question may come as messages
+            "problem": None,  # consumed; the thread's next question may arrive as messages
             "strategy": strategy,
             "settings": settings.model_dump(),
-            "question": with_system_prompt(settings.system, asked) if settings.system else asked,
+            "question": with_system_prompt(settings.system, conversation) if settings.system else conversation,
             "answer": None,
             "result": {},
             "new_steps": [],
@@ -104,39 +121,105 @@ def _question(strategy: str) -> PureNode:
 
 
 def _conversation(problem: Any, messages: list[AnyMessage]) -> list[Message]:
-    """Return what the generator is asked: a bare problem is a question of its own, whatever the thread holds."""
+    """Return the conversation that the generator answers: a bare problem is asked alone, whatever the thread holds."""
     if problem is not None:
         if not isinstance(problem, str):
             raise InputError(
-                f"The problem is of type {type(problem).__name__}: {problem!r}. "
-                "Give a question in text as `problem`, or a conversation as `messages`."
+                f"`problem` must be text; got {type(problem).__name__}: {problem!r}. "
+                "Pass a conversation as `messages` instead."
             )
         if not problem.strip():
-            raise InputError("The problem is empty. Give a question as `problem` or a conversation as `messages`.")
+            raise InputError("`problem` is empty. Pass a question as `problem` or a conversation as `messages`.")
         return [{"role": "user", "content": problem}]
-    asked: list[Message] = convert_to_openai_messages(messages)
-    if not asked or not _says_something(asked[-1]["content"]):
+    conversation: list[Message] = convert_to_openai_messages(messages)
+    if not conversation or not _has_content(conversation[-1]["content"]):
         raise InputError(
-            "There is no question: give `problem`, or `messages` whose last one has text or an image. "
-            f"Given: {len(messages)} messages."
+            "There is no question: pass `problem`, or `messages` whose last message has text or an image; "
+            f"got {len(messages)} messages."
         )
-    return asked
+    return conversation
 
 
-def _says_something(content: str | list[dict[str, Any]]) -> bool:
+def _has_content(content: str | list[dict[str, Any]]) -> bool:
     if isinstance(content, str):
         return bool(content.strip())
     return any(block["type"] != "text" or block["text"].strip() for block in content)
 
 
-def require(condition: bool, message: str, **given: Any) -> None:
-    """Raise a `ConfigurationError` that names what was given, unless `condition` holds."""
+# --- the recursion limit ------------------------------------------------------------------------------------------
+
+
+def recursion_guard(graph: SearchGraph, decision: str = "select", *, spare: int = 0) -> StopRule:
+    """Stop while the recursion limit still leaves room for one more round and for the answer after it.
+
+    The number of supersteps is derived from the graph when the rule is first applied, since the graph is complete then.
+
+    Args:
+        graph: the graph that the rule becomes part of.
+        decision: the node with the exits; its exit `more` starts another round.
+        spare: supersteps to keep in addition.
+    """
+    supersteps = cache(lambda: supersteps_to_answer(graph, decision) + spare)
+
+    def rule(tree: Tree) -> str | None:
+        return out_of_steps(supersteps())(tree)
+
+    return rule
+
+
+def supersteps_to_answer(graph: SearchGraph, decision: str) -> int:
+    """Return the most supersteps from one `decision` through another round to the end of the graph.
+
+    That is the longest way along the exit `more` back to `decision`, and from there along another exit to the end.
+    """
+    next_nodes: dict[str, set[str]] = {}
+    for start, end in graph.edges:
+        next_nodes.setdefault(start, set()).add(end)
+    for start, branches in graph.branches.items():
+        for branch in branches.values():
+            next_nodes.setdefault(start, set()).update((branch.ends or {}).values())
+    exits = {label: node for branch in graph.branches[decision].values() for label, node in (branch.ends or {}).items()}
+    one_round = _longest_way(next_nodes, exits["more"], decision)
+    ends = [_longest_way(next_nodes, node, END, {decision}) for label, node in exits.items() if label != "more"]
+    return one_round + max(ends) - 1  # END is not a superstep
+
+
+def _longest_way(
+    next_nodes: Mapping[str, Collection[str]], start: str, end: str, visited: frozenset[str] | set[str] = frozenset()
+) -> int:
+    """Return the number of nodes on the longest simple path from `start` to `end`, both included; below 0 if none."""
+    if start == end:
+        return 1
+    seen = {*visited, start}
+    ways = [_longest_way(next_nodes, node, end, seen) for node in next_nodes.get(start, ()) if node not in seen]
+    return 1 + max(ways, default=-len(next_nodes) - 2)
+
+
+# --- options ------------------------------------------------------------------------------------------------------
+
+
+def require(condition: bool, requirement: str, **options: Any) -> None:
+    """Reject options that break a requirement.
+
+    Raises:
+        ConfigurationError: unless `condition` holds; it states the requirement and the values of `options`.
+    """
     if not condition:
-        named = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        raise ConfigurationError(f"{message} Given: {named}.")
+        values = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise ConfigurationError(f"{requirement}; got {values}.")
 
 
-_TOLD_BY: dict[Signal, str] = {
+def require_at_least_one(strategy: str, **sizes: int) -> None:
+    """Reject sizes below 1.
+
+    Raises:
+        ConfigurationError: for the first size that is below 1.
+    """
+    for name, size in sizes.items():
+        require(size >= 1, f"{strategy} needs {name} >= 1", **{name: size})
+
+
+_SUPPORTED_BY: dict[Signal, str] = {
     "logprobs": "local models (TransformersGenerator), and servers that return log-probabilities",
     "token_confidences": "local models (TransformersGenerator), and servers that return top log-probabilities",
     "self_certainty": "local models only (TransformersGenerator): no server returns the whole vocabulary",
@@ -145,10 +228,14 @@ _TOLD_BY: dict[Signal, str] = {
 
 
 def require_signal(strategy: str, generator: Generator, signal: Signal) -> None:
-    """Raise a `ConfigurationError` that says who tells `signal`, unless `generator` does."""
+    """Reject a generator that does not return `signal`.
+
+    Raises:
+        ConfigurationError: the message lists what supports the signal.
+    """
     if signal not in generator.signals:
-        told = ", ".join(sorted(generator.signals)) or "none"
+        available = ", ".join(sorted(generator.signals)) or "no signals"
         raise ConfigurationError(
-            f"{strategy} reads the {signal} of samples, and {type(generator).__name__} tells {told} of them. "
-            f"It is told by {_TOLD_BY[signal]}."
+            f"{strategy} needs {signal}, which {type(generator).__name__} does not return (it returns {available}). "
+            f"Supported by: {_SUPPORTED_BY[signal]}."
         )

@@ -1,54 +1,57 @@
-"""The graph that selection by comparison shares: sample, compare in rounds, answer. Contests differ in their rounds."""
+"""The loop that selection by comparison shares: sample, compare in rounds, answer. Methods differ in their rounds.
+
+    question -> generate -> compare
+    compare -(more)-> compare
+    compare -(enough)-> answer
+"""
 
 from typing import Literal
 
 from langgraph.graph import END
 
 from its_graph.contracts import Generator, Judge, Verifier
-from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.build import SearchGraph, recursion_guard, require_at_least_one, search_graph
 from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.compare import compare_candidates
-from its_graph.nodes.rules.tournament import contestants
 from its_graph.nodes.generate import generate
-from its_graph.nodes.rules.stopping import out_of_steps
-from its_graph.nodes.rules.tournament import ComparisonMethod
+from its_graph.nodes.rules.tournament import ComparisonMethod, contestants
 from its_graph.nodes.verifier_judge import as_judge
 from its_graph.search.state import SearchState
 from its_graph.search.tree import Tree
 
 __all__ = ["comparison_search"]
 
-_ROUND = 3
-"""Supersteps of a round and of the way to the answer."""
-
 
 def comparison_search(
-    strategy: str, generator: Generator, judge: Judge | Verifier, contest: ComparisonMethod, *, n: int
+    strategy: str, generator: Generator, judge: Judge | Verifier, method: ComparisonMethod, *, n: int
 ) -> SearchGraph:
     """Return the graph of a selection by comparison.
 
     Args:
-        strategy: its name, as it stands in results.
-        generator: where solutions come from.
-        judge: who compares; a verifier compares by the scores that it gives each solution alone.
-        contest: what is compared with what, and who has won.
-        n: solutions to sample.
+        strategy: name of the strategy, as results report it.
+        generator: source of the solutions.
+        judge: compares solutions; a verifier compares by the score that it gives each solution alone.
+        method: what to compare in each round, and how to choose the winner.
+        n: solutions to sample; >= 1.
+
+    Raises:
+        ConfigurationError: if n < 1.
     """
-    require(n >= 1, f"{strategy} needs at least one sample.", n=n)
-    enough = out_of_steps(_ROUND)
+    require_at_least_one(strategy, n=n)
+    graph = search_graph(strategy, n=n, start=reuse_pilots)
+    out_of_steps = recursion_guard(graph, "compare", spare=1)
 
-    def go_on(state: SearchState) -> Literal["more", "enough"]:
+    def next_round_or_stop(state: SearchState) -> Literal["more", "enough"]:
         tree = Tree.of(state)
-        undecided = len(contestants(tree)) > 1 and bool(contest.rounds(tree))
-        return "more" if undecided and tree.stop_reason is None and enough(tree) is None else "enough"
+        undecided = len(contestants(tree)) > 1 and bool(method.rounds(tree))
+        return "more" if undecided and tree.stop_reason is None and out_of_steps(tree) is None else "enough"
 
-    graph = search_graph(strategy, n=n, entry=reuse_pilots)
     graph.add_node("generate", generate(generator, n=n))
-    graph.add_node("compare", compare_candidates(as_judge(judge), contest.rounds))
-    graph.add_node("answer", answer(contest.choose))
+    graph.add_node("compare", compare_candidates(as_judge(judge), method.rounds))
+    graph.add_node("answer", answer(method.choose))
     graph.add_edge("question", "generate")
     graph.add_edge("generate", "compare")
-    graph.add_conditional_edges("compare", go_on, {"more": "compare", "enough": "answer"})
+    graph.add_conditional_edges("compare", next_round_or_stop, {"more": "compare", "enough": "answer"})
     graph.add_edge("answer", END)
     return graph

@@ -1,12 +1,18 @@
-"""compute_optimal: estimate how hard a question is, then search it with what pays for such (Snell et al. 2408.03314).
+"""compute_optimal: estimate a question's difficulty, then search by the best strategy for it (Snell et al. 2408.03314).
 
-1. Generate a few pilots. 2. Verify them, where scores are wanted. 3. Route: their scores, or their agreement, tell the
-difficulty; a policy names the strategy for its bin and the budget. 4. That strategy goes on in the same search: the
-ledger is one, and the pilots stay candidates of its answer.
+    question -> pilots -> verify -> route
+    route -> best_of_n n=8
+    route -> beam_search
+    route -> mcts
+    route -(single)-> answer
+
+1. Generate a few pilots. 2. Verify them, if scores are needed. 3. Route: their scores, or their agreement, give the
+difficulty; a policy maps its bin and the budget to a strategy config. 4. That strategy continues the same search: there
+is one ledger, and the pilots remain candidates for its answer.
 Cost: the pilots, and what the chosen strategy costs; one over whole solutions counts the pilots as its first samples.
 When: questions differ in difficulty, and a policy was fitted on questions like them (`its-graph calibrate`): then it
-spends on those where it helps. Without one it goes by a rule of thumb, which every result says; that shows how it
-works, and may well do worse than best_of_n for each.
+spends where it helps. Without one it uses a rule of thumb, which every result reports; that shows how routing works,
+and may well do worse than best_of_n for every question.
 """
 
 from collections.abc import Hashable, Sequence
@@ -17,7 +23,8 @@ from langgraph.graph import END
 from its_graph.catalog.registry import strategy
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.contracts import Generator, Verifier
-from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.errors import ConfigurationError
+from its_graph.graphs.build import SearchGraph, search_graph
 from its_graph.graphs.subsearch import as_subsearch, require_standalone
 from its_graph.nodes.answer import answer
 from its_graph.nodes.difficulty import difficulty_estimator
@@ -33,8 +40,8 @@ from its_graph.search.state import SearchState
 
 __all__ = ["create_compute_optimal"]
 
-_FREE = str.maketrans("|:", "/=")
-"""LangGraph keeps these two for itself in the names of nodes."""
+_RESERVED = str.maketrans("|:", "/=")
+"""LangGraph reserves these two characters in the names of nodes."""
 
 
 def create_compute_optimal(
@@ -45,75 +52,86 @@ def create_compute_optimal(
     budget: float | None = None,
     estimate: DifficultyEstimator | None = None,
 ) -> SearchGraph:
-    """Estimate a question's difficulty from a few samples and search it with the strategy that pays there.
+    """Estimate a question's difficulty from a few samples and search it with the strategy that suits it.
 
-    Args:
-        generator: where solutions come from.
-        verifier: a reward model. Without one, strategies that need it give way to `self_consistency`.
-        policy: what each difficulty calls for, or the file of one that was fitted; None is `default_policy` of
-            `its_graph.routing.default_policy`, a rule of thumb.
-        budget: for a question, in the policy's unit, pilots included; None takes the run's own limit in that unit, and
-            where there is none the largest budget of the policy. It chooses among settings; the run's limit is what
-            holds.
-        estimate: how difficulty is read, in place of the policy's own estimator.
+        Compute-optimal scaling (Snell et al. 2408.03314). Cost: the pilots, and what the chosen strategy costs. When:
+        questions differ in difficulty, and a policy was fitted on questions like them.
+
+        Args:
+            generator: source of the solutions.
+            verifier: reward model. Without one, strategies that need it are replaced by `self_consistency`.
+            policy: maps difficulty and budget to a strategy config, or the path of a file with a fitted policy; None uses
+                `default_policy` of `its_graph.routing.default_policy`, a rule of thumb.
+            budget: budget of a question, in the policy's unit, pilots included. None uses the run's own limit in that unit,
+                or else the largest budget of the policy. It only selects a config; the run's limit is the one enforced.
+            estimate: difficulty estimator that replaces the policy's own.
+
+        Raises:
+            ConfigurationError: if the policy cannot be applied with these models.
+
+        >>> from its_graph import SearchContext
+    >>> from its_graph.graphs import create_compute_optimal
+    >>> from its_graph.testing import ToyGenerator, ToyVerifier
+    >>> graph = create_compute_optimal(ToyGenerator(), ToyVerifier()).compile()
+    >>> result = graph.invoke({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7))["result"]
+    >>> result["answer"], result["route"]["config"]
+    ('12', 'best_of_n n=8')
     """
-    require_standalone("compute_optimal", "a route leads to a strategy, not to another route.")
-    plan = _policy(policy, verifier)
-    taken = {setting: resolve_config(setting, generator, verifier) for setting in plan.configs}
-    judge = verifier if plan.estimator == "verifier" or any(map(_verifies, taken.values())) else None
-    settings = list(dict.fromkeys(one.config for one in taken.values()))
-    from_pilots = [one for one in settings if plan.pilots and one.strategy == FROM_PILOTS]
-    graph = search_graph("compute_optimal", n=max(plan.pilots, 1))
-    last = _add_pilots(graph, generator, judge, plan.pilots) if plan.pilots else "question"
-    graph.add_node(
-        "route",
-        route_question(plan, estimate or difficulty_estimator(plan, generator, verifier), taken, budget=budget),
-    )
+    require_standalone("compute_optimal", "a policy routes to a strategy, not to another policy.")
+    routing = _policy(policy, verifier)
+    resolved = {config: resolve_config(config, generator, verifier) for config in routing.configs}
+    needs_scores = routing.estimator == "verifier" or any(map(_takes_verifier, resolved.values()))
+    pilot_verifier = verifier if needs_scores else None
+    configs = list(dict.fromkeys(entry.config for entry in resolved.values()))
+    from_pilots = [config for config in configs if routing.pilots and config.strategy == FROM_PILOTS]
+    graph = search_graph("compute_optimal", n=max(routing.pilots, 1))
+    last = _add_pilots(graph, generator, pilot_verifier, routing.pilots) if routing.pilots else "question"
+    estimator = estimate or difficulty_estimator(routing, generator, verifier)
+    graph.add_node("route", route_question(routing, estimator, resolved, budget=budget))
     graph.add_edge(last, "route")
-    exits = _add_parts(graph, [one for one in settings if one not in from_pilots], generator, verifier)
-    if plan.pilots:
-        exits |= dict.fromkeys([FROM_PILOTS, *(one.label for one in from_pilots)], "answer")
+    exits = _add_subsearches(graph, [config for config in configs if config not in from_pilots], generator, verifier)
+    if routing.pilots:
+        exits |= dict.fromkeys([FROM_PILOTS, *(config.label for config in from_pilots)], "answer")
     graph.add_conditional_edges("route", exit_after_routing, exits)
     return graph
 
 
-def _add_pilots(graph: SearchGraph, generator: Generator, judge: Verifier | None, n: int) -> str:
-    """Add what draws the pilots, and what answers from them; return the node behind which they can be read."""
-    graph.add_node("pilots", generate(generator, n=n, verifier=judge, ahead=judge))
-    graph.add_node("answer", answer(majority if judge is None else weighted(judge.score_range)))
+def _add_pilots(graph: SearchGraph, generator: Generator, verifier: Verifier | None, n: int) -> str:
+    """Add the nodes that draw pilots, and the one that answers from them; return the last node before routing."""
+    graph.add_node("pilots", generate(generator, n=n, verifier=verifier))
+    graph.add_node("answer", answer(majority if verifier is None else weighted(verifier.score_range)))
     graph.add_edge("question", "pilots")
     graph.add_edge("answer", END)
-    if judge is None:
+    if verifier is None:
         return "pilots"
-    graph.add_node("verify", verify(judge))
+    graph.add_node("verify", verify(verifier))
     graph.add_edge("pilots", "verify")
     return "verify"
 
 
-def _add_parts(
-    graph: SearchGraph, settings: Sequence[StrategyConfig], generator: Generator, verifier: Verifier | None
+def _add_subsearches(
+    graph: SearchGraph, configs: Sequence[StrategyConfig], generator: Generator, verifier: Verifier | None
 ) -> dict[Hashable, str]:
-    """Add each setting as a subgraph that goes on with the search; return the exits that lead there."""
+    """Add each config as a subgraph that continues the search; return the exits that lead to them."""
     exits: dict[Hashable, str] = {}
-    for setting in settings:
+    for config in configs:
         with as_subsearch():
-            part = setting.create(generator, verifier)
-        require(
-            part.output_schema is SearchState,
-            "A strategy can be part of another search only if it begins with `search_graph`.",
-            strategy=setting.strategy,
-        )
-        node = exits[setting.label] = setting.label.translate(_FREE)
-        graph.add_node(node, part.compile(name=setting.strategy))
+            subsearch = config.create(generator, verifier)
+        if subsearch.output_schema is not SearchState:
+            raise ConfigurationError(
+                f"{config.strategy} cannot be part of another search: its graph must start with `search_graph`."
+            )
+        node = exits[config.label] = config.label.translate(_RESERVED)
+        graph.add_node(node, subsearch.compile(name=config.strategy))
         graph.add_edge(node, END)
     return exits
 
 
-def _policy(given: Policy | Path | str | None, verifier: Verifier | None) -> Policy:
-    if given is None:
+def _policy(policy: Policy | Path | str | None, verifier: Verifier | None) -> Policy:
+    if policy is None:
         return default_policy("agreement" if verifier is None else "verifier")
-    return given if isinstance(given, Policy) else Policy.load(Path(given))
+    return policy if isinstance(policy, Policy) else Policy.load(Path(policy))
 
 
-def _verifies(taken: ResolvedConfig) -> bool:
-    return strategy(taken.config.strategy).takes_verifier
+def _takes_verifier(resolved: ResolvedConfig) -> bool:
+    return strategy(resolved.config.strategy).takes_verifier

@@ -1,12 +1,14 @@
-"""diverse_prompts: sample under several instructions and let the answers vote (as Dipper, 2412.15238).
+"""diverse_prompts: sample under several instructions and let the answers vote (similar to Dipper, 2412.15238).
 
-1. Generate n solutions, dealt out over the instructions: sample i is asked for under instruction i, round and round.
-2. Verify each, where there is a verifier. 3. Answer with the vote: weighted by score with a verifier (as DiVeRSe,
-2206.02336, over prompts that differ in their examples), the most frequent answer without.
+    question -> generate -> answer
+
+1. Generate n solutions, distributed over the instructions: sample i is drawn under instruction i, cyclically. 2. Verify
+each, if there is a verifier. 3. Answer with the vote: weighted by score with a verifier (as in DiVeRSe, 2206.02336,
+over prompts that differ in their examples), the most frequent answer without.
 Cost: n generations, whose prompts are longer by the instruction; with a verifier n (generate + verify).
 When: one prompt leads a model that follows instructions into the same mistake again and again. A model that reads only
 the last question (the embedded one) answers as in self_consistency, and an instruction that suits a question badly
-costs its share of the samples: measure your own instructions against none at all.
+wastes its share of the samples: compare your own instructions with no instruction at all.
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from langgraph.graph import END
 
 from its_graph.contracts import Generator, Verifier
-from its_graph.graphs.build import SearchGraph, require, search_graph
+from its_graph.graphs.build import SearchGraph, require, require_at_least_one, search_graph
 from its_graph.graphs.subsearch import reuse_pilots
 from its_graph.nodes.answer import answer
 from its_graph.nodes.generate import generate
@@ -36,23 +38,36 @@ def create_diverse_prompts(
 ) -> SearchGraph:
     """Sample n solutions under several instructions and take the answer that most of them agree on.
 
-    Args:
-        generator: where solutions come from.
-        n: solutions to sample, under all instructions together.
-        prompts: the instructions, or personas; an empty one is the question as it was asked.
-        verifier: a process or outcome reward model that weighs the votes; without one every vote counts the same.
-        choose: how the winner is found: by default `weighted` with a verifier, `majority` without.
+        Similar to Dipper (2412.15238). Cost: n generations, with a verifier n (generate + verify). When: one prompt leads
+        the model into the same mistake again and again.
+
+        Args:
+            generator: source of the solutions.
+            n: solutions to sample, under all instructions together; >= 1.
+            prompts: the instructions, or personas, at least one; an empty string leaves the question unchanged.
+            verifier: process or outcome reward model that weights the votes; without one every vote counts the same.
+            choose: choice rule: by default `weighted` with a verifier, `majority` without.
+
+        Raises:
+            ConfigurationError: if n < 1, or `prompts` is not a sequence with at least one instruction.
+
+        >>> from its_graph import SearchContext
+    >>> from its_graph.graphs import create_diverse_prompts
+    >>> from its_graph.testing import ToyGenerator
+    >>> graph = create_diverse_prompts(ToyGenerator(), n=8, prompts=["", "Work backwards."]).compile()
+    >>> graph.invoke({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7))["answer"]
+    '12'
     """
-    require(n >= 1, "diverse_prompts needs at least one sample.", n=n)
+    require_at_least_one("diverse_prompts", n=n)
     require(
         len(prompts) >= 1 and not isinstance(prompts, str),
-        'diverse_prompts needs a sequence of instructions; [""] is the question as it was asked.',
+        'diverse_prompts needs a sequence of instructions ([""] leaves the question unchanged)',
         prompts=prompts,
     )
-    by_default = majority if verifier is None else weighted(verifier.score_range)
-    graph = search_graph("diverse_prompts", n=n, entry=reuse_pilots)
-    graph.add_node("generate", generate(generator, n=n, verifier=verifier, ahead=verifier, shape=vary_prompts(prompts)))
-    graph.add_node("answer", answer(choose or by_default))
+    default_choice = majority if verifier is None else weighted(verifier.score_range)
+    graph = search_graph("diverse_prompts", n=n, start=reuse_pilots)
+    graph.add_node("generate", generate(generator, n=n, verifier=verifier, transform=vary_prompts(prompts)))
+    graph.add_node("answer", answer(choose or default_choice))
     graph.add_edge("question", "generate")
     if verifier is None:
         graph.add_edge("generate", "answer")

@@ -1,13 +1,18 @@
-"""particle_filtering: search as inference, paths drawn by the odds that they are right (Puri et al. 2502.01618).
+"""particle_filtering: search as inference, paths sampled in proportion to their odds (Puri et al. 2502.01618).
 
-1. Expand: every particle that is not finished takes one step, n first steps in the beginning. 2. Verify every new path:
-w is the chance that it is right. 3. Select: draw n particles, with replacement, by theta = softmax(logit w); finished
-ones keep their last w and go on competing. Repeat until the whole population is finished, or `max_steps`. 4. Answer
-with the best particle of the last population.
+    question -> expand -> verify -> select
+    select -(more)-> expand
+    select -(enough)-> answer
+    select -(unfinished)-> finish -> answer
+
+1. Expand: every particle that is not finished takes one step; the first round samples n first steps. 2. Verify every
+new path: w is the probability that it is correct. 3. Select: draw n particles, with replacement, by
+theta = softmax(logit w); finished ones keep their last w and continue to compete. Repeat until the whole population is
+finished, or `max_steps`. 4. Answer with the best particle of the final population.
 Cost: at most max_steps x n (generate + verify) steps; particles that are finished cost nothing more.
-When: a verifier whose scores are calibrated chances: then paths live on that a beam prunes for one low score. One that
-says .99 or .01 to everything leaves a few paths, many times, after the first round (see `anneal`). With many particles
-and a verifier that errs, choose by `particle_vote`: the single highest score is the likeliest to be an error.
+When: the verifier's scores are calibrated probabilities: then paths survive that a beam prunes for one low score. A
+verifier that gives everything .99 or .01 leaves a few paths, many times, after the first round (see `anneal`). With many
+particles and a verifier that errs, choose by `particle_vote`: the single highest score is the likeliest to be an error.
 """
 
 from its_graph.contracts import Generator, Verifier
@@ -31,19 +36,33 @@ def create_particle_filtering(
     choose: ChoiceRule = particles.best_particle,
     ask: AskRule | None = None,
 ) -> SearchGraph:
-    """Let n particles take a step at a time, and draw them anew by the odds of their scores.
+    """Let n particles take a step at a time, and resample them by the odds of their scores.
 
-    Args:
-        generator: where steps come from; it must continue a prefix.
-        verifier: a process reward model, which judges partial solutions.
-        n: particles.
-        resample: how they are drawn: `multinomial` or `systematic` of `its_graph.nodes.rules.resampling`.
-        anneal: flattens the weights of a round: `cooling` or `least_effective_size` of `its_graph.nodes.rules.resampling`;
-            None leaves them as they are.
-        max_steps: the longest path.
-        choose: how the winner is found: `best_particle` (default), `drawn_particle` or `particle_vote` of
-            `its_graph.nodes.rules.particles`, or any rule of `its_graph.nodes.rules.choice`.
-        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.rules.steering`; None never.
+        Particle filtering (Puri et al. 2502.01618). Cost: at most max_steps x n (generate + verify) steps. When: the
+        verifier's scores are calibrated probabilities.
+
+        Args:
+            generator: source of the steps; must be able to continue a prefix.
+            verifier: process reward model, which scores partial solutions.
+            n: particles; >= 1.
+            resample: how to draw them: `multinomial` or `systematic` of `its_graph.nodes.rules.resampling`.
+            anneal: flattens the weights of a round: `cooling` or `least_effective_size` of
+                `its_graph.nodes.rules.resampling`; None leaves them unchanged.
+            max_steps: longest path, in steps; >= 1.
+            choose: choice rule: `best_particle` (default), `drawn_particle` or `particle_vote` of
+                `its_graph.nodes.rules.particles`, or any rule of `its_graph.nodes.rules.choice`.
+            ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
+
+        Raises:
+            ConfigurationError: if a size is out of range.
+            ContinuationError: if the generator cannot continue a prefix.
+
+        >>> from its_graph import SearchContext
+    >>> from its_graph.graphs import create_particle_filtering
+    >>> from its_graph.testing import ToyGenerator, ToyVerifier
+    >>> graph = create_particle_filtering(ToyGenerator(), ToyVerifier(), n=8).compile()
+    >>> graph.invoke({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7))["answer"]
+    '12'
     """
     keep = particles.resample(n, resample, anneal, score_range=verifier.score_range)
     return step_search(

@@ -1,27 +1,31 @@
 """rest_mcts: the search of ReST-MCTS* (Zhang et al. 2406.03816), a tree search guided by a value model.
 
-1. Select: from the root down by V + c sqrt(2 ln N_parent / N); a child without a visit counts V + 1. 2. Expand the leaf
-by `branch` next steps. 3. Verify them. 4. Simulate: roll the best of them a few greedy steps further and judge each;
+    question -> expand -> verify -> rollout_1 -> rollout_2 -> rollout_3 -> verify_rollout -> select
+    select -(more)-> expand
+    select -(enough)-> answer
+    select -(unfinished)-> finish -> answer
+
+1. Select: from the root down by V + c sqrt(2 ln N_parent / N); an unvisited child counts V + 1. 2. Expand the leaf by
+`branch` next steps. 3. Verify them. 4. Simulate: roll the best of them out by a few greedy steps and verify each;
 V = (1 - alpha) V + alpha (best V on the way). 5. Back up: a node's V is the mean of its children's, weighted by their
 visits. Repeat until a solution is as good as `end_gate`, n solutions' worth of tokens is generated, the iterations are
-spent, or the tree is exhausted. 6. Answer by the sum of values per answer.
+used up, or the tree is exhausted. 6. Answer by the sum of values per answer.
 Cost: about the tokens of n whole solutions, at most iterations x (branch + rollout_steps) (generate + verify) steps.
-When: a value model of how near a beginning is to a right solution, and time: leaves are expanded one after another.
+When: a value model that says how near a beginning is to a right solution, and time: leaves are expanded one by one.
 With a model that merely spots wrong steps mcts, which expands several at once, does as well for less.
 
-The self-critic of the paper, asked before each expansion whether the solution has ended, is the generator's own end of
-a solution here. An end gate on beginnings would stop at the first good step of an ordinary reward model, so only
-complete solutions pass it; those that do not are never selected again.
+The self-critic of the paper, which is asked before each expansion whether the solution has ended, is replaced by the
+generator's own end of a solution. An end gate on beginnings would stop at the first good step of an ordinary reward
+model, so only complete solutions pass it; those that do not are never selected again.
 """
 
 from its_graph.contracts import Generator, Verifier
-from its_graph.graphs.build import SearchGraph, require, search_graph
-from its_graph.graphs.rounds import end_rounds
+from its_graph.graphs.build import SearchGraph, recursion_guard, require, require_at_least_one, search_graph
+from its_graph.graphs.step_search import add_chain, add_exits
 from its_graph.nodes.answer import answer
 from its_graph.nodes.expand import expand
 from its_graph.nodes.generate import complete
 from its_graph.nodes.rules.choice import to_unit, weighted
-from its_graph.nodes.rules.stopping import out_of_steps
 from its_graph.nodes.rules.types import AskRule, ChoiceRule
 from its_graph.nodes.select import select
 from its_graph.nodes.simulate import rollout, rollout_paths
@@ -50,60 +54,59 @@ def create_rest_mcts(
 ) -> SearchGraph:
     """Grow a tree of steps by a value model and short greedy rollouts, until a solution is good enough.
 
-    Args:
-        generator: where steps come from; it must continue a prefix.
-        verifier: a process reward model, at best one trained on values.
-        n: size of the search, in whole solutions: it stops when it has generated as many tokens as n of those that it
-            completed. Never before the first is complete.
-        iterations: leaves expanded at most, the root included.
-        branch: steps sampled below a leaf; equal ones count once.
-        exploration: weight of what is not known yet (c).
-        alpha: share of the best value seen on the rollout in the value of the step it began at.
-        rollout_steps: greedy steps of a rollout; 0 rolls nothing out.
-        end_gate: value in [0, 1] at which a complete solution ends the search; above 1 none does.
-        max_steps: the longest path, without its rollout.
-        choose: how the winner is found among the finished: `weighted` (default) sums values per answer, `argmax` takes
-            the best.
-        ask: when a person is asked how to go on: `every` or `when_unsure` of `its_graph.nodes.rules.steering`; None never.
+        ReST-MCTS* (Zhang et al. 2406.03816). Cost: about the tokens of n whole solutions. When: a value model says how near
+        a beginning is to a right solution, and latency does not matter.
+
+        Args:
+            generator: source of the steps; must be able to continue a prefix.
+            verifier: process reward model, ideally one trained on values.
+            n: size of the search, in whole solutions, >= 1: it stops when it has generated as many tokens as n of the
+                solutions that it completed. Never before the first is complete.
+            iterations: maximum number of leaves expanded, the root included; >= 1.
+            branch: steps sampled below a leaf, >= 1; duplicates count once.
+            exploration: weight of exploration (c); >= 0.
+            alpha: share of the best value on the rollout in the value of the step that it started from, in [0, 1].
+            rollout_steps: greedy steps of a rollout, >= 0; 0 draws no rollouts.
+            end_gate: value in [0, 1] at which a complete solution ends the search; above 1 none does.
+            max_steps: longest path in steps, without its rollout; >= 1.
+            choose: how to choose among the finished paths: `weighted` (default) sums values per answer, `argmax` takes the
+                best.
+            ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
+
+        Raises:
+            ConfigurationError: if an option is out of range.
+            ContinuationError: if the generator cannot continue a prefix.
+
+        >>> from its_graph import SearchContext
+    >>> from its_graph.graphs import create_rest_mcts
+    >>> from its_graph.testing import ToyGenerator, ToyVerifier
+    >>> graph = create_rest_mcts(ToyGenerator(), ToyVerifier(), n=4).compile()
+    >>> graph.invoke({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7))["answer"]
+    '12'
     """
-    require(
-        min(n, iterations, branch, max_steps) >= 1,
-        "rest_mcts needs at least one of each.",
-        n=n,
-        iterations=iterations,
-        branch=branch,
-        max_steps=max_steps,
-    )
-    require(exploration >= 0, "rest_mcts needs exploration >= 0.", exploration=exploration)
-    require(0 <= alpha <= 1, "rest_mcts mixes by an alpha in [0, 1].", alpha=alpha)
-    require(rollout_steps >= 0, "rest_mcts needs rollout_steps >= 0.", rollout_steps=rollout_steps)
+    require_at_least_one("rest_mcts", n=n, iterations=iterations, branch=branch, max_steps=max_steps)
+    require(exploration >= 0, "rest_mcts needs exploration >= 0", exploration=exploration)
+    require(0 <= alpha <= 1, "rest_mcts needs 0 <= alpha <= 1", alpha=alpha)
+    require(rollout_steps >= 0, "rest_mcts needs rollout_steps >= 0", rollout_steps=rollout_steps)
     scale = to_unit(verifier.score_range)
-    grown = search_stats(max_steps)
-    priority = rest_priority(exploration, rest_values(scale, alpha), grown)
-    descent = descend(grown, priority, leaves=1, branch=branch, iterations=iterations, spare=1)
-    # Behind its decision: steer, expand, verify, rollouts, judge, the next decision, finish, answer.
-    limits = (
-        stop_after_tokens_of(n),
-        stop_on_failures(max(8, branch)),
-        out_of_steps(6 + rollout_steps + (ask is not None)),
-    )
-    ripe = open_leaves(grown, leaves=1)
-    ends = (end_gate_reached(scale, end_gate), exhausted(grown), *limits)
+    stats = search_stats(max_steps)
+    priority = rest_priority(exploration, rest_values(scale, alpha), stats)
+    descent = descend(stats, priority, leaves=1, branch=branch, iterations=iterations, spare=1)
+    at_end = open_leaves(stats, leaves=1)
     graph = search_graph("rest_mcts", n=n, iterations=iterations)
-    graph.add_node("expand", expand(generator, n=branch, verifier=verifier, ahead=verifier))
+    limits = (stop_after_tokens_of(n), stop_on_failures(max(8, branch)), recursion_guard(graph))
+    graph.add_node("expand", expand(generator, n=branch, verifier=verifier))
     graph.add_node("verify", verify(verifier))
-    graph.add_node("judge", verify(verifier, rollout_paths))
-    graph.add_node("select", select(descent, *ends, at_end=ripe))
+    graph.add_node("verify_rollout", verify(verifier, rollout_paths))
+    graph.add_node(
+        "select", select(descent, end_gate_reached(scale, end_gate), exhausted(stats), *limits, at_end=at_end)
+    )
     graph.add_node("finish", complete(generator))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
     graph.add_edge("question", "expand")
     graph.add_edge("expand", "verify")
-    last = "verify"
-    for step in range(1, rollout_steps + 1):
-        graph.add_node(f"rollout_{step}", rollout(generator, verifier, step))
-        graph.add_edge(last, f"rollout_{step}")
-        last = f"rollout_{step}"
-    graph.add_edge(last, "judge")
-    graph.add_edge("judge", "select")
-    end_rounds(graph, generator, ask, max_steps=max_steps, at_end=ripe)
+    rollouts = [(f"rollout_{step}", rollout(generator, verifier, step)) for step in range(1, rollout_steps + 1)]
+    add_chain(graph, "verify", rollouts, "verify_rollout")
+    graph.add_edge("verify_rollout", "select")
+    add_exits(graph, generator, ask, max_steps=max_steps, at_end=at_end)
     return graph

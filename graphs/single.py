@@ -1,8 +1,10 @@
 """single: one answer, greedy or sampled. The baseline of every table.
 
+    question -> generate -> answer
+
 1. Generate one solution. 2. Answer with it.
 Cost: one generation.
-When: always measure it first; on problems that it mostly solves nothing else pays.
+When: always measure it first; on problems that it mostly solves nothing else is worth the cost.
 """
 
 from langgraph.graph import END
@@ -20,11 +22,20 @@ __all__ = ["create_single"]
 def create_single(generator: Generator, *, temperature: float | None = None) -> SearchGraph:
     """One answer, no search: the baseline.
 
-    Args:
-        generator: where the answer comes from.
-        temperature: None takes the run's own; 0 is greedy.
+        Cost: one generation. When: as the reference for any other strategy.
+
+        Args:
+            generator: source of the answer.
+            temperature: sampling temperature, >= 0; 0 is greedy, None uses the run's temperature.
+
+        >>> from its_graph import SearchContext
+    >>> from its_graph.graphs import create_single
+    >>> from its_graph.testing import ToyGenerator
+    >>> graph = create_single(ToyGenerator()).compile()
+    >>> graph.invoke({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7))["answer"]
+    '12'
     """
-    graph = search_graph("single", entry=reuse_pilots)
+    graph = search_graph("single", start=reuse_pilots)
     graph.add_node("generate", generate(generator, n=1, temperature=temperature))
     graph.add_node("answer", answer(majority))
     graph.add_edge("question", "generate")

@@ -1,8 +1,8 @@
-"""A strategy as part of a search that is under way: one question, one log, one ledger.
+"""A strategy as part of a search in progress: one question, one log, one ledger.
 
-Samples drawn before it, the pilots, are candidates of the answer. A strategy over whole solutions counts them as its
-own first samples (`reuse_pilots`); one that grows a tree of its own begins beside them (`start_after_pilots`), and draws, keeps and
-stops as it does alone.
+Samples drawn before it, the pilots, are candidates for the answer. A strategy over whole solutions counts them as its
+own first samples (`reuse_pilots`); one that grows its own tree starts after them (`start_after_pilots`), and samples,
+selects and stops as it would alone.
 """
 
 from collections.abc import Iterator
@@ -14,49 +14,60 @@ from its_graph.nodes.rules.types import StartRule
 from its_graph.search.state import PureNode, SearchState, StrategyStart, Update
 from its_graph.search.tree import Tree
 
-__all__ = ["as_subsearch", "start_after_pilots", "building_subsearch", "enter_subsearch", "reuse_pilots", "require_standalone"]
+__all__ = [
+    "as_subsearch",
+    "building_subsearch",
+    "enter_subsearch",
+    "require_standalone",
+    "reuse_pilots",
+    "start_after_pilots",
+]
 
-
-_BUILDS_PART: ContextVar[bool] = ContextVar("building_subsearch", default=False)
+_BUILDING: ContextVar[bool] = ContextVar("building_subsearch", default=False)
 
 
 def reuse_pilots(tree: Tree) -> StrategyStart | None:
-    """Take all samples so far for one's own: n = 16 after 2 pilots draws 14 more."""
+    """Count all samples so far as the strategy's own: n = 16 after 2 pilots draws 14 more."""
     return None
 
 
 def start_after_pilots(tree: Tree) -> StrategyStart | None:
-    """Begin beside the pilots: draw as many samples as alone."""
+    """Start after the pilots: draw as many samples as without them."""
     return StrategyStart(record=tree.next_id, charge=len(tree.charges))
 
 
 @contextmanager
 def as_subsearch() -> Iterator[None]:
-    """Let factories called inside build their strategy as part of a search under way."""
-    token = _BUILDS_PART.set(True)
+    """Make factories called inside the context build their strategy as part of a search in progress."""
+    token = _BUILDING.set(True)
     try:
         yield
     finally:
-        _BUILDS_PART.reset(token)
+        _BUILDING.reset(token)
 
 
 def building_subsearch() -> bool:
-    """Tell whether a strategy that is built now will be part of another search."""
-    return _BUILDS_PART.get()
+    """Return whether a strategy built now will be part of another search."""
+    return _BUILDING.get()
 
 
-def enter_subsearch(entry: StartRule) -> PureNode:
-    """Return the node with which a part goes on: it takes no question in and empties no log."""
+def enter_subsearch(start: StartRule) -> PureNode:
+    """Return the first node of a subsearch: it reads no question and clears no log."""
 
     def node(state: SearchState) -> Update:
-        return {"strategy_start": entry(Tree.of(state)), "new_steps": [], "frontier": []}
+        return {"strategy_start": start(Tree.of(state)), "new_steps": [], "frontier": []}
 
     return node
 
 
 def require_standalone(strategy: str, reason: str) -> None:
-    """Raise a `ConfigurationError` that gives the `reason` where a strategy is built as part of another search."""
+    """Reject a strategy that cannot be part of another search.
+
+    Raises:
+        ConfigurationError: if it is being built as part of one; the message gives the `reason`.
+    """
     if building_subsearch():
         raise ConfigurationError(
-            f"{strategy} cannot be part of another search: {reason} Take another strategy there, or {strategy} alone."
+            f"{strategy} cannot be part of another search: {reason} "
+            f"Use another strategy there, or run {strategy} on its own."
         )

@@ -109,7 +109,7 @@ def _measures(spend: Spend) -> tuple[float, ...]:
 
 
 def flops(parameters: int, tokens: int) -> float:
-    """Return the FLOPs of a dense model's forward pass over `tokens`: 2PT (Kaplan et al., arXiv 2001.08361, sec. 2.1)."""
+    """Return a dense model's forward FLOPs for `tokens` tokens: 2PT (Kaplan et al., arXiv 2001.08361, section 2.1)."""
     return 2.0 * parameters * tokens
 
 

@@ -155,7 +155,7 @@ class Sample(_Record):
 
 
 class Candidate(_Record):
-    """A whole or partial solution for a verifier to score.
+    r"""A whole or partial solution for a verifier to score.
 
     Args:
         messages: the conversation that it answers, at least one message.
@@ -164,7 +164,7 @@ class Candidate(_Record):
 
     >>> from its_graph import Candidate
     >>> question = [{"role": "user", "content": "Add 3, 5."}]
-    >>> len(Candidate(messages=question, steps=["3 + 5 = 8", r"\\boxed{8}"], finished=True).steps)
+    >>> len(Candidate(messages=question, steps=["3 + 5 = 8", r"\boxed{8}"], finished=True).steps)
     2
     """
 
@@ -310,7 +310,8 @@ class Verifier(BatchRunnable[Candidate, Verdict], ABC):
     ...         return Verdict(scores=[value] * len(input.steps), value=value)
     ...     def tokens(self, candidate):
     ...         return 0
-    >>> create("best_of_n", ToyGenerator(0.0), PrefersBrevity(), n=2).compile().invoke({"problem": "Add 3, 5."})["answer"]
+    >>> search = create("best_of_n", ToyGenerator(0.0), PrefersBrevity(), n=2).compile()
+    >>> search.invoke({"problem": "Add 3, 5."})["answer"]
     '8'
     """
 
@@ -344,7 +345,8 @@ class Judge(BatchRunnable[Comparison, Opinion], ABC):
     ...         return Opinion(scores=[1 / len(text) for text in input.texts])
     ...     def tokens(self, comparison):
     ...         return 0
-    >>> create("knockout", ToyGenerator(0.0), PrefersBrevity(), n=2).compile().invoke({"problem": "Add 3, 5."})["answer"]
+    >>> search = create("knockout", ToyGenerator(0.0), PrefersBrevity(), n=2).compile()
+    >>> search.invoke({"problem": "Add 3, 5."})["answer"]
     '8'
     """
 

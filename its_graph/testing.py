@@ -2,10 +2,10 @@
 
 They run without torch, in microseconds, and obey the same contracts as real models.
 
-In the toy world a problem is a list of numbers to add, `Add 3, 5, 4.`; a solution adds one number per step and boxes the
-sum. The generator errs with a known probability at each step, decided by the request's seed; the verifier knows which
-steps are right. So the right answer is known, a search with enough samples must find it, and a single sample is right
-with probability (1 - error) ** steps.
+In the toy world a problem is a list of numbers to add, `Add 3, 5, 4.`; a solution adds one number per step and boxes
+the sum. The generator errs with a known probability at each step, decided by the request's seed; the verifier knows
+which steps are right. So the right answer is known, a search with enough samples must find it, and a single sample is
+right with probability (1 - error) ** steps.
 """
 
 import random
@@ -186,7 +186,7 @@ class ScriptedVerifier(InlineRunnable[Candidate, Verdict], Verifier):
 class ToyGenerator(ScriptedGenerator):
     r"""Adds the numbers of `Add 3, 5, 4.` one step at a time and makes mistakes at a known rate.
 
-    A wrong sum is off by one to nine. At temperature 0 it makes no mistake, since its most likely step is the right one.
+    A wrong sum is off by one to nine. At temperature 0 it makes no mistake, because its most likely step is right.
 
     Args:
         error: probability of a wrong sum at each step, in [0, 1].

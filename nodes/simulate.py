@@ -42,9 +42,7 @@ def simulate(generator: Generator, verifier: Verifier, reading: ReadingRule) -> 
     def close(tree: Tree, added: list[str]) -> Update:
         return {"new_steps": [*tree.new_steps, *added]}
 
-    return sampling_node(
-        "simulate", generator, plan, verifier=verifier, prefetch=False, reserve=reserve, close=close
-    )
+    return sampling_node("simulate", generator, plan, verifier=verifier, prefetch=False, reserve=reserve, close=close)
 
 
 def simulated_paths(tree: Tree) -> Iterable[tuple[str, str]]:

@@ -56,11 +56,11 @@ def steer(ask: AskRule, *, separator: str, max_steps: int, at_end: PathRule) -> 
     return node
 
 
-def exit_after_steering(state: SearchState) -> Literal["more", "judge", "enough", "unfinished"]:
+def exit_after_steering(state: SearchState) -> Literal["more", "verify", "enough", "unfinished"]:
     """Return the exit: that of a step search, except that a solution a person wrote is verified before the answer."""
     tree = Tree.for_strategy(state)
     if tree.stop_reason is not None and any(map(tree.finished, tree.unscored_edits)):
-        return "judge"
+        return "verify"
     return next_stop_or_finish(state)
 
 

@@ -1,6 +1,6 @@
-"""Reward models as verifiers: families, scoring, labelling, training.
+"""Reward models and judges as verifiers: families, backends, judges, code, training.
 
-What stands here is loaded when it is asked for, so that this package stays light.
+Names are imported on first access, so that importing this package is cheap.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A function, or any runnable, as a verifier: a rule, a check by a tool, a remote judge."""
+"""A function, or any runnable, as a verifier: a rule, a tool check, a remote judge."""
 
 import asyncio
 import inspect
@@ -18,19 +18,31 @@ from its_graph.prm.families.aggregation import check_aggregation, last
 __all__ = ["FunctionResult", "FunctionVerifier"]
 
 FunctionResult: TypeAlias = float | Sequence[float | None] | Verdict | None
-"""What a function may return: the score of the whole, one score per step, or everything; None or NaN is missing."""
+"""Return values of a function: the score of the whole, one score per step, or a verdict; None or NaN is missing."""
 
 
 class FunctionVerifier(Verifier):
-    """Judge candidates by calling a sync or async function, whichever way the verifier itself is called.
+    """Score candidates with a sync or async function; both kinds work from sync and async code.
 
-    A runnable is called by its own `invoke` and `ainvoke`. A tool becomes a check with a function before it that says
-    what it is asked, and one after it that reads its result: `FunctionVerifier(RunnableLambda(ask) | tool | read)`.
+    A runnable is called through its `invoke` and `ainvoke`. To use a tool, put a function before it that builds its
+    input, and one after it that reads its result: `FunctionVerifier(RunnableLambda(build_input) | tool | read_result)`.
 
     Args:
-        func: takes a candidate; see `FunctionResult` for what it may return.
-        score_range: range of what it returns; a score outside is an error, not clipped.
+        func: takes a candidate and returns a `FunctionResult`.
+        score_range: range of the returned scores; a score outside the range is an error and is not clipped.
         aggregate: turns step scores into the score of the whole.
+
+    Raises:
+        ConfigurationError: `aggregate` is the product and the scores are unbounded. A call raises it if a score is out
+            of range, or if the number of scores differs from the number of steps.
+
+    Example:
+        >>> from its_graph import Candidate
+        >>> from its_graph.prm import FunctionVerifier
+        >>> verifier = FunctionVerifier(lambda candidate: [float("=" in step) for step in candidate.steps])
+        >>> question = ({"role": "user", "content": "What is 2 + 3?"},)
+        >>> verifier.invoke(Candidate(messages=question, steps=("Add.", "2 + 3 = 5"))).scores
+        (0.0, 1.0)
     """
 
     def __init__(
@@ -49,47 +61,47 @@ class FunctionVerifier(Verifier):
         )
 
     def invoke(self, input: Candidate, config: RunnableConfig | None = None, **kwargs: Any) -> Verdict:
-        """Return the verdict; an async function runs to its end on a loop of its own."""
-        return self._call_with_config(self._judge, input, config)
+        """Return the verdict; an async function runs to its end in a separate event loop."""
+        return self._call_with_config(self._call, input, config)
 
     async def ainvoke(self, input: Candidate, config: RunnableConfig | None = None, **kwargs: Any) -> Verdict:
-        """Return the verdict; a sync function runs in a thread, so that it does not hold the loop."""
-        return await self._acall_with_config(self._ajudge, input, config)
+        """Return the verdict; a sync function runs in a thread, so that it does not block the loop."""
+        return await self._acall_with_config(self._acall, input, config)
 
     def tokens(self, candidate: Candidate) -> int:
-        """Return 0: no model of ours reads anything."""
+        """Return 0: the library runs no model."""
         return 0
 
-    def _judge(self, candidate: Candidate) -> Verdict:
-        judgment: Any = self._func(candidate)
-        if inspect.isawaitable(judgment):
-            # A loop may be running in this thread, and a loop cannot be entered twice: wait in another thread.
+    def _call(self, candidate: Candidate) -> Verdict:
+        result: Any = self._func(candidate)
+        if inspect.isawaitable(result):
+            # Wait in another thread, because a loop may be running in this one and loops do not nest.
             with ThreadPoolExecutor(1, thread_name_prefix="function-verifier") as worker:
-                judgment = worker.submit(copy_context().run, asyncio.run, _awaited(judgment)).result()
-        return self._verdict(candidate, judgment)
+                result = worker.submit(copy_context().run, asyncio.run, _await(result)).result()
+        return self._verdict(candidate, result)
 
-    async def _ajudge(self, candidate: Candidate) -> Verdict:
-        judgment: Any
+    async def _acall(self, candidate: Candidate) -> Verdict:
+        result: Any
         if self._afunc is not None:
-            judgment = await self._afunc(candidate)
+            result = await self._afunc(candidate)
         elif self._on_loop:
-            judgment = self._func(candidate)
+            result = self._func(candidate)
         else:
-            judgment = await run_in_executor(None, self._func, candidate)
-        if inspect.isawaitable(judgment):
-            judgment = await judgment
-        return self._verdict(candidate, judgment)
+            result = await run_in_executor(None, self._func, candidate)
+        if inspect.isawaitable(result):
+            result = await result
+        return self._verdict(candidate, result)
 
-    def _verdict(self, candidate: Candidate, judgment: FunctionResult) -> Verdict:
-        if isinstance(judgment, Verdict):
-            return judgment
-        if judgment is None or isinstance(judgment, (int, float)):
-            return Verdict(scores=(None,) * len(candidate.steps), value=self._score(judgment))
-        scores = tuple(self._score(score) for score in judgment)
+    def _verdict(self, candidate: Candidate, result: FunctionResult) -> Verdict:
+        if isinstance(result, Verdict):
+            return result
+        if result is None or isinstance(result, (int, float)):
+            return Verdict(scores=(None,) * len(candidate.steps), value=self._score(result))
+        scores = tuple(self._score(score) for score in result)
         if len(scores) != len(candidate.steps):
             raise ConfigurationError(
-                f"The function returned {len(scores)} scores for {len(candidate.steps)} steps; return one per step, "
-                "a single number for the whole, or a Verdict."
+                f"The function must return one score per step; got {len(scores)} scores for {len(candidate.steps)} "
+                "steps. Return one per step, a single number for the whole, or a Verdict."
             )
         present = [score for score in scores if score is not None]
         return Verdict(scores=scores, value=self._aggregate(present) if present else None)
@@ -99,10 +111,10 @@ class FunctionVerifier(Verifier):
             return None
         if self.score_range == "prob" and not 0 <= score <= 1:
             raise ConfigurationError(
-                f"The function returned {score}, outside [0, 1]. Rescale it, or pass score_range='real'."
+                f"The function must return scores in [0, 1]; got {score}. Rescale it, or pass score_range='real'."
             )
         return float(score)
 
 
-async def _awaited(judgment: Awaitable[FunctionResult]) -> FunctionResult:
-    return await judgment
+async def _await(result: Awaitable[FunctionResult]) -> FunctionResult:
+    return await result

@@ -91,7 +91,7 @@ def test_what_bears_our_name_is_ours_and_nothing_else_is(ours: Any) -> None:
     ],
 )
 def test_a_wrong_value_of_ours_is_refused_by_name(context: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"unusable search settings.*\n(temperature|system|budget|seed)"):
+    with pytest.raises(ConfigurationError, match=r"invalid search settings.*\n(temperature|system|budget|seed)"):
         read(context)
 
 
@@ -115,7 +115,7 @@ def test_so_are_limits_of_a_budget(limit: str) -> None:
 
 @pytest.mark.parametrize("context", [{"its_graph": 5}, SimpleNamespace(its_graph=5)])
 def test_our_name_with_something_else_behind_it_is_refused(context: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"`its_graph` of type int\. Expected a SearchContext or a dict"):
+    with pytest.raises(ConfigurationError, match=r"must be a SearchContext or a dict of its fields; got int"):
         read(context)
 
 

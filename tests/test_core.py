@@ -60,6 +60,14 @@ def test_every_limit_counts(limit: dict[str, int], spend: Spend) -> None:
     assert Budget().allows(spend)
 
 
+def test_what_is_left_is_named_by_limit() -> None:
+    spend = Spend(calls=4, prompt_tokens=10, generated_tokens=5, verifier_tokens=1, seconds=2.0, flops=3.0)
+    limits = {"calls": 10, "generated_tokens": 9, "tokens": 20, "seconds": 3.0, "flops": 3.0}
+    assert Budget(**limits).left(spend) == {"calls": 6, "generated_tokens": 4, "tokens": 4, "seconds": 1, "flops": 0}
+    assert Budget(tokens=20).left(spend) == {"tokens": 4}
+    assert Budget().left(spend) == {}
+
+
 def test_a_negative_limit_is_refused() -> None:
     with pytest.raises(ValueError, match="greater than or equal to 0"):
         Budget(calls=-1)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from its_graph.errors import InputError, StorageError
-from its_graph.jsonl import RecordKind, JsonLines
+from its_graph.jsonl import JsonLines, RecordKind, read_json_lines
 
 FRUIT = RecordKind("a fruit", ('{"fruit": ', '{"seeds": '))
 
@@ -73,6 +73,20 @@ def test_what_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, content: 
     with pytest.raises(InputError, match=r"notes\.txt.*Give another file"):
         read(path)
     assert path.read_bytes() == content
+
+
+def test_values_are_read_with_their_location(tmp_path: Path) -> None:
+    path = tmp_path / "fruits"
+    path.write_bytes(b'{"fruit": "apple"}\n\n  \n3\n')
+    assert list(read_json_lines(path)) == [({"fruit": "apple"}, f"{path}, line 1"), (3, f"{path}, line 4")]
+
+
+@pytest.mark.parametrize("line", [b"pear", b"\xff"])
+def test_a_line_that_is_not_json_is_named(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "fruits"
+    path.write_bytes(b"1\n" + line + b"\n")
+    with pytest.raises(InputError, match=r"fruits, line 2 is not JSON: .*\. Correct or remove the line\."):
+        list(read_json_lines(path))
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ __all__ = ["svg"]
 _MODELS = {
     "generator": {
         "generate", "expand", "finish", "think", "conclude", "revise", "aggregate", "draft", "refine", "pilots",
-        "warm_up", "critique", "simulate", "rollout", "summarise", "summarize",
+        "warm_up", "critique", "simulate", "rollout", "summarize",
     },
-    "verifier": {"verify", "compare", "judge"},
+    "verifier": {"verify", "verify_rollout", "compare"},
 }  # fmt: skip
 _SUBGRAPH = "search"
 _HEIGHT, _ROW, _GAP, _CHAR = 34, 76, 34, 8.4

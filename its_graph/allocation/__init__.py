@@ -37,5 +37,5 @@ else:
             "knapsack": ("KnapsackItem", "exact_knapsack", "hull_knapsack"),
             "solvers": ("continuous", "exact", "expected_solved", "greedy", "hull_greedy"),
         },
-        requires=dict.fromkeys(("curves", "samples"), "numpy"),
+        requires=dict.fromkeys(("curves", "solvers"), "numpy"),
     )

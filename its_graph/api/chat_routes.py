@@ -16,6 +16,7 @@ from its_graph.api.search import Search
 from its_graph.api.search_pool import SearchPool
 from its_graph.api.tools import ToolCompletions
 from its_graph.budget import Spend
+from its_graph.search.result import SearchResult
 from its_graph.text.steps import split_steps
 
 __all__ = ["chat_routes"]
@@ -95,7 +96,14 @@ def _reply(search: Search) -> ChatReply:
     if (result := search.result) is None:
         raise _failure(search)
     spend = Spend(**result["spend"])
-    its = {key: result[key] for key in ("strategy", "answer", "stop_reason", "seed", "spend")} | {"search": search.id}
+    its = {
+        "strategy": result["strategy"],
+        "answer": result["answer"],
+        "stop_reason": result["stop_reason"],
+        "seed": result["seed"],
+        "spend": result["spend"],
+        "search": search.id,
+    }
     return ChatReply(
         message={"role": "assistant", "content": result["text"] or "", "refusal": None},
         finish_reason="stop" if _is_complete(result) else "length",
@@ -109,7 +117,7 @@ def _reply(search: Search) -> ChatReply:
     )
 
 
-def _is_complete(result: dict[str, Any]) -> bool:
+def _is_complete(result: SearchResult) -> bool:
     """Return whether the winner is complete: a budget or a token limit may have truncated every candidate."""
     return any(candidate["finished"] for candidate in result["candidates"] if candidate["text"] == result["text"])
 

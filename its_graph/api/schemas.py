@@ -10,6 +10,8 @@ from its_graph.api.serializable import check_json_serializable, check_storable
 from its_graph.budget import Budget, Int64
 from its_graph.context import SearchContext
 from its_graph.contracts import Message
+from its_graph.search.human_request import HumanRequest
+from its_graph.search.result import Ledger, SearchResult
 
 __all__ = [
     "RequestBudget",
@@ -129,14 +131,14 @@ class SearchStatus(BaseModel):
     question: list[Message]
     options: dict[str, Any]
     seed: int | None
-    result: dict[str, Any] | None = None
+    result: SearchResult | None = None
     """The full result, once there is an answer."""
-    human_request: dict[str, Any] | None = None
+    human_request: HumanRequest | None = None
     """The request to a person, while the search waits for a reply."""
     error: str | None
     events: int
     """Number of events so far."""
-    spend: dict[str, Any] | None
+    spend: Ledger | None
     created: float
     """Unix time in seconds."""
 

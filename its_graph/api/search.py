@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from langgraph.types import StateSnapshot
 
@@ -14,6 +14,8 @@ from its_graph.api.model_catalog import ResolvedModel
 from its_graph.api.schemas import SearchRequest, SearchStatus, Status, question_preview
 from its_graph.budget import Spend, total
 from its_graph.search.events import events_of
+from its_graph.search.human_request import HumanRequest
+from its_graph.search.result import Ledger, SearchResult, ledger
 
 __all__ = ["Search"]
 
@@ -37,9 +39,9 @@ class Search:
         self.created = time.time()
         self.log = EventLog()
         self.status: Status = "running"
-        self.human_request: dict[str, Any] | None = None
+        self.human_request: HumanRequest | None = None
         self.failure: BaseException | None = None
-        self.result: dict[str, Any] | None = None
+        self.result: SearchResult | None = None
         self._charges: dict[str, Spend] = {}
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
@@ -51,9 +53,9 @@ class Search:
         return self.status not in ("running", "waiting")
 
     @property
-    def spend(self) -> dict[str, Any]:
+    def spend(self) -> Ledger:
         """What the search has spent so far."""
-        return self.result["spend"] if self.result else total(self._charges.values())._asdict()
+        return self.result["spend"] if self.result else ledger(total(self._charges.values()))
 
     @property
     def _error_message(self) -> str | None:
@@ -206,9 +208,9 @@ def _is_search_event(data: Any) -> bool:
     return isinstance(data, Mapping) and str(data.get("type")).startswith("its.")
 
 
-def _pending_request(state: StateSnapshot) -> dict[str, Any] | None:
+def _pending_request(state: StateSnapshot) -> HumanRequest | None:
     """Return the request that the graph waits on, if any."""
-    return dict(state.interrupts[0].value) if state.interrupts else None
+    return cast(HumanRequest, dict(state.interrupts[0].value)) if state.interrupts else None
 
 
 def _spend(charge: Mapping[str, Any]) -> Spend:

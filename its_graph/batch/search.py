@@ -160,7 +160,7 @@ def _stats_from_votes(tree: Tree) -> ProblemStats:
 def _sample_graph(generator: Generator, verifier: Verifier | None, samples: int) -> Any:
     """Return best-of-n without its first node: the state already holds the question and earlier samples."""
     graph = StateGraph(SearchState, context_schema=SearchContext)
-    graph.add_node("generate", generate(generator, n=samples, verifier=verifier, ahead=verifier))
+    graph.add_node("generate", generate(generator, n=samples, verifier=verifier))
     graph.add_edge(START, "generate")
     if verifier is None:
         graph.add_edge("generate", END)

@@ -99,8 +99,9 @@ class BatchRunnable(Runnable[_Request, _Reply]):
     ) -> Iterator[tuple[int, Any]]:
         """Yield (index, reply) as requests are answered; leaving the loop early cancels calls that have not started."""
         self._require_invoke()
-        if len(inputs) < 2:  # LangChain calls `invoke` without a thread
-            yield from super().batch_as_completed(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        if len(inputs) < 2:
+            call_inline: Any = super().batch_as_completed  # LangChain starts no thread for one request
+            yield from call_inline(inputs, config, return_exceptions=return_exceptions, **kwargs)
             return
         configs = get_config_list(config, len(inputs))
         with get_executor_for_config(configs[0]) as threads:

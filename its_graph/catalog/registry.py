@@ -70,7 +70,7 @@ class Strategy(NamedTuple):
         return self._line("When")
 
     def _line(self, name: str) -> str:
-        """Return what follows `name:` in the module's docstring, up to the end of the paragraph or the next such line."""
+        """Return what follows `name:` in the module's docstring, up to the end of the paragraph or the next label."""
         text = inspect.getdoc(import_module(self.factory.__module__)) or ""
         match = re.search(rf"^{name}: (.*?)(?=\n\n|\n[A-Z][a-z]+: |\Z)", text, re.DOTALL | re.MULTILINE)
         return " ".join(match[1].split()) if match else ""

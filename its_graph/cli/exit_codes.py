@@ -2,8 +2,8 @@
 
 import sys
 
-from its_graph.text.printable import one_line
 from its_graph.errors import ItsGraphError, SearchFailedError
+from its_graph.text.printable import one_line
 
 __all__ = ["EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_USAGE", "exit_code", "print_error"]
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
@@ -21,10 +21,10 @@ from its_graph.cli.commands.serve import serve_command
 from its_graph.cli.commands.solve import solve_command
 from its_graph.cli.commands.solve_batch import solve_batch_command
 from its_graph.cli.commands.strategies import draw_command, recommend_command, strategies_command
-from its_graph.text.printable import one_line
 from its_graph.cli.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE, exit_code, print_error
 from its_graph.cli.options.records import expand_records
 from its_graph.errors import ItsGraphError
+from its_graph.text.printable import one_line
 
 __all__ = ["app", "main", "run"]
 
@@ -48,7 +48,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _name, _command in {
+_COMMANDS: dict[str, Callable[..., None]] = {
     "solve": solve_command,
     "solve-batch": solve_batch_command,
     "eval": eval_command,
@@ -61,7 +61,8 @@ for _name, _command in {
     "recommend": recommend_command,
     "serve": serve_command,
     "api": api_command,
-}.items():
+}
+for _name, _command in _COMMANDS.items():
     app.command(_name)(expand_records(_command))
 
 # Typer names the base class of its usage errors differently from release to release.

@@ -1,7 +1,7 @@
 """Metrics of budget forcing: how well a method controls the length of thinking, and its benefit (s1, 2501.19393, 3.2).
 
-Pure functions of measured runs. s1 plots accuracy against thinking tokens, one point per budget, and reads three figures
-off the plot.
+Pure functions of measured runs. s1 plots accuracy against thinking tokens, one point per budget, and reads three
+figures off the plot.
 """
 
 from collections.abc import Sequence

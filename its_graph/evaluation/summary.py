@@ -48,7 +48,7 @@ class SummaryRow(NamedTuple):
     mean_verifier_flops: float | None = None
     """Part of the FLOPs used by verifiers and judges; None if older outcomes do not record it."""
     majority: float | None = None
-    """Accuracy of the plain vote of the candidates. None if a search has only one, or older outcomes do not record it."""
+    """Accuracy of the plain vote of the candidates. None if a search has only one, or if not recorded (older files)."""
     best_score: float | None = None
     """Accuracy of the candidate with the highest score. None if a search has only one, or there are no scores."""
     reused: float = 0.0
@@ -106,9 +106,7 @@ def summarize_outcomes(outcomes: Sequence[Outcome]) -> SummaryRow:
     )
 
 
-def compare_outcomes(
-    outcomes: Sequence[Outcome], baseline: Sequence[Outcome], *, seed: int = 0
-) -> Difference | None:
+def compare_outcomes(outcomes: Sequence[Outcome], baseline: Sequence[Outcome], *, seed: int = 0) -> Difference | None:
     """Return how much more accurate `outcomes` are than `baseline` on the problems that both have, or None without any.
 
     The order of the outcomes, which is often that in which searches completed, does not affect the interval.

@@ -3,9 +3,9 @@
 Plain dictionaries rather than models, because checkpoints store them as they are.
 """
 
-from typing import cast
+from typing import NotRequired, cast
 
-from typing_extensions import NotRequired, TypedDict  # pydantic cannot read typing.TypedDict before Python 3.12
+from typing_extensions import TypedDict  # pydantic cannot read typing.TypedDict before Python 3.12
 
 from its_graph.budget import Spend
 

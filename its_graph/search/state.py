@@ -55,7 +55,7 @@ class Step(TypedDict):
     tokens: int
     """Generated tokens."""
     finish: FinishReason
-    """`end`: the solution is complete. `stop_string`: it can be continued. `length`: it was cut off, do not trust it."""
+    """`end`: the solution is complete. `stop_string`: it can be continued. `length`: cut off; do not trust it."""
     confidence: float | None
     """Mean log-probability of its tokens (natural logarithm), if the backend reports it."""
     auxiliary: NotRequired[AuxiliaryText]

@@ -15,7 +15,7 @@ from its_graph.search.folds import Fold
 from its_graph.search.hints import with_hints
 from its_graph.search.paths import pieces_of
 from its_graph.search.result import Route, SearchResult
-from its_graph.search.state import Charge, Failure, HumanEdit, Judgment, Score, Step, StrategyStart
+from its_graph.search.state import Charge, Failure, HumanEdit, Judgment, Step, StrategyStart
 from its_graph.search.step_tree import StepTree, is_complete
 from its_graph.search.tree_rows import TreeRows
 from its_graph.seeds import derive_seed

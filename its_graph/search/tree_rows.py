@@ -74,7 +74,7 @@ class TreeRows:
         self._winning = frozenset(tree.path(winner)) if winner is not None else frozenset()
 
     def fit(self, width: int, height: int) -> list[TreeRow]:
-        """Return at most `height` rows (at least 1), as roomy as that allows; no more than half of `width` is indent."""
+        """Return at most `height` rows (at least 1), as roomy as that allows; at most half of `width` is indent."""
         for fold_cut, fold_runs in ((False, False), (True, False), (True, True)):
             rows = list(self._rows(None, 0, fold_cut=fold_cut, fold_runs=fold_runs))
             if len(rows) <= height and _INDENT * max((row.depth for row in rows), default=0) <= width // 2:
@@ -110,7 +110,7 @@ class TreeRows:
         return kept | {step for parent in parents if parent is not None for step in tree.path(parent)}
 
     def _is_waiting(self, step: str) -> bool:
-        """Return whether the next selection has yet to decide about the step: a child of the frontier, or a first step."""
+        """Return whether the next selection decides about the step: a child of the frontier, or a first step."""
         tree = self._tree
         if self._over or not tree.open(step) or step in tree.children:
             return False

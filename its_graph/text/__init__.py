@@ -1,1 +1,1 @@
-"""From generated text to steps, thinking, and final answers that can be compared."""
+"""What the library reads in a model's text: steps, thinking, final answers, and whether two answers are the same."""

@@ -1,9 +1,9 @@
-r"""Finds the final answer in a solution, or says that there is none.
+r"""Finds the final answer in a solution, if it has one.
 
-The last complete `\boxed{}` or `\fbox{}` rules. Without one, the last marker that is followed by something
-that looks like an answer: "the answer is", "Answer:", the `#### 42` and `A: 42` lines of GSM8K, and in Korean
-`답은`, `답:`, `정답은`, `최종 답:`. The last line is never taken for want of better: a text without a marker has
-no answer (`None`) and does not vote. Thinking (`its_graph.text.thinking`) is not read.
+The last complete `\boxed{}` or `\fbox{}` wins. Without one, the last marker followed by something that looks like an
+answer: "the answer is", "Answer:", the `#### 42` and `A: 42` lines of GSM8K, and in Korean `답은`, `답:`, `정답은`,
+`최종 답:`. The last line is never used as a fallback: a text without a marker has no answer (`None`) and does not vote.
+Thinking (`its_graph.text.thinking`) is not read.
 """
 
 import re
@@ -13,9 +13,9 @@ from its_graph.text.thinking import split_thinking
 __all__ = ["extract_answer", "has_final_answer"]
 
 _REACH = 400
-"""Characters looked at after a marker; keeps the search linear in the length of the text."""
+"""Characters read after a marker; keeps the search linear in the length of the text."""
 _LINE_WORDS = 3
-"""Words in the longest line after `A:` that is an answer and no sentence."""
+"""Words in the longest line after `A:` that counts as an answer rather than a sentence."""
 
 _BRACES = re.compile(r"\\(?:boxed|fbox)\s*(\{)|\\.|[{}]", re.DOTALL)
 _MARKER = re.compile(
@@ -43,11 +43,17 @@ _NO_ANSWER = frozenset({"correct", "right", "wrong", "incorrect", "unclear", "un
 
 
 def extract_answer(text: str) -> str | None:
-    """Return the final answer as it is written in `text`, or None.
+    r"""Return the final answer as written in `text`, or None if there is none.
 
-    The content of the last complete box is returned as it stands; an empty box is no answer. The answer after
-    a marker ends with its sentence: "The answer is 42." gives "42". Units stay ("18 dollars"); bringing answers
-    to one form is the work of `its_graph.text.equivalence`.
+    The content of the last complete box is returned verbatim; an empty box is not an answer. The answer after a marker
+    ends with its sentence: "The answer is 42." gives "42". Units are kept ("18 dollars"): `equivalent` compares answers
+    written in different forms.
+
+    >>> from its_graph import extract_answer
+    >>> extract_answer(r"3 + 5 = 8, so the result is \boxed{8}."), extract_answer("The answer is 42.")
+    ('8', '42')
+    >>> extract_answer("I do not know.") is None
+    True
     """
     visible = split_thinking(text).answer
     if visible is None:
@@ -57,7 +63,7 @@ def extract_answer(text: str) -> str | None:
         return box.strip() or None
     is_choice = _SECOND_OPTION.search(visible) is not None
     for marker in reversed(list(_MARKER.finditer(visible))):
-        # "A: 12" beside "B: 15" is an option of a multiple choice.
+        # "A: 12" next to "B: 15" is an option of a multiple-choice question.
         answer = None if marker["letter"] and is_choice else _after_marker(visible, marker)
         if answer:
             return answer
@@ -65,16 +71,16 @@ def extract_answer(text: str) -> str | None:
 
 
 def has_final_answer(text: str) -> bool:
-    """Whether `text` ends the search for an answer: it holds a complete, non-empty box outside its thinking.
+    """Return whether `text` has a final answer for certain: a complete, non-empty box outside its thinking.
 
-    Words such as "therefore" or "따라서" open ordinary steps and prove nothing.
+    Words such as "therefore" or "따라서" start ordinary steps and prove nothing.
     """
     visible = split_thinking(text).answer
     return visible is not None and bool((_last_box(visible) or "").strip())
 
 
 def _last_box(text: str) -> str | None:
-    """Content of the complete box that opens last, so that the inner one of two nested boxes counts."""
+    """Return the content of the complete box that opens last, so that the inner one of two nested boxes counts."""
     last: tuple[int, int] | None = None
     open_braces: list[int | None] = []
     for token in _BRACES.finditer(text):
@@ -90,11 +96,11 @@ def _last_box(text: str) -> str | None:
 
 
 def _after_marker(text: str, marker: re.Match[str]) -> str | None:
-    """Return the answer that follows a marker, or None where what follows does not look like one."""
+    """Return the answer that follows a marker, or None if what follows does not look like one."""
     rest = text[marker.end() : marker.end() + _REACH].lstrip(" \t*_:")
     if marker["hashes"] or marker["letter"]:
         line = rest.split("\n", 1)[0].strip(" \t\r.")
-        # "#### 1. Plan" is a heading, and "A: 21 trees stood there first" is how a solution begins.
+        # "#### 1. Plan" is a heading, and "A: 21 trees stood there first" begins a solution.
         is_short = bool(marker["letter"] and _MATH_START.match(line) and len(line.split()) <= _LINE_WORDS)
         return line if is_short or _NUMBER_LINE.fullmatch(line) else None
     filler = _FILLER.match(rest)
@@ -110,7 +116,7 @@ def _after_marker(text: str, marker: re.Match[str]) -> str | None:
 
 
 def _looks_like_answer(answer: str, *, spoken: bool) -> bool:
-    """Math, an option letter, or a name: one word after "is", up to three after a colon."""
+    """Return whether it is math, an option letter, or a name: one word after "is", up to three after a colon."""
     if not answer or answer.casefold() in _NO_ANSWER:
         return False
     if _MATH_START.match(answer):

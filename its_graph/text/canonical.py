@@ -1,9 +1,9 @@
-r"""Brings an answer to one written form without any algebra, in time linear in its length.
+r"""Normalizes how an answer is written, without any algebra, in time linear in its length.
 
 Two answers with the same form are equal. `0.5`, `1/2`, `\frac{1}{2}` and `50\%` all become `1/2`; `10,\!080` and
 `\$10080` become `10080`; `5.4 \text{ cents}` loses its unit. Lists (`3, 5, 7`), tuples and intervals keep their
-commas and brackets, so `58,500` is a number, `58, 500` a list and `(58,500)` a pair. Lists without round or square
-brackets are sets of solutions: their order is not kept.
+commas and brackets, so `58,500` is a number, `58, 500` a list and `(58,500)` a pair. A list without round or square
+brackets is a set of solutions, whose order does not matter.
 """
 
 import re
@@ -12,10 +12,10 @@ from fractions import Fraction
 __all__ = ["canonical", "is_plain", "tidy", "without_percent"]
 
 _LONGEST = 400
-"""Longer answers are compared as text: exact arithmetic on them is a way to stall a search."""
+"""Longer answers are compared as text: exact arithmetic on them could stall a search."""
 _PASSES = 5
 _DEEPEST = 3
-"""Brackets inside brackets beyond this depth stay as written."""
+"""Brackets nested deeper than this stay as written."""
 
 _REWRITES = tuple(
     (re.compile(pattern), replacement)
@@ -65,8 +65,7 @@ _CHOICE = re.compile(r"\(?([A-J])\)?")
 _TEXT = re.compile(r"\\text ?\{([^{}]*)\}")
 _CONJUNCTION = re.compile(r",? (?:and|or) |,? ?\\text ?\{ ?(?:and|or) ?\} ?")
 _PAIR = r"[^\W\d_]{2}"
-"""Two letters that stand alone are a word, a code or directions (`on`, `US`, `UR`), not a product whose factors may
-change places."""
+"""Two letters alone are a word, a code or directions (`on`, `US`, `UR`), not a product whose factors may be swapped."""
 _NUMBER = r"-?\d+(?:/\d+)?"
 _PLAIN = re.compile(rf"[(\[]?{_NUMBER}(?:, {_NUMBER})*[)\]]?|{_WORDS.pattern}|[A-J]|{_PAIR}|\d+_\d+")
 
@@ -74,7 +73,7 @@ _PLAIN = re.compile(rf"[(\[]?{_NUMBER}(?:, {_NUMBER})*[)\]]?|{_WORDS.pattern}|[A
 def canonical(answer: str | None) -> str | None:
     """Return the normal form of an answer; None for no answer or an empty one. Idempotent."""
     form, previous = answer or "", None
-    # Broken LaTeX can need another pass: removing one thing uncovers the next.
+    # Broken LaTeX can need another pass: removing one thing exposes the next.
     for _ in range(_PASSES):
         form, previous = _form(tidy(form)), form
         if form == previous:
@@ -83,7 +82,7 @@ def canonical(answer: str | None) -> str | None:
 
 
 def tidy(answer: str) -> str:
-    """Remove what never matters: dollar signs, degree signs, spacing commands, and variants of one command."""
+    """Remove what never matters (dollar signs, degree signs, spacing commands) and unify variants of a command."""
     text = answer.strip()
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
@@ -95,17 +94,17 @@ def tidy(answer: str) -> str:
 
 
 def without_percent(answer: str) -> str | None:
-    """Return the form that a percentage has when its sign is dropped (`40%` gives `40`), None for anything else."""
+    """Return the form of a percentage without its sign (`40%` gives `40`); None for anything else."""
     text = tidy(answer)
     number = _fraction(_PERCENT.sub("", text)) if _PERCENT.search(text) else None
     return None if number is None else str(number)
 
 
 def is_plain(form: str) -> bool:
-    """Whether a normal form tells the whole truth, so that two different plain forms are different answers.
+    """Return whether two different normal forms of this kind are certain to be different answers.
 
-    Plain are exact numbers, lists, tuples and intervals of them, numerals with a base (`52_8`), words, two letters
-    that stand alone, and option letters.
+    These are exact numbers, lists, tuples and intervals of them, numerals with a base (`52_8`), words, two letters
+    alone, and option letters.
     """
     return len(form) <= _LONGEST and _PLAIN.fullmatch(form) is not None
 
@@ -131,7 +130,7 @@ def _form(text: str, depth: int = 0) -> str:
 
 
 def _collection(text: str, depth: int) -> str:
-    """Form of a list, tuple, interval or set; anything else is only freed of its spaces."""
+    """Return the form of a list, tuple, interval or set; anything else only loses its spaces."""
     for opening, closing in (("\\{", "\\}"), ("(", ")"), ("[", ")"), ("(", "]"), ("[", "]")):
         if not (text.startswith(opening) and text.endswith(closing)):
             continue
@@ -144,7 +143,7 @@ def _collection(text: str, depth: int) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """Split at the commas outside brackets; no items where brackets do not match or an item is empty."""
+    """Split at the commas outside brackets; no items if brackets do not match or an item is empty."""
     items, depth, start = [], 0, 0
     for index, character in enumerate(text):
         depth += (character in "([{") - (character in ")]}")
@@ -187,5 +186,5 @@ def _ratio(match: re.Match[str]) -> Fraction | None:
 
 
 def _compact(text: str) -> str:
-    """Drop the spaces that separate nothing: those that do not stand between two letters."""
+    """Drop the spaces that separate nothing: those not between two letters."""
     return re.sub(r"(?<![a-zA-Z]) | (?![a-zA-Z])", "", text)

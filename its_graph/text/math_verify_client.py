@@ -1,4 +1,4 @@
-"""One math-verify process, started at the first question and killed when it does not answer in time.
+"""One math-verify process, started at the first request and killed if it does not answer in time.
 
 It is a plain subprocess that runs `math_verify_worker.py` by path, not a multiprocessing child: a script without an
 `if __name__ == "__main__"` guard stays usable, and the parent's modules are not imported again.
@@ -19,20 +19,20 @@ __all__ = ["MathVerifyProcess"]
 
 _WORKER = Path(__file__).with_name("math_verify_worker.py")
 _START_S = 60.0
-"""Seconds the process may take to import math-verify: much more than it needs, for machines under load."""
+"""Seconds that the process may take to import math-verify: far more than it needs, for machines under load."""
 _PATIENCE = 4
-"""Seconds by the clock for one of processor time, for a process that waits instead of working."""
-_OUT_OF_PROCESSOR_TIME = 24
-"""SIGXCPU, which Windows does not know."""
+"""Wall-clock seconds allowed per second of CPU time, for a process that waits instead of working."""
+_SIGXCPU = 24
+"""SIGXCPU, which Windows does not define."""
 
 
 class MathVerifyProcess:
-    """Asks math-verify; safe to use from several threads, one question at a time.
+    """Sends requests to math-verify, one at a time; safe to use from several threads.
 
     Args:
-        timeout_s: seconds of processor time for one question, after which the process is killed and a new one is
-            started for the next question; half of that time ends most slow work without a restart. By the clock it may
-            take four times as long: what two answers are must not depend on how busy the machine is.
+        timeout_s: seconds of CPU time for one request, after which the process is killed and a new one is started for
+            the next request; after half of that time, most slow work ends without a restart. The wall-clock limit is
+            four times as long: whether two answers are equal must not depend on how busy the machine is.
 
     Raises:
         ConfigurationError: if `timeout_s` is not positive.
@@ -40,36 +40,36 @@ class MathVerifyProcess:
 
     def __init__(self, *, timeout_s: float) -> None:
         if timeout_s <= 0:
-            raise ConfigurationError(f"MathProcess got timeout_s={timeout_s}: expected more than 0 seconds.")
+            raise ConfigurationError(f"timeout_s must be positive; got {timeout_s}.")
         self._timeout_s = timeout_s
-        self._disown()
+        self._reset()
 
-    def _disown(self) -> None:
+    def _reset(self) -> None:
         self._owner = os.getpid()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._broken = False
 
-    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request of `math_verify_worker` and return its reply: `equal`, `timeout` or `error`."""
         if self._owner != os.getpid():
-            # After a fork the pipe belongs to the parent; two readers would steal each other's replies.
-            self._disown()
+            # After a fork the pipe belongs to the parent: two readers would take each other's replies.
+            self._reset()
         with self._lock:
             process = self._running()
             if process is None:
                 return {"error": f"the math-verify process did not start within {_START_S:.0f} s"}
-            reply, expired = _exchange(process, json.dumps(question) + "\n", _PATIENCE * self._timeout_s)
+            reply, expired = _exchange(process, json.dumps(request) + "\n", _PATIENCE * self._timeout_s)
             if expired or reply is None:
                 self._stop()
             if reply is not None:
                 return reply
-            if expired or process.returncode == -_OUT_OF_PROCESSOR_TIME:
+            if expired or process.returncode == -_SIGXCPU:
                 return {"timeout": True}
             return {"error": f"math-verify ended ({process.returncode})"}
 
     def close(self) -> None:
-        """End the process. A later question starts a new one."""
+        """End the process. A later request starts a new one."""
         with self._lock:
             self._stop()
 
@@ -90,9 +90,9 @@ class MathVerifyProcess:
 
 
 def _start(timeout_s: float) -> subprocess.Popen[str]:
-    # The same packages must be found as here, whatever was added to sys.path since the start. -P keeps this
-    # folder, whose names may equal those of other packages, off the path of the child.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    # The child must find the same packages, whatever was added to sys.path since the start. -P keeps this folder, whose
+    # names may equal those of other packages, off the path of the child.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.Popen(
         [sys.executable, "-P", str(_WORKER), str(timeout_s)],
         stdin=subprocess.PIPE,
@@ -105,7 +105,7 @@ def _start(timeout_s: float) -> subprocess.Popen[str]:
 
 
 def _exchange(process: subprocess.Popen[str], line: str, timeout_s: float) -> tuple[dict[str, Any] | None, bool]:
-    """Write a line and read one; (reply or None, whether the time ran out and the process was killed)."""
+    """Write a line and read one; return (reply or None, whether the process timed out and was killed)."""
     expired = threading.Event()
 
     def expire() -> None:
@@ -123,7 +123,7 @@ def _exchange(process: subprocess.Popen[str], line: str, timeout_s: float) -> tu
         answer = ""
     finally:
         timer.cancel()
-        timer.join()  # from here on it is settled whether the process was killed
+        timer.join()  # from here on, whether the process was killed cannot change
     return (json.loads(answer) if answer.endswith("\n") else None), expired.is_set()
 
 
@@ -133,7 +133,7 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
 
 
 def _end(process: subprocess.Popen[str], owner: int) -> None:
-    """Kill and reap; also the finalizer at exit. A forked child must leave its parent's process alone."""
+    """Kill and reap the process; also the finalizer at exit. A forked child must not touch its parent's process."""
     if os.getpid() != owner:
         return
     process.kill()
@@ -142,4 +142,4 @@ def _end(process: subprocess.Popen[str], owner: int) -> None:
         try:
             _pipe(pipe).close()
         except BrokenPipeError:
-            continue  # unsent bytes of a question that nobody reads any more
+            continue  # unsent bytes of a request that nobody reads any more

@@ -1,12 +1,12 @@
 """The process in which math-verify runs: JSON lines in, JSON lines out.
 
-math-verify guards itself with SIGALRM, which works on a main thread only, blocks an event loop while it waits, and
-counts by the clock, so that answers would differ on a busy machine. It therefore gets a process of its own, with an
-alarm of its own on processor time, which `its_graph.text.equivalence` starts by the path of this file and kills when it does
-not answer. Nothing of its_graph is imported here, to keep the start short.
+math-verify limits its time with SIGALRM, which works on a main thread only, blocks an event loop while it waits, and
+measures wall-clock time, so that answers would differ on a busy machine. It therefore gets its own process, with an
+alarm on CPU time, which `its_graph.text.math_verify_client` starts by the path of this file and kills if it does not
+answer. Nothing of its_graph is imported here, to keep the start fast.
 
-First line out: `{"ready": true}`. Then for each `{"probe": a}` or `{"verify": [a, b]}` one line with `equal` (false
-for a probe that went well), `timeout` or `error`.
+First line out: `{"ready": true}`. Then one line for each `{"probe": a}` or `{"verify": [a, b]}`, with `equal` (false
+for a probe that succeeded), `timeout` or `error`.
 """
 
 import json
@@ -23,13 +23,13 @@ from math_verify.errors import TimeoutException
 
 try:
     import resource
-except ImportError:  # Windows knows no limits of this kind
+except ImportError:  # Windows has no limits of this kind
     resource = None  # type: ignore[assignment]
 
 __all__ = ["main"]
 
 _MEMORY_BYTES = 4 << 30
-"""Address space of the process on Linux: towers of exponents fail instead of filling the machine."""
+"""Address space of the process on Linux: towers of exponents fail instead of filling the memory."""
 
 _FAILURES = (
     ArithmeticError,
@@ -41,13 +41,13 @@ _FAILURES = (
     TypeError,
     ValueError,
 )
-"""What sympy raises on odd input. Anything else ends the process, and its owner reports that."""
+"""What sympy raises on odd input. Anything else ends the process, which its owner reports."""
 
 
 def main() -> None:
-    """Serve requests from standard input until it closes. The first argument: seconds of processor time for each."""
+    """Serve requests from standard input until it closes. The first argument is the CPU seconds for each request."""
     timeout_s = float(sys.argv[1])
-    replies, sys.stdout = sys.stdout, sys.stderr  # a print in a library must not break the protocol
+    replies, sys.stdout = sys.stdout, sys.stderr  # a library that prints must not break the protocol
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner, who closes this process
     if resource is not None:
         _limit(resource.RLIMIT_CORE, 0)
@@ -65,7 +65,7 @@ def _send(replies: TextIO, record: dict[str, Any]) -> None:
 
 def _reply(request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
     try:
-        with _at_most(timeout_s):
+        with _time_limit(timeout_s):
             return {"equal": _answer(request)}
     except TimeoutException:
         return {"timeout": True}
@@ -74,8 +74,8 @@ def _reply(request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
 
 
 @contextmanager
-def _at_most(timeout_s: float) -> Iterator[None]:
-    """Raise TimeoutException after half of the processor time; work that does not listen ends with the process."""
+def _time_limit(timeout_s: float) -> Iterator[None]:
+    """Raise TimeoutException after half of the CPU time; work that ignores it ends with the process."""
     if resource is None:
         yield  # the owner's clock is the only limit
         return
@@ -94,7 +94,7 @@ def _at_most(timeout_s: float) -> Iterator[None]:
 
 
 def _limit(which: int, most: int) -> None:
-    """Allow `most` of a resource, or as much as this process may have at all."""
+    """Allow `most` of a resource, or less if this process may have less."""
     assert resource is not None, "checked by the callers"
     hard = resource.getrlimit(which)[1]
     resource.setrlimit(which, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
@@ -102,11 +102,11 @@ def _limit(which: int, most: int) -> None:
 
 def _answer(request: dict[str, Any]) -> bool:
     if "probe" in request:
-        # Comparing with 1 forces the evaluation on which hostile answers hang, so that the blame is certain.
+        # Comparing with 1 forces the evaluation on which hostile answers hang, so that the culprit is certain.
         _equal("1", request["probe"])
         return False
     first, second = request["verify"]
-    # verify(gold, answer) is not symmetric (intervals against inequalities), an equivalence is.
+    # verify(gold, answer) is not symmetric (intervals against inequalities); an equivalence is.
     return _equal(first, second) or _equal(second, first)
 
 
@@ -118,7 +118,7 @@ def _equal(gold: str, answer: str) -> bool:
 def _parse(text: str) -> list[Any]:
     r"""Parse one delimited expression: bare text such as `\text{Monday}` would give nothing.
 
-    Only LaTeX is read. The other extractor of math-verify takes the last number of what it cannot parse.
+    Only LaTeX is read. math-verify's other extractor returns the last number of text that it cannot parse.
     """
     return list(
         parse(

@@ -1,10 +1,10 @@
-r"""Cuts a solution into its steps without losing a character: `"".join(split_steps(text)) == text`.
+r"""Splits a solution into steps without losing a character: `"".join(split_steps(text)) == text`.
 
-Two or more labelled steps at the start of a line (`## Step 1: ...`, `Step 1:`, `**Step 1**`, `[Step 1]`, `1단계:`,
-`[단계 1]`, `<step>`) rule alone: a heading and the paragraphs below it are one step, and what stands before the
-first label belongs to the first step, so that step 1 of the text is step 1 of the list. Without labels a step
-ends at each blank line, the usual separator of process reward models, and before each item of a list that
-counts 1, 2, 3. Nothing is cut inside a code fence, `$$...$$` or `\[...\]`.
+If two or more steps are labeled at the start of a line (`## Step 1: ...`, `Step 1:`, `**Step 1**`, `[Step 1]`,
+`1단계:`, `[단계 1]`, `<step>`), only labels count: a heading and the paragraphs below it are one step, and text before
+the first label belongs to the first step, so that step 1 of the text is step 1 of the list. Without labels a step ends
+at each blank line, the usual separator of process reward models, and before each item of a list numbered 1, 2, 3.
+Code fences, `$$...$$` and `\[...\]` are never split.
 """
 
 import re
@@ -38,20 +38,26 @@ _BLANK_LINES = re.compile(r"\r?\n[ \t]*\r?\n(?:[ \t]*\r?\n)*")
 
 
 def split_steps(text: str, separator: str = "\n\n") -> list[str]:
-    """Cut `text` into steps; a separator stays with the step that it ends.
+    r"""Split `text` into steps; a separator stays with the step that it ends.
 
     Args:
-        text: a solution, without its problem (problem and solution are kept apart in the state).
-        separator: what ends a step where steps are not labelled. The default means any blank line.
+        text: a solution, without its problem.
+        separator: what ends a step if steps are not labeled. The default means any blank line.
 
     Returns:
-        The steps; none for the empty text. No step is only white space and separators, unless all of `text` is.
+        The steps; none for an empty text. No step is only white space and separators, unless all of `text` is.
 
     Raises:
         ConfigurationError: if the separator is empty.
+
+    >>> from its_graph import split_steps
+    >>> split_steps("3 + 5 = 8\n\n8 + 4 = 12")
+    ['3 + 5 = 8\n\n', '8 + 4 = 12']
+    >>> split_steps("Step 1: add.\n\nThe sum is 8.\nStep 2: box it.")
+    ['Step 1: add.\n\nThe sum is 8.\n', 'Step 2: box it.']
     """
     if not separator:
-        raise ConfigurationError("split_steps got an empty separator: expected a string such as a blank line.")
+        raise ConfigurationError("separator must be a non-empty string, such as a blank line; got ''.")
     regions = [match.span() for match in _PROTECTED.finditer(text)]
     labels = _outside(_label_cuts(text), regions)
     if len(labels) >= 2:
@@ -61,7 +67,7 @@ def split_steps(text: str, separator: str = "\n\n") -> list[str]:
 
 
 def _label_cuts(text: str) -> list[int]:
-    """Positions of the labelled steps; the text after a closing tag is a step of its own."""
+    """Return the positions of the labeled steps; the text after a closing tag is its own step."""
     tags = [tag.end() if tag[0].startswith("</") else tag.start() for tag in _TAG.finditer(text)]
     return sorted({*tags, *(match.start() for match in _LABEL.finditer(text))} - {len(text)})
 
@@ -72,10 +78,10 @@ def _separator_cuts(text: str, separator: str) -> list[int]:
 
 
 def _item_cuts(text: str, regions: list[tuple[int, int]]) -> list[int]:
-    """Positions of the items 2, 3, ... of a list that counts from 1.
+    """Return the positions of the items 2, 3, ... of a list numbered from 1.
 
-    A line that merely begins with a number ("5. Then ...") does not continue the count. Item 1 opens no
-    step by itself: the line that announces the list belongs to it.
+    A line that merely begins with a number ("5. Then ...") does not continue the list. Item 1 does not start a step:
+    the line that introduces the list belongs to it.
     """
     cuts: list[int] = []
     expected = 1
@@ -89,17 +95,17 @@ def _item_cuts(text: str, regions: list[tuple[int, int]]) -> list[int]:
 def _outside(cuts: list[int], regions: list[tuple[int, int]]) -> list[int]:
     """Drop the cuts that fall inside one of the sorted, disjoint regions."""
     starts = [start for start, _ in regions]
-    kept = []
+    outside = []
     for cut in cuts:
-        # The last region that begins before the cut; a cut at its very start or end harms nothing.
+        # The last region that begins before the cut; a cut exactly at its start or end is fine.
         index = bisect_right(starts, cut - 1) - 1
         if index < 0 or cut >= regions[index][1]:
-            kept.append(cut)
-    return kept
+            outside.append(cut)
+    return outside
 
 
 def _cut(text: str, cuts: list[int], separator: str) -> list[str]:
-    """Cut at the given positions; a piece without content joins the step before it, or the first step."""
+    """Split at the given positions; a piece without content joins the previous step, or else the next one."""
 
     def is_empty(piece: str) -> bool:
         return not piece.replace(separator, "").strip()

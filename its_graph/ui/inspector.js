@@ -63,7 +63,7 @@ function factList(tree) {
   const { strategy, settings, route } = tree.state;
   const facts = [
     ["strategy", strategy && displayName(strategy)],
-    ["route", route && `${route.setting}: ${route.reason}`],
+    ["route", route && `${route.config}: ${route.reason}`],
     ["seed", settings?.seed],
     ["steps", Object.keys(tree.steps).length],
     ["failed", Object.keys(tree.failures).length || null],

@@ -77,9 +77,7 @@ def borda(power: float = 0.5) -> ChoiceRule:
     """
 
     def rule(tree: Tree) -> Choice:
-        scores = {
-            index: finalist.score for index, finalist in enumerate(tree.finalists) if finalist.score is not None
-        }
+        scores = {index: finalist.score for index, finalist in enumerate(tree.finalists) if finalist.score is not None}
         ranked = sorted(scores, key=lambda index: (-scores[index], index))
         votes = {index: float(len(ranked) - rank) ** power for rank, index in enumerate(ranked)}
         return score_vote(tree, [votes.get(index) for index in range(len(tree.finalists))])

@@ -91,9 +91,7 @@ def confident_vote(threshold: ThresholdRule) -> ChoiceRule:
     def rule(tree: Tree) -> Choice:
         minimum = threshold(tree)
         scores = [finalist.score for finalist in tree.finalists]
-        confident = [
-            score if score is not None and (minimum is None or score >= minimum) else None for score in scores
-        ]
+        confident = [score if score is not None and (minimum is None or score >= minimum) else None for score in scores]
         if _has_vote(tree, confident):
             return score_vote(tree, confident)
         choice = score_vote(tree, scores)

@@ -135,9 +135,7 @@ def _descend_to_leaf(
         children = stats.children[node]
         ranked = zip(children, priority(tree, node, children, losses), strict=True)
         node = max(
-            (value, -int(child), child)
-            for child, value in ranked
-            if stats.leaves_below[child] > excluded[child]
+            (value, -int(child), child) for child, value in ranked if stats.leaves_below[child] > excluded[child]
         )[-1]
     return node
 

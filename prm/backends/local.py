@@ -53,6 +53,7 @@ class PRM(PrefetchRunnable[Candidate, Verdict], Verifier):
     Example:
         >>> from its_graph import Candidate
         >>> from its_graph.embedded import WEIGHTS
+        >>> from its_graph.prm import PRM
         >>> verifier = PRM.from_pretrained(WEIGHTS / "verifier", device="cpu")
         >>> question = ({"role": "user", "content": "Compute 2 + 3."},)
         >>> candidate = Candidate(messages=question, steps=("Step 1: 2 + 3 = 5\n",))
@@ -190,6 +191,7 @@ class ORM(PRM):
         cache_tokens: as in `PRM`; outcome models are always read in full.
 
     Example:
+        >>> from its_graph.prm import ORM
         >>> verifier = ORM.from_pretrained("Skywork/Skywork-Reward-V2-Qwen3-0.6B")  # doctest: +SKIP
     """
 

@@ -37,6 +37,7 @@ class ServedPRM(RemotePRM):
         ConfigurationError: vLLM does not serve models of this family, or the address is invalid.
 
     Example:
+        >>> from its_graph.prm import ServedPRM
         >>> verifier = ServedPRM.connect("http://localhost:8001", "Qwen/Qwen2.5-Math-PRM-7B")  # doctest: +SKIP
     """
 

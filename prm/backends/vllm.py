@@ -31,6 +31,7 @@ class VLLMPRM(RemotePRM):
         ConfigurationError: vLLM does not serve models of this family.
 
     Example:
+        >>> from its_graph.prm import VLLMPRM  # doctest: +SKIP
         >>> verifier = VLLMPRM.from_pretrained(  # doctest: +SKIP
         ...     "Qwen/Qwen2.5-Math-PRM-7B", gpu_memory_utilization=0.4
         ... )

@@ -1,1 +1,1 @@
-"""Verifying code: unit tests in a sandbox."""
+"""Verification of code: unit tests in a sandbox."""

@@ -1,20 +1,21 @@
-"""Runs a Python program that nobody has read, with as little as possible around it.
+"""Run an untrusted Python program with as few privileges as possible.
 
-Every program gets a process of its own: an empty environment, a working folder of its own, no input but what is given,
-limits on time, memory, disk, processes and open files, and it is killed with everything that it started. Where the
-machine allows user namespaces (Linux, not always inside containers), it also has no network, sees no other process, and
-can write nowhere but in its working folder, which lives in memory. `available_isolation` says which of these hold:
+Every program gets its own process with an empty environment, its own working folder, no input except what is passed,
+and limits on time, memory, disk, processes and open files. It is killed together with every process that it started. If
+the machine allows user namespaces (Linux, not always inside containers), the program also has no network, sees no other
+process, and can write only to its working folder, which is in memory. `available_isolation` returns the level:
 
-- "full": all of them;
-- "network": limits and no network; it can write wherever the user can, and see and signal the user's processes;
-- "limits": the limits alone; it can also reach the network.
+- "full": all of the above;
+- "network": limits and no network; the program can write wherever the user can, and see and signal the user's
+  processes;
+- "limits": only the limits; the program can also reach the network.
 
-What this does NOT protect from: a program can READ every file that the user can read, keys and data included (nothing
-reaches the network, but its output comes back to the caller). It shares the machine's kernel, so a bug in the kernel is
-a way out. It can keep processor and memory busy up to its limits, which hold for each process (`memory_bytes`,
-`cpu_s`). It can learn what machine it is on. Started by root, a program runs as a user that nobody is, but where the
-interpreter lies in root's own folders it can read every file of the machine. For code that somebody may have written to
-do harm use a virtual machine. What a program prints is data: it is never run, evaluated or unpickled here.
+This does NOT protect from the following: a program can READ every file that the user can read, keys and data included
+(nothing reaches the network, but its output is returned to the caller). It shares the machine's kernel, so it can
+escape through a kernel bug. It can keep processor and memory busy up to its limits, which apply to each process
+(`memory_bytes`, `cpu_s`). It can find out which machine it runs on. Started by root, a program runs as an unprivileged
+user, but if the interpreter is in root's own folders, it can read every file of the machine. Use a virtual machine for
+code that may be malicious. The output of a program is data: it is never executed, evaluated or unpickled here.
 """
 
 import json
@@ -31,91 +32,101 @@ from typing import IO, Literal, NamedTuple, TypeAlias
 
 from its_graph.errors import ConfigurationError, ItsGraphError
 
-__all__ = ["Isolation", "ProgramLimits", "ProgramOutcome", "Sandbox", "SandboxError", "SandboxWarning", "available_isolation"]
+__all__ = [
+    "Isolation",
+    "ProgramLimits",
+    "ProgramOutcome",
+    "Sandbox",
+    "SandboxError",
+    "SandboxWarning",
+    "available_isolation",
+]
 
 Isolation: TypeAlias = Literal["full", "network", "limits"]
 
 _LEVELS: tuple[Isolation, ...] = ("full", "network", "limits")
 _WORKER = Path(__file__).with_name("sandbox_worker.py")
 _GRACE_S = 5.0
-"""The launcher keeps the wall time; only if it fails to is it killed from here, this much later."""
+"""The launcher enforces the wall time; if it fails to, this process kills it after this many extra seconds."""
 
 
 class SandboxError(ItsGraphError, RuntimeError):
-    """A program could not be started: the machine's fault, not the program's."""
+    """A program could not be started; the cause is the machine, not the program."""
 
 
 class SandboxWarning(UserWarning):
-    """Programs run with less isolation than they might."""
+    """Programs run with less than full isolation."""
 
 
 class ProgramLimits(NamedTuple):
-    """What one program may use."""
+    """Resource limits of one program."""
 
     wall_s: float = 10.0
+    """Wall-clock time in seconds."""
     cpu_s: int = 5
-    """Of each process."""
+    """CPU time of each process in seconds."""
     memory_bytes: int = 1 << 30
-    """Address space of each process."""
+    """Address space of each process in bytes."""
     disk_bytes: int = 16 << 20
-    """All files together where isolation is full, else each; also the most that it can print."""
+    """Size of all files together with full isolation, otherwise of each file; also the limit of the output."""
     processes: int = 16
-    """Processes and threads at the same time."""
+    """Concurrent processes and threads."""
 
 
 class ProgramOutcome(NamedTuple):
     """How a program ended."""
 
     status: int
-    """Its exit status; 128 + signal where one killed it."""
+    """Exit status; 128 + signal number if a signal killed it."""
     stdout: str
     stderr: str
     timed_out: bool
-    """Whether it was killed because of `wall_s`."""
+    """Whether it was killed after `wall_s`."""
 
 
 class Sandbox:
-    """Runs programs one by one; safe to share between threads.
+    """Runs programs one at a time; thread-safe.
 
     Args:
-        limits: what each program may use; `ProgramLimits()` unless given.
-        at_least: the least isolation to accept. With less than "full" there is a warning.
+        limits: limits of each program; default: `ProgramLimits()`.
+        min_isolation: the lowest level of isolation to accept. Below "full" there is a warning.
+
+    Raises:
+        ConfigurationError: a limit is not positive.
     """
 
-    def __init__(self, limits: ProgramLimits | None = None, *, at_least: Isolation = "limits") -> None:
+    def __init__(self, limits: ProgramLimits | None = None, *, min_isolation: Isolation = "limits") -> None:
         self.limits = limits or ProgramLimits()
         if min(self.limits) <= 0:
-            raise ConfigurationError(f"Every limit of a sandbox must be above 0, given {limits}.")
-        self._at_least = at_least
+            raise ConfigurationError(f"Every limit of a sandbox must be > 0; got {limits}.")
+        self._min_isolation = min_isolation
 
     def run(self, program: str, *, arguments: Sequence[str] = (), stdin: str = "") -> ProgramOutcome:
-        """Run Python source with the interpreter that runs this, and wait for its end.
+        """Run Python source with the current interpreter, and wait for its end.
 
         Raises:
-            SandboxError: it could not be started, or the machine does not give the isolation asked for.
+            SandboxError: the program cannot be started, or the machine does not provide `min_isolation`.
         """
-        found = available_isolation()
-        if _LEVELS.index(found) > _LEVELS.index(self._at_least):
+        level = available_isolation()
+        if _LEVELS.index(level) > _LEVELS.index(self._min_isolation):
             raise SandboxError(
-                f"This machine gives isolation {found!r}, and at least {self._at_least!r} was asked for. Allow "
-                "unprivileged user namespaces (inside a container they may be switched off), or accept less."
+                f"Isolation must be at least {self._min_isolation!r}; this machine provides {level!r}. Allow "
+                "unprivileged user namespaces (a container may disable them), or lower min_isolation."
             )
-        if found != "full":
-            warnings.warn(
-                f"Programs are run with isolation {found!r}: see its_graph.prm.code.sandbox.", SandboxWarning, 2
-            )
-        return _run(found, self.limits, program, arguments, stdin)
+        if level != "full":
+            warnings.warn(f"Programs run with isolation {level!r}; see its_graph.prm.code.sandbox.", SandboxWarning, 2)
+        return _run(level, self.limits, program, arguments, stdin)
 
 
 @cache
 def available_isolation() -> Isolation:
-    """Return the best isolation that this machine gives, found by trying.
+    """Return the highest level of isolation that works on this machine, found by trial.
 
     Raises:
-        SandboxError: not even the limits can be set (they need Linux).
+        SandboxError: not even the limits work (they require Linux).
     """
     if sys.platform != "linux":
-        raise SandboxError(f"Programs can only be shut in on Linux, this is {sys.platform}. Use a Linux machine.")
+        raise SandboxError(f"A sandbox requires Linux; this is {sys.platform}. Use a Linux machine.")
     problem = ""
     for level in _LEVELS:
         try:
@@ -123,31 +134,31 @@ def available_isolation() -> Isolation:
                 return level
         except SandboxError as error:
             problem = str(error)
-    raise SandboxError(f"No program can be run with limits on this machine. {problem}")
+    raise SandboxError(f"This machine cannot run a program with limits. {problem}")
 
 
 def _run(level: Isolation, limits: ProgramLimits, program: str, arguments: Sequence[str], stdin: str) -> ProgramOutcome:
     with (
         TemporaryDirectory(prefix="its-graph-", ignore_cleanup_errors=True) as folder,
-        TemporaryFile() as given,
-        TemporaryFile() as printed,
-        TemporaryFile() as complained,
+        TemporaryFile() as stdin_file,
+        TemporaryFile() as stdout_file,
+        TemporaryFile() as stderr_file,
     ):
         script = Path(folder, "program.py")
         script.write_text(program, encoding="utf-8", errors="surrogatepass")
         work = Path(folder, "work")
         work.mkdir()
-        if os.getuid() == 0:  # the program will be another user
+        if os.getuid() == 0:  # the program will run as another user
             Path(folder).chmod(0o755)
             work.chmod(0o777)
-        given.write(stdin.encode(errors="replace"))
-        given.seek(0)
+        stdin_file.write(stdin.encode(errors="replace"))
+        stdin_file.seek(0)
         command = [sys.executable, "-I", "-B", str(script), *arguments]
         plan = limits._asdict() | {"isolation": level, "work": str(work)}
-        process, report = _launch(plan, command, given, printed, complained)
+        status, report = _launch(plan, command, stdin_file, stdout_file, stderr_file)
         if "ready" not in report:
-            raise SandboxError(f"The program could not be started (isolation {level!r}): {report or 'no report'}")
-        return ProgramOutcome(process, _text(printed), _text(complained), "timeout" in report)
+            raise SandboxError(f"The program could not be started with isolation {level!r}: {report or 'no report'}")
+        return ProgramOutcome(status, _text(stdout_file), _text(stderr_file), "timeout" in report)
 
 
 def _launch(
@@ -179,7 +190,7 @@ def _launch(
 
 
 def _kill(launcher: subprocess.Popen[bytes]) -> None:
-    """Kill the launcher, if it still runs, and its process group; with it goes all that it watches."""
+    """Kill the launcher and its process group, if it still runs; all processes that it supervises end with it."""
     if launcher.poll() is None:
         os.killpg(launcher.pid, signal.SIGKILL)
         launcher.wait()

@@ -1,13 +1,13 @@
-"""The process that shuts itself in and then becomes the untrusted program. Started by `its_graph.prm.code.sandbox` only.
+"""The process that isolates itself and then becomes the untrusted program; only `its_graph.prm.code.sandbox` starts it.
 
-    launcher (waits, kills what is left) -> init (first process of a new process namespace) -> program
+    launcher (waits, kills remaining processes) -> init (first process of a new process namespace) -> program
 
-There is an init only where the machine allows new namespaces for everything (`isolation` "full"). With "network" the
-program has no network, and with "limits" it has just its limits; the launcher then kills what it leaves behind.
+There is an init only with isolation "full", for which the machine must allow all new namespaces. With "network" the
+program has no network, and with "limits" it only has limits; the launcher then kills the processes it leaves running.
 
-The arguments are the plan as a JSON object (`Sandbox` writes it) and the program's command. What happened is a line on
-the report pipe: `ready` just before the program starts, `timeout`, or an error. Nothing of its_graph is imported here:
-the start stays short, and the file runs under `python -I -S`.
+The arguments are the plan as a JSON object (written by `Sandbox`) and the command of the program. Events are lines on
+the report pipe: `ready` just before the program starts, `timeout`, or an error. This file imports nothing from
+its_graph: that keeps the start fast, and lets it run under `python -I -S`.
 """
 
 import contextlib
@@ -32,15 +32,15 @@ _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 0x4000, 0x400
 _MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _ATTR_READ_ONLY = 442, -100, 0x8000, 1
 _FILES = 4096
 _FIRST_USER, _USERS = 61184, 4336
-"""The range of users that systemd hands out to services for a while."""
-_LOOK_S = 0.01
-"""How often the end of the program is looked for."""
+"""The range of user ids that systemd assigns to services dynamically."""
+_POLL_S = 0.01
+"""Seconds between checks for the end of the program."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def run_sandboxed_program() -> None:
-    """Run the program of the command line and end as it ended (128 + signal where one killed it)."""
+    """Run the program of the command line and exit with its status (128 + signal number if a signal killed it)."""
     plan, command = json.loads(sys.argv[1]), sys.argv[2:]
     plan["user"] = _FIRST_USER + os.getpid() % _USERS if os.getuid() == 0 else os.getuid()
     _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -59,7 +59,7 @@ def run_sandboxed_program() -> None:
 def _new_namespaces(isolation: str) -> None:
     """Leave the machine's network, and with "full" its processes and mounts.
 
-    Everybody but root needs a user namespace for that, and stays the same user in it: starting the program then drops
+    Users other than root need a user namespace for that, and keep their user id in it: starting the program then drops
     the capabilities that the namespace grants.
     """
     everything = _NEW_MOUNTS | _NEW_PROCESSES if isolation == "full" else 0
@@ -78,7 +78,7 @@ def _start(plan: dict[str, Any], command: list[str]) -> int:
     try:
         _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if plan["isolation"] == "full":
-            _shut_files(plan)
+            _restrict_files(plan)
             _become_init(plan, command)
         _become_program(plan, command)
     except (OSError, ValueError) as error:
@@ -86,8 +86,8 @@ def _start(plan: dict[str, Any], command: list[str]) -> int:
     os._exit(1)
 
 
-def _shut_files(plan: dict[str, Any]) -> None:
-    """Make every file read-only but those of a working folder that lives in memory; show only own processes."""
+def _restrict_files(plan: dict[str, Any]) -> None:
+    """Make all files read-only except those in a working folder in memory; show only the program's processes."""
     work = plan["work"].encode()
     _call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
     size = f"size={plan['disk_bytes']},nr_inodes={_FILES},mode=0777".encode()
@@ -98,7 +98,7 @@ def _shut_files(plan: dict[str, Any]) -> None:
 
 
 def _become_init(plan: dict[str, Any], command: list[str]) -> None:
-    """Start the program and wait for its end. When init ends, the kernel ends every process of the namespace."""
+    """Start the program and wait for its end. When init ends, the kernel kills every process of the namespace."""
     program = os.fork()
     if not program:
         _become_program(plan, command)
@@ -106,14 +106,14 @@ def _become_init(plan: dict[str, Any], command: list[str]) -> None:
     while True:
         ended, status = os.wait()
         if ended == program:
-            os._exit(_code(status))
+            os._exit(_exit_code(status))
 
 
 def _become_program(plan: dict[str, Any], command: list[str]) -> None:
     os.chdir(plan["work"])
     if os.getuid() == 0:
-        _leave_root(plan["user"], command)
-    _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a change of the user has cleared it
+        _drop_root(plan["user"], command)
+    _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a change of user clears it
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_CPU, plan["cpu_s"])
     _limit(resource.RLIMIT_AS, plan["memory_bytes"])
@@ -125,20 +125,20 @@ def _become_program(plan: dict[str, Any], command: list[str]) -> None:
     os.execve(command[0], command, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"})
 
 
-def _leave_root(user: int, command: list[str]) -> None:
-    """Become a user that nobody is: RLIMIT_NPROC does not bind root, and root's files are root's to write.
+def _drop_root(user: int, command: list[str]) -> None:
+    """Become an unused user id: RLIMIT_NPROC does not apply to root, and root can write its own files.
 
-    An interpreter in root's own folders can then only be read with a capability for that. It is the one kept, and only
-    where it is needed.
+    An interpreter in root's own folders can then be read only with a capability. That capability is kept if it is
+    needed, and no other.
     """
     _call("prctl", _PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
     readable = os.access(command[0], os.X_OK) and os.access(os.__file__, os.R_OK)
-    kept = 0 if readable else 1 << _CAP_DAC_READ_SEARCH
-    _call("capset", struct.pack("2I", _CAPABILITIES_V3, 0), struct.pack("6I", kept, kept, kept, 0, 0, 0))
-    if kept:
+    capabilities = 0 if readable else 1 << _CAP_DAC_READ_SEARCH
+    _call("capset", struct.pack("2I", _CAPABILITIES_V3, 0), struct.pack("6I", *[capabilities] * 3, 0, 0, 0))
+    if capabilities:
         _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_READ_SEARCH, 0, 0)
 
 
@@ -149,7 +149,7 @@ def _limit(kind: int, value: int) -> None:
 
 
 def _wait(plan: dict[str, Any], child: int) -> int:
-    """Wait for `child`, at most the wall time, then end whatever is left."""
+    """Wait for `child`, at most the wall time, then kill the remaining processes."""
     latest = time.monotonic() + plan["wall_s"]
     status = int(signal.SIGKILL)
     while True:
@@ -161,23 +161,23 @@ def _wait(plan: dict[str, Any], child: int) -> int:
             _report(plan, "timeout")
             break
         if not ended:
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_S)
     _sweep()
-    return _code(status)
+    return _exit_code(status)
 
 
 def _sweep() -> None:
-    """Kill all descendants; those whose parent has ended are children of this process by now."""
+    """Kill all descendants; those whose parent has ended are now children of this process."""
     while descendants := _descendants():
-        for number in (signal.SIGSTOP, signal.SIGKILL):  # what stands still cannot fork
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # a stopped process cannot fork
             for pid in descendants:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-        while _reaped():
+        while _reap():
             pass
 
 
-def _reaped() -> bool:
+def _reap() -> bool:
     try:
         return os.waitpid(-1, os.WNOHANG)[0] != 0
     except ChildProcessError:
@@ -186,32 +186,32 @@ def _reaped() -> bool:
 
 def _descendants() -> list[int]:
     parents = {pid: int(fields[1]) for pid, fields in _processes() if fields[0] not in "ZX"}
-    mine, own = [], os.getpid()
+    descendants, own = [], os.getpid()
     for pid in parents:
-        ancestor, seen = parents[pid], 0
-        while ancestor in parents and ancestor != own and seen < len(parents):
-            ancestor, seen = parents[ancestor], seen + 1
+        ancestor, depth = parents[pid], 0
+        while ancestor in parents and ancestor != own and depth < len(parents):
+            ancestor, depth = parents[ancestor], depth + 1
         if ancestor == own and pid != own:
-            mine.append(pid)
-    return mine
+            descendants.append(pid)
+    return descendants
 
 
 def _running() -> int:
-    """Return the threads of this user, which count against RLIMIT_NPROC."""
+    """Return the number of threads of this user, which count against RLIMIT_NPROC."""
     return sum(int(fields[17]) for pid, fields in _processes() if _owner(pid) == os.getuid())
 
 
 def _processes() -> list[tuple[int, list[str]]]:
     """Return the fields of /proc/PID/stat after the name: state, parent, ..."""
-    found = []
+    processes = []
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-                    found.append((int(name), file.read().rpartition(")")[2].split()))
-            except OSError:  # it has ended since
+                    processes.append((int(name), file.read().rpartition(")")[2].split()))
+            except OSError:  # the process has ended
                 continue
-    return found
+    return processes
 
 
 def _owner(pid: int) -> int | None:
@@ -221,7 +221,7 @@ def _owner(pid: int) -> int | None:
         return None
 
 
-def _code(status: int) -> int:
+def _exit_code(status: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     return 128 - code if code < 0 else code
 

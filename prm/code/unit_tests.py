@@ -1,9 +1,9 @@
 """Unit tests as a verifier of code: the score is the share of tests that the solution passes.
 
-Each test runs in a sandbox of its own; `its_graph.prm.code.sandbox` says what that does not protect from. A test passes if
-it runs to its end: a solution that ends the program, runs too long, takes too much memory or raises has failed. Test
-and solution share a process, so a solution written to cheat (to read the test from memory, to replace what it calls)
-can pass; one that merely exits early cannot.
+Each test runs in a separate sandbox; `its_graph.prm.code.sandbox` documents what that does not protect from. A test
+passes if it runs to its end: a solution that ends the program, exceeds its time or memory, or raises has failed. Test
+and solution share a process, so a solution written to cheat (to read the test from memory, or to replace the functions
+that it calls) can pass; a solution that merely exits early cannot.
 """
 
 import re
@@ -34,33 +34,60 @@ os._exit(0)
 
 
 class InputOutput(NamedTuple):
-    """A test of a whole program: what it reads and what it must print, white space at line ends left aside."""
+    r"""A test of a whole program: its standard input, and the output that it must print.
+
+    Whitespace at the ends of lines is ignored.
+
+    Args:
+        stdin: the standard input of the program.
+        stdout: the expected standard output.
+
+    Example:
+        >>> from its_graph.prm import InputOutput
+        >>> InputOutput(stdin="2 3\n", stdout="5").stdout
+        '5'
+    """
 
     stdin: str
     stdout: str
 
 
 UnitTest: TypeAlias = str | InputOutput
-"""Python source that runs after the solution and raises where it is wrong (`assert add(2, 3) == 5`), or a dialogue."""
+"""Python source that runs after the solution and raises if it is wrong (`assert add(2, 3) == 5`), or its IO."""
 
 
 def extract_code(text: str) -> str | None:
-    """Return the last fenced block of Python (or of no named language) in `text`; None where there is none."""
+    """Return the last fenced block of Python (or without a language) in `text`; None without such a block."""
     blocks = _BLOCK.findall(text)
     return blocks[-1][1] if blocks else None
 
 
 class UnitTestVerifier(FunctionVerifier):
-    """Judge code by running tests against it.
+    r"""Score code by running tests against it.
 
-    A finished solution without code has failed all tests; an unfinished one, or a question without tests, gets no
-    opinion. A sandbox that does not start is an error, not a bad score.
+    A finished solution without code fails all tests; an unfinished solution without code, or a question without tests,
+    gets no score. A sandbox that does not start is an error, not a bad score.
 
     Args:
         tests: returns the tests of a conversation.
-        sandbox: where they run.
-        extract: returns the code in a solution's text; None where there is none.
-        aggregate: turns 1 (passed) and 0 (failed) into the score: `minimum` where all must pass.
+        sandbox: runs the tests; default: `Sandbox()`.
+        extract: returns the code in a solution's text; None if it has no code.
+        aggregate: turns 1 (passed) and 0 (failed) into the score; `minimum` requires all tests to pass.
+
+    Raises:
+        SandboxError: a call raises it if a test cannot be started.
+
+    Example:
+        >>> import warnings
+        >>> from its_graph import Candidate
+        >>> from its_graph.prm import UnitTestVerifier
+        >>> verifier = UnitTestVerifier(lambda messages: ["assert add(2, 3) == 5", "assert add(0, 1) == 1"])
+        >>> code = "```python\ndef add(a, b):\n    return 5\n```"
+        >>> question = ({"role": "user", "content": "Write add(a, b)."},)
+        >>> with warnings.catch_warnings(action="ignore"):  # the sandbox warns if isolation is not full
+        ...     verdict = verifier.invoke(Candidate(messages=question, steps=(code,), finished=True))
+        >>> verdict.value
+        0.5
     """
 
     def __init__(
@@ -75,7 +102,7 @@ class UnitTestVerifier(FunctionVerifier):
         self._tests = tests
         self._sandbox = sandbox or Sandbox()
         self._extract = extract
-        self._rule = aggregate
+        self._aggregate_tests = aggregate
 
     def _check(self, candidate: Candidate) -> Verdict:
         missing = (None,) * len(candidate.steps)
@@ -84,14 +111,14 @@ class UnitTestVerifier(FunctionVerifier):
         if not tests or (code is None and not candidate.finished):
             return Verdict(scores=missing, value=None)
         passed = [code is not None and _passes(self._sandbox, code, test) for test in tests]
-        return Verdict(scores=missing, value=self._rule([float(one) for one in passed]))
+        return Verdict(scores=missing, value=self._aggregate_tests([float(test_passed) for test_passed in passed]))
 
 
 def _passes(sandbox: Sandbox, code: str, test: UnitTest) -> bool:
     if isinstance(test, InputOutput):
         outcome = sandbox.run(code, stdin=test.stdin)
         return outcome.status == 0 and _lines(outcome.stdout) == _lines(test.stdout)
-    token = secrets.token_hex(16)  # known only to a harness that has come to its end
+    token = secrets.token_hex(16)  # printed only by a harness that reached its end
     outcome = sandbox.run(_HARNESS.format(code=code, test=test), arguments=[token])
     return outcome.status == 0 and outcome.stdout.endswith(token)
 

@@ -59,6 +59,7 @@ class MlpHeadScorer(HeadOnBackboneScorer):
     Example:
         >>> from transformers import AutoModelForCausalLM, AutoTokenizer
         >>> from its_graph.embedded import WEIGHTS
+        >>> from its_graph.prm import MlpHeadScorer
         >>> folder = WEIGHTS / "generator"
         >>> backbone = AutoModelForCausalLM.from_pretrained(folder)
         >>> scorer = MlpHeadScorer.on_backbone(backbone, AutoTokenizer.from_pretrained(folder))

@@ -90,6 +90,7 @@ class PairwiseJudge(_ComparativeJudge):
 
     Example:
         >>> from its_graph import Comparison
+        >>> from its_graph.prm import PairwiseJudge
         >>> from its_graph.testing import ScriptedGenerator
         >>> reply = "<score_1>T</score_1><score_2>A</score_2>"
         >>> judge = PairwiseJudge(ScriptedGenerator(lambda request: reply))
@@ -127,6 +128,7 @@ class GenSelectJudge(_ComparativeJudge):
 
     Example:
         >>> from its_graph import Comparison
+        >>> from its_graph.prm import GenSelectJudge
         >>> from its_graph.testing import ScriptedGenerator
         >>> judge = GenSelectJudge(ScriptedGenerator(lambda request: "BEST CANDIDATE: 2"))
         >>> question = ({"role": "user", "content": "What is 2 + 3?"},)

@@ -142,6 +142,7 @@ class GenerativePRM(_GenerativeVerifier):
 
     Example:
         >>> from its_graph import Candidate
+        >>> from its_graph.prm import GenerativePRM
         >>> from its_graph.testing import ScriptedGenerator
         >>> reply = r"Step 1: \boxed{correct} Step 2: \boxed{incorrect}"
         >>> verifier = GenerativePRM(ScriptedGenerator(lambda request: reply))
@@ -182,6 +183,7 @@ class GenRM(_GenerativeVerifier):
 
     Example:
         >>> from its_graph import Candidate
+        >>> from its_graph.prm import GenRM
         >>> from its_graph.testing import ScriptedGenerator
         >>> replies = iter(["Is the solution correct (Yes/No)? Yes", "Is the solution correct (Yes/No)? No"])
         >>> verifier = GenRM(ScriptedGenerator(lambda request: next(replies)), chains=2)
@@ -223,7 +225,7 @@ def step_judgments(chain: str, steps: int) -> list[bool | None]:
 
 
 def first_error(judgments: Sequence[bool | None]) -> int | None:
-    """Return the index of the first incorrect step, from 0; None if there is none."""
+    """Return the index of the first incorrect step, from 0; None without an error."""
     return next((step for step, correct in enumerate(judgments) if correct is False), None)
 
 

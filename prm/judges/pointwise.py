@@ -44,6 +44,7 @@ class PointwiseJudge(CriteriaRequest[Candidate, Verdict], Verifier):
 
     Example:
         >>> from its_graph import Candidate
+        >>> from its_graph.prm import PointwiseJudge
         >>> from its_graph.testing import ScriptedGenerator
         >>> judge = PointwiseJudge(ScriptedGenerator(lambda request: "<score>A</score>"))
         >>> question = ({"role": "user", "content": "What is 2 + 3?"},)
@@ -83,7 +84,7 @@ class PointwiseJudge(CriteriaRequest[Candidate, Verdict], Verifier):
         return self._seed, "/" + input.model_dump_json()
 
     def fold(self, input: Candidate, samples: Sequence[Sample | None]) -> Verdict:
-        """Return the mean of the letters that could be parsed; None if there are none."""
+        """Return the mean of the letters that could be parsed; None without any."""
         scores = [None if sample is None else letter_score(sample, _SCORE) for sample in samples]
         self.unparsed.add(scores.count(None))
         return Verdict(

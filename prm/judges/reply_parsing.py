@@ -49,7 +49,7 @@ def expectation(mass: Mapping[str, float], values: Mapping[str, float]) -> float
 
 
 def mean_of_present(values: Sequence[float | None]) -> float | None:
-    """Return the mean of the values that are not None; None if there are none."""
+    """Return the mean of the values that are not None; None without any."""
     present = [value for value in values if value is not None]
     return sum(present) / len(present) if present else None
 

@@ -1,1 +1,1 @@
-"""Step labels, training and evaluation of reward models."""
+"""Step labels for reward models, their training and their evaluation."""

@@ -1,13 +1,13 @@
-"""Monte-Carlo step labels: a step is as good as the chance that completions from it end right.
+"""Monte-Carlo step labels: a step is as good as the probability that completions from it reach the right answer.
 
 From each prefix of a solution, k completions are sampled and c of them reach the right answer: soft label c / k,
 hard label 1 if c >= 1 (Math-Shepherd, arXiv 2312.08935; Zhang et al., 2501.07301). Labels after the first error are
-dropped. Where only the first error is wanted, a binary search over the prefixes asks O(log steps) of them
-(OmegaPRM, 2406.06592).
+dropped. To find only the first error, a binary search examines O(log steps) prefixes (OmegaPRM, 2406.06592).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from its_graph.contracts import Generator, Message, Sample, SampleRequest
 from its_graph.errors import ConfigurationError
@@ -29,15 +29,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One solution to be labelled."""
+    """One solution to label."""
 
     messages: tuple[Message, ...]
     steps: tuple[str, ...]
     """Step texts as generated, separators included."""
     is_correct: Callable[[str], bool]
-    """Whether a complete solution text ends in the right answer."""
+    """Returns whether a complete solution text ends with the right answer."""
     finished: bool = True
-    """The last step ends the solution: its correctness is known and needs no completion."""
+    """Whether the last step ends the solution; its correctness is then known without completions."""
 
 
 @dataclass(frozen=True)
@@ -48,38 +48,38 @@ class RolloutPlan:
     """Completions per prefix."""
     temperature: float = 0.8
     max_tokens: int | None = None
-    """Longest completion; None takes the generator's own limit."""
+    """Maximum number of tokens of a completion; None: the generator's own limit."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.k < 1:
-            raise ConfigurationError(f"k is {self.k}; expected at least 1 completion per prefix.")
+            raise ConfigurationError(f"k, the completions per prefix, must be >= 1; got {self.k}.")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the completions of one prefix showed."""
+    """The result of the completions of one prefix."""
 
     correct: int
     complete: int
-    """Completions that ended by themselves; only these are judged."""
+    """Completions that were not cut off; only these are checked."""
     truncated: int = 0
-    """Completions cut by the token limit: neither right nor wrong. Many of them mean that the limit is too low."""
+    """Completions cut off by the token limit, neither right nor wrong. If there are many, the limit is too low."""
 
     @property
     def value(self) -> float | None:
-        """Share of right ones, c / k, among the complete; None where there is none."""
+        """Share of right completions, c / k, among the complete ones; None without any."""
         return self.correct / self.complete if self.complete else None
 
 
 @dataclass(frozen=True)
 class FirstError:
-    """Where a solution goes wrong, and what was looked at to find it."""
+    """The first error of a solution, and the estimates that located it."""
 
     index: int | None
-    """Index of the first step from whose end nothing succeeds; None where the solution never goes wrong."""
+    """Index of the first step after which no completion succeeds; None if there is no such step."""
     estimates: dict[int, Estimate] = field(default_factory=dict)
-    """Estimates by number of steps kept."""
+    """Estimates by the length of the prefix in steps."""
 
 
 def monte_carlo(
@@ -91,15 +91,32 @@ def monte_carlo(
     plan: RolloutPlan | None = None,
     finished: bool = True,
 ) -> list[Estimate]:
-    """Estimate every step of one solution; `[e.value for e in ...]` are its soft labels.
+    r"""Estimate every step of one solution; the values of the estimates are its soft labels.
 
     Args:
-        generator: the model whose chance of success is measured; it must continue a prefix.
+        generator: the model whose success probability is measured; it must be able to continue a prefix.
         messages: the conversation that the solution answers.
         steps: step texts as generated, separators included.
-        is_correct: judges a complete solution text (steps and completion).
-        plan: how many completions, and how they are sampled.
-        finished: whether the last step ends the solution; it is then judged as it stands.
+        is_correct: returns whether a complete solution text (steps and completion) is right.
+        plan: number of completions and sampling options; default: `RolloutPlan()`.
+        finished: whether the last step ends the solution; the whole solution is then checked without completions.
+
+    Returns:
+        One estimate per step.
+
+    Raises:
+        ConfigurationError: `generator` cannot continue a prefix.
+
+    Example:
+        >>> from its_graph.prm.training.labels import RolloutPlan, monte_carlo
+        >>> from its_graph.testing import ToyGenerator
+        >>> question = ({"role": "user", "content": "Add 3, 5, 4."},)
+        >>> steps = ("3 + 5 = 8\n\n", "8 + 4 = 13\n\n", "\\boxed{13}")
+        >>> estimates = monte_carlo(
+        ...     ToyGenerator(error=0), question, steps, is_correct=lambda text: "{12}" in text, plan=RolloutPlan(k=4)
+        ... )
+        >>> [estimate.value for estimate in estimates]
+        [1.0, 0.0, 0.0]
     """
     trajectory = Trajectory(tuple(messages), tuple(steps), is_correct, finished)
     return monte_carlo_batch(generator, [trajectory], plan=plan)[0]
@@ -109,34 +126,40 @@ def monte_carlo_batch(
     generator: Generator, trajectories: Sequence[Trajectory], *, plan: RolloutPlan | None = None
 ) -> list[list[Estimate]]:
     """Estimate every step of many solutions with one batch of requests."""
-    places = [(t, kept) for t in range(len(trajectories)) for kept in range(1, len(trajectories[t].steps) + 1)]
-    found = _estimate(generator, [(trajectories[t], t, kept) for t, kept in places], plan or RolloutPlan())
+    prefixes = [
+        _Prefix(index, trajectory, length)
+        for index, trajectory in enumerate(trajectories)
+        for length in range(1, len(trajectory.steps) + 1)
+    ]
     by_trajectory: list[list[Estimate]] = [[] for _ in trajectories]
-    for (t, _), estimate in zip(places, found, strict=True):
-        by_trajectory[t].append(estimate)
+    for prefix, estimate in zip(prefixes, _estimate(generator, prefixes, plan or RolloutPlan()), strict=True):
+        by_trajectory[prefix.index].append(estimate)
     return by_trajectory
 
 
 def first_errors(
     generator: Generator, trajectories: Sequence[Trajectory], *, plan: RolloutPlan | None = None
 ) -> list[FirstError]:
-    """Find the first error of many solutions by binary search, all in step: one batch of requests per round.
+    """Find the first error of many solutions by binary search, in lockstep: one batch of requests per round.
 
-    Assumes that a prefix from which nothing succeeds has no later prefix from which something does. A prefix
-    whose completions were all cut off counts as not hopeless. The question itself is taken to be solvable;
-    `trusted_labels` with its measured value guards against questions that are not.
+    Assumes that if no completion succeeds from a prefix, none succeeds from a longer one. A prefix whose completions
+    were all cut off counts as recoverable. The question is assumed to be solvable; `trusted_labels` with its measured
+    value masks questions that are not.
     """
     plan = plan or RolloutPlan()
     searches = [_Search(len(trajectory.steps)) for trajectory in trajectories]
-    while asked := [(t, search.probe) for t, search in enumerate(searches) if search.probe is not None]:
-        found = _estimate(generator, [(trajectories[t], t, kept) for t, kept in asked], plan)
-        for (t, kept), estimate in zip(asked, found, strict=True):
-            searches[t].tell(kept, estimate)
-    return [FirstError(search.answer, search.estimates) for search in searches]
+    while prefixes := [
+        _Prefix(index, trajectories[index], search.probe)
+        for index, search in enumerate(searches)
+        if search.probe is not None
+    ]:
+        for prefix, estimate in zip(prefixes, _estimate(generator, prefixes, plan), strict=True):
+            searches[prefix.index].add(prefix.length, estimate)
+    return [FirstError(search.first_error, search.estimates) for search in searches]
 
 
 class _Search:
-    """The interval of one binary search: `good` steps can be kept, keeping `bad` is hopeless (None: not known)."""
+    """The interval of a binary search over prefix lengths: `good` is recoverable, `bad` is not (None: unknown)."""
 
     def __init__(self, steps: int) -> None:
         self.steps, self.good = steps, 0
@@ -149,40 +172,45 @@ class _Search:
             return None
         return self.steps if self.bad is None else (self.good + self.bad) // 2
 
-    def tell(self, kept: int, estimate: Estimate) -> None:
-        self.estimates[kept] = estimate
+    def add(self, length: int, estimate: Estimate) -> None:
+        self.estimates[length] = estimate
         if estimate.value == 0:
-            self.bad = kept
+            self.bad = length
         else:
-            self.good = kept
+            self.good = length
 
     @property
-    def answer(self) -> int | None:
+    def first_error(self) -> int | None:
         return None if self.bad is None else self.bad - 1
 
 
 def hard_labels(values: Sequence[float | None]) -> list[int | None]:
-    """Return 1 where any completion succeeded (value > 0), else 0; None stays None: [.125, 0.0] -> [1, 0]."""
+    """Return 1 if any completion succeeded (value > 0), else 0; None stays None: [.125, 0.0] -> [1, 0]."""
     return [None if value is None else int(value > 0) for value in values]
 
 
 def until_first_error(labels: Sequence[int | None]) -> list[int | None]:
-    """Drop what follows the first error: [1, 1, 0, 1] -> [1, 1, 0]."""
+    """Return the labels up to the first error: [1, 1, 0, 1] -> [1, 1, 0]."""
     return list(labels[: labels.index(0) + 1]) if 0 in labels else list(labels)
 
 
 def trusted_labels(
     values: Sequence[float | None], *, question_value: float | None = None, floor: float = 2 / 8
 ) -> list[int | None]:
-    """Return hard labels up to the first error; an error counts only if success was in reach before it.
+    """Return hard labels up to the first error; the error counts only if success was likely enough before it.
 
-    Where hardly any completion succeeds from the step before, 0 of k says nothing about the step itself: half of
-    such negatives sit on right steps. They become None.
+    If hardly any completion succeeds from the previous step, 0 of k is no evidence about the step itself: half of such
+    negatives are on right steps. They become None.
 
     Args:
         values: soft labels of the steps.
-        question_value: chance of success from the question alone, the value before the first step.
-        floor: least value before the step for its error to count.
+        question_value: success probability from the question alone, the value before the first step.
+        floor: minimum value before the step for its error to count.
+
+    Example:
+        >>> from its_graph.prm.training.labels import trusted_labels
+        >>> trusted_labels([0.5, 0.25, 0.0]), trusted_labels([0.5, 0.125, 0.0])
+        ([1, 1, 0], [1, 1, None])
     """
     labels = until_first_error(hard_labels(values))
     if labels and labels[-1] == 0:
@@ -192,40 +220,53 @@ def trusted_labels(
     return labels
 
 
-def _estimate(
-    generator: Generator, prefixes: Sequence[tuple[Trajectory, int, int]], plan: RolloutPlan
-) -> list[Estimate]:
-    """Estimate prefixes (trajectory, its index, steps kept); whole finished solutions are judged, not completed."""
-    open_ = [item for item in prefixes if not (item[0].finished and item[2] == len(item[0].steps))]
-    replies = iter(generator.batch([_request(generator, *item, plan) for item in open_]) if open_ else [])
+class _Prefix(NamedTuple):
+    """The first `length` steps of the trajectory at `index`."""
+
+    index: int
+    trajectory: Trajectory
+    length: int
+
+    @property
+    def text(self) -> str:
+        return "".join(self.trajectory.steps[: self.length])
+
+    @property
+    def is_solution(self) -> bool:
+        """Whether the prefix is a whole finished solution, which needs no completions."""
+        return self.trajectory.finished and self.length == len(self.trajectory.steps)
+
+
+def _estimate(generator: Generator, prefixes: Sequence[_Prefix], plan: RolloutPlan) -> list[Estimate]:
+    requests = [_request(generator, prefix, plan) for prefix in prefixes if not prefix.is_solution]
+    replies = iter(generator.batch(requests) if requests else [])
     estimates = []
-    for trajectory, _, kept in prefixes:
-        text = "".join(trajectory.steps[:kept])
-        if trajectory.finished and kept == len(trajectory.steps):
-            right = trajectory.is_correct(text)
-            estimates.append(Estimate(correct=plan.k if right else 0, complete=plan.k))
+    for prefix in prefixes:
+        if prefix.is_solution:
+            correct = plan.k if prefix.trajectory.is_correct(prefix.text) else 0
+            estimates.append(Estimate(correct=correct, complete=plan.k))
         else:
-            estimates.append(_judge(trajectory, text, next(replies)))
+            estimates.append(_count_correct(prefix, next(replies)))
     return estimates
 
 
-def _request(generator: Generator, trajectory: Trajectory, index: int, kept: int, plan: RolloutPlan) -> SampleRequest:
+def _request(generator: Generator, prefix: _Prefix, plan: RolloutPlan) -> SampleRequest:
     if not generator.can_continue:
         raise ConfigurationError(
-            "Monte-Carlo labels need a generator that continues a given prefix; this one cannot. "
+            "The generator for Monte-Carlo labels must be able to continue a prefix; got one that cannot. "
             "Use a local model or a server that continues the last assistant message."
         )
     return SampleRequest(
-        messages=trajectory.messages,
-        prefix="".join(trajectory.steps[:kept]),
+        messages=prefix.trajectory.messages,
+        prefix=prefix.text,
         n=plan.k,
         temperature=plan.temperature,
         max_tokens=plan.max_tokens or generator.max_tokens,
-        seed=derive_seed(plan.seed, f"trajectory {index} prefix {kept}"),
+        seed=derive_seed(plan.seed, f"trajectory {prefix.index} prefix {prefix.length}"),
     )
 
 
-def _judge(trajectory: Trajectory, text: str, samples: Sequence[Sample]) -> Estimate:
+def _count_correct(prefix: _Prefix, samples: Sequence[Sample]) -> Estimate:
     complete = [sample for sample in samples if sample.finish_reason != "length"]
-    correct = sum(trajectory.is_correct(text + sample.text) for sample in complete)
+    correct = sum(prefix.trajectory.is_correct(prefix.text + sample.text) for sample in complete)
     return Estimate(correct, len(complete), truncated=len(samples) - len(complete))

@@ -1,4 +1,4 @@
-"""Many coroutines, a few at a time."""
+"""Coroutines with bounded concurrency."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -10,7 +10,7 @@ import pytest
 from its_graph.batch.bounded_gather import bounded_gather
 
 
-async def test_results_come_as_they_end_and_no_more_run_than_allowed() -> None:
+async def test_results_arrive_as_jobs_complete_within_the_concurrency() -> None:
     gates = [asyncio.Event() for _ in range(4)]
     running: list[int] = []
 
@@ -33,8 +33,8 @@ async def test_results_come_as_they_end_and_no_more_run_than_allowed() -> None:
             await anext(results)
 
 
-async def test_an_error_ends_all_and_jobs_not_begun_never_are() -> None:
-    ended: list[str] = []
+async def test_an_error_cancels_all_jobs_and_starts_no_more() -> None:
+    cancelled: list[str] = []
     taken: list[int] = []
 
     async def fail() -> None:
@@ -44,7 +44,7 @@ async def test_an_error_ends_all_and_jobs_not_begun_never_are() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            ended.append("cancelled")
+            cancelled.append("cancelled")
 
     def jobs() -> Iterator[Coroutine[Any, Any, None]]:
         for number, job in enumerate((wait, fail, fail, wait)):
@@ -53,4 +53,4 @@ async def test_an_error_ends_all_and_jobs_not_begun_never_are() -> None:
 
     with pytest.raises(KeyError):
         await anext(bounded_gather(jobs(), 3))
-    assert (ended, taken) == (["cancelled"], [0, 1, 2])
+    assert (cancelled, taken) == (["cancelled"], [0, 1, 2])

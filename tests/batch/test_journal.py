@@ -1,4 +1,4 @@
-"""What is on disk of a batch, and what of it survives a kill."""
+"""The journal of a batch on disk, and what survives a kill."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -21,7 +21,7 @@ TWO = ["Add 1, 2.", "Add 3, 4."]
 
 @pytest.fixture
 def opened(path: Path) -> Iterator[Opened]:
-    """Read the journal once more; who had it open before is done with it."""
+    """Return a function that closes the journal and reads it again."""
     with ExitStack() as files:
 
         def read() -> Journal:
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal"
 
 
-def test_only_what_is_new_is_written_and_all_of_it_is_read(path: Path, opened: Opened) -> None:
+def test_only_new_entries_are_written_and_all_are_read(path: Path, opened: Opened) -> None:
     journal = opened()
     journal.add(0, TWO[0], {}, {"steps": STEP})
     journal.add(1, TWO[1], {}, {"steps": STEP})
@@ -48,10 +48,10 @@ def test_only_what_is_new_is_written_and_all_of_it_is_read(path: Path, opened: O
         assert read.logs(0) == {"steps": STEP | {"1": {"text": "b"}}, "charges": {"0": CHARGE}}
         assert read.logs(1) == {"steps": STEP}
         assert read.logs(2) == {}
-    assert opened().begun(TWO) == [0, 1]
+    assert opened().started_problems(TWO) == [0, 1]
 
 
-def test_what_was_under_way_when_it_was_killed_counts_at_its_worst(path: Path, opened: Opened) -> None:
+def test_a_search_in_flight_at_a_kill_counts_at_its_worst_case(path: Path, opened: Opened) -> None:
     bound = Spend(calls=2, generated_tokens=10)
     journal = opened()
     assert (journal.spent, journal.lost) == (NOTHING, NOTHING)
@@ -61,10 +61,10 @@ def test_what_was_under_way_when_it_was_killed_counts_at_its_worst(path: Path, o
     journal.begin(1, bound)
     both: list[Opened] = [lambda: journal, opened]
     for reading in both:
-        told = reading()
-        assert told.settled == Spend(calls=1, generated_tokens=3)
-        assert told.lost == Spend(calls=2 + 2, generated_tokens=10 + 10)
-        assert told.spent == Spend(calls=2 + 1 + 2, generated_tokens=10 + 3 + 10)
+        read = reading()
+        assert read.settled == Spend(calls=1, generated_tokens=3)
+        assert read.lost == Spend(calls=2 + 2, generated_tokens=10 + 10)
+        assert read.spent == Spend(calls=2 + 1 + 2, generated_tokens=10 + 3 + 10)
 
 
 def test_a_torn_line_is_cut_off(path: Path, opened: Opened) -> None:
@@ -75,10 +75,10 @@ def test_a_torn_line_is_cut_off(path: Path, opened: Opened) -> None:
     journal = opened()
     assert path.read_bytes() == whole
     journal.add(1, TWO[1], {}, {"steps": STEP})
-    assert opened().begun(TWO) == [0, 1]
+    assert opened().started_problems(TWO) == [0, 1]
 
 
-def test_other_problems_and_other_settings_are_refused(path: Path, opened: Opened) -> None:
+def test_other_problems_and_other_settings_are_rejected(path: Path, opened: Opened) -> None:
     journal = opened()
     journal.bind_run({"seed": 0, "model": "a"})
     journal.add(1, TWO[1], {}, {"steps": STEP})
@@ -86,26 +86,26 @@ def test_other_problems_and_other_settings_are_refused(path: Path, opened: Opene
     again.bind_run({"model": "a", "seed": 0})
     with pytest.raises(InputError, match=r"model='a', now 'b'"):
         again.bind_run({"seed": 0, "model": "b"})
-    assert again.begun([*TWO, "Add 5, 6."]) == [1]
+    assert again.started_problems([*TWO, "Add 5, 6."]) == [1]
     for problems in (TWO[:1], ["Add 1, 2.", "Add 3, 5."]):
         with pytest.raises(InputError, match="another problem number 1"):
-            again.begun(problems)
+            again.started_problems(problems)
 
 
 @pytest.mark.parametrize("line", ["[1]", '{"a": 1}', '{"begin": 1}', "nonsense"])
-def test_a_file_of_something_else(path: Path, opened: Opened, line: str) -> None:
+def test_a_file_of_another_kind_is_rejected(path: Path, opened: Opened, line: str) -> None:
     path.write_text(line + "\n")
     with pytest.raises(InputError, match="another file"):
         opened()
     assert path.read_text() == line + "\n"
 
 
-async def test_a_batch_goes_on_where_its_journal_ends(path: Path) -> None:
-    """Left in the middle and taken up by another process: as if it had never been stopped."""
+async def test_a_batch_resumes_where_its_journal_ends(path: Path) -> None:
+    """Stopped midway and resumed by another process, it ends as if it had never been stopped."""
     problems = [f"Add {n}, 5, 4, 2." for n in range(1, 30)]
 
-    async def solve(lines: JsonLines, known: set[int], stop_after: int) -> dict[int, object]:
-        arriving = stream_solutions(
+    async def solve(lines: JsonLines, skip: set[int], stop_after: int) -> dict[int, object]:
+        stream = stream_solutions(
             problems,
             ToyGenerator(0.5),
             ToyVerifier(),
@@ -113,14 +113,14 @@ async def test_a_batch_goes_on_where_its_journal_ends(path: Path) -> None:
             plan=adaptive_plan(solved=0.85),
             concurrency=1,
             journal=Journal(lines),
-            skip=known,
+            skip=skip,
         )
         found: dict[int, object] = {}
-        async for one in arriving:
-            found[one.index] = (one.answer, one.samples, one.spend._replace(seconds=0))
+        async for result in stream:
+            found[result.index] = (result.answer, result.samples, result.spend._replace(seconds=0))
             if len(found) == stop_after:
                 break
-        await arriving.aclose()
+        await stream.aclose()
         lines.close()
         return found
 
@@ -131,14 +131,14 @@ async def test_a_batch_goes_on_where_its_journal_ends(path: Path) -> None:
     assert before | after == whole
 
 
-def test_a_search_that_begins_anew_leaves_its_samples_and_not_their_cost(opened: Opened) -> None:
+def test_a_restarted_search_drops_its_samples_but_not_their_cost(opened: Opened) -> None:
     journal = opened()
     journal.add(0, TWO[0], {}, {"steps": STEP, "charges": {"0": CHARGE}})
     journal.restart(0)
     both: list[Opened] = [lambda: journal, opened]
     for reading in both:
         read = reading()
-        assert (read.logs(0), read.settled, read.begun(TWO)) == ({}, Spend(**CHARGE), [])
+        assert (read.logs(0), read.settled, read.started_problems(TWO)) == ({}, Spend(**CHARGE), [])
     journal = opened()
     journal.add(0, TWO[0], {}, {"failures": {"0": {"parent": None}}})
-    assert (opened().logs(0), opened().begun(TWO)) == ({"failures": {"0": {"parent": None}}}, [0])
+    assert (opened().logs(0), opened().started_problems(TWO)) == ({"failures": {"0": {"parent": None}}}, [0])

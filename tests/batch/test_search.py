@@ -1,4 +1,4 @@
-"""What a batch reads from the samples of one problem."""
+"""The statistics that a batch reads from the samples of one problem."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def searches(verifier: Verifier | None) -> BatchSearches:
 
 
 def drawn(*samples: tuple[str, str, float | None]) -> State:
-    """Return the logs of samples with these answers, ends and scores."""
+    """Return the logs of samples with these answers, finish reasons and scores."""
     rows = {str(key): row for key, row in enumerate(samples)}
     record = {"parent": None, "tokens": 1, "confidence": None}
     return {
@@ -25,26 +25,26 @@ def drawn(*samples: tuple[str, str, float | None]) -> State:
     }
 
 
-def test_difficulty_by_scores_leaves_out_what_was_cut_off_or_has_no_score() -> None:
+def test_difficulty_by_scores_ignores_truncated_and_unscored_samples() -> None:
     state = drawn(("1", "end", 0.75), ("2", "end", None), ("1", "length", 0.5), ("3", "end", 0.25))
-    standing = searches(ToyVerifier()).standing(state)
-    assert standing.difficulty == 0.5
-    assert (standing.correct, standing.incorrect) == (1.5, 2.5)
-    assert searches(ToyVerifier()).standing(drawn(("1", "length", 0.5))).difficulty == 1
+    stats = searches(ToyVerifier()).stats(state)
+    assert stats.difficulty == 0.5
+    assert (stats.correct, stats.incorrect) == (1.5, 2.5)
+    assert searches(ToyVerifier()).stats(drawn(("1", "length", 0.5))).difficulty == 1
 
 
 @pytest.mark.parametrize(
     ("answers", "difficulty"),
-    [("1", 0.0), ("112", 1 - 2 / 3), ("123", 1 - 1 / 3)],  # 2 / 3 is another number than 1 - 1 / 3, and another bin
+    [("1", 0.0), ("112", 1 - 2 / 3), ("123", 1 - 1 / 3)],  # 2 / 3 and 1 - 1 / 3 differ as floats, and so may their bins
 )
-def test_difficulty_by_votes_is_to_the_last_digit_that_of_policies(answers: str, difficulty: float) -> None:
+def test_difficulty_by_votes_equals_that_of_policies_to_the_last_digit(answers: str, difficulty: float) -> None:
     state = drawn(*((answer, "end", None) for answer in answers))
-    assert searches(None).standing(state).difficulty == difficulty
+    assert searches(None).stats(state).difficulty == difficulty
 
 
 @pytest.mark.parametrize("verifier", [ToyVerifier(), None], ids=["judged", "voted"])
-def test_a_sample_that_failed_counts_against_its_problem(verifier: Verifier | None) -> None:
+def test_a_failed_sample_counts_against_its_problem(verifier: Verifier | None) -> None:
     state = drawn(("1", "end", 0.75)) | {"failures": {"1": {"parent": None, "reason": "out of order"}}}
-    whole, part = searches(verifier).standing(state), searches(verifier).standing(drawn(("1", "end", 0.75)))
+    whole, part = searches(verifier).stats(state), searches(verifier).stats(drawn(("1", "end", 0.75)))
     assert (whole.samples, whole.failed, part.failed) == (2, 1, 0)
     assert (whole.correct, whole.incorrect) == (part.correct, part.incorrect + 1)

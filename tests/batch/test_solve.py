@@ -46,12 +46,8 @@ def sums(n: int, seed: int = 3) -> list[str]:
     return [f"Add {', '.join(str(chance.randint(1, 9)) for _ in range(chance.randint(2, 8)))}." for _ in range(n)]
 
 
-def right(problem: str) -> str:
-    return str(sum(int(word.strip(",.")) for word in problem.split()[1:]))
-
-
 class Metered:
-    """Counts what models really did, apart from every ledger of the library."""
+    """Counts what the models really did, independently of every ledger of the library."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -67,7 +63,7 @@ class Metered:
 
 
 class _Generator(ScriptedGenerator):
-    """Writes any number of tokens up to its limit, and fails now and then."""
+    """Writes a random number of tokens up to its limit, and sometimes fails."""
 
     max_tokens = 40
 
@@ -126,7 +122,7 @@ def test_the_total_is_never_exceeded(
             concurrency=concurrency,
         )
     )
-    assert [one.index for one in report.results] == list(range(problems))
+    assert [result.index for result in report.results] == list(range(problems))
     for name, limit in limits.items():
         assert meter.used[name] <= limit
     assert report.spend.calls == meter.used["calls"]
@@ -135,37 +131,37 @@ def test_the_total_is_never_exceeded(
 
 
 @each_plan
-async def test_what_a_search_did_not_use_is_shared_out_again(plan: Callable[[], AllocationPlan]) -> None:
+async def test_unused_budget_is_divided_again(plan: Callable[[], AllocationPlan]) -> None:
     report = await solve_batch(sums(60), ToyGenerator(0.8), ToyVerifier(), budget=Budget(tokens=15_000), plan=plan())
     assert 14_600 < report.spend.tokens <= 15_000
 
 
 @each_plan
 @pytest.mark.parametrize("verifier", [ToyVerifier(), None], ids=["judged", "voted"])
-async def test_a_search_is_the_one_that_would_have_been_run_alone(
+async def test_a_search_equals_the_same_search_run_alone(
     plan: Callable[[], AllocationPlan], verifier: ToyVerifier | None
 ) -> None:
-    """Pilots are kept, and paid once: sample for sample it is best-of-n with the n that the problem came to."""
+    """Pilots are kept and paid for once: the search equals best-of-n with the final n of the problem."""
     problems = sums(20)
     report = await solve_batch(
         problems, ToyGenerator(0.4), verifier, budget=Budget(tokens=8000), plan=plan(), seed=5, concurrency=3
     )
-    assert len({one.samples for one in report.results}) > (1 if plan is not uniform_plan else 0)
-    for one in report.results:
+    assert len({result.samples for result in report.results}) > (1 if plan is not uniform_plan else 0)
+    for result in report.results:
         factory: Any = create_best_of_n if verifier else create_self_consistency
         models = (ToyGenerator(0.4), verifier) if verifier else (ToyGenerator(0.4),)
-        alone = factory(*models, n=one.samples).compile()
-        seed = derive_seed(5, str(one.index))
-        result = alone.invoke({"problem": problems[one.index]}, context=SearchContext(seed=seed))["result"]
-        assert one.result["candidates"] == result["candidates"]
-        assert (one.answer, one.text) == (result["answer"], result["text"])
-        assert one.spend._replace(seconds=0) == one.spend._replace(**result["spend"])._replace(seconds=0)
+        graph = factory(*models, n=result.samples).compile()
+        seed = derive_seed(5, str(result.index))
+        alone = graph.invoke({"problem": problems[result.index]}, context=SearchContext(seed=seed))["result"]
+        assert result.result["candidates"] == alone["candidates"]
+        assert (result.answer, result.text) == (alone["answer"], alone["text"])
+        assert result.spend._replace(seconds=0) == result.spend._replace(**alone["spend"])._replace(seconds=0)
 
 
 @each_plan
-async def test_whatever_the_concurrency_it_repeats(plan: Callable[[], AllocationPlan]) -> None:
+async def test_a_batch_is_reproducible_at_any_concurrency(plan: Callable[[], AllocationPlan]) -> None:
     async def solved(concurrency: int) -> list[Any]:
-        given = solve_batch(
+        report = await solve_batch(
             sums(40),
             ToyGenerator(0.4),
             ToyVerifier(),
@@ -174,16 +170,16 @@ async def test_whatever_the_concurrency_it_repeats(plan: Callable[[], Allocation
             seed=1,
             concurrency=concurrency,
         )
-        return [(one.answer, one.samples, one.stop_reason, one.score) for one in (await given).results]
+        return [(result.answer, result.samples, result.stop_reason, result.score) for result in report.results]
 
     assert await solved(1) == await solved(7)
 
 
 @each_plan
-async def test_everybody_gets_an_attempt_where_the_budget_allows_one(plan: Callable[[], AllocationPlan]) -> None:
-    problems = [f"Add {', '.join('1' * 8)}."] * 30  # 7 steps of 5 words and the answer, read once again by the verifier
+async def test_every_problem_gets_an_attempt_if_the_budget_allows_one(plan: Callable[[], AllocationPlan]) -> None:
+    problems = [f"Add {', '.join('1' * 8)}."] * 30  # 7 steps of 5 words and the answer, read once more by the verifier
     one = 9 + 36 + 9 + 36
-    worst = 9 + 64 + 9 + 64 + 64  # and a mark for each word
+    worst = 9 + 64 + 9 + 64 + 64  # plus one separator per word
     report = await solve_batch(
         problems, ToyGenerator(0.3), ToyVerifier(), budget=Budget(tokens=29 * one + worst), plan=plan()
     )
@@ -195,33 +191,33 @@ async def test_everybody_gets_an_attempt_where_the_budget_allows_one(plan: Calla
     assert (nothing.unanswered, nothing.samples, nothing.spend.tokens) == (30, 0, 0)
 
 
-async def test_a_plan_of_your_own_and_what_it_is_told() -> None:
+async def test_a_custom_plan_and_its_view() -> None:
     views = []
 
     def plan(view: Any) -> list[Any]:
-        views.append({number: one.samples for number, one in view.open.items()})
+        views.append({index: stats.samples for index, stats in view.open.items()})
         return []
 
     report = await solve_batch(sums(3), ToyGenerator(), ToyVerifier(), budget=Budget(calls=100), plan=plan)
     assert views == [{0: 1, 1: 1, 2: 1}]
-    assert {one.stop_reason for one in report.results} == {"budget"}
+    assert {result.stop_reason for result in report.results} == {"budget"}
 
 
-async def test_problems_stream_out_and_leaving_early_stops_the_rest() -> None:
+async def test_results_stream_and_closing_early_stops_the_rest() -> None:
     generator = ToyGenerator(0.3)
-    given = stream_solutions(
+    stream = stream_solutions(
         sums(500), generator, ToyVerifier(), budget=Budget(calls=1100), plan=adaptive_plan(solved=0.85), concurrency=2
     )
-    async with aclosing(given) as arriving:
-        first = [await anext(arriving) for _ in range(3)]
-    assert [one.stop_reason for one in first] == ["solved"] * 3
+    async with aclosing(stream) as results:
+        first = [await anext(results) for _ in range(3)]
+    assert [result.stop_reason for result in first] == ["solved"] * 3
     drawn = len(generator.requests)
     assert 500 <= drawn <= 510
     await asyncio.sleep(0)
     assert len(generator.requests) == drawn
 
 
-async def test_what_cannot_be_asked_loses_itself_only() -> None:
+async def test_a_refused_question_affects_no_other_problem() -> None:
     toy = ToyGenerator(0.3)
 
     def script(request: SampleRequest) -> Any:
@@ -234,12 +230,12 @@ async def test_what_cannot_be_asked_loses_itself_only() -> None:
 
     problems = [*sums(3), "A poem.", "broken"]
     report = await solve_batch(problems, ScriptedGenerator(script), ToyVerifier(), budget=Budget(tokens=5000))
-    assert [one.error for one in report.results[:3]] == [None] * 3
+    assert [result.error for result in report.results[:3]] == [None] * 3
     assert report.results[3].error == "Only sums."
     assert "out of order" in str(report.results[4].error)
     assert report.unanswered == 2
     assert [report.results[4].stop_reason, report.results[4].answer, report.results[4].score] == ["failed", None, None]
-    assert [one.stop_reason for one in report.results if one.refused] == ["refused"]
+    assert [result.stop_reason for result in report.results if result.refused] == ["refused"]
 
 
 @each_plan
@@ -260,7 +256,7 @@ async def test_a_problem_whose_calls_always_fail_gets_less_than_its_share(plan: 
     assert lost.spend.calls < 160 / 10
 
 
-async def test_a_first_sample_that_fails_is_drawn_again() -> None:
+async def test_a_failed_first_sample_is_drawn_again() -> None:
     toy, asked = ToyGenerator(0.3), Counter[str]()
 
     def script(request: SampleRequest) -> Any:
@@ -273,11 +269,13 @@ async def test_a_first_sample_that_fails_is_drawn_again() -> None:
     report = await solve_batch(
         sums(4), ScriptedGenerator(script), ToyVerifier(), budget=Budget(calls=60), plan=uniform_plan(max_samples=3)
     )
-    assert [(one.samples, one.error, one.answer is None) for one in report.results] == [(3, None, False)] * 4
+    assert [(result.samples, result.error, result.answer is None) for result in report.results] == [
+        (3, None, False)
+    ] * 4
 
 
 @pytest.mark.parametrize("verifier", [ToyVerifier(), None], ids=["judged", "voted"])
-async def test_flops_that_nobody_counts_are_no_budget(verifier: ToyVerifier | None) -> None:
+async def test_a_flops_budget_needs_a_model_with_known_parameters(verifier: ToyVerifier | None) -> None:
     with closing(JsonLines.temporary()) as lines:
         journal = Journal(lines)
         refused = stream_solutions(sums(2), ToyGenerator(), verifier, budget=Budget(flops=1e9), journal=journal)
@@ -288,7 +286,7 @@ async def test_flops_that_nobody_counts_are_no_budget(verifier: ToyVerifier | No
     assert 0 < report.spend.flops <= 9_000
 
 
-async def test_a_search_has_its_own_limit_too() -> None:
+async def test_the_context_limits_each_search() -> None:
     report = await solve_batch(
         sums(4),
         ToyGenerator(0.9),
@@ -296,11 +294,11 @@ async def test_a_search_has_its_own_limit_too() -> None:
         budget=Budget(calls=200),
         context=SearchContext(budget=Budget(calls=6)),
     )
-    assert max(one.spend.calls for one in report.results) == 6
+    assert max(result.spend.calls for result in report.results) == 6
 
 
 @pytest.mark.parametrize("budget", [Budget(), Budget(seconds=3, calls=4)])
-async def test_a_budget_that_is_none(budget: Budget) -> None:
+async def test_invalid_batch_budgets(budget: Budget) -> None:
     with pytest.raises(ConfigurationError, match=r"tokens, generated_tokens, calls or flops"):
         await solve_batch(sums(2), ToyGenerator(), budget=budget)
 
@@ -312,7 +310,7 @@ async def test_misuse() -> None:
         await solve_batch(["Add 1, 2.", " "], ToyGenerator(), budget=Budget(calls=4))
 
 
-async def test_what_is_wrong_with_the_set_up_ends_the_batch() -> None:
+async def test_a_setup_error_ends_the_batch() -> None:
     def script(request: SampleRequest) -> str:
         raise ContinuationError("It cannot.")
 
@@ -321,13 +319,13 @@ async def test_what_is_wrong_with_the_set_up_ends_the_batch() -> None:
 
 
 class _MarkingVerifier(ToyVerifier):
-    """Reads a mark behind each step, which no price of a text still to be written knows of."""
+    """Reads a separator after each step, which the price of an unwritten text cannot include."""
 
     def tokens(self, candidate: Candidate) -> int:
         return super().tokens(candidate) + len(candidate.steps)
 
 
-async def test_a_sample_that_is_as_long_as_allowed_is_judged_all_the_same() -> None:
+async def test_a_sample_of_maximum_length_is_still_verified() -> None:
     report = await solve_batch(
         ["Add 1, 1, 1, 1, 1, 1, 1, 1."] * 3,
         ToyGenerator(0.3),
@@ -336,5 +334,5 @@ async def test_a_sample_that_is_as_long_as_allowed_is_judged_all_the_same() -> N
         plan=lambda view: [],
         context=SearchContext(max_tokens=36),
     )
-    assert [one.samples for one in report.results] == [1, 1, 1]
-    assert [one.score is None for one in report.results] == [False] * 3
+    assert [result.samples for result in report.results] == [1, 1, 1]
+    assert [result.score is None for result in report.results] == [False] * 3

@@ -62,5 +62,5 @@ def test_what_is_recommended_runs(task: Task, difficulty: DifficultyLevel, laten
 
 
 def test_an_unknown_value_is_named_with_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match=r"task is 'poetry'; expected one of: verifiable, free_form\."):
+    with pytest.raises(ConfigurationError, match=r"task must be one of verifiable, free_form; got 'poetry'\."):
         recommend("poetry")  # type: ignore[arg-type]

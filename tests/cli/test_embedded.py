@@ -1,4 +1,4 @@
-"""The command with the models that ship with the package, and with checkpoint folders of its own."""
+"""The command with the embedded models, and with their checkpoint folders."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def test_every_strategy_with_the_embedded_models(capsys: pytest.CaptureFixture[s
     assert json.dumps(first) == json.dumps(second)
 
 
-def test_the_issue_s_own_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_beam_search_within_its_budget(capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--strategy", "beam_search", "--n", "16", "--width", "4", "--budget-tokens", "4000", "--seed", "7"]
     found = solved(capsys, *flags)
     spend = found["spend"]
@@ -58,7 +58,7 @@ def test_a_question_outside_arithmetic(capsys: pytest.CaptureFixture[str]) -> No
     assert err.count("\n") == 1
 
 
-def test_the_shipped_folders_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_folders_of_the_embedded_models_work(capsys: pytest.CaptureFixture[str]) -> None:
     from its_graph.embedded import WEIGHTS
 
     folders = ("--model", str(Path(WEIGHTS, "generator")), "--prm", str(Path(WEIGHTS, "verifier")))

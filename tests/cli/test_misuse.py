@@ -1,4 +1,4 @@
-"""What cannot be done is told in one line on stderr; the exit code says of what kind it is."""
+"""Errors are one line on stderr, and the exit code says which kind."""
 
 import builtins
 import json
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from its_graph.cli import main
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.errors import EmbeddedScopeError
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
@@ -42,13 +42,13 @@ def assert_one_line(called: Any, code: int, *parts: str) -> None:
         ([PROBLEM, "--temperature", "nan"], ["--temperature"]),
         ([PROBLEM, "--budget-tokens", "-1"], ["--budget-tokens"]),
         ([PROBLEM, "--budget-seconds", "nan"], ["--budget-seconds"]),
-        ([PROBLEM, "--stop", "soon", "-s", "self_consistency"], ["--stop", "asc"]),
+        ([PROBLEM, "--stop", "soon", "-s", "self_consistency"], ["--stop", "adaptive_consistency"]),
         ([PROBLEM, "--nope"], ["--nope"]),
         ([], ["problem"]),
-        ([PROBLEM, "--stop", "asc"], ["--stop asc", "self_consistency"]),
+        ([PROBLEM, "--stop", "e_value"], ["--stop e_value does not apply to best_of_n", "self_consistency"]),
         ([PROBLEM, "--max-steps", "3"], ["--max-steps 3", "beam_search, dvts"]),
         ([PROBLEM, "-s", "single", "--n", "8"], ["--n 8", "best_of_n"]),
-        ([PROBLEM, "-s", "self_consistency", "--choose", "max"], ["--choose max", "majority", "best_of_n"]),
+        ([PROBLEM, "-s", "self_consistency", "--choose", "argmax"], ["--choose argmax", "majority", "best_of_n"]),
         ([PROBLEM, "-s", "beam_search", "--model", "m"], ["--prm", "single, self_consistency"]),
     ],
 )
@@ -70,7 +70,7 @@ def test_a_search_of_which_every_sample_failed_exits_1(call: Any, monkeypatch: p
     def fail(ask: object) -> str:
         raise ValueError("no\nmemory")
 
-    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(fail), ToyVerifier()))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(fail), ToyVerifier()))
     for flag in ([], ["--json"]):
         assert_one_line(call("solve", PROBLEM, *flag), 1, "16 samples failed", "no memory")
 
@@ -80,7 +80,7 @@ def test_a_question_that_the_generator_refuses_exits_2(call: Any, monkeypatch: p
         def prompt_tokens(self, request: Any) -> int:
             raise EmbeddedScopeError("Only arithmetic.")
 
-    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (Refusing(), ToyVerifier()))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (Refusing(), ToyVerifier()))
     assert_one_line(call("solve", "Who?"), 2, "Only arithmetic.")
 
 
@@ -88,7 +88,7 @@ def test_a_generator_that_cannot_continue_exits_2(call: Any, monkeypatch: pytest
     class Whole(ToyGenerator):
         can_continue = False
 
-    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (Whole(), ToyVerifier()))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (Whole(), ToyVerifier()))
     assert_one_line(call("solve", PROBLEM, "-s", "dvts"), 2, "cannot continue", "best_of_n")
 
 
@@ -97,7 +97,7 @@ def test_an_endless_message_stays_one_readable_line(call: Any, monkeypatch: pyte
         def prompt_tokens(self, request: Any) -> int:
             raise EmbeddedScopeError("word\x1b[31m \n" * 1_000)
 
-    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (Verbose(), ToyVerifier()))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (Verbose(), ToyVerifier()))
     called = call("solve", PROBLEM)
     assert_one_line(called, 2, "word[31m word")
     assert len(called.err) < 700
@@ -126,20 +126,20 @@ def test_a_warning_of_ours_is_one_line_and_not_in_the_way(call: Any) -> None:
 
 @pytest.mark.filterwarnings("default")
 def test_a_warning_of_others_is_shown_as_python_shows_it(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def warn(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[ToyGenerator, ToyVerifier]:
+    def load(options: ModelOptions) -> tuple[ToyGenerator, ToyVerifier]:
         warnings.warn("of another library", UserWarning, stacklevel=1)
         return ToyGenerator(), ToyVerifier()
 
-    monkeypatch.setattr(models, "models", warn)
+    monkeypatch.setattr(ModelOptions, "load", load)
     with pytest.warns(UserWarning, match="of another library"):
         assert call("solve", PROBLEM, "-s", "single", "-q").err == ""
 
 
-# --- the real choice of models, without weights ---------------------------------------------------------------------
+# --- real model options, without weights -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("flags", [["--base-url", "nonsense"], ["--prm-url", "nonsense", "--prm", "absent"]])
-def test_what_is_no_address(capsys: pytest.CaptureFixture[str], flags: list[str]) -> None:
+def test_invalid_server_url(capsys: pytest.CaptureFixture[str], flags: list[str]) -> None:
     assert main.run(["solve", PROBLEM, "-s", "self_consistency" if "--prm" not in flags else "best_of_n", *flags]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: 'nonsense' is not a server URL. Use http://")

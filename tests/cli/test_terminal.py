@@ -1,4 +1,4 @@
-"""The real command in a process of its own: on a terminal, interrupted, with its output cut off."""
+"""The real command in its own process: on a terminal, interrupted, and with its output closed."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-# A generator that never answers in time once `quick` samples are drawn and seen, so that the signal finds it at work.
+# A generator that blocks once `quick` samples are drawn and shown, so that the signal arrives during a call.
 SCRIPT = """
 import itertools, signal, sys, threading, time
 from its_graph.cli import main
 from its_graph.cli.display import live
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.testing import ToyGenerator, ToyVerifier
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have it ignored
@@ -39,12 +39,12 @@ class Slow(ToyGenerator):
         if next(drawn) >= quick:
             for _ in range(quick):
                 seen.acquire()
-            print("at work", file=sys.stderr, flush=True)
+            print("waiting", file=sys.stderr, flush=True)
             time.sleep(300)
         return super().invoke(request)
 
 live.SearchView.add = noted
-models.models = lambda model, prm, *urls: (Slow(), ToyVerifier())
+ModelOptions.load = lambda options: (Slow(), ToyVerifier())
 main.main()
 """
 PROBLEM = "Add 3, 5, 4, 7."
@@ -54,7 +54,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start the command on a script; what is still running at the end is ended."""
+    """Start the command with SCRIPT; processes still running at the end are killed."""
     running: list[subprocess.Popen[str]] = []
 
     def start(quick: int, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
@@ -73,7 +73,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
     assert process.stderr is not None
-    assert process.stderr.readline() == "at work\n"
+    assert process.stderr.readline() == "waiting\n"
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
@@ -85,10 +85,10 @@ def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 def test_ctrl_c_prints_the_best_answer_so_far(start: Start) -> None:
     out, err = interrupted(start(6, "solve", PROBLEM, "--n", "16", "--seed", "7"))
-    assert "answer    19\n" in out
-    assert "stopped   interrupted\n" in out
+    assert "answer       19\n" in out
+    assert "stop reason  interrupted\n" in out
     assert "6 candidates" in out
-    assert "note      Interrupted: " in out
+    assert "note         Interrupted: " in out
     assert err == ""
 
 
@@ -103,7 +103,7 @@ def test_ctrl_c_with_json_prints_the_same_object(start: Start) -> None:
     assert (found["seed"], found["strategy"]) == (7, "self_consistency")
 
 
-def test_ctrl_c_in_a_step_search_chooses_among_what_is_open(start: Start) -> None:
+def test_ctrl_c_in_a_step_search_chooses_among_open_paths(start: Start) -> None:
     out, _ = interrupted(start(20, "solve", PROBLEM, "-s", "beam_search", "--seed", "7", "--json"))
     found = json.loads(out)
     assert (found["stop_reason"], found["answer"]) == ("interrupted", None)
@@ -158,18 +158,18 @@ def test_no_color_is_respected(start: Start) -> None:
 @pytest.mark.parametrize(
     ("flag", "term"), [("--no-live", "xterm-256color"), ("--json", "xterm-256color"), ("--seed=0", "dumb")]
 )
-def test_no_live_view_where_it_is_not_wanted_or_not_possible(start: Start, flag: str, term: str) -> None:
+def test_no_live_view_if_disabled_or_not_possible(start: Start, flag: str, term: str) -> None:
     assert "\x1b[?25l" not in on_terminal(start, "solve", PROBLEM, flag, TERM=term)
 
 
-def test_forced_colour_does_not_make_a_pipe_a_terminal(start: Start) -> None:
+def test_forced_color_does_not_make_a_pipe_a_terminal(start: Start) -> None:
     process = start(10**6, "solve", PROBLEM, env={**os.environ, "FORCE_COLOR": "1"})
     out, _ = process.communicate(timeout=60)
     assert "19" in out
     assert not any(code in out for code in ("\x1b[?25l", "\x1b[2K", "\x1b[1A"))
 
 
-def test_a_reader_that_leaves_early_causes_no_traceback(start: Start) -> None:
+def test_a_closed_pipe_causes_no_traceback(start: Start) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     process = start(10**6, "solve", PROBLEM, "--json", stdout=writing)

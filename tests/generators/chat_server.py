@@ -1,4 +1,4 @@
-"""A small chat server that says what a test wants, over real sockets: HTTP/1.1, keep-alive, streams."""
+"""A small chat server with scripted replies over real sockets: HTTP/1.1, keep-alive, streams."""
 
 import json
 import select
@@ -8,36 +8,36 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = Callable[[dict[str, Any]], "dict[str, Any] | tuple[int, dict[str, Any]] | list[Any]"]
-"""The body of a request -> a reply; (status, reply); or the parts of a stream, among them events to wait for."""
+Script = Callable[[dict[str, Any]], "dict[str, Any] | tuple[int, dict[str, Any]] | list[Any]"]
+"""Maps the body of a request to a reply, (status, reply), or the events of a stream, with thread events to wait for."""
 
 
 class ChatServer:
-    """What was asked, over how many connections, and how many were given up by the client."""
+    """Records request bodies, API keys, connections, and whether a client hung up."""
 
-    def __init__(self, answer: Answer, models: list[dict[str, Any]]) -> None:
-        self.answer, self.models = answer, models
+    def __init__(self, script: Script, models: list[dict[str, Any]]) -> None:
+        self.script, self.models = script, models
         self.bodies: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
         self.connections: set[Any] = set()
-        self.most_at_once = self.now = 0
-        self.given_up = threading.Event()
+        self.max_in_flight = self.in_flight = 0
+        self.disconnected = threading.Event()
         self.headers: dict[str, str] = {}
         self.lock = threading.Lock()
         self.url = ""
 
 
-def text(said: str, reason: str = "stop", **more: Any) -> dict[str, Any]:
-    """A reply with one text."""
-    usage = {"prompt_tokens": 7, "completion_tokens": len(said.split())}
-    choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": reason, **more}
+def text(content: str, reason: str = "stop", **fields: Any) -> dict[str, Any]:
+    """Return a reply with one choice."""
+    usage = {"prompt_tokens": 7, "completion_tokens": len(content.split())}
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": reason, **fields}
     return {"choices": [choice], "usage": usage}
 
 
 @contextmanager
-def chat_server(answer: Answer, models: list[dict[str, Any]] | None = None) -> Iterator[ChatServer]:
+def chat_server(script: Script, models: list[dict[str, Any]] | None = None) -> Iterator[ChatServer]:
     """Serve until the end of the block."""
-    state = ChatServer(answer, models or [{"id": "toy", "owned_by": "vllm", "max_model_len": 4096}])
+    state = ChatServer(script, models or [{"id": "toy", "owned_by": "vllm", "max_model_len": 4096}])
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -58,18 +58,18 @@ def chat_server(answer: Answer, models: list[dict[str, Any]] | None = None) -> I
             with state.lock:
                 state.keys.add(self.headers.get("Authorization"))
                 state.bodies.append(body)
-                state.now += 1
-                state.most_at_once = max(state.most_at_once, state.now)
+                state.in_flight += 1
+                state.max_in_flight = max(state.max_in_flight, state.in_flight)
             try:
-                said = state.answer(body)
-                if isinstance(said, list):
-                    self._stream(said)
+                reply = state.script(body)
+                if isinstance(reply, list):
+                    self._stream(reply)
                 else:
-                    status, content = said if isinstance(said, tuple) else (200, said)
+                    status, content = reply if isinstance(reply, tuple) else (200, reply)
                     self._reply(status, content)
             finally:
                 with state.lock:
-                    state.now -= 1
+                    state.in_flight -= 1
 
         def _reply(self, status: int, content: dict[str, Any]) -> None:
             data = json.dumps(content).encode()
@@ -80,23 +80,23 @@ def chat_server(answer: Answer, models: list[dict[str, Any]] | None = None) -> I
             self.end_headers()
             self.wfile.write(data)
 
-        def _stream(self, parts: list[Any]) -> None:
+        def _stream(self, events: list[Any]) -> None:
             self.close_connection = True
             self.send_response(200)
             self.send_header("Connection", "close")
             self.end_headers()
-            for part in parts:
-                if isinstance(part, threading.Event):
-                    self._wait(part)
+            for event in events:
+                if isinstance(event, threading.Event):
+                    self._wait(event)
                 else:
-                    self.wfile.write(f"data: {json.dumps(part)}\n\n".encode())
+                    self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
                     self.wfile.flush()
 
         def _wait(self, event: threading.Event) -> None:
             """Wait for the event, or for the client to hang up."""
             while not event.wait(0.02):
                 if select.select([self.connection], [], [], 0)[0] and not self.connection.recv(1):
-                    state.given_up.set()
+                    state.disconnected.set()
                     return
 
     class Server(ThreadingHTTPServer):
@@ -104,7 +104,7 @@ def chat_server(answer: Answer, models: list[dict[str, Any]] | None = None) -> I
         request_queue_size = 256
 
         def handle_error(self, *arguments: Any) -> None:
-            state.given_up.set()
+            state.disconnected.set()
 
     server = Server(("127.0.0.1", 0), Handler)
     state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"

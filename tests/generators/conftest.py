@@ -1,4 +1,4 @@
-"""A tiny random Qwen2 with a byte-level tokenizer: real code paths, no download, no luck."""
+"""A tiny random Qwen2 with a byte-level tokenizer: real code paths, no download, deterministic."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

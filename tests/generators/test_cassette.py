@@ -1,4 +1,4 @@
-"""Recording and replaying of generators and verifiers."""
+"""Recording and replaying generators and verifiers."""
 
 import asyncio
 import json
@@ -25,28 +25,28 @@ def ask(text: str = "q", **options: Any) -> SampleRequest:
     return SampleRequest(messages=({"role": "user", "content": text},), **options)
 
 
-def judge(*steps: str) -> Candidate:
+def candidate(*steps: str) -> Candidate:
     return Candidate(messages=({"role": "user", "content": "q"},), steps=steps)
 
 
-def chatty() -> ScriptedGenerator:
-    """Says the seed, or a new number each time."""
+def counting_generator() -> ScriptedGenerator:
+    """Return a generator whose reply contains the seed, or else a new number each time."""
     numbers = iter(range(10_000))
     return ScriptedGenerator(lambda request: f"{request.messages[0]['content']} {request.seed or next(numbers)}")
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "tape.jsonl"
+    return tmp_path / "cassette.jsonl"
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-async def test_replies_come_back_in_any_order_and_however_asked(path: Path) -> None:
+async def test_replies_are_replayed_in_any_order_by_every_method(path: Path) -> None:
     requests = [ask(f"question {index} 한국어", seed=index + 1, n=2) for index in range(12)]
-    recorder = record(chatty(), path)
+    recorder = record(counting_generator(), path)
     replies = recorder.batch(requests)
     shuffled = random.Random(0).sample(list(zip(requests, replies, strict=True)), 12)
     replayed = replay(path)
@@ -56,8 +56,8 @@ async def test_replies_come_back_in_any_order_and_however_asked(path: Path) -> N
     assert dict(replayed.batch_as_completed(requests)) == dict(enumerate(replies))
 
 
-async def test_every_way_of_asking_is_recorded(path: Path) -> None:
-    recorder = record(chatty(), path)
+async def test_every_method_is_recorded(path: Path) -> None:
+    recorder = record(counting_generator(), path)
     replies = [recorder.invoke(ask("a", seed=1)), await recorder.ainvoke(ask("b", seed=1))]
     replies += recorder.batch([ask("c", seed=1)]) + await recorder.abatch([ask("d", seed=1)])
     replies += [reply for _, reply in recorder.batch_as_completed([ask("e", seed=1)])]
@@ -65,17 +65,17 @@ async def test_every_way_of_asking_is_recorded(path: Path) -> None:
     assert replay(path).batch([ask(text, seed=1) for text in "abcdef"]) == replies
 
 
-def test_identical_requests_without_a_seed_are_told_apart(path: Path) -> None:
-    recorder = record(chatty(), path)
-    said = [recorder.invoke(ask()) for _ in range(3)]
+def test_equal_requests_without_a_seed_get_successive_replies(path: Path) -> None:
+    recorder = record(counting_generator(), path)
+    replies = [recorder.invoke(ask()) for _ in range(3)]
     replayed = replay(path)
-    assert [replayed.invoke(ask()) for _ in range(3)] == said
-    assert len({reply[0].text for reply in said}) == 3
+    assert [replayed.invoke(ask()) for _ in range(3)] == replies
+    assert len({reply[0].text for reply in replies}) == 3
     with pytest.raises(CassetteMissError, match="holds 3 replies to this request, and this is call 4"):
         replayed.invoke(ask())
 
 
-def test_takes_are_numbered_as_asked_not_as_answered(path: Path) -> None:
+def test_takes_are_numbered_in_the_order_of_the_requests(path: Path) -> None:
     class Backwards(ScriptedGenerator):
         def batch_as_completed(
             self, inputs: Any, config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
@@ -84,30 +84,30 @@ def test_takes_are_numbered_as_asked_not_as_answered(path: Path) -> None:
 
     numbers = iter("abc")
     recorder = record(Backwards(lambda request: next(numbers)), path)
-    said = recorder.batch([ask(), ask(), ask()])
-    assert replay(path).batch([ask(), ask(), ask()]) == said
+    replies = recorder.batch([ask(), ask(), ask()])
+    assert replay(path).batch([ask(), ask(), ask()]) == replies
 
 
-def test_with_a_seed_or_greedy_the_answer_stands(path: Path) -> None:
-    recorder = record(chatty(), path)
+def test_with_a_seed_or_greedy_the_reply_is_repeated(path: Path) -> None:
+    recorder = record(counting_generator(), path)
     for request in (ask(seed=1), ask(temperature=0)):
-        said = recorder.invoke(request)
+        replies = recorder.invoke(request)
         replayed = replay(path)
-        assert [replayed.invoke(request) for _ in range(3)] == [said] * 3
+        assert [replayed.invoke(request) for _ in range(3)] == [replies] * 3
 
 
 def test_a_miss_names_request_and_file(path: Path) -> None:
-    record(chatty(), path).invoke(ask("known", seed=1))
-    with pytest.raises(CassetteMissError, match=r"tape\.jsonl has no reply to .*unknown.*Record it again"):
+    record(counting_generator(), path).invoke(ask("known", seed=1))
+    with pytest.raises(CassetteMissError, match=r"cassette\.jsonl has no reply to .*unknown.*Record it again"):
         replay(path).invoke(ask("unknown", seed=1))
     for changed in ({"seed": 2}, {"n": 2}, {"stop": ("x",)}, {"temperature": 0.1}, {"prefix": "x"}):
         with pytest.raises(CassetteMissError):
             replay(path).invoke(ask("known", **{"seed": 1, **changed}))
 
 
-def test_the_time_limit_is_no_part_of_the_question(path: Path) -> None:
-    said = record(chatty(), path).invoke(ask(seed=1, timeout_s=3.2))
-    assert replay(path).invoke(ask(seed=1, timeout_s=1.7)) == said
+def test_the_time_limit_does_not_identify_a_request(path: Path) -> None:
+    replies = record(counting_generator(), path).invoke(ask(seed=1, timeout_s=3.2))
+    assert replay(path).invoke(ask(seed=1, timeout_s=1.7)) == replies
 
 
 def test_failures_fail_again_and_retries_succeed_again(path: Path) -> None:
@@ -131,7 +131,7 @@ def test_failures_fail_again_and_retries_succeed_again(path: Path) -> None:
 
 
 class OverloadError(Exception):
-    """A client library's own class, unknown to the library."""
+    """An exception class of a client library."""
 
 
 def test_recording_raises_what_the_model_raises(path: Path) -> None:
@@ -148,10 +148,10 @@ def test_a_replayed_generator_is_like_the_recorded_one(path: Path) -> None:
     inner.max_tokens, inner.step_tokens, inner.can_continue, inner.step_separator = 11, 12, False, "\n"
     recorder = record(inner, path)
     counted = recorder.prompt_tokens(ask("one two three", n=4))
-    for like in (recorder, replay(path)):
-        assert (like.parameters, like.max_tokens, like.step_tokens) == (5, 11, 12)
-        assert (like.can_continue, like.step_separator) == (False, "\n")
-        assert like.prompt_tokens(ask("one two three", n=1, max_tokens=3)) == counted == 3
+    for copy in (recorder, replay(path)):
+        assert (copy.parameters, copy.max_tokens, copy.step_tokens) == (5, 11, 12)
+        assert (copy.can_continue, copy.step_separator) == (False, "\n")
+        assert copy.prompt_tokens(ask("one two three", n=1, max_tokens=3)) == counted == 3
     recorder.prompt_tokens(ask("one two three"))
     assert sum("tokens" in line for line in lines(path)) == 1
     with pytest.raises(CassetteMissError, match="never counted"):
@@ -163,47 +163,47 @@ def test_verifiers(path: Path) -> None:
     inner = ScriptedVerifier(lambda candidate: [scores.get(step, -math.inf) for step in candidate.steps], parameters=7)
     inner.score_range = "real"
     recorder = record(inner, path)
-    candidates = [judge("good"), judge("nan", "good"), judge("bad")]
-    said, tokens = recorder.batch(candidates), recorder.tokens(candidates[1])
+    candidates = [candidate("good"), candidate("nan", "good"), candidate("bad")]
+    replies, tokens = recorder.batch(candidates), recorder.tokens(candidates[1])
     replayed = replay(path)
-    assert repr(replayed.batch(candidates[::-1])) == repr(said[::-1])
-    assert repr(replayed.invoke(candidates[0])) == repr(replayed.invoke(candidates[0])) == repr(said[0])
+    assert repr(replayed.batch(candidates[::-1])) == repr(replies[::-1])
+    assert repr(replayed.invoke(candidates[0])) == repr(replayed.invoke(candidates[0])) == repr(replies[0])
     assert isinstance(replayed.invoke(candidates[1]), Verdict)
     assert (replayed.parameters, replayed.score_range, replayed.tokens(candidates[1])) == (7, "real", tokens)
     with pytest.raises(CassetteMissError):
-        replayed.invoke(judge("never"))
+        replayed.invoke(candidate("never"))
 
 
-def test_the_header_says_what_made_it(path: Path, tmp_path: Path) -> None:
-    record(chatty(), path, model="tiny 1.2")
+def test_the_header_names_the_model(path: Path, tmp_path: Path) -> None:
+    record(counting_generator(), path, model="tiny 1.2")
     assert lines(path)[0].items() >= {"kind": "generator", "model": "tiny 1.2", "cassette": 1}.items()
     assert "its_graph" in lines(path)[0]
-    record(chatty(), tmp_path / "other")
+    record(counting_generator(), tmp_path / "other")
     assert lines(tmp_path / "other")[0]["model"] == "ScriptedGenerator"
 
 
 def test_an_existing_recording_is_not_overwritten(path: Path) -> None:
-    record(chatty(), path).invoke(ask(seed=1))
+    record(counting_generator(), path).invoke(ask(seed=1))
     with pytest.raises(ConfigurationError, match="already holds a recording"):
-        record(chatty(), path)
+        record(counting_generator(), path)
 
 
 def test_a_crash_loses_only_the_line_being_written(path: Path) -> None:
-    recorder = record(chatty(), path)
-    said = [recorder.invoke(ask(str(index), seed=1)) for index in range(3)]
+    recorder = record(counting_generator(), path)
+    replies = [recorder.invoke(ask(str(index), seed=1)) for index in range(3)]
     whole = path.read_bytes()
     for cut in range(1, len(whole.splitlines()[-1]) + 1):
         path.write_bytes(whole[:-cut])
         replayed = replay(path)
-        assert [replayed.invoke(ask(str(index), seed=1)) for index in range(2)] == said[:2]
+        assert [replayed.invoke(ask(str(index), seed=1)) for index in range(2)] == replies[:2]
         with pytest.raises(CassetteMissError):
             replayed.invoke(ask("2", seed=1))
 
 
-def test_files_that_are_no_cassette(path: Path, tmp_path: Path) -> None:
+def test_files_that_are_not_cassettes(path: Path, tmp_path: Path) -> None:
     for text in ("", "[]\n", "nonsense\n", '{"a": 1}\n', '{"cassette": 99}\n', '{"cassette": 1}\nbroken\n{}\n'):
         path.write_text(text)
-        with pytest.raises(ConfigurationError, match=r"tape\.jsonl.*[Rr]ecord"):
+        with pytest.raises(ConfigurationError, match=r"cassette\.jsonl.*[Rr]ecord"):
             replay(path)
     with pytest.raises(ConfigurationError, match="cannot be read"):
         replay(tmp_path / "absent")
@@ -212,27 +212,27 @@ def test_files_that_are_no_cassette(path: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device that is always full")
 def test_a_full_disk_raises_and_names_the_file(path: Path) -> None:
     with pytest.raises(OSError, match=r"could not be recorded \(No space left on device\).*'/dev/full'"):
-        record(chatty(), "/dev/full")
-    recorder = record(chatty(), path)
+        record(counting_generator(), "/dev/full")
+    recorder = record(counting_generator(), path)
     path.unlink()
     path.symlink_to("/dev/full")
-    with pytest.raises(OSError, match=r"could not be recorded.*tape\.jsonl"):
+    with pytest.raises(OSError, match=r"could not be recorded.*cassette\.jsonl"):
         recorder.invoke(ask())
 
 
-async def test_concurrent_recording_tears_no_line(path: Path) -> None:
-    recorder = record(chatty(), path)
+async def test_concurrent_recording_writes_whole_lines(path: Path) -> None:
+    recorder = record(counting_generator(), path)
     with ThreadPoolExecutor(8) as threads:
-        said = list(threads.map(recorder.invoke, [ask("x" * 5000, seed=index + 1) for index in range(64)]))
-    said += await asyncio.gather(*(recorder.ainvoke(ask("y" * 5000, seed=index + 1)) for index in range(64)))
+        replies = list(threads.map(recorder.invoke, [ask("x" * 5000, seed=index + 1) for index in range(64)]))
+    replies += await asyncio.gather(*(recorder.ainvoke(ask("y" * 5000, seed=index + 1)) for index in range(64)))
     assert len(lines(path)) == 129
     replayed = replay(path)
-    assert [replayed.invoke(ask("x" * 5000, seed=index + 1)) for index in range(64)] == said[:64]
-    assert all(isinstance(sample, Sample) for reply in said for sample in reply)
+    assert [replayed.invoke(ask("x" * 5000, seed=index + 1)) for index in range(64)] == replies[:64]
+    assert all(isinstance(sample, Sample) for reply in replies for sample in reply)
 
 
 def test_a_replayed_team_runs_the_same_search(path: Path, tmp_path: Path) -> None:
-    """Names, sizes and prompt lengths of the models come back: the search picks, prices and pays alike."""
+    """Names, sizes and prompt lengths of the models are recorded: the search selects and charges the same."""
 
     class Wordy(ToyGenerator):
         def prompt_tokens(self, request: SampleRequest) -> int:
@@ -252,7 +252,7 @@ def test_a_replayed_team_runs_the_same_search(path: Path, tmp_path: Path) -> Non
 
 
 def test_signals_and_think_style_are_kept(path: Path) -> None:
-    generator = chatty()
+    generator = counting_generator()
     generator.think_style = ThinkStyle("</t>", "</t>\n", wait="Hm")
     generator.temperature = 0.6
     record(generator, path).invoke(ask(seed=1))

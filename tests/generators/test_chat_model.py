@@ -1,4 +1,4 @@
-"""Any chat model as a generator: options, continuation, endings, usage, and no leak into the user's stream."""
+"""A chat model as a generator: options, continuation, finish reasons, usage, hidden from the user's stream."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ QUESTION = ({"role": "system", "content": "Be brief."}, {"role": "user", "conten
 
 
 class Scripted(BaseChatModel):
-    """Says what `script` returns and keeps what it was asked."""
+    """Replies with what `script` returns and records its calls."""
 
     script: Callable[[list[BaseMessage]], AIMessage | str] = lambda messages: "4"
     calls: list[dict[str, Any]] = Field(default_factory=list)
@@ -42,27 +42,27 @@ class Scripted(BaseChatModel):
     def _generate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> Any:
-        kept = {"messages": messages, "stop": stop, "tags": run_manager.tags, **kwargs}
-        self.calls.append(kept | self.model_dump(include={"temperature", "num_predict", "seed", "top_p", "logprobs"}))
-        said = self.script(messages)
-        message = AIMessage(said) if isinstance(said, str) else said
+        call = {"messages": messages, "stop": stop, "tags": run_manager.tags, **kwargs}
+        self.calls.append(call | self.model_dump(include={"temperature", "num_predict", "seed", "top_p", "logprobs"}))
+        reply = self.script(messages)
+        message = AIMessage(reply) if isinstance(reply, str) else reply
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 class ChatOllama(Scripted):
-    """Known by its name."""
+    """Recognized by its class name."""
 
 
 class ChatAnthropic(Scripted):
-    """Known by its name."""
+    """Recognized by its class name."""
 
 
 class ChatMistralAI(Scripted):
-    """Known by its name."""
+    """Recognized by its class name."""
 
 
 class BaseChatOpenAI(Scripted):
-    """Known by its name."""
+    """Recognized by its class name."""
 
     extra_body: dict[str, Any] | None = None
 
@@ -71,7 +71,7 @@ def request(**options: Any) -> SampleRequest:
     return SampleRequest(messages=QUESTION, **options)
 
 
-def says(text: str, **metadata: Any) -> Callable[[list[BaseMessage]], AIMessage]:
+def replying(text: str, **metadata: Any) -> Callable[[list[BaseMessage]], AIMessage]:
     return lambda messages: AIMessage(text, response_metadata=metadata)
 
 
@@ -92,7 +92,7 @@ def test_options_reach_the_fields_that_the_model_declares() -> None:
     assert (model.temperature, model.seed) == (None, None)
 
 
-def test_options_not_asked_for_are_left_alone() -> None:
+def test_options_that_are_not_set_keep_the_models_values() -> None:
     model = Scripted(top_p=0.5, seed=3)
     answer(model)
     [call] = model.calls
@@ -109,12 +109,14 @@ def test_a_model_without_such_fields_keeps_its_own_state() -> None:
     assert [answer(model).text, answer(model).text] == ["4", "5"]
 
 
-async def test_n_samples_are_n_calls_with_seeds_of_their_own() -> None:
-    for ask in ("invoke", "ainvoke"):
+async def test_n_samples_are_n_calls_with_different_seeds() -> None:
+    for method in ("invoke", "ainvoke"):
         model = Scripted()
         generator = ChatModelGenerator(model)
         samples = (
-            generator.invoke(request(n=3, seed=7)) if ask == "invoke" else await generator.ainvoke(request(n=3, seed=7))
+            generator.invoke(request(n=3, seed=7))
+            if method == "invoke"
+            else await generator.ainvoke(request(n=3, seed=7))
         )
         assert len(samples) == 3
         assert {call["seed"] for call in model.calls} == {derive_seed(7, f"sample {index}") for index in range(3)}
@@ -153,13 +155,13 @@ def test_an_unknown_class_does_not_continue() -> None:
 
 
 def test_mistral_marks_the_prefix_and_repeats_it() -> None:
-    model = ChatMistralAI(script=says("Step 1: 4", finish_reason="stop"))
+    model = ChatMistralAI(script=replying("Step 1: 4", finish_reason="stop"))
     assert answer(model, prefix="Step 1:").text == " 4"
     assert model.calls[0]["messages"][-1].additional_kwargs == {"prefix": True}
 
 
-def test_anthropic_gets_no_blank_ends_and_no_blank_stops() -> None:
-    model = ChatAnthropic(script=says("\n\nStep 2: 4\n\nStep 3", stop_reason="end_turn"))
+def test_anthropic_gets_no_trailing_whitespace_and_no_whitespace_stops() -> None:
+    model = ChatAnthropic(script=replying("\n\nStep 2: 4\n\nStep 3", stop_reason="end_turn"))
     sample = answer(model, prefix="Step 1: 2\n\n", stop=("\n\n", "END"))
     assert model.calls[0]["messages"][-1] == AIMessage("Step 1: 2")
     assert model.calls[0]["stop"] == ["END"]
@@ -200,12 +202,12 @@ def test_openai_servers_continue_the_final_message_and_keep_the_stop_string() ->
         ("no", {"finish_reason": "content_filter"}, ("\n",), ("no", "end")),
     ],
 )
-def test_endings(text: str, metadata: dict[str, Any], stop: tuple[str, ...], expected: tuple[str, str]) -> None:
-    sample = answer(Scripted(script=says(text, **metadata)), stop=stop)
+def test_finish_reasons(text: str, metadata: dict[str, Any], stop: tuple[str, ...], expected: tuple[str, str]) -> None:
+    sample = answer(Scripted(script=replying(text, **metadata)), stop=stop)
     assert (sample.text, sample.finish_reason) == expected
 
 
-def test_usage_is_the_providers() -> None:
+def test_usage_is_as_the_provider_reports() -> None:
     usage = {"input_tokens": 30, "output_tokens": 5, "total_tokens": 35, "input_token_details": {"cache_read": 16}}
     sample = answer(Scripted(script=lambda messages: AIMessage("4", usage_metadata=usage)))
     assert (sample.prompt_tokens, sample.cached_tokens, sample.generated_tokens) == (30, 16, 5)
@@ -228,15 +230,15 @@ def test_the_text_of_content_blocks_is_read() -> None:
 
 def test_logprobs_and_confidence() -> None:
     tokens = {"content": [{"token": "4", "logprob": -0.5}, {"token": ".", "logprob": -1.5}]}
-    sample = answer(Scripted(script=says("4.", logprobs=tokens)), logprobs=True)
+    sample = answer(Scripted(script=replying("4.", logprobs=tokens)), logprobs=True)
     assert (sample.logprobs, sample.confidence) == ((-0.5, -1.5), -1.0)
-    assert answer(Scripted(script=says("4.", logprobs=tokens))).logprobs is None
+    assert answer(Scripted(script=replying("4.", logprobs=tokens))).logprobs is None
 
 
-def test_failures_stay_with_their_request() -> None:
+def test_a_request_fails_alone() -> None:
     def script(messages: list[BaseMessage]) -> str:
         if "fail" in messages[-1].text:
-            raise ConnectionError("no line")
+            raise ConnectionError("connection lost")
         return "4"
 
     good, bad = request(), SampleRequest(messages=({"role": "user", "content": "fail"},))
@@ -244,7 +246,7 @@ def test_failures_stay_with_their_request() -> None:
     assert [type(reply) for reply in replies] == [list, ConnectionError]
 
 
-def test_the_models_own_limit_is_the_longest_solution() -> None:
+def test_the_models_token_limit_is_the_default_of_solutions() -> None:
     assert ChatModelGenerator(Scripted(num_predict=77)).max_tokens == 77
     assert ChatModelGenerator(Scripted()).max_tokens == 1024
 
@@ -254,19 +256,19 @@ def test_a_budget_holds_with_a_long_tool_call_in_the_history() -> None:
     model = Scripted(script=lambda messages: AIMessage("4", usage_metadata=usage))
     graph = create_self_consistency(Generator.from_chat_model(model), n=4).compile()
     call = {"name": "write", "args": {"body": "x" * 4000}, "id": "1"}
-    asked: Any = [
+    messages: Any = [
         HumanMessage("q"),
         AIMessage("", tool_calls=[call]),
         ToolMessage("ok", tool_call_id="1"),
         HumanMessage("?"),
     ]
-    output = graph.invoke({"messages": asked}, context=SearchContext(max_tokens=20, budget=Budget(tokens=500)))
+    output = graph.invoke({"messages": messages}, context=SearchContext(max_tokens=20, budget=Budget(tokens=500)))
     assert model.calls == []
     assert output["result"]["stop_reason"] == "budget"
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model.with_retry(), lambda model: model.bind(stop=["x"])])
-def test_a_wrapped_model_is_refused(wrap: Callable[[BaseChatModel], Any]) -> None:
+def test_a_wrapped_model_is_rejected(wrap: Callable[[BaseChatModel], Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"must be a chat model itself.*max_retries"):
         Generator.from_chat_model(wrap(Scripted()))
 
@@ -279,7 +281,7 @@ def cache() -> Iterator[InMemoryCache]:
     set_llm_cache(None)
 
 
-def test_a_cache_of_replies_is_passed_by(cache: InMemoryCache) -> None:
+def test_the_llm_cache_is_bypassed(cache: InMemoryCache) -> None:
     model = Scripted()
     graph = create_self_consistency(Generator.from_chat_model(model), n=3).compile()
     for _ in range(2):
@@ -289,20 +291,20 @@ def test_a_cache_of_replies_is_passed_by(cache: InMemoryCache) -> None:
     assert not cache._cache
 
 
-def test_usage_without_counts_is_charged_like_none() -> None:
+def test_usage_without_counts_is_charged_like_no_usage() -> None:
     usage: Any = {"total_cost": 0}
     partial = answer(Scripted(script=lambda messages: AIMessage("4").model_copy(update={"usage_metadata": usage})))
     assert partial == answer(Scripted())
 
 
 class Waiting(Scripted):
-    """Answers never; its second call may fail."""
+    """Never replies; its second call may fail."""
 
     error: Exception | None = None
     log: list[str] = Field(default_factory=list)
 
     async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
-        self.log.append("begun")
+        self.log.append("started")
         if self.error is not None and len(self.log) == 2:
             raise self.error
         try:
@@ -322,7 +324,7 @@ async def test_a_cancelled_search_ends_its_calls_and_makes_no_others() -> None:
     await asyncio.gather(search, return_exceptions=True)
     for _ in range(20):
         await asyncio.sleep(0)
-    assert model.log == ["begun", "begun", "cancelled", "cancelled"]
+    assert model.log == ["started", "started", "cancelled", "cancelled"]
 
 
 async def test_an_error_that_ends_a_search_ends_its_calls() -> None:
@@ -332,4 +334,4 @@ async def test_an_error_that_ends_a_search_ends_its_calls() -> None:
         await graph.ainvoke({"problem": "2 + 2"})
     for _ in range(20):
         await asyncio.sleep(0)
-    assert model.log.count("cancelled") == model.log.count("begun") - 1
+    assert model.log.count("cancelled") == model.log.count("started") - 1

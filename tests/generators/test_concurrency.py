@@ -1,4 +1,4 @@
-"""However requests are asked, those that wait together share forward batches."""
+"""Requests that wait at the same time share forward batches, whatever method they came through."""
 
 import asyncio
 import time
@@ -19,14 +19,14 @@ SIXTEEN = range(16)
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls of one moment may come slowly where other processes run."""
+def long_quiet_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Concurrent calls may arrive slowly while other processes run."""
     monkeypatch.setattr(batcher, "QUIET_S", 0.1)
 
 
 @pytest.fixture
 def batches(model: Qwen2ForCausalLM, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Row counts of the batches that were started."""
+    """Record the number of rows of every batch."""
     started: list[int] = []
     generate = type(model).generate
 
@@ -49,7 +49,7 @@ def expected(generator: TransformersGenerator, requests: list[SampleRequest]) ->
 
 
 def texts(samples: list[Sample]) -> Any:
-    """What must be equal; log-probabilities may differ in the last digit."""
+    """Return what must be equal; log-probabilities may differ in the last digit."""
     return [(sample.text, sample.generated_tokens, sample.finish_reason) for sample in samples]
 
 
@@ -60,7 +60,7 @@ def test_one_batch(
     assert batches == [16]
 
 
-def test_one_batch_that_is_read_slowly(
+def test_one_batch_whose_prompts_are_slow_to_tokenize(
     generator: TransformersGenerator,
     expected: list[Any],
     requests: list[SampleRequest],
@@ -69,12 +69,12 @@ def test_one_batch_that_is_read_slowly(
 ) -> None:
     rows = generator._rows
 
-    def slowly(*given: Any) -> Any:
+    def slow_rows(*arguments: Any) -> Any:
         time.sleep(0.01)
-        return rows(*given)
+        return rows(*arguments)
 
     monkeypatch.setattr(batcher, "QUIET_S", 0.001)
-    monkeypatch.setattr(generator, "_rows", slowly)
+    monkeypatch.setattr(generator, "_rows", slow_rows)
     assert [*map(texts, generator.batch(requests))] == expected
     assert batches == [16]
 
@@ -125,12 +125,12 @@ def test_samples_of_one_request_may_need_several_batches(
     assert batches == [16, 16, 8]
 
 
-def test_nothing_to_do(generator: TransformersGenerator) -> None:
+def test_an_empty_batch(generator: TransformersGenerator) -> None:
     assert generator.batch([]) == []
     assert list(generator.batch_as_completed([])) == []
 
 
-async def test_failures_take_their_place_or_raise(
+async def test_failures_are_returned_in_place_or_raise(
     generator: TransformersGenerator, ask: Callable[..., SampleRequest]
 ) -> None:
     inputs = [ask(seed=1), ask("x" * 200), ask(seed=2)]
@@ -150,7 +150,7 @@ async def test_failures_take_their_place_or_raise(
         await generator.ainvoke(inputs[1])
 
 
-def test_out_of_memory_is_tried_again_with_half(
+def test_out_of_memory_retries_with_half_batches(
     generator: TransformersGenerator,
     expected: list[Any],
     requests: list[SampleRequest],
@@ -158,20 +158,20 @@ def test_out_of_memory_is_tried_again_with_half(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     generate = type(model).generate
-    tried: list[int] = []
+    attempts: list[int] = []
 
-    def cramped(self: Any, ids: torch.Tensor, **kwargs: Any) -> Any:
-        tried.append(len(ids))
+    def out_of_memory(self: Any, ids: torch.Tensor, **kwargs: Any) -> Any:
+        attempts.append(len(ids))
         if len(ids) > 8:
             raise torch.OutOfMemoryError("too many rows")
         return generate(self, ids, **kwargs)
 
-    monkeypatch.setattr(type(model), "generate", cramped)
+    monkeypatch.setattr(type(model), "generate", out_of_memory)
     assert [*map(texts, generator.batch(requests))] == expected
-    assert tried == [16, 8, 8]
+    assert attempts == [16, 8, 8]
 
 
-def test_an_exception_of_a_batch_goes_to_its_requests(
+def test_an_exception_in_a_batch_fails_its_requests(
     generator: TransformersGenerator,
     ask: Callable[..., SampleRequest],
     model: Qwen2ForCausalLM,
@@ -194,7 +194,7 @@ async def test_cancelled_requests_leave_the_batch(
     model: Qwen2ForCausalLM,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A running row ends at the next token, a waiting one never starts."""
+    """A running row ends at the next token; a queued one never starts."""
     forwards = 0
     forward = type(model).forward
 
@@ -204,8 +204,8 @@ async def test_cancelled_requests_leave_the_batch(
         return forward(self, *args, **kwargs)
 
     monkeypatch.setattr(type(model), "forward", count)
-    endless = ask(max_tokens=100, n=16, seed=1)
-    tasks = [asyncio.create_task(generator.ainvoke(endless)) for _ in range(8)]
+    long_request = ask(max_tokens=100, n=16, seed=1)
+    tasks = [asyncio.create_task(generator.ainvoke(long_request)) for _ in range(8)]
     while not forwards:
         await asyncio.sleep(0.001)
     for task in tasks:
@@ -229,7 +229,7 @@ async def test_leaving_early_drops_the_rest(
     assert len(batches) <= 10
 
 
-def test_a_closed_generator_says_so(generator: TransformersGenerator, ask: Callable[..., SampleRequest]) -> None:
+def test_a_closed_generator_raises(generator: TransformersGenerator, ask: Callable[..., SampleRequest]) -> None:
     generator.close()
     with pytest.raises(RuntimeError, match="was closed"):
         generator.invoke(ask())

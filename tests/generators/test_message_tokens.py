@@ -1,4 +1,4 @@
-"""An upper bound of a message's tokens counts all that is sent beside its text."""
+"""The upper bound of a message's tokens includes everything sent in addition to its text."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from langchain_core.messages.utils import convert_to_messages
 
 from its_graph.generators.message_tokens import TEMPLATE_TOKENS, max_message_tokens
 
-CALLING = {
+TOOL_CALL = {
     "id": "call_1",
     "type": "function",
     "function": {"name": "write", "arguments": '{"body": "%s"}' % ("x" * 4000)},
@@ -16,17 +16,17 @@ CALLING = {
 
 
 @pytest.mark.parametrize(
-    ("message", "more"),
+    ("message", "extra"),
     [
-        ({"role": "assistant", "content": "", "tool_calls": [CALLING]}, 4000),
+        ({"role": "assistant", "content": "", "tool_calls": [TOOL_CALL]}, 4000),
         ({"role": "assistant", "content": "", "function_call": {"name": "f", "arguments": "x" * 300}}, 300),
         ({"role": "assistant", "content": [{"type": "reasoning", "reasoning": "x" * 300}]}, 300),
         ({"role": "user", "name": "x" * 300, "content": "hi"}, 300),
         ({"role": "tool", "tool_call_id": "x" * 300, "content": "ok"}, 300),
     ],
 )
-def test_whatever_is_sent_beside_the_text_is_counted(message: dict[str, Any], more: int) -> None:
-    assert more < max_message_tokens(*convert_to_messages([message])) < more + 200
+def test_everything_sent_with_the_text_is_counted(message: dict[str, Any], extra: int) -> None:
+    assert extra < max_message_tokens(*convert_to_messages([message])) < extra + 200
 
 
 def test_calls_that_failed_to_parse_are_counted_and_images_are_not() -> None:
@@ -36,16 +36,16 @@ def test_calls_that_failed_to_parse_are_counted_and_images_are_not() -> None:
 
 
 @pytest.mark.parametrize("kind", ["video_url", "media", "image_file", "input_audio", "document"])
-def test_no_file_is_counted_by_its_bytes(kind: str) -> None:
+def test_files_are_not_counted(kind: str) -> None:
     assert max_message_tokens(HumanMessage([{"type": kind, "data": "x" * 9_000}])) == TEMPLATE_TOKENS
     assert max_message_tokens(AIMessage("", additional_kwargs={"audio": {"data": "x" * 9_000}})) == TEMPLATE_TOKENS
 
 
-def test_a_text_counts_once_in_whatever_form() -> None:
-    said = [AIMessage("넷x"), AIMessage(["넷", "x"]), AIMessage([{"type": "text", "text": "넷x"}])]
-    assert {max_message_tokens(message) for message in said} == {4 + TEMPLATE_TOKENS}
+def test_a_text_counts_once_in_any_form() -> None:
+    messages = [AIMessage("넷x"), AIMessage(["넷", "x"]), AIMessage([{"type": "text", "text": "넷x"}])]
+    assert {max_message_tokens(message) for message in messages} == {4 + TEMPLATE_TOKENS}
 
 
-def test_an_argument_counts_in_the_longest_spelling_that_a_template_may_choose() -> None:
+def test_an_argument_counts_in_the_longest_encoding_a_template_may_use() -> None:
     call = {"name": "f", "args": {"text": "한" * 100}, "id": "1"}
     assert max_message_tokens(AIMessage("", tool_calls=[call])) > len("\\ud55c") * 100

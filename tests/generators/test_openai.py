@@ -1,4 +1,4 @@
-"""The generator over HTTP, against a small server on real sockets: wire, pooling, cancellation, failure, fail-over."""
+"""The generator over HTTP against a small server on real sockets: protocol, pooling, cancellation, failover."""
 
 import asyncio
 import json
@@ -19,15 +19,15 @@ from its_graph.testing import ToyGenerator, ToyVerifier
 from tests.generators.chat_server import ChatServer, chat_server, text
 
 
-def ask(said: str = "Add 3, 5.", **options: Any) -> SampleRequest:
-    return SampleRequest(messages=({"role": "user", "content": said},), **options)
+def ask(problem: str = "Add 3, 5.", **options: Any) -> SampleRequest:
+    return SampleRequest(messages=({"role": "user", "content": problem},), **options)
 
 
 def toy(body: dict[str, Any]) -> Any:
-    """The toy world behind the wire, as vLLM speaks."""
+    """Reply as a vLLM server of the toy generator."""
     *messages, last = body["messages"]
     prefix = last["content"] if last["role"] == "assistant" else ""
-    asked = SampleRequest(
+    request = SampleRequest(
         messages=tuple(messages if prefix else [*messages, last]),
         prefix=prefix,
         stop=tuple(body.get("stop", ())),
@@ -35,7 +35,7 @@ def toy(body: dict[str, Any]) -> Any:
         temperature=body["temperature"],
         seed=body.get("seed"),
     )
-    [sample] = ToyGenerator(0.3).invoke(asked)
+    [sample] = ToyGenerator(0.3).invoke(request)
     usage = {"prompt_tokens": sample.prompt_tokens, "completion_tokens": sample.generated_tokens}
     reason = "length" if sample.finish_reason == "length" else "stop"
     return text(sample.text, reason) | {"usage": usage}
@@ -45,10 +45,10 @@ def client(server: ChatServer, **options: Any) -> OpenAIGenerator:
     return OpenAIGenerator("toy", server.url, **({"dialect": "vllm"} | options))
 
 
-# --- the wire --------------------------------------------------------------------------------------------------------
+# --- protocol --------------------------------------------------------------------------------------------------------
 
 
-def test_a_request_says_all_that_it_means() -> None:
+def test_a_request_carries_all_options() -> None:
     with chat_server(lambda body: text("4")) as server, client(server) as generator:
         generator.invoke(
             ask(prefix="3 + ", stop=("\n\n", ""), max_tokens=9, temperature=0.5, top_p=0.9, seed=11, top_logprobs=3)
@@ -72,7 +72,7 @@ def test_a_request_says_all_that_it_means() -> None:
     ]
 
 
-def test_a_plain_server_is_told_nothing_that_it_does_not_know() -> None:
+def test_a_plain_server_gets_no_unknown_fields() -> None:
     with chat_server(lambda body: text("4")) as server, client(server, dialect="openai") as generator:
         generator.invoke(ask(stop=("\n\n",), max_tokens=9))
     assert server.bodies[0].keys() == {
@@ -97,7 +97,7 @@ def test_endings(dialect: str, reply: dict[str, Any], stop: tuple[str, ...], exp
     assert (sample.text, sample.finish_reason) == expected
 
 
-def test_usage_is_exact_and_cached_tokens_are_told() -> None:
+def test_usage_is_exact_and_includes_cached_tokens() -> None:
     usage = {"prompt_tokens": 40, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 32}}
     with chat_server(lambda body: text("a b") | {"usage": usage}) as server, client(server) as generator:
         [sample] = generator.invoke(ask())
@@ -105,12 +105,14 @@ def test_usage_is_exact_and_cached_tokens_are_told() -> None:
 
 
 def test_n_samples_are_one_request_that_reads_its_prompt_once() -> None:
-    def answer(body: dict[str, Any]) -> dict[str, Any]:
-        said = {1: "bb", 0: "a"}
-        choices = [{"index": at, "message": {"content": one}, "finish_reason": "stop"} for at, one in said.items()]
+    def two_choices(body: dict[str, Any]) -> dict[str, Any]:
+        choices = [
+            {"index": index, "message": {"content": content}, "finish_reason": "stop"}
+            for index, content in {1: "bb", 0: "a"}.items()
+        ]
         return {"choices": choices, "usage": {"prompt_tokens": 10, "completion_tokens": 7}}
 
-    with chat_server(answer) as server, client(server) as generator:
+    with chat_server(two_choices) as server, client(server) as generator:
         samples = generator.invoke(ask(n=2))
     assert [sample.text for sample in samples] == ["a", "bb"]
     assert [sample.cached_tokens for sample in samples] == [0, 10]
@@ -133,7 +135,7 @@ def test_log_probabilities_become_every_signal() -> None:
     )
 
 
-def test_a_server_that_counts_nothing_is_charged_a_byte_a_token() -> None:
+def test_without_usage_each_byte_is_charged_as_a_token() -> None:
     with chat_server(lambda body: text("four") | {"usage": None}) as server, client(server) as generator:
         [sample] = generator.invoke(ask("Add."))
     assert (sample.prompt_tokens, sample.generated_tokens) == (4, 4)
@@ -142,24 +144,24 @@ def test_a_server_that_counts_nothing_is_charged_a_byte_a_token() -> None:
 # --- connections -----------------------------------------------------------------------------------------------------
 
 
-async def test_many_requests_are_under_way_at_the_same_time_and_connections_are_kept() -> None:
+async def test_many_requests_are_in_flight_and_connections_are_reused() -> None:
     barrier = threading.Barrier(120)
 
-    def together(body: dict[str, Any]) -> Any:
+    def wait_for_all(body: dict[str, Any]) -> Any:
         barrier.wait(30)
         return text(str(body["seed"]))
 
-    with chat_server(together) as server, client(server) as generator:
+    with chat_server(wait_for_all) as server, client(server) as generator:
         replies = await generator.abatch([ask(seed=number) for number in range(120)])
         assert [reply[0].text for reply in replies] == [str(number) for number in range(120)]
-        assert server.most_at_once == 120
-        server.answer = lambda body: text("again")
+        assert server.max_in_flight == 120
+        server.script = lambda body: text("again")
         for _ in range(5):
             await generator.abatch([ask(seed=number) for number in range(20)])
         assert len(server.connections) == 120
 
 
-async def test_who_stops_waiting_hangs_up() -> None:
+async def test_cancelling_closes_the_connection() -> None:
     never = threading.Event()
     with chat_server(lambda body: [text("a"), never]) as server, client(server) as generator:
         waiting = asyncio.create_task(generator.ainvoke(ask()))
@@ -168,10 +170,10 @@ async def test_who_stops_waiting_hangs_up() -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert await asyncio.to_thread(server.given_up.wait, 10)
+        assert await asyncio.to_thread(server.disconnected.wait, 10)
 
 
-def test_with_a_limit_of_time_what_has_come_is_cut_off() -> None:
+def test_a_timeout_returns_the_text_so_far_as_cut_off() -> None:
     never = threading.Event()
     parts = [
         {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "one "}}]},
@@ -181,14 +183,14 @@ def test_with_a_limit_of_time_what_has_come_is_cut_off() -> None:
     with chat_server(lambda body: parts) as server, client(server) as generator:
         [sample] = generator.invoke(ask(timeout_s=0.5))
         assert (sample.text, sample.finish_reason, sample.generated_tokens) == ("one two", "length", 2)
-        assert server.given_up.wait(10)
+        assert server.disconnected.wait(10)
         assert server.bodies[0]["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
 
 
 def test_a_stream_that_ends_in_time_is_a_whole_reply() -> None:
-    told = {"content": [{"token": "3", "logprob": -1}]}
+    logprobs = {"content": [{"token": "3", "logprob": -1}]}
     parts = [
-        {"choices": [{"index": 0, "delta": {"content": "3 + 5"}, "logprobs": told}]},
+        {"choices": [{"index": 0, "delta": {"content": "3 + 5"}, "logprobs": logprobs}]},
         {"choices": [{"index": 0, "delta": {"content": "\n\n"}, "finish_reason": "stop", "stop_reason": "\n\n"}]},
         {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 4}},
     ]
@@ -229,7 +231,7 @@ def test_when_a_server_dies_the_other_takes_over_and_the_search_is_the_same() ->
     assert results[0] == results[1]
 
 
-def test_without_any_server_the_search_says_so() -> None:
+def test_without_any_server_the_search_fails() -> None:
     with chat_server(toy) as gone:
         pass
     with client(gone) as generator:
@@ -246,7 +248,7 @@ def error(status: int, message: str) -> Callable[[dict[str, Any]], Any]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "reason"),
+    ("script", "error_class", "message"),
     [
         (error(400, "This model's maximum context length is 1024 tokens"), TruncationError, "too long"),
         (error(400, "unknown field"), ServerReplyError, "returned 400: unknown field"),
@@ -260,12 +262,12 @@ def error(status: int, message: str) -> Callable[[dict[str, Any]], Any]:
         (lambda body: {"choices": [{"message": {"refusal": "I will not"}}]}, ServerReplyError, "refused: I will not"),
     ],
 )
-def test_what_a_server_refuses_is_told(answer: Any, kind: type[Exception], reason: str) -> None:
-    with chat_server(answer) as server, client(server) as generator, pytest.raises(kind, match=reason):
+def test_a_refusal_becomes_an_error(script: Any, error_class: type[Exception], message: str) -> None:
+    with chat_server(script) as server, client(server) as generator, pytest.raises(error_class, match=message):
         generator.invoke(ask())
 
 
-def test_an_overloaded_server_is_asked_again_with_the_same_seed() -> None:
+def test_an_overloaded_server_is_retried_with_the_same_seed() -> None:
     tries: list[dict[str, Any]] = []
 
     def busy_at_first(body: dict[str, Any]) -> Any:
@@ -280,7 +282,7 @@ def test_an_overloaded_server_is_asked_again_with_the_same_seed() -> None:
     assert {body["seed"] for body in tries[:2]} == {body["seed"] for body in tries[2:]}
 
 
-def test_one_refused_sample_loses_only_itself() -> None:
+def test_a_refused_sample_fails_alone() -> None:
     def picky(body: dict[str, Any]) -> Any:
         return text("no", "content_filter") if body["seed"] % 2 else toy(body)
 
@@ -291,7 +293,7 @@ def test_one_refused_sample_loses_only_itself() -> None:
     assert len(result["candidates"]) + len(result["failed"]) == 8
 
 
-def test_what_cannot_continue_refuses_a_step_search_at_once() -> None:
+def test_a_server_that_does_not_continue_rejects_a_step_search() -> None:
     with chat_server(toy) as server, client(server, dialect="openai") as generator:
         with pytest.raises(ContinuationError):
             create("beam_search", generator, ToyVerifier())
@@ -303,7 +305,7 @@ def test_what_cannot_continue_refuses_a_step_search_at_once() -> None:
 # --- connecting ------------------------------------------------------------------------------------------------------
 
 
-def test_connect_finds_out_what_the_server_is() -> None:
+def test_connect_detects_model_and_dialect() -> None:
     with chat_server(toy) as server, OpenAIGenerator.connect(server.url, api_key="k") as generator:
         assert (generator.model, generator.dialect, generator.can_continue) == ("toy", DIALECTS["vllm"], True)
         assert server.keys == {"Bearer k"}
@@ -327,13 +329,13 @@ def test_the_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("url", ["nonsense", "localhost:8000/v1", "ftp://127.0.0.1/v1", "http://127.0.0.1:99999/v1"])
-def test_what_is_no_address_is_told_before_anything_is_asked(url: str) -> None:
-    for make in (OpenAIGenerator.connect, partial(OpenAIGenerator, "toy")):
+def test_an_invalid_url_fails_before_any_request(url: str) -> None:
+    for create_generator in (OpenAIGenerator.connect, partial(OpenAIGenerator, "toy")):
         with pytest.raises(ConfigurationError, match=f"'{url}' is not a server URL. Use http://"):
-            make([url])
+            create_generator([url])
 
 
-def test_connect_says_what_is_wrong() -> None:
+def test_connect_names_the_problem() -> None:
     with chat_server(toy, [{"id": "a"}, {"id": "b"}]) as server:
         with pytest.raises(ConfigurationError, match=r"serves 2 models \(a, b\)\. Choose one"):
             OpenAIGenerator.connect(server.url)
@@ -355,10 +357,10 @@ async def test_a_search_over_http_is_the_search_in_process(name: str) -> None:
     question, context = {"problem": "Add 3, 5, 4, 7, 2."}, SearchContext(seed=7)
     with chat_server(toy) as server, client(server, max_tokens=ToyGenerator.max_tokens) as generator:
         generator.step_tokens = ToyGenerator.step_tokens
-        far = create(name, generator, ToyVerifier()).compile()
-        results = [far.invoke(question, context=context), await far.ainvoke(question, context=context)]
+        remote = create(name, generator, ToyVerifier()).compile()
+        results = [remote.invoke(question, context=context), await remote.ainvoke(question, context=context)]
     results.append(create(name, ToyGenerator(0.3), ToyVerifier()).compile().invoke(question, context=context))
-    texts = [[one["text"] for one in result["result"]["candidates"]] for result in results]
+    texts = [[candidate["text"] for candidate in result["result"]["candidates"]] for result in results]
     assert texts[0] == texts[1] == texts[2]
     assert results[0]["answer"] == results[2]["answer"]
 
@@ -373,7 +375,7 @@ def test_a_budget_holds_over_http() -> None:
     assert 0 < len(server.bodies) < 64
 
 
-def test_after_the_end_nothing_is_asked() -> None:
+def test_a_closed_generator_sends_nothing() -> None:
     with chat_server(toy) as server:
         generator = client(server)
         generator.invoke(ask())
@@ -385,16 +387,16 @@ def test_after_the_end_nothing_is_asked() -> None:
 
 def test_threads_share_one_client() -> None:
     with chat_server(toy) as server, client(server) as generator:
-        said: list[str] = []
+        replies: list[str] = []
         threads = [
-            threading.Thread(target=lambda seed=seed: said.append(generator.invoke(ask(seed=seed))[0].text))
+            threading.Thread(target=lambda seed=seed: replies.append(generator.invoke(ask(seed=seed))[0].text))
             for seed in random.Random(0).sample(range(1000), 16)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(said) == 16
+    assert len(replies) == 16
 
 
 def test_tool_calls_of_the_conversation_count_as_prompt() -> None:

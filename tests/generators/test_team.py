@@ -1,4 +1,4 @@
-"""Several generators as one: who answers, how batches are shared, and what the team can do."""
+"""Several generators as one: routing, concurrent batches, the attributes of the team, failures."""
 
 import asyncio
 import threading
@@ -19,8 +19,8 @@ def ask(model: str | None, text: str = "q") -> SampleRequest:
     return SampleRequest(messages=({"role": "user", "content": text},), model=model)
 
 
-def sayer(name: str, **attributes: Any) -> ScriptedGenerator:
-    """A generator that says its name and the question."""
+def named_generator(name: str, **attributes: Any) -> ScriptedGenerator:
+    """Return a generator whose reply is its name and the question."""
     generator = ScriptedGenerator(lambda request: f"{name}: {request.messages[0]['content']}")
     vars(generator).update(attributes)
     return generator
@@ -32,75 +32,77 @@ def text_of(reply: Any) -> str:
 
 @pytest.fixture
 def team() -> Team:
-    return Team({"a": sayer("a"), "b": sayer("b"), "c": sayer("c")})
+    return Team({"a": named_generator("a"), "b": named_generator("b"), "c": named_generator("c")})
 
 
-MIXED = [ask("b", "0"), ask("a", "1"), ask("b", "2"), ask(None, "3"), ask("c", "4")]
-SAID = ["b: 0", "a: 1", "b: 2", "a: 3", "c: 4"]
+REQUESTS = [ask("b", "0"), ask("a", "1"), ask("b", "2"), ask(None, "3"), ask("c", "4")]
+REPLIES = ["b: 0", "a: 1", "b: 2", "a: 3", "c: 4"]
 
 
-# --- who answers ----------------------------------------------------------------------------------------------------
+# --- routing ----------------------------------------------------------------------------------------------------
 
 
-async def test_each_request_goes_to_the_member_it_names_however_it_is_asked(team: Team) -> None:
-    assert [text_of(team.invoke(request)) for request in MIXED] == SAID
-    assert [text_of(await team.ainvoke(request)) for request in MIXED] == SAID
-    assert [*map(text_of, team.batch(MIXED))] == SAID
-    assert [*map(text_of, await team.abatch(MIXED))] == SAID
-    assert {at: text_of(reply) for at, reply in team.batch_as_completed(MIXED)} == dict(enumerate(SAID))
-    assert {at: text_of(reply) async for at, reply in team.abatch_as_completed(MIXED)} == dict(enumerate(SAID))
+async def test_each_request_goes_to_the_member_it_names(team: Team) -> None:
+    assert [text_of(team.invoke(request)) for request in REQUESTS] == REPLIES
+    assert [text_of(await team.ainvoke(request)) for request in REQUESTS] == REPLIES
+    assert [*map(text_of, team.batch(REQUESTS))] == REPLIES
+    assert [*map(text_of, await team.abatch(REQUESTS))] == REPLIES
+    assert {index: text_of(reply) for index, reply in team.batch_as_completed(REQUESTS)} == dict(enumerate(REPLIES))
+    assert {index: text_of(reply) async for index, reply in team.abatch_as_completed(REQUESTS)} == dict(
+        enumerate(REPLIES)
+    )
 
 
-async def test_nothing_to_ask_is_no_error(team: Team) -> None:
+async def test_an_empty_batch_has_no_replies(team: Team) -> None:
     assert team.batch([]) == await team.abatch([]) == []
-    assert list(team.batch_as_completed([])) == [one async for one in team.abatch_as_completed([])] == []
+    assert list(team.batch_as_completed([])) == [reply async for reply in team.abatch_as_completed([])] == []
 
 
-async def test_a_name_that_no_member_has_is_an_error_before_anyone_is_asked(team: Team) -> None:
+async def test_an_unknown_member_is_an_error_before_any_call(team: Team) -> None:
     requests = [ask("a"), ask("z")]
     for attempt in (lambda: team.batch(requests, return_exceptions=True), lambda: team.prompt_tokens(requests[1])):
         with pytest.raises(ConfigurationError, match=r"must name a member .* got 'z'\. Members: a, b, c\."):
             attempt()
     with pytest.raises(ConfigurationError, match="'z'"):
         await team.abatch(requests, return_exceptions=True)
-    assert all(isinstance(one, ScriptedGenerator) and one.requests == [] for one in team.members.values())
+    assert all(isinstance(member, ScriptedGenerator) and member.requests == [] for member in team.members.values())
 
 
-def test_a_team_of_nobody_is_refused() -> None:
+def test_a_team_needs_a_member() -> None:
     with pytest.raises(ConfigurationError, match="at least one member"):
         Team({})
 
 
-# --- what the team can do -------------------------------------------------------------------------------------------
+# --- attributes -------------------------------------------------------------------------------------------
 
 
-def test_what_the_team_can_do_all_can_do() -> None:
-    one = sayer("a", parameters=7, max_tokens=100, step_tokens=9, temperature=0.2, step_separator="\n")
-    one.signals = frozenset({"logprobs", "self_certainty"})
-    other = sayer("b", parameters=3, max_tokens=50, step_tokens=20, temperature=0.9, can_continue=False)
-    other.signals = frozenset({"self_certainty", "alternatives"})
-    team = Team({"a": one, "b": other})
+def test_the_team_supports_what_all_members_support() -> None:
+    first = named_generator("a", parameters=7, max_tokens=100, step_tokens=9, temperature=0.2, step_separator="\n")
+    first.signals = frozenset({"logprobs", "self_certainty"})
+    second = named_generator("b", parameters=3, max_tokens=50, step_tokens=20, temperature=0.9, can_continue=False)
+    second.signals = frozenset({"self_certainty", "alternatives"})
+    team = Team({"a": first, "b": second})
     assert team.models == ("a", "b")
-    assert (team.can_continue, Team({"a": one}).can_continue) == (False, True)
+    assert (team.can_continue, Team({"a": first}).can_continue) == (False, True)
     assert team.signals == {"self_certainty"}
     assert (team.max_tokens, team.step_tokens) == (50, 9)
-    assert (team.temperature, team.step_separator, team.think_style) == (0.2, "\n", one.think_style)
+    assert (team.temperature, team.step_separator, team.think_style) == (0.2, "\n", first.think_style)
 
 
-def test_prompts_and_parameters_are_counted_by_who_answers() -> None:
-    long = sayer("b", parameters=3)
+def test_prompts_and_parameters_are_those_of_the_answering_member() -> None:
+    long = named_generator("b", parameters=3)
     long.prompt_tokens = lambda request: 1000  # type: ignore[method-assign]
-    team = Team({"a": sayer("a", parameters=7), "b": long})
+    team = Team({"a": named_generator("a", parameters=7), "b": long})
     assert [team.prompt_tokens(ask(name, "two words")) for name in ("a", "b", None)] == [2, 1000, 2]
     assert [team.parameters_of(ask(name)) for name in ("a", "b", None)] == [7, 3, 7]
     assert team.parameters == 7
 
 
-# --- at the same time -----------------------------------------------------------------------------------------------
+# --- concurrency -----------------------------------------------------------------------------------------------
 
 
 class Meeting(ScriptedGenerator):
-    """Answers only once all members of the team are at work at the same time."""
+    """Replies only once all members of the team are working at the same time."""
 
     def __init__(self, threads: threading.Barrier, tasks: asyncio.Barrier) -> None:
         super().__init__(lambda request: "met")
@@ -124,53 +126,53 @@ class Meeting(ScriptedGenerator):
 
 async def test_members_work_at_the_same_time_each_on_one_batch() -> None:
     threads, tasks = threading.Barrier(2), asyncio.Barrier(2)
-    one, other = Meeting(threads, tasks), Meeting(threads, tasks)
-    team = Team({"a": one, "b": other})
+    first, second = Meeting(threads, tasks), Meeting(threads, tasks)
+    team = Team({"a": first, "b": second})
     requests = [ask("a"), ask("b"), ask("b"), ask("a"), ask("b")]
     assert [*map(text_of, await asyncio.to_thread(team.batch, requests))] == ["met"] * 5
     assert [*map(text_of, await team.abatch(requests))] == ["met"] * 5
-    assert (one.batches, other.batches) == ([2, 2], [3, 3])
+    assert (first.batches, second.batches) == ([2, 2], [3, 3])
 
 
 def test_replies_come_as_they_are_ready() -> None:
-    """The slow member answers only after the quick one's reply has been handed out."""
-    handed_out = threading.Event()
+    """The slow member replies only after the quick one's reply has been yielded."""
+    delivered = threading.Event()
 
     def slow(request: SampleRequest) -> str:
-        assert handed_out.wait(timeout=10)
+        assert delivered.wait(timeout=10)
         return "slow"
 
     order = []
-    team = Team({"slow": ScriptedGenerator(slow), "quick": sayer("quick")})
+    team = Team({"slow": ScriptedGenerator(slow), "quick": named_generator("quick")})
     for _, reply in team.batch_as_completed([ask("slow"), ask("quick")]):
         order.append(text_of(reply))
-        handed_out.set()
+        delivered.set()
     assert order == ["quick: q", "slow"]
 
 
-VOICE: ContextVar[str] = ContextVar("voice", default="nobody")
+CALLER: ContextVar[str] = ContextVar("caller", default="nobody")
 
 
 def test_members_see_the_context_of_the_caller() -> None:
-    VOICE.set("caller")
-    team = Team({name: ScriptedGenerator(lambda request: VOICE.get()) for name in "ab"})
+    CALLER.set("caller")
+    team = Team({name: ScriptedGenerator(lambda request: CALLER.get()) for name in "ab"})
     assert [*map(text_of, team.batch([ask("a"), ask("b")]))] == ["caller", "caller"]
 
 
 async def test_each_request_keeps_its_own_config() -> None:
-    """LangChain takes one config for all, or one for each: a member gets those of its own requests."""
-    seen: list[Any] = []
+    """LangChain accepts one config for all requests or one per request: a member gets those of its own requests."""
+    configs: list[Any] = []
 
-    class Noting(ScriptedGenerator):
+    class ConfigRecorder(ScriptedGenerator):
         def batch_as_completed(self, inputs: Any, config: Any = None, **kwargs: Any) -> Iterator[Any]:
-            seen.append(config)
+            configs.append(config)
             yield from super().batch_as_completed(inputs, config, **kwargs)
 
-    team = Team({"a": Noting(lambda request: "a"), "b": sayer("b")})
-    each: list[RunnableConfig] = [{"tags": [str(index)]} for index in range(3)]
-    team.batch([ask("a"), ask("b"), ask("a")], each)
+    team = Team({"a": ConfigRecorder(lambda request: "a"), "b": named_generator("b")})
+    own_configs: list[RunnableConfig] = [{"tags": [str(index)]} for index in range(3)]
+    team.batch([ask("a"), ask("b"), ask("a")], own_configs)
     team.batch([ask("a"), ask("b"), ask("a")], {"tags": ["all"]})
-    assert seen == [[{"tags": ["0"]}, {"tags": ["2"]}], {"tags": ["all"]}]
+    assert configs == [[{"tags": ["0"]}, {"tags": ["2"]}], {"tags": ["all"]}]
 
 
 # --- failures -------------------------------------------------------------------------------------------------------
@@ -180,10 +182,10 @@ def failing() -> Team:
     def dead(request: SampleRequest) -> str:
         raise ValueError("no such model")
 
-    return Team({"dead": ScriptedGenerator(dead), "alive": sayer("alive")})
+    return Team({"dead": ScriptedGenerator(dead), "alive": named_generator("alive")})
 
 
-async def test_a_failing_member_loses_only_its_own_requests() -> None:
+async def test_a_failing_member_fails_only_its_own_requests() -> None:
     requests = [ask("alive", "0"), ask("dead"), ask("alive", "2")]
     for replies in (
         failing().batch(requests, return_exceptions=True),
@@ -200,7 +202,7 @@ async def test_without_return_exceptions_the_failure_raises() -> None:
 
 
 class Broken(ScriptedGenerator):
-    """A backend whose batch itself breaks down, not one call of it."""
+    """A backend whose whole batch fails, not one call of it."""
 
     def __init__(self) -> None:
         super().__init__(lambda request: "never")
@@ -214,9 +216,9 @@ class Broken(ScriptedGenerator):
         yield
 
 
-async def test_a_member_that_breaks_down_is_not_passed_over_in_silence() -> None:
-    """As with a single generator; the others' replies are handed out first."""
-    team, requests = Team({"broken": Broken(), "alive": sayer("alive")}), [ask("broken"), ask("alive")]
+async def test_a_member_whose_batch_fails_raises() -> None:
+    """As with a single generator; the replies of the other members come first."""
+    team, requests = Team({"broken": Broken(), "alive": named_generator("alive")}), [ask("broken"), ask("alive")]
     replies: list[str] = []
     with pytest.raises(RuntimeError, match="closed"):
         replies.extend(text_of(reply) for _, reply in team.batch_as_completed(requests, return_exceptions=True))
@@ -226,7 +228,7 @@ async def test_a_member_that_breaks_down_is_not_passed_over_in_silence() -> None
 
 
 def test_leaving_early_stops_every_member_at_its_next_reply() -> None:
-    team = Team({"a": sayer("a"), "b": sayer("b")})
+    team = Team({"a": named_generator("a"), "b": named_generator("b")})
     gate = threading.Event()
 
     def patient(request: SampleRequest) -> str:
@@ -254,7 +256,7 @@ async def test_leaving_early_cancels_members() -> None:
                 cancelled.set()
                 raise
 
-    team = Team({"a": sayer("a"), "b": Endless(lambda request: "never")})
+    team = Team({"a": named_generator("a"), "b": Endless(lambda request: "never")})
     replies = team.abatch_as_completed([ask("a"), ask("b")])
     first: tuple[int, list[Sample]] = await anext(replies)
     assert text_of(first[1]) == "a: q"

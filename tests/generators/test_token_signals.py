@@ -1,4 +1,4 @@
-"""What a local model tells of its own samples, against a plain forward pass of the embedded model."""
+"""The confidence signals of a local model, compared with a plain forward pass of the embedded model."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from its_graph.generators.token_signals import self_certainties, token_confidenc
 
 PROBLEM = "Compute (34 + 57) * 2 - 96 / (4 + 8) + 17."
 LONG = 32
-"""Tokens of the greedy reply that are looked at."""
+"""Tokens of the greedy reply that are compared."""
 
 
 @pytest.fixture(scope="module")
@@ -34,20 +34,20 @@ def ask(**options: Any) -> SampleRequest:
 
 @pytest.fixture(scope="module")
 def plain() -> list[list[float]]:
-    """The log-probabilities of the whole vocabulary at each place of the greedy reply, without cache or batch."""
+    """The log-probabilities of the whole vocabulary at each token of the greedy reply, without cache or batch."""
     folder = embedded.WEIGHTS / "generator"
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     messages = [{"role": "user", "content": PROBLEM}]
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    places = []
+    rows = []
     for _ in range(LONG):
         with torch.inference_mode():
             logprobs = model(torch.tensor([ids])).logits[0, -1].float().log_softmax(0).tolist()
-        places.append(logprobs)
+        rows.append(logprobs)
         ids = [*ids, max(range(len(logprobs)), key=logprobs.__getitem__)]
-    return places
+    return rows
 
 
 def by_hand(plain: list[list[float]], k: int) -> list[float]:
@@ -78,7 +78,7 @@ def test_they_are_the_models_own_before_temperature_and_nucleus(generator: Gener
         assert sample.self_certainty == pytest.approx(self_certainty(plain[0]), abs=2e-4)
 
 
-def test_nothing_is_told_that_was_not_asked_for(generator: Generator) -> None:
+def test_only_requested_signals_are_returned(generator: Generator) -> None:
     [sample] = generator.invoke(ask())
     assert (sample.token_confidences, sample.self_certainty) == (None, None)
     [sample] = generator.invoke(ask(top_logprobs=2))
@@ -95,7 +95,7 @@ def test_a_floor_ends_a_trace_at_the_first_full_window_below_it(
     groups = group_confidences(by_hand(plain, 20), window)
     for rank in (0, len(groups) // 2):
         threshold = sorted(groups)[rank] + 1e-3
-        tokens = next(at for at, group in enumerate(groups) if group < threshold) + window
+        tokens = next(index for index, group in enumerate(groups) if group < threshold) + window
         floor = ConfidenceFloor(window=window, threshold=threshold)
         [whole], [ended] = generator.batch([ask(top_logprobs=20), ask(top_logprobs=20, confidence_floor=floor)])
         assert (whole.generated_tokens, ended.generated_tokens) == (LONG, tokens)
@@ -116,18 +116,18 @@ def test_a_floor_below_all_windows_and_a_window_that_never_fills_end_nothing(
 
 
 def test_a_floor_ends_only_its_own_row(generator: Generator) -> None:
-    """Rows of one batch that want other numbers of tokens, or nothing, keep theirs."""
+    """Rows of one batch that request other signals, or none, are unaffected."""
     requests = [ask(), ask(top_logprobs=2), ask(top_logprobs=20, self_certainty=True)]
     floor = ConfidenceFloor(window=1, threshold=1e9)
     alone = [generator.invoke(request)[0] for request in requests]
     *together, [ended] = generator.batch([*requests, ask(top_logprobs=5, confidence_floor=floor)])
     assert ended.generated_tokens == 1
-    for [sample], other in zip(together, alone, strict=True):
-        assert sample.text == other.text
-        assert (sample.token_confidences is None) == (other.token_confidences is None)
-        assert (sample.self_certainty is None) == (other.self_certainty is None)
-        if sample.token_confidences and other.token_confidences:
-            assert sample.token_confidences == pytest.approx(other.token_confidences, abs=2e-4)
+    for [sample], expected in zip(together, alone, strict=True):
+        assert sample.text == expected.text
+        assert (sample.token_confidences is None) == (expected.token_confidences is None)
+        assert (sample.self_certainty is None) == (expected.self_certainty is None)
+        if sample.token_confidences and expected.token_confidences:
+            assert sample.token_confidences == pytest.approx(expected.token_confidences, abs=2e-4)
 
 
 def test_a_floor_needs_confidences(generator: Generator) -> None:
@@ -135,7 +135,7 @@ def test_a_floor_needs_confidences(generator: Generator) -> None:
         generator.invoke(ask(confidence_floor=ConfidenceFloor(window=1, threshold=1.0)))
 
 
-# --- the arithmetic of a batch --------------------------------------------------------------------------------------
+# --- batch arithmetic --------------------------------------------------------------------------------------
 
 
 def log(*rows: tuple[float, ...]) -> torch.Tensor:
@@ -143,13 +143,13 @@ def log(*rows: tuple[float, ...]) -> torch.Tensor:
 
 
 def test_each_row_has_its_own_number_of_tokens() -> None:
-    """Reference 1.5: top-2 probabilities (.5, .25): 1.039721; (.9, .05): 1.550546. k = 0 wants none."""
+    """Reference 1.5: top-2 probabilities (.5, .25): 1.039721; (.9, .05): 1.550546. k = 0 requests none."""
     rows = log((0.25, 0.05, 0.5, 0.2), (0.9, 0.03, 0.02, 0.05), (0.7, 0.1, 0.1, 0.1), (0.7, 0.1, 0.1, 0.1))
-    told = token_confidences(rows, torch.tensor([2, 2, 0, 1])).tolist()
-    assert told == pytest.approx([1.039721, 1.550546, 0.0, -math.log(0.7)], abs=1e-6)
+    confidences = token_confidences(rows, torch.tensor([2, 2, 0, 1])).tolist()
+    assert confidences == pytest.approx([1.039721, 1.550546, 0.0, -math.log(0.7)], abs=1e-6)
 
 
-def test_a_vocabulary_smaller_than_k_is_taken_whole() -> None:
+def test_a_vocabulary_smaller_than_k_is_used_whole() -> None:
     assert token_confidences(log((0.5, 0.5)), torch.tensor([20])).tolist() == pytest.approx([math.log(2)])
 
 
@@ -159,7 +159,7 @@ def test_certainties_of_rows() -> None:
     assert self_certainties(rows).tolist() == pytest.approx([0.0, 0.429813, 2.075198], abs=1e-6)
 
 
-def test_a_token_that_cannot_be_said_is_no_part_of_the_vocabulary() -> None:
+def test_tokens_with_probability_zero_are_excluded() -> None:
     rows = log((0.25, 0.25, 0.25, 0.25, 0.0), (0.7, 0.1, 0.1, 0.1, 0.0))
     assert self_certainties(rows).tolist() == pytest.approx([0.0, 0.429813], abs=1e-6)
     assert token_confidences(log((0.5, 0.25, 0.0)), torch.tensor([3])).tolist() == pytest.approx([1.039721])

@@ -1,4 +1,4 @@
-"""The local generator against a straightforward loop of one row, and against plain `generate`."""
+"""The local generator compared with a simple loop over one row, and with plain `generate`."""
 
 import copy
 import subprocess
@@ -32,13 +32,13 @@ def reference(
 ) -> Any:
     """Sample one row token by token with whole forwards; return tokens and their log-probabilities."""
     ids = prompt_ids(tokenizer, request)
-    kept: list[int] = []
+    tokens: list[int] = []
     logprobs: list[float] = []
-    chance = torch.Generator().manual_seed(derive_seed(request.seed or 0, f"sample {index}"))
+    random_generator = torch.Generator().manual_seed(derive_seed(request.seed or 0, f"sample {index}"))
     noise = torch.empty(0)
-    while len(kept) < request.max_tokens and tokenizer.eos_token_id not in kept:
+    while len(tokens) < request.max_tokens and tokenizer.eos_token_id not in tokens:
         with torch.inference_mode():
-            logits = model(torch.tensor([ids + kept])).logits[0, -1].float()
+            logits = model(torch.tensor([ids + tokens])).logits[0, -1].float()
         scores = logits / (request.temperature or 1.0)
         if request.top_p < 1:
             probabilities, order = scores.softmax(0).sort(descending=True)
@@ -46,17 +46,17 @@ def reference(
             scores[outside] = float("-inf")
         if request.temperature:
             block = 2048 // len(logits)
-            if len(kept) % block == 0:
-                noise = torch.empty(block, len(logits)).exponential_(generator=chance)
-            scores = scores - noise[len(kept) % block].log()
-        kept.append(int(scores.argmax()))
-        logprobs.append(float(logits.log_softmax(0)[kept[-1]]))
-    return kept, logprobs
+            if len(tokens) % block == 0:
+                noise = torch.empty(block, len(logits)).exponential_(generator=random_generator)
+            scores = scores - noise[len(tokens) % block].log()
+        tokens.append(int(scores.argmax()))
+        logprobs.append(float(logits.log_softmax(0)[tokens[-1]]))
+    return tokens, logprobs
 
 
 @pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"temperature": 1.5}, {"top_p": 0.5}], ids=str)
 @pytest.mark.parametrize("text", TEXTS)
-def test_equals_a_loop_of_one_row(
+def test_equals_a_loop_over_one_row(
     generator: TransformersGenerator,
     model: Qwen2ForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
@@ -108,9 +108,7 @@ async def test_a_text_does_not_depend_on_its_batch(
     assert (await generator.ainvoke(requests[5]))[0].text == alone[5]
 
 
-def test_neighbouring_seeds_share_no_sample(
-    generator: TransformersGenerator, ask: Callable[..., SampleRequest]
-) -> None:
+def test_adjacent_seeds_share_no_sample(generator: TransformersGenerator, ask: Callable[..., SampleRequest]) -> None:
     """Reference 0.7: with seed + i, seed 7 with n = 4 and seed 8 would share three streams."""
     first, second = generator.batch([ask(seed=7, n=4), ask(seed=8, n=4)])
     assert len({sample.text for sample in first + second}) == 8
@@ -118,7 +116,7 @@ def test_neighbouring_seeds_share_no_sample(
     assert [sample.text for sample in generator.invoke(ask(seed=7, n=4))] == [sample.text for sample in first]
 
 
-def test_no_seed_means_fresh_samples(generator: TransformersGenerator, ask: Callable[..., SampleRequest]) -> None:
+def test_without_a_seed_samples_differ(generator: TransformersGenerator, ask: Callable[..., SampleRequest]) -> None:
     assert generator.invoke(ask()) != generator.invoke(ask())
 
 
@@ -158,12 +156,12 @@ def test_stop_string_is_kept_and_ends_the_text(
 def forced(
     monkeypatch: pytest.MonkeyPatch, generator: TransformersGenerator, tokenizer: PreTrainedTokenizerFast, text: str
 ) -> Any:
-    """Let the model say `text`, whatever it thinks."""
+    """Make the model generate `text`."""
     script = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
     forward = type(generator._model).forward
     prompt = 0
 
-    def say(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def scripted_forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         output = forward(self, *args, **kwargs)
         cache = kwargs["cache" if "cache" in kwargs else "past_key_values"]  # its name changed in transformers 5.24
         step = cache.get_seq_length() - prompt
@@ -171,17 +169,17 @@ def forced(
         output.logits[:, -1, script[min(step, len(script) - 1)]] = 50.0
         return output
 
-    def prompt_length(request: SampleRequest) -> Any:
+    def with_prompt_length(request: SampleRequest) -> Any:
         nonlocal prompt
         prompt = generator.prompt_tokens(request)
         return request
 
-    monkeypatch.setattr(type(generator._model), "forward", say)
-    return prompt_length
+    monkeypatch.setattr(type(generator._model), "forward", scripted_forward)
+    return with_prompt_length
 
 
 @pytest.mark.parametrize(
-    ("said", "stop", "text", "tokens"),
+    ("generated", "stop", "text", "tokens"),
     [
         ("one\n\nStep", ("\n\n",), "one\n\n", 4),  # the token "\n\nS" reaches beyond the stop string
         ("one\n\nStep", ("S", "\n\n"), "one\n\n", 4),  # both in one token: the one that ends first
@@ -197,24 +195,24 @@ def test_stop_strings_across_tokens(
     tokenizer: PreTrainedTokenizerFast,
     ask: Callable[..., SampleRequest],
     monkeypatch: pytest.MonkeyPatch,
-    said: str,
+    generated: str,
     stop: tuple[str, ...],
     text: str,
     tokens: int,
 ) -> None:
-    known = forced(monkeypatch, generator, tokenizer, said)
-    [sample] = generator.invoke(known(ask(stop=stop)))
+    with_prompt_length = forced(monkeypatch, generator, tokenizer, generated)
+    [sample] = generator.invoke(with_prompt_length(ask(stop=stop)))
     assert (sample.text, sample.finish_reason, sample.generated_tokens) == (text, "stop_string", tokens)
 
 
-def test_end_of_turn_is_counted_and_not_shown(
+def test_the_end_token_is_counted_but_not_in_the_text(
     generator: TransformersGenerator,
     tokenizer: PreTrainedTokenizerFast,
     ask: Callable[..., SampleRequest],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = forced(monkeypatch, generator, tokenizer, "done")
-    [sample] = generator.invoke(known(ask(stop=("\n\n",), logprobs=True)))
+    with_prompt_length = forced(monkeypatch, generator, tokenizer, "done")
+    [sample] = generator.invoke(with_prompt_length(ask(stop=("\n\n",), logprobs=True)))
     assert (sample.text, sample.finish_reason, sample.generated_tokens) == ("done", "end", 5)
     assert sample.logprobs is not None
     assert len(sample.logprobs) == 5
@@ -226,7 +224,7 @@ def test_each_row_has_its_own_limit(generator: TransformersGenerator, ask: Calla
     assert long[0].generated_tokens > 3
 
 
-def test_a_continued_prefix_is_tokenised_with_the_prompt(
+def test_a_continued_prefix_is_tokenized_with_the_prompt(
     generator: TransformersGenerator, tokenizer: PreTrainedTokenizerFast, ask: Callable[..., SampleRequest]
 ) -> None:
     whole = ask(prefix="Step 1: ab\n\n")
@@ -235,10 +233,10 @@ def test_a_continued_prefix_is_tokenised_with_the_prompt(
     assert generator.prompt_tokens(whole) < split
 
 
-def test_the_prompt_is_tokenised_once(
+def test_the_prompt_is_tokenized_once(
     generator: TransformersGenerator, ask: Callable[..., SampleRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = ask("never asked before")
+    request = ask("a new prompt")
     calls: list[tuple[Any, ...]] = []
 
     def spy(*args: Any) -> str:
@@ -269,15 +267,15 @@ def test_a_tokenizer_without_template_gets_the_plain_text(
 def test_special_tokens_are_added_only_without_a_template(
     model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, ask: Callable[..., SampleRequest]
 ) -> None:
-    """Templates write their own beginning; a second one is a prompt that the model never saw."""
-    begins = copy.deepcopy(tokenizer)
-    begins.backend_tokenizer.post_processor = processors.TemplateProcessing(
+    """A template adds its own special tokens; a second set makes a prompt the model never saw."""
+    with_prefix = copy.deepcopy(tokenizer)
+    with_prefix.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="<|user|> $A", special_tokens=[("<|user|>", tokenizer.convert_tokens_to_ids("<|user|>"))]
     )
-    with TransformersGenerator(model, begins) as generator:
+    with TransformersGenerator(model, with_prefix) as generator:
         assert generator.prompt_tokens(ask("abc")) == len(prompt_ids(tokenizer, ask("abc")))
-    begins.chat_template = None
-    with TransformersGenerator(model, begins) as generator:
+    with_prefix.chat_template = None
+    with TransformersGenerator(model, with_prefix) as generator:
         assert generator.prompt_tokens(ask("xyz")) == len("xyz\n") + 1
 
 
@@ -286,7 +284,7 @@ def test_a_leading_space_survives(generator: TransformersGenerator, tokenizer: P
     assert generator._tokens.continuation(prompt, tokenizer(" 1 a")["input_ids"]) == " 1 a"
 
 
-def test_too_long_a_prompt_fails_alone_and_names_both_lengths(
+def test_a_prompt_that_is_too_long_fails_alone_and_names_both_lengths(
     generator: TransformersGenerator, ask: Callable[..., SampleRequest]
 ) -> None:
     good, bad = generator.batch([ask(seed=1), ask("x" * 200)], return_exceptions=True)
@@ -301,7 +299,7 @@ def test_the_context_bounds_the_reply(generator: TransformersGenerator, ask: Cal
     assert sample.prompt_tokens + sample.generated_tokens <= 128
 
 
-def test_a_message_that_cannot_be_read_fails_alone(
+def test_a_message_that_the_template_rejects_fails_alone(
     generator: TransformersGenerator, ask: Callable[..., SampleRequest]
 ) -> None:
     bad = SampleRequest(messages=({"role": "tool", "content": "42"},))
@@ -320,7 +318,7 @@ def slow(monkeypatch: pytest.MonkeyPatch, model: Qwen2ForCausalLM, seconds: floa
     monkeypatch.setattr(type(model), "forward", wait)
 
 
-def test_time_out_returns_what_there_is(
+def test_a_timeout_returns_the_text_so_far(
     generator: TransformersGenerator,
     model: Qwen2ForCausalLM,
     ask: Callable[..., SampleRequest],
@@ -345,23 +343,23 @@ def test_an_overdue_request_is_answered_empty_without_running(
     assert sample.prompt_tokens == 10
 
 
-def test_the_checkpoints_own_sampling_defaults_do_not_leak(
+def test_the_checkpoints_sampling_defaults_are_ignored(
     model: Qwen2ForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
     ask: Callable[..., SampleRequest],
     generator: TransformersGenerator,
 ) -> None:
     plain = generator.invoke(ask(seed=1))
-    kept = model.generation_config
+    original = model.generation_config
     model.generation_config = GenerationConfig(
-        eos_token_id=kept.eos_token_id, repetition_penalty=5.0, no_repeat_ngram_size=2, top_k=1, max_new_tokens=7
+        eos_token_id=original.eos_token_id, repetition_penalty=5.0, no_repeat_ngram_size=2, top_k=1, max_new_tokens=7
     )
     try:
-        with TransformersGenerator(model, tokenizer) as other:
-            assert other.max_tokens == 7
-            assert other.invoke(ask(seed=1))[0].text == plain[0].text
+        with TransformersGenerator(model, tokenizer) as configured:
+            assert configured.max_tokens == 7
+            assert configured.invoke(ask(seed=1))[0].text == plain[0].text
     finally:
-        model.generation_config = kept
+        model.generation_config = original
     assert generator.max_tokens == 1024
 
 
@@ -384,7 +382,9 @@ class TestFromPretrained:
             assert loaded.step_separator == "\n"
             assert loaded._model.dtype == torch.float32
 
-    def test_broken_folders_are_told_in_one_line(self, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    def test_errors_about_broken_folders_are_one_line(
+        self, folder: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
         with pytest.raises(
             ConfigurationError, match=r"^'.*' is not a usable checkpoint \(.*\)\. Expected .*$"
         ) as caught:
@@ -412,7 +412,7 @@ class TestFromPretrained:
         with pytest.raises(ConfigurationError, match=r"lacks 1 weights .*up_proj"):
             TransformersGenerator.from_pretrained(folder)
 
-    def test_the_interpreter_ends_while_a_batch_runs(self, folder: Path) -> None:
+    def test_the_interpreter_exits_while_a_batch_runs(self, folder: Path) -> None:
         script = (
             "import sys, time\n"
             "from its_graph.contracts import SampleRequest\n"
@@ -428,26 +428,26 @@ class TestFromPretrained:
         assert time.monotonic() - began < 40
 
 
-def test_no_rows_is_no_batch_size(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+def test_max_batch_must_be_positive(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
     with pytest.raises(ConfigurationError, match="max_batch must be at least 1; got 0"):
         TransformersGenerator(model, tokenizer, max_batch=0)
 
 
-def test_a_sample_that_ends_early_is_handed_out_while_its_batch_runs_on(
+def test_a_sample_that_ends_early_is_delivered_while_its_batch_runs(
     generator: TransformersGenerator, ask: Callable[..., SampleRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both share a batch; the long one may not go on before the short one is there."""
+    """Both requests share a batch; the long one waits until the short one is delivered."""
     forward = type(generator._model).forward
     short: list[Any] = []
 
-    def patient(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def waiting_forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         if len(steps) == 6:
             assert short[0].result(10)[0].generated_tokens == 3
         steps.append(1)
         return forward(self, *args, **kwargs)
 
     steps: list[int] = []
-    monkeypatch.setattr(type(generator._model), "forward", patient)
+    monkeypatch.setattr(type(generator._model), "forward", waiting_forward)
     monkeypatch.setattr(generator._model.generation_config, "eos_token_id", None)
     requests = [ask(max_tokens=3, seed=1, logprobs=True), ask(max_tokens=12, seed=1, logprobs=True)]
     futures = generator.futures(requests)

@@ -82,7 +82,7 @@ def test_a_greedy_rollout_of_three_steps_goes_out_from_the_best_child_only() -> 
     generator = ScriptedGenerator(endless)
     verifier = ScriptedVerifier(lambda one: Random("".join(one.steps)).random() * 0.8)
     trail = states(create_rest_mcts(generator, verifier, iterations=6))
-    judged = [tree for node, tree in trail if node == "judge"]
+    judged = [tree for node, tree in trail if node == "verify_rollout"]
     assert len(judged) == 6
     for tree in judged:
         best = min(tree.new_steps, key=tree.sort_key)

@@ -185,7 +185,7 @@ def test_without_a_rule_there_is_no_such_node_and_with_one_its_exits_have_names(
         ("select", "enough"): "answer",
         ("select", "unfinished"): "finish",
         ("steer", "more"): "expand",
-        ("steer", "judge"): "verify",
+        ("steer", "verify"): "verify",
         ("steer", "enough"): "answer",
         ("steer", "unfinished"): "finish",
     }

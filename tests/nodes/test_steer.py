@@ -169,7 +169,7 @@ def test_the_exits() -> None:
     assert exit_of(solved, say(solved, stop=True)) == "enough"
     assert exit_of(unsolved, say(unsolved, stop=True)) == "unfinished"
     assert exit_of(unsolved, say(unsolved, stop=True, edits={"3": "x"})) == "unfinished"
-    assert exit_of(unsolved, say(unsolved, stop=True, edits={"3": r"\boxed{1}"})) == "judge"
+    assert exit_of(unsolved, say(unsolved, stop=True, edits={"3": r"\boxed{1}"})) == "verify"
     assert exit_of(unsolved, say(unsolved, edits={"3": r"\boxed{1}"})) == "more"
 
 

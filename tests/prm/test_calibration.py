@@ -15,16 +15,15 @@ from its_graph.prm.calibration import (
     AbstainingVerifier,
     VerifierCalibration,
     VerifierWarning,
+    abstain_if_uninformative,
     calibrate,
     calibration_of,
     check_generator,
     expected_calibration_error,
-    abstain_if_uninformative,
     roc_auc,
 )
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.function import FunctionVerifier
-from its_graph.prm.training.train import auc
 from its_graph.testing import ToyGenerator
 
 Fixed = Callable[..., Any]
@@ -49,11 +48,14 @@ def test_auc(scores: list[float], labels: list[bool], expected: float | None) ->
     assert roc_auc(scores, labels) == expected
 
 
-def test_auc_is_that_of_training() -> None:
+def test_auc_counts_pairs() -> None:
     chance = random.Random(0)
     scores = [round(chance.random(), 1) for _ in range(200)]
     labels = [chance.random() < score for score in scores]
-    assert roc_auc(scores, labels) == pytest.approx(auc(scores, labels))
+    positives = [score for score, label in zip(scores, labels, strict=True) if label]
+    negatives = [score for score, label in zip(scores, labels, strict=True) if not label]
+    wins = [(positive > negative) + (positive == negative) / 2 for positive in positives for negative in negatives]
+    assert roc_auc(scores, labels) == pytest.approx(sum(wins) / len(wins))
 
 
 def test_expected_calibration_error() -> None:
@@ -63,7 +65,7 @@ def test_expected_calibration_error() -> None:
     assert expected_calibration_error([1.0, 0.95], [False, True]) == pytest.approx(0.475)
 
 
-def test_missing_values_count_in_nothing_else() -> None:
+def test_missing_values_are_only_counted_as_missing() -> None:
     nan = float("nan")
     assert calibration_of([0.9, None, 0.1, nan], [True, True, False, False]) == VerifierCalibration(
         right=1,
@@ -93,17 +95,17 @@ def test_better_than_chance(right: int, wrong: int, area: float | None, better: 
     assert VerifierCalibration(right, wrong, 0, area, None).better_than_chance is better
 
 
-def test_calibrate_asks_the_verifier() -> None:
+def test_calibrate_runs_the_verifier() -> None:
     def judge(candidate: Candidate) -> float:
         if candidate.steps == ("fails",):
             raise ValueError("no")
         return 0.9 if candidate.steps == ("good",) else 0.1
 
-    labelled = [(solved("good"), True)] * 3 + [(solved("bad"), False)] * 3 + [(solved("fails"), True)]
-    found = calibrate(FunctionVerifier(judge), labelled)
-    assert found == VerifierCalibration(right=3, wrong=3, missing=1, auc=1.0, ece=pytest.approx(0.1))  # type: ignore[arg-type]
-    assert calibrate(FunctionVerifier(judge, score_range="real"), labelled).ece is None
-    with pytest.raises(ConfigurationError, match="tried on nothing"):
+    labeled = [(solved("good"), True)] * 3 + [(solved("bad"), False)] * 3 + [(solved("fails"), True)]
+    calibration = calibrate(FunctionVerifier(judge), labeled)
+    assert calibration == VerifierCalibration(right=3, wrong=3, missing=1, auc=1.0, ece=pytest.approx(0.1))  # type: ignore[arg-type]
+    assert calibrate(FunctionVerifier(judge, score_range="real"), labeled).ece is None
+    with pytest.raises(ConfigurationError, match="labeled must not be empty"):
         calibrate(FunctionVerifier(judge), [])
 
 
@@ -113,7 +115,7 @@ def test_a_good_verifier_is_kept(fixed: Fixed) -> None:
 
 
 @pytest.mark.parametrize("area", [0.5, 0.4, None])
-def test_a_bad_verifier_is_replaced_and_that_is_said(area: float | None, fixed: Fixed) -> None:
+def test_a_bad_verifier_is_replaced_with_a_warning(area: float | None, fixed: Fixed) -> None:
     verifier = fixed(Verdict(scores=(None,), value=0.5))
     with pytest.warns(VerifierWarning, match="not better than chance.*the vote decides"):
         safe = abstain_if_uninformative(verifier, VerifierCalibration(50, 50, 0, area, None))
@@ -122,8 +124,8 @@ def test_a_bad_verifier_is_replaced_and_that_is_said(area: float | None, fixed: 
     assert (safe.tokens(solved("x")), safe.parameters) == (0, 0)
 
 
-def test_a_search_without_opinions_is_the_vote() -> None:
-    """A verifier that prefers wrong solutions picks one; guarded, the majority is right."""
+def test_a_search_with_an_abstaining_verifier_is_the_vote() -> None:
+    """A verifier that prefers wrong solutions selects one; if it abstains, the majority is right."""
     inverted = FunctionVerifier(lambda candidate: 0.01 if "{18}" in candidate.steps[-1] else 0.99)
 
     def answer(verifier: Any) -> dict[str, Any]:
@@ -149,13 +151,13 @@ def test_a_search_without_opinions_is_the_vote() -> None:
         ("meta-llama/Llama-3.1-8B-Instruct", False),
     ],
 )
-def test_another_generator_than_the_one_trained_on(generator: str, fits: bool) -> None:
+def test_a_different_generator_than_the_one_trained_on(generator: str, fits: bool) -> None:
     metadata = ScorerMetadata(family="qwen", trained_on="Qwen2-Math-Instruct and Qwen2.5-Math-Instruct")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert check_generator(metadata, generator) is fits
-    assert [one.category for one in caught] == [VerifierWarning] * (not fits)
+    assert [warning.category for warning in caught] == [VerifierWarning] * (not fits)
 
 
-def test_an_unknown_training_set_says_nothing() -> None:
+def test_an_unknown_training_set_gives_no_warning() -> None:
     assert check_generator(ScorerMetadata(family="qwen"), "anything")

@@ -28,7 +28,7 @@ def test_questions_do_not_mix() -> None:
     assert [verdict.value for verdict in ConsistencyVerifier().batch(mixed)] == [1.0, 0.5, 0.5]
 
 
-def test_nothing_is_read_and_nobody_is_judged() -> None:
+def test_no_model_is_run() -> None:
     verifier = ConsistencyVerifier()
     assert verifier.batch([]) == []
     assert verifier.tokens(ROUND[0]) == 0
@@ -36,18 +36,18 @@ def test_nothing_is_read_and_nobody_is_judged() -> None:
     assert verifier.invoke(solved(None)).value is None
 
 
-async def test_answers_are_compared_beside_the_loop() -> None:
+async def test_answers_are_compared_in_a_thread() -> None:
     threads = []
 
-    def classes(answers: Sequence[str | None]) -> list[int | None]:
+    def group(answers: Sequence[str | None]) -> list[int | None]:
         threads.append(threading.current_thread())
         return [0] * len(answers)
 
-    verdicts = await ConsistencyVerifier(classes=classes).abatch(ROUND[:2])
+    verdicts = await ConsistencyVerifier(group=group).abatch(ROUND[:2])
     assert [verdict.value for verdict in verdicts] == [1.0, 1.0]
     assert threads != [threading.main_thread()]
 
 
-def test_another_way_to_find_the_answer() -> None:
+def test_a_custom_extract_function() -> None:
     verifier = ConsistencyVerifier(extract=lambda text: text[-2:])
     assert [verdict.value for verdict in verifier.batch([solved("1"), solved("2")])] == [pytest.approx(0.5)] * 2

@@ -40,8 +40,8 @@ CALLABLES = [length, alength, Judge(), AsyncJudge(), partial(length), partial(al
 
 
 @pytest.mark.parametrize("func", CALLABLES)
-async def test_sync_and_async_both_ways(func: Callable[[Candidate], float]) -> None:
-    """The sync calls of this test are made while a loop is running in their thread."""
+async def test_sync_and_async(func: Callable[[Candidate], float]) -> None:
+    """The sync calls of this test run while a loop is running in their thread."""
     verifier = FunctionVerifier(func)
     expected = Verdict(scores=(None, None, None), value=0.3)
     assert verifier.invoke(CANDIDATE) == expected
@@ -60,7 +60,7 @@ def test_without_a_loop(func: Callable[[Candidate], float]) -> None:
     assert FunctionVerifier(func).invoke(CANDIDATE).value == 0.3
 
 
-async def test_a_sync_function_does_not_hold_the_loop() -> None:
+async def test_a_sync_function_does_not_block_the_loop() -> None:
     released = threading.Event()
 
     def wait(candidate: Candidate) -> float:
@@ -75,19 +75,19 @@ async def test_a_sync_function_does_not_hold_the_loop() -> None:
 
 def test_an_async_function_sees_the_callers_context() -> None:
     variable = contextvars.ContextVar("variable", default="outside")
-    seen = []
+    values = []
 
-    async def look(candidate: Candidate) -> float:
-        seen.append(variable.get())
+    async def read_variable(candidate: Candidate) -> float:
+        values.append(variable.get())
         return 1.0
 
     variable.set("inside")
-    FunctionVerifier(look).invoke(CANDIDATE)
-    assert seen == ["inside"]
+    FunctionVerifier(read_variable).invoke(CANDIDATE)
+    assert values == ["inside"]
 
 
 @pytest.mark.parametrize(
-    ("judgment", "verdict"),
+    ("result", "verdict"),
     [
         (1, Verdict(scores=(None,) * 3, value=1.0)),
         (True, Verdict(scores=(None,) * 3, value=1.0)),
@@ -99,8 +99,8 @@ def test_an_async_function_sees_the_callers_context() -> None:
         (Verdict(scores=(0.1,), value=0.2, tokens=7), Verdict(scores=(0.1,), value=0.2, tokens=7)),
     ],
 )
-def test_judgments(judgment: FunctionResult, verdict: Verdict) -> None:
-    assert FunctionVerifier(lambda candidate: judgment).invoke(CANDIDATE) == verdict
+def test_results(result: FunctionResult, verdict: Verdict) -> None:
+    assert FunctionVerifier(lambda candidate: result).invoke(CANDIDATE) == verdict
 
 
 def test_step_scores_are_aggregated_by_the_given_rule() -> None:
@@ -109,11 +109,11 @@ def test_step_scores_are_aggregated_by_the_given_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("judgment", "message"), [([0.5], "1 scores for 3 steps"), (1.5, "outside"), ([0.5, -0.1, 0.2], "outside")]
+    ("result", "message"), [([0.5], "got 1 scores for 3"), (1.5, "got 1.5"), ([0.5, -0.1, 0.2], "got -0.1")]
 )
-def test_impossible_judgments_are_errors(judgment: FunctionResult, message: str) -> None:
+def test_invalid_results_are_errors(result: FunctionResult, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        FunctionVerifier(lambda candidate: judgment).invoke(CANDIDATE)
+        FunctionVerifier(lambda candidate: result).invoke(CANDIDATE)
 
 
 def test_real_scores_are_unbounded_and_have_no_product() -> None:
@@ -129,7 +129,7 @@ def test_costs_nothing() -> None:
     assert verifier.tokens(CANDIDATE) == verifier.parameters == verifier.invoke(CANDIDATE).tokens == 0
 
 
-async def test_a_failure_of_the_function_is_the_callers(recwarn: pytest.WarningsRecorder) -> None:
+async def test_an_error_of_the_function_reaches_the_caller(recwarn: pytest.WarningsRecorder) -> None:
     async def fail(candidate: Candidate) -> float:
         raise ConnectionError("judge is down")
 
@@ -143,25 +143,25 @@ async def test_a_failure_of_the_function_is_the_callers(recwarn: pytest.Warnings
         verifier.invoke(CANDIDATE)
 
 
-@pytest.mark.parametrize("said", [True, False])
-async def test_a_tool_as_a_check(said: bool) -> None:
-    """What it is asked, the tool, how its result is read: a chain of LangChain's own."""
+@pytest.mark.parametrize("passes", [True, False])
+async def test_a_tool_as_a_check(passes: bool) -> None:
+    """A LangChain chain: a function that builds the input, the tool, a function that reads the result."""
 
     @tool
     def check(steps: int) -> str:
         """Say whether there are that many steps."""
-        return "yes" if (steps == 3) is said else "no"
+        return "yes" if (steps == 3) is passes else "no"
 
     chain: Any = (
         RunnableLambda(lambda candidate: {"steps": len(candidate.steps)}) | check | (lambda text: text == "yes")
     )
     verifier = FunctionVerifier(chain)
-    expected = Verdict(scores=(None, None, None), value=float(said))
+    expected = Verdict(scores=(None, None, None), value=float(passes))
     assert verifier.invoke(CANDIDATE) == expected
     assert await verifier.ainvoke(CANDIDATE) == expected
 
 
-async def test_a_runnable_is_called_in_its_own_way() -> None:
+async def test_a_runnable_is_called_by_its_own_methods() -> None:
     verifier = FunctionVerifier(RunnableLambda(lambda candidate: 0.1, afunc=alength))
     assert verifier.invoke(CANDIDATE).value == 0.1
     assert (await verifier.ainvoke(CANDIDATE)).value == 0.3

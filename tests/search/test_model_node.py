@@ -1,6 +1,7 @@
 """The node body: waves under a budget, retries, arrival order, deadlines. Seen through whole searches."""
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from types import SimpleNamespace
@@ -276,6 +277,32 @@ def test_a_deadline_is_never_zero_or_less(pauses: Pauses) -> None:
     create("single", generator).compile().invoke(QUESTION, context=context)
     assert len(generator.requests) == 1
     assert 0 < (generator.requests[0].timeout_s or 0) < 0.1
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+def test_waves_retries_and_refusals_are_logged(pauses: Pauses, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="its_graph")
+    context = SearchContext(seed=7, budget=Budget(calls=3))
+    create("self_consistency", flaky(1, TimeoutError("late")), n=4).compile().invoke(QUESTION, context=context)
+    assert [record.getMessage() for record in caplog.records if record.name == "its_graph"] == [
+        "generate: admitted 3 calls (0, 1, 2); budget left: calls=3",
+        "generate: retrying call 0 (attempt 1 failed: TimeoutError('late'))",
+        "generate: refused 2 calls (0, 3); budget left: calls=0",
+    ]
+
+
+def test_without_a_budget_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="its_graph")
+    create("single", ToyGenerator()).compile().invoke(QUESTION)
+    assert caplog.messages == ["generate: admitted 1 calls (0); budget left: unlimited"]
+
+
+def test_nothing_is_logged_above_debug(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="its_graph")
+    create("single", ToyGenerator()).compile().invoke(QUESTION)
+    assert caplog.messages == []
 
 
 # --- calls without a price -------------------------------------------------------------------------------------------

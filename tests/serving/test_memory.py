@@ -1,4 +1,4 @@
-"""What fits onto a GPU, and what is said where it does not."""
+"""Which models fit in GPU memory, and the error if they do not."""
 
 from pathlib import Path
 
@@ -17,29 +17,29 @@ def model(folder: Path, name: str, gib: int) -> str:
     return str(folder / name)
 
 
-def test_the_split_is_of_what_is_usable() -> None:
+def test_the_split_is_of_the_usable_memory() -> None:
     assert split_gpu_memory(0.6, with_reward_model=True) == pytest.approx((0.54, 0.36))
     assert split_gpu_memory(0.6, with_reward_model=False) == (0.9, 0.0)
     with pytest.raises(ConfigurationError, match=r"must be in \(0, 1\); got 1"):
         split_gpu_memory(1, with_reward_model=True)
 
 
-def test_what_fits_is_taken_and_what_does_not_is_told_with_its_sizes(tmp_path: Path) -> None:
+def test_models_that_do_not_fit_are_rejected_with_their_sizes(tmp_path: Path) -> None:
     small, large = model(tmp_path, "small", 3), model(tmp_path, "large", 15)
-    parts = [ModelShare("generator", small, 0.3), ModelShare("reward model", large, 0.6)]
-    check_models_fit(parts, 40 * GIB)
+    models = [ModelShare("generator", small, 0.3), ModelShare("reward model", large, 0.6)]
+    check_models_fit(models, 40 * GIB)
     with pytest.raises(ConfigurationError, match=r"too small for the reward model: it has 24\.0 GiB") as caught:
-        check_models_fit(parts, 24 * GIB)
+        check_models_fit(models, 24 * GIB)
     assert "15.0 GiB of weights, its share is 14.4 GiB" in str(caught.value)
     assert "--gpu-split" in str(caught.value)
 
 
-def test_of_a_hub_id_nothing_is_known() -> None:
+def test_the_size_of_a_hub_id_is_unknown() -> None:
     assert weight_bytes("Qwen/Qwen2.5-0.5B") is None
     check_models_fit([ModelShare("generator", "Qwen/Qwen2.5-0.5B", 0.1)], GIB)
 
 
-def test_the_memory_is_asked_of_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_size_comes_from_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 143771\necho 143771\n")
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Servers as child processes: waited for, noticed when they die, ended with their children."""
+"""Servers as child processes: polled until healthy, checked for exit, stopped with their children."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from its_graph.serving.process import ServerError, ServerProcess, free_port
 SERVER = """
 import http.server, os, subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-open(sys.argv[2], "w").write(f"{child.pid} {os.environ.get('GIVEN')}")
+open(sys.argv[2], "w").write(f"{child.pid} {os.environ.get('PASSED')}")
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(b"fine")
@@ -29,11 +29,11 @@ def server(tmp_path: Path, program: str = SERVER) -> ServerProcess:
         [sys.executable, "-c", program, str(port), str(tmp_path / "child")],
         health=f"http://127.0.0.1:{port}/health",
         log=tmp_path / "logs" / "toy.log",
-        environment={"GIVEN": "yes"},
+        environment={"PASSED": "yes"},
     )
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -41,26 +41,26 @@ def alive(pid: int) -> bool:
     return "Z (zombie)" not in Path(f"/proc/{pid}/status").read_text()
 
 
-def test_it_answers_and_ends_with_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_stops_together_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with server(tmp_path) as toy:
         toy.wait_healthy(60)
         toy.check()
         with build_opener(ProxyHandler({})).open(toy.health) as reply:
             assert reply.read() == b"fine"
-        pid, given = (tmp_path / "child").read_text().split()
-        assert given == "yes"
-        assert alive(int(pid))
+        pid, passed = (tmp_path / "child").read_text().split()
+        assert passed == "yes"
+        assert is_alive(int(pid))
     for _ in range(100):
-        if not alive(int(pid)):
+        if not is_alive(int(pid)):
             break
         time.sleep(0.05)
-    assert not alive(int(pid))
+    assert not is_alive(int(pid))
     assert "listening" in (tmp_path / "logs" / "toy.log").read_text()
     toy.stop()
 
 
-def test_one_that_dies_is_noticed_and_its_last_words_told(tmp_path: Path) -> None:
+def test_a_server_that_dies_raises_with_the_end_of_its_log(tmp_path: Path) -> None:
     with (
         server(tmp_path, "import sys; print('no such model'); sys.exit(3)") as toy,
         pytest.raises(ServerError, match=r"(?s)toy exited with status 3\..*no such model"),
@@ -68,7 +68,7 @@ def test_one_that_dies_is_noticed_and_its_last_words_told(tmp_path: Path) -> Non
         toy.wait_healthy(60)
 
 
-def test_one_that_never_answers_is_given_up(tmp_path: Path) -> None:
+def test_a_server_that_never_answers_times_out(tmp_path: Path) -> None:
     with (
         server(tmp_path, "import time; time.sleep(600)") as toy,
         pytest.raises(ServerError, match=r"did not answer on http://127\.0\.0\.1:\d+/health within 0\.1 s"),

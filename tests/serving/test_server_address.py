@@ -1,4 +1,4 @@
-"""What is no address is told at once; the key of the environment is found, the library's own variable first."""
+"""Invalid URLs are rejected; the key comes from the environment, first from the library's own variable."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from its_graph.serving.server_address import KEY_VARIABLES, resolve_api_key, val
         "http://gpu_box:30000",
     ],
 )
-def test_an_address_is_left_as_it_is(url: str) -> None:
+def test_a_valid_url_is_unchanged(url: str) -> None:
     assert validate_server_urls(url) == [url]
     assert validate_server_urls((url, url)) == [url, url]
 
@@ -29,21 +29,21 @@ def test_an_address_is_left_as_it_is(url: str) -> None:
         *("http://host:99999/v1", "http://host:port/v1", "http://[::1/v1"),
     ],
 )
-def test_what_is_no_address_is_quoted_beside_one_that_is(url: str) -> None:
-    with pytest.raises(ConfigurationError) as told:
+def test_an_invalid_url_is_quoted(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
         validate_server_urls(["http://127.0.0.1:8000/v1", url])
-    assert str(told.value).startswith(f"{url!r} is not a server URL. Use http://")
+    assert str(caught.value).startswith(f"{url!r} is not a server URL. Use http://")
 
 
-def test_at_least_one_address_is_needed() -> None:
+def test_at_least_one_url_is_required() -> None:
     with pytest.raises(ConfigurationError, match="must have at least one URL"):
         validate_server_urls([])
 
 
 @pytest.mark.parametrize(
-    ("given", "own", "general", "expected"),
+    ("api_key", "own", "general", "expected"),
     [
-        ("given", "own", "general", "given"),
+        ("argument", "own", "general", "argument"),
         (None, "own", "general", "own"),
         (None, "", "general", "general"),
         (None, None, "general", "general"),
@@ -51,16 +51,16 @@ def test_at_least_one_address_is_needed() -> None:
     ],
 )
 def test_which_key_is_sent(
-    monkeypatch: pytest.MonkeyPatch, given: str | None, own: str | None, general: str | None, expected: str | None
+    monkeypatch: pytest.MonkeyPatch, api_key: str | None, own: str | None, general: str | None, expected: str | None
 ) -> None:
     for name, value in zip(KEY_VARIABLES, (own, general), strict=True):
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
-    assert resolve_api_key(given) == expected
+    assert resolve_api_key(api_key) == expected
 
 
-def test_the_key_that_callers_must_know_is_not_sent_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_required_of_callers_is_not_forwarded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in KEY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ITS_GRAPH_API_KEY", "of the callers")

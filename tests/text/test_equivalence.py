@@ -336,10 +336,10 @@ def test_work_that_does_not_listen_ends_with_its_process(monkeypatch: pytest.Mon
     worker = tmp_path / "worker.py"
     worker.write_text(
         "import sys\n"
-        "from its_graph.text.math_verify_worker import _at_most\n"
+        "from its_graph.text.math_verify_worker import _time_limit\n"
         "print('{\"ready\": true}', flush=True)\n"
         "for line in sys.stdin:\n"
-        "    with _at_most(float(sys.argv[1])):\n"
+        "    with _time_limit(float(sys.argv[1])):\n"
         "        sum(range(10**14))\n"  # in C, where no handler of a signal runs
     )
     monkeypatch.setattr("its_graph.text.math_verify_client._WORKER", worker)
@@ -357,10 +357,10 @@ def test_limits_that_stand_already_are_kept() -> None:
     """Only root may raise a hard limit; for all others every comparison would fail."""
     program = (
         "import resource\n"
-        "from its_graph.text.math_verify_worker import _at_most\n"
+        "from its_graph.text.math_verify_worker import _time_limit\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (500, 700))\n"
         "for seconds in (50, 5000):\n"
-        "    with _at_most(seconds): print(*resource.getrlimit(resource.RLIMIT_CPU))\n"
+        "    with _time_limit(seconds): print(*resource.getrlimit(resource.RLIMIT_CPU))\n"
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     (low, hard), high = map(int, printed.splitlines()[0].split()), printed.splitlines()[1]
@@ -395,7 +395,7 @@ def test_a_process_that_cannot_start_is_reported_once_per_question(
 
 
 def test_a_useless_timeout_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="timeout_s=0"):
+    with pytest.raises(ConfigurationError, match="timeout_s must be positive; got 0"):
         MathVerifyProcess(timeout_s=0)
 
 

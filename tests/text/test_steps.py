@@ -127,7 +127,7 @@ def test_text_after_the_last_tag_is_a_step() -> None:
 def test_other_separators() -> None:
     assert split_steps("a\nb\n\nc", "\n") == ["a\n", "b\n\n", "c"]
     assert split_steps("a ки\nb ки\n", " ки\n") == ["a ки\n", "b ки\n"]
-    with pytest.raises(ConfigurationError, match="empty separator"):
+    with pytest.raises(ConfigurationError, match="non-empty string"):
         split_steps("a", "")
 
 

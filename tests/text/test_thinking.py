@@ -95,7 +95,7 @@ def test_a_style_is_known_by_its_name() -> None:
 
 @pytest.mark.parametrize("style", ["r1", THINK._replace(close=""), TURN._replace(final="")])
 def test_a_style_that_cannot_end_a_thinking_is_refused(style: object) -> None:
-    with pytest.raises(ConfigurationError, match=r"think, s1, turn|cannot end a thinking"):
+    with pytest.raises(ConfigurationError, match=r"think, s1, turn|cannot end thinking"):
         think_style(style)  # type: ignore[arg-type]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from its_graph.catalog.registry import STRATEGIES
-from its_graph.cli.display.tree_rows import TreeRows
 from its_graph.search.events import rebuild
 from its_graph.search.tree import Tree
+from its_graph.search.tree_rows import TreeRows
 from tests.ui.conftest import Open
 from tests.ui.searching import Events, events_of, steered_events
 

@@ -1,4 +1,4 @@
-"""Real vLLM servers on the CPU, started once a run; the tests that use them skip where vLLM is absent."""
+"""Real vLLM servers on the CPU, started once per run; the tests that use them skip if vLLM is not installed."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ os.environ.update(QUIET)  # engines in this process read it when vLLM is importe
 
 
 def served(name: str, command: list[str], url: str, folder: Path) -> Iterator[tuple[str, ServerProcess]]:
-    """Serve until the end of the run; gives the URL and the process."""
+    """Serve until the end of the run; yield the URL and the process."""
     with ServerProcess(name, command, health=f"{url}/health", log=folder / f"{name}.log", environment=QUIET) as server:
         server.wait_healthy(300)
         yield url, server
@@ -25,19 +25,19 @@ def served(name: str, command: list[str], url: str, folder: Path) -> Iterator[tu
 
 @pytest.fixture(scope="session")
 def generator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of the embedded generator."""
-    here = Address("127.0.0.1", free_port())
-    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, extra_args=SMALL)
-    for url, _ in served("generator", command, here.url, tmp_path_factory.mktemp("logs")):
+    """Serve the embedded generator."""
+    address = Address("127.0.0.1", free_port())
+    command = generator_command(str(WEIGHTS / "generator"), address, gpu_share=None, extra_args=SMALL)
+    for url, _ in served("generator", command, address.url, tmp_path_factory.mktemp("logs")):
         yield f"{url}/v1"
 
 
 @pytest.fixture(scope="session")
 def likelihood_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of the embedded verifier, which is read by the log-probabilities of its prompt."""
-    here = Address("127.0.0.1", free_port())
-    command = reward_command(str(WEIGHTS / "verifier"), here, gpu_share=None, step_tag_id=None, extra_args=SMALL)
-    for url, _ in served("likelihood", command, here.url, tmp_path_factory.mktemp("logs")):
+    """Serve the embedded verifier, whose scores are the log-probabilities of its prompt."""
+    address = Address("127.0.0.1", free_port())
+    command = reward_command(str(WEIGHTS / "verifier"), address, gpu_share=None, step_tag_id=None, extra_args=SMALL)
+    for url, _ in served("likelihood", command, address.url, tmp_path_factory.mktemp("logs")):
         yield url
 
 
@@ -67,26 +67,26 @@ def qwen_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def qwen_url(qwen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A pooling server of it."""
+    """Serve it with pooling."""
     from transformers import AutoTokenizer
 
     tag = AutoTokenizer.from_pretrained(str(qwen_folder)).encode("<extra_0>", add_special_tokens=False)[0]
-    here = Address("127.0.0.1", free_port())
-    command = reward_command(str(qwen_folder), here, gpu_share=None, step_tag_id=tag, extra_args=SMALL)
-    for url, _ in served("pooling", command, here.url, tmp_path_factory.mktemp("logs")):
+    address = Address("127.0.0.1", free_port())
+    command = reward_command(str(qwen_folder), address, gpu_share=None, step_tag_id=tag, extra_args=SMALL)
+    for url, _ in served("pooling", command, address.url, tmp_path_factory.mktemp("logs")):
         yield url
 
 
 @pytest.fixture(scope="session")
-def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded generator as a model that says "+" or "-" of each step; what it says means nothing."""
+def labeled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded generator as a model that labels each step "+" or "-"; the labels are meaningless."""
     import torch
     from transformers import AutoModelForCausalLM
 
     from its_graph.embedded.tokenizer import build_tokenizer
     from its_graph.prm.families.label_token import RLHFlowScorer
 
-    folder = tmp_path_factory.mktemp("labelled") / "Llama3.1-8B-PRM-Deepseek-Data"
+    folder = tmp_path_factory.mktemp("labeled") / "Llama3.1-8B-PRM-Deepseek-Data"
     tokenizer: Any = build_tokenizer()
     tokenizer.add_special_tokens({"additional_special_tokens": [RLHFlowScorer.spec.tagging.tag]})
     model: Any = AutoModelForCausalLM.from_pretrained(str(WEIGHTS / "generator"), dtype=torch.float32)
@@ -100,9 +100,9 @@ def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def labelled_url(labelled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of it, which is a plain language model's."""
-    here = Address("127.0.0.1", free_port())
-    command = reward_command(str(labelled_folder), here, gpu_share=None, step_tag_id=None, extra_args=SMALL)
-    for url, _ in served("labelled", command, here.url, tmp_path_factory.mktemp("logs")):
+def labeled_url(labeled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve it as a plain language model."""
+    address = Address("127.0.0.1", free_port())
+    command = reward_command(str(labeled_folder), address, gpu_share=None, step_tag_id=None, extra_args=SMALL)
+    for url, _ in served("labeled", command, address.url, tmp_path_factory.mktemp("logs")):
         yield url

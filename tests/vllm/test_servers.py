@@ -20,7 +20,7 @@ from its_graph.serving.commands import Address, generator_command
 from its_graph.serving.process import ServerProcess, free_port
 from its_graph.testing import ScriptedVerifier
 from tests.vllm.conftest import QUIET, SMALL
-from tests.vllm.searches import QUESTION, ask, check_scores, judged, run_strategy
+from tests.vllm.searches import QUESTION, ask, check_scores, run_strategy, sample_candidates
 
 pytest.importorskip("vllm", reason="vLLM is not installed; `make test-vllm` has an environment with its CPU build")
 
@@ -38,7 +38,7 @@ def verifier(likelihood_url: str) -> Any:
         yield verifier
 
 
-def test_the_server_is_known_for_what_it_is(generator: OpenAIGenerator) -> None:
+def test_connect_detects_the_dialect(generator: OpenAIGenerator) -> None:
     assert generator.can_continue
     assert generator.dialect.keeps_stop_string
     assert generator.max_tokens == 192
@@ -46,15 +46,15 @@ def test_the_server_is_known_for_what_it_is(generator: OpenAIGenerator) -> None:
 
 def test_greedy_text_and_log_probabilities_are_those_of_transformers(generator: OpenAIGenerator) -> None:
     request = ask(temperature=0.0, max_tokens=60, logprobs=True)
-    [far] = generator.invoke(request)
+    [sample] = generator.invoke(request)
     with TransformersGenerator.from_pretrained(str(WEIGHTS / "generator"), device="cpu") as plain:
-        [near] = plain.invoke(request)
-    assert far.text == near.text
-    assert (far.prompt_tokens, far.generated_tokens) == (near.prompt_tokens, near.generated_tokens)
-    assert far.logprobs == pytest.approx(near.logprobs, abs=1e-3)
+        [expected] = plain.invoke(request)
+    assert sample.text == expected.text
+    assert (sample.prompt_tokens, sample.generated_tokens) == (expected.prompt_tokens, expected.generated_tokens)
+    assert sample.logprobs == pytest.approx(expected.logprobs, abs=1e-3)
 
 
-def test_a_seed_repeats_and_steps_keep_their_end(generator: OpenAIGenerator) -> None:
+def test_a_seed_repeats_and_steps_keep_their_stop_string(generator: OpenAIGenerator) -> None:
     request = ask(seed=11, stop=("\n\n",), max_tokens=48)
     first, again = generator.batch([request, request])
     assert first[0].text == again[0].text
@@ -63,7 +63,7 @@ def test_a_seed_repeats_and_steps_keep_their_end(generator: OpenAIGenerator) -> 
     assert generator.invoke(ask(seed=12, n=8, temperature=1.5))[0].text
 
 
-def test_a_path_goes_on_from_its_prefix(generator: OpenAIGenerator) -> None:
+def test_a_path_continues_from_its_prefix(generator: OpenAIGenerator) -> None:
     [step] = generator.invoke(ask(prefix="Step 1: 34 + 57 = 91\n\n", temperature=0.0, stop=("\n\n",), max_tokens=48))
     assert step.text == "Step 2: 91 * 2 = 182\n\n"
 
@@ -77,7 +77,9 @@ def test_the_same_search_twice_is_the_same(generator: OpenAIGenerator, verifier:
     graph = create("beam_search", generator, verifier, n=8, width=4).compile()
     runs = [graph.invoke(QUESTION, context=SearchContext(seed=7))["result"] for _ in range(2)]
     assert runs[0]["answer"] == runs[1]["answer"] == "174"
-    assert [one["text"] for one in runs[0]["candidates"]] == [one["text"] for one in runs[1]["candidates"]]
+    assert [candidate["text"] for candidate in runs[0]["candidates"]] == [
+        candidate["text"] for candidate in runs[1]["candidates"]
+    ]
 
 
 def test_a_budget_holds(generator: OpenAIGenerator, verifier: ServedPRM) -> None:
@@ -89,7 +91,7 @@ def test_a_budget_holds(generator: OpenAIGenerator, verifier: ServedPRM) -> None
 async def test_a_cancelled_search_leaves_nothing_running(generator: OpenAIGenerator, generator_url: str) -> None:
     graph = create("self_consistency", generator, n=64).compile()
     context = SearchContext(max_tokens=400, temperature=2.0)
-    # Several, so that they are not over before the server's gauges have been read.
+    # Several searches, so that they do not end before the server's gauges are read.
     search = asyncio.gather(*(graph.ainvoke(QUESTION, context=context) for _ in range(8)))
     while await running(generator_url) < 1:
         assert not search.done()
@@ -105,12 +107,12 @@ async def test_a_cancelled_search_leaves_nothing_running(generator: OpenAIGenera
 
 
 async def test_a_server_that_is_killed_loses_no_finished_work(tmp_path: Path) -> None:
-    here = Address("127.0.0.1", free_port())
-    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, extra_args=SMALL)
-    process = ServerProcess("doomed", command, health=f"{here.url}/health", log=tmp_path / "log", environment=QUIET)
+    address = Address("127.0.0.1", free_port())
+    command = generator_command(str(WEIGHTS / "generator"), address, gpu_share=None, extra_args=SMALL)
+    process = ServerProcess("doomed", command, health=f"{address.url}/health", log=tmp_path / "log", environment=QUIET)
     with process as server:
         server.wait_healthy(300)
-        with OpenAIGenerator.connect(f"{here.url}/v1", max_connections=2, max_tokens=192) as generator:
+        with OpenAIGenerator.connect(f"{address.url}/v1", max_connections=2, max_tokens=192) as generator:
             graph = create("self_consistency", generator, n=64).compile()
             finished = 0
             context = SearchContext(seed=7, retries=0)
@@ -127,16 +129,16 @@ async def test_a_server_that_is_killed_loses_no_finished_work(tmp_path: Path) ->
     assert result["text"]
 
 
-async def test_a_search_outlives_the_replica_that_it_began_on(generator_url: str, tmp_path: Path) -> None:
-    here = Address("127.0.0.1", free_port())
-    command = generator_command(str(WEIGHTS / "generator"), here, gpu_share=None, extra_args=SMALL)
-    process = ServerProcess("doomed", command, health=f"{here.url}/health", log=tmp_path / "log", environment=QUIET)
+async def test_a_search_outlives_the_replica_it_started_on(generator_url: str, tmp_path: Path) -> None:
+    address = Address("127.0.0.1", free_port())
+    command = generator_command(str(WEIGHTS / "generator"), address, gpu_share=None, extra_args=SMALL)
+    process = ServerProcess("doomed", command, health=f"{address.url}/health", log=tmp_path / "log", environment=QUIET)
     with process as server:
         server.wait_healthy(300)
-        urls = [f"{here.url}/v1", generator_url]
+        urls = [f"{address.url}/v1", generator_url]
         with OpenAIGenerator.connect(urls, model=str(WEIGHTS / "generator"), max_tokens=192) as replicas:
             graph = create("rebase", replicas, ScriptedVerifier(lambda candidate: 0.5), n=8).compile()
-            for number in range(8):  # about half of the conversations begin on the doomed one
+            for number in range(8):  # about half of the conversations start on the doomed server
                 question = {"problem": f"Compute ({number} + 57) * 2 - 8."}
                 async for event in graph.astream(question, context=SearchContext(seed=7), stream_mode="custom"):
                     if event["type"] == "its.step_added" and number == 3:
@@ -147,7 +149,7 @@ async def test_a_search_outlives_the_replica_that_it_began_on(generator_url: str
 
 
 async def running(url: str) -> float:
-    """Return how many requests the server works on."""
+    """Return the number of requests that the server is processing."""
     async with aiohttp.ClientSession() as session, session.get(f"{url.removesuffix('/v1')}/metrics") as reply:
         text = await reply.text()
     return sum(float(value) for value in re.findall(r"^vllm:num_requests_(?:running|waiting)\{.*?\} (\S+)", text, re.M))
@@ -158,12 +160,12 @@ def test_likelihood_scores_are_those_of_transformers(verifier: ServedPRM) -> Non
 
 
 def test_marked_scores_are_those_of_transformers(qwen_url: str, qwen_folder: Path) -> None:
-    with ServedPRM.connect(qwen_url, qwen_folder) as far:
-        check_scores(PRM.from_pretrained(qwen_folder, device="cpu"), far)
+    with ServedPRM.connect(qwen_url, qwen_folder) as remote:
+        check_scores(PRM.from_pretrained(qwen_folder, device="cpu"), remote)
 
 
-def test_scores_of_labels_are_those_of_transformers(labelled_url: str, labelled_folder: Path) -> None:
-    with ServedPRM.connect(labelled_url, labelled_folder) as far:
-        check_scores(PRM.from_pretrained(labelled_folder, device="cpu"), far)
-        longest = max(judged(), key=lambda candidate: len(candidate.steps))
-        assert far.invoke(longest).cached_tokens > 0
+def test_scores_of_labels_are_those_of_transformers(labeled_url: str, labeled_folder: Path) -> None:
+    with ServedPRM.connect(labeled_url, labeled_folder) as remote:
+        check_scores(PRM.from_pretrained(labeled_folder, device="cpu"), remote)
+        longest = max(sample_candidates(), key=lambda candidate: len(candidate.steps))
+        assert remote.invoke(longest).cached_tokens > 0

@@ -14,7 +14,7 @@ from its_graph.cli.runs.models import ModelOptions
 from its_graph.contracts import Generator, Verifier
 from its_graph.errors import ConfigurationError, MissingExtraError
 from its_graph.routing.policy import Policy
-from its_graph.serving.server_address import server_key
+from its_graph.serving.server_address import resolve_api_key
 
 if TYPE_CHECKING:
     from its_graph.api.model_catalog import ServedModel
@@ -137,7 +137,7 @@ def _served_model(generator: Generator, verifier: Verifier | None, base_url: str
         from langchain_openai import ChatOpenAI
     except ImportError:
         return ServedModel(generator, verifier)
-    key = SecretStr(server_key(None) or "none")  # many servers need no key, but the client does
+    key = SecretStr(resolve_api_key(None) or "none")  # many servers need no key, but the client does
     chat_model = ChatOpenAI(model=_model_name(None, generator), base_url=base_url, api_key=key)
     return ServedModel(generator, verifier, chat_model)
 

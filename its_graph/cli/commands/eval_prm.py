@@ -15,7 +15,7 @@ from rich.table import Table
 from its_graph.cli.runs import models
 from its_graph.contracts import Candidate, Verdict, Verifier
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.evaluation.data.json_lines import json_lines
+from its_graph.jsonl import read_json_lines
 from its_graph.prm.training.processbench import (
     NO_ERROR,
     ProcessBenchScore,
@@ -99,7 +99,7 @@ def read_labeled_solutions(path: Path) -> list[LabeledSolution]:
     Raises:
         InputError: the file has no solutions, or a line is not one.
     """
-    solutions = [_parse_solution(record, where) for record, where in json_lines(path)]
+    solutions = [_parse_solution(record, where) for record, where in read_json_lines(path)]
     if not solutions:
         raise InputError(f"{path} has no solutions. Each line needs `problem`, `steps` and `label`.")
     return solutions

@@ -89,19 +89,18 @@ def solve_batch_command(
     )
     build_plan = allocation.build()
     note_policy_mismatch(allocation.policy, run)
-    with _open_files(problems, out, run) as files:
-        with models.loaded() as (generator, verifier):
-            selected = select_verifier(verifier, strategy_name, allocation.plan)
-            require_supported_problem(generator, (problem.problem for problem in files.problems), sampling.system)
-            options = {
-                "verifier": selected,
-                "budget": budget,
-                "plan": build_plan(selected),
-                "seed": seed,
-                "context": sampling.context(),
-                "concurrency": concurrency,
-            }
-            interrupted = _solve_missing(files, generator, options, hide_progress=as_json)
+    with _open_files(problems, out, run) as files, models.loaded() as (generator, verifier):
+        selected = select_verifier(verifier, strategy_name, allocation.plan)
+        require_supported_problem(generator, (problem.problem for problem in files.problems), sampling.system)
+        options = {
+            "verifier": selected,
+            "budget": budget,
+            "plan": build_plan(selected),
+            "seed": seed,
+            "context": sampling.context(),
+            "concurrency": concurrency,
+        }
+        interrupted = _solve_missing(files, generator, options, hide_progress=as_json)
     _report(files, out, as_json=as_json)
     if interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)

@@ -69,23 +69,23 @@ def skip_infeasible(cells: Sequence[GridCell], *, has_verifier: bool) -> list[Gr
         ConfigurationError: no cell of a strategy is feasible.
     """
     generator = _FullFeaturedGenerator()
-    errors: dict[StrategyConfig, ConfigurationError] = {}
+    reasons: dict[StrategyConfig, ConfigurationError] = {}
     for config in dict.fromkeys(cell.config for cell in cells):
         try:
             config.create(generator, ToyVerifier() if has_verifier else None)
         except ConfigurationError as error:
-            errors[config] = error
-    feasible = [cell for cell in cells if cell.config not in errors]
-    for config, error in errors.items():
+            reasons[config] = error
+    feasible = [cell for cell in cells if cell.config not in reasons]
+    for config, reason in reasons.items():
         if not any(cell.config.strategy == config.strategy for cell in feasible):
-            raise error
-    for config, error in errors.items():
-        typer.echo(f"Skipped {config.label}: {error}", err=True)
+            raise reason
+    for config, reason in reasons.items():
+        typer.echo(f"Skipped {config.label}: {reason}", err=True)
     return feasible
 
 
 class _FullFeaturedGenerator(ToyGenerator):
-    """A generator with every feature that a config may need; a real one without it is rejected when graphs are built."""
+    """A generator with every feature that a config may need. A real one is checked when the graphs are built."""
 
     signals = frozenset(get_args(Signal))
 

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 from its_graph.batch.types import ProblemResult
 from its_graph.cli.display.batch_summary import BatchTotals
 from its_graph.errors import InputError
-from its_graph.evaluation.data.json_lines import json_lines
 from its_graph.evaluation.data.problem_file import parse_record
-from its_graph.jsonl import JsonLines, RecordKind
+from its_graph.jsonl import JsonLines, RecordKind, read_json_lines
 
 __all__ = ["AnswerFile", "BatchProblem", "read_batch_problems"]
 
@@ -29,13 +28,14 @@ class BatchProblem(NamedTuple):
 
 
 def read_batch_problems(path: Path) -> list[BatchProblem]:
-    """Read the problems of a JSONL file as `its_graph.evaluation.data.problem_file` does, except that answers are
-    optional.
+    """Read the problems of a JSONL file.
+
+    The format is that of `its_graph.evaluation.data.problem_file`, except that answers are optional.
 
     Raises:
         InputError: a line has no problem, an id occurs twice, or the file has no problems.
     """
-    problems = [_parse_problem(index, record, where) for index, (record, where) in enumerate(json_lines(path))]
+    problems = [_parse_problem(index, record, where) for index, (record, where) in enumerate(read_json_lines(path))]
     if not problems:
         raise InputError(f'{path} has no problems. Each line needs "problem", and may have "id" and "answer".')
     ids: set[str | int] = set()

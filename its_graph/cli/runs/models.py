@@ -122,7 +122,7 @@ class ModelOptions(NamedTuple):
         return ServedPRM.connect(self.prm_url, str(self.prm), family=self.family)
 
     def _fingerprint(self) -> dict[str, str | None]:
-        """Return what distinguishes the weights from others in the same folders; takes a moment, whatever their size."""
+        """Return what distinguishes the weights from others in the same folders; fast, whatever their size."""
         from its_graph.embedded import WEIGHTS
 
         embedded = EMBEDDED_MODELS.get(self.model)

@@ -1,7 +1,7 @@
 """Problem files: JSON lines in the formats of common benchmarks.
 
-A line needs its problem as `problem` or `question` and its answer as `answer`, in any case. From an answer that ends like
-GSM8K's (`... #### 42`), the part after the marker counts. Without an answer, the boxed answer of `solution` counts
+A line needs its problem as `problem` or `question` and its answer as `answer`, in any case. From an answer that ends
+like GSM8K's (`... #### 42`), the part after the marker counts. Without an answer, the boxed answer of `solution` counts
 (MATH). Other fields (level, subject, id) are kept as metadata.
 """
 

@@ -1,7 +1,7 @@
 """Problems of reasoning-gym: seeded tasks of adjustable difficulty, generated on demand, so no model has seen them.
 
-Its scorers give partial credit, and credit for a correct answer anywhere in a text. So the answer is extracted first, and
-only full credit counts.
+Its scorers give partial credit, and credit for a correct answer anywhere in a text. So the answer is extracted first,
+and only full credit counts.
 """
 
 import difflib

@@ -1,4 +1,4 @@
-"""The names of curves, written beside a plot where a legend would send the eye to and fro."""
+"""Labels of curves, placed next to their ends instead of in a legend."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,44 +15,44 @@ _LEADER: dict[str, Any] = {
     "shrinkB": 4,
     "relpos": (0, 0.5),
 }
-"""The line from a label, at the middle of its left side, to the end of its curve."""
+"""The line from the middle of a label's left side to the end of its curve."""
 _LABEL_GAP = 0.055
-"""Least distance of two labels, as a share of the height of the axes."""
+"""Minimum distance between two labels, as a share of the height of the axes."""
 
 
 class CurveEnd(NamedTuple):
-    """Where a curve ends, and what its label says."""
+    """The end of a curve and its label."""
 
     x: float
     y: float
     text: str
-    colour: str
+    color: str
 
 
 def label_curves(axes: "Axes", ends: Sequence[CurveEnd]) -> None:
-    """Write the names of the curves at the right edge, each as near to its end as the others leave room."""
+    """Write the labels at the right edge, each as close to the end of its curve as the others permit."""
     low, high = axes.get_ylim()
-    ordered = sorted(ends, key=lambda one: one.y)
-    places = spread_labels([(one.y - low) / (high - low) for one in ordered], min(_LABEL_GAP, 1 / len(ordered)))
-    for end, place in zip(ordered, places, strict=True):
+    ordered = sorted(ends, key=lambda end: end.y)
+    heights = spread_labels([(end.y - low) / (high - low) for end in ordered], min(_LABEL_GAP, 1 / len(ordered)))
+    for end, height in zip(ordered, heights, strict=True):
         axes.annotate(
             end.text,
             xy=(end.x, end.y),
-            xytext=(1.03, place),
+            xytext=(1.03, height),
             textcoords="axes fraction",
-            color=end.colour,
+            color=end.color,
             va="center",
-            arrowprops={"color": end.colour, **_LEADER},
+            arrowprops={"color": end.color, **_LEADER},
         )
 
 
 def spread_labels(heights: Sequence[float], gap: float) -> list[float]:
-    """Move ascending heights in [0, 1] apart to at least `gap`: up first, and down again from the top."""
-    places: list[float] = []
+    """Move ascending heights in [0, 1] apart to at least `gap`: upward first, then down from the top."""
+    spread: list[float] = []
     for height in heights:
-        places.append(max(height, places[-1] + gap) if places else height)
+        spread.append(max(height, spread[-1] + gap) if spread else height)
     top = 1.0
-    for index in range(len(places) - 1, -1, -1):
-        places[index] = min(places[index], top)
-        top = places[index] - gap
-    return places
+    for index in range(len(spread) - 1, -1, -1):
+        spread[index] = min(spread[index], top)
+        top = spread[index] - gap
+    return spread

@@ -1,4 +1,4 @@
-"""A page of headings, text, tables and pictures, written as Markdown or as one HTML file that needs no other."""
+"""A report page of headings, text, tables and plots, as Markdown or as one self-contained HTML file."""
 
 import html
 from base64 import b64encode
@@ -13,34 +13,34 @@ __all__ = ["Section", "Table", "require_report_path", "write_report_page"]
 
 
 class Table(NamedTuple):
-    """Rows of text under a header; all columns but the first are numbers."""
+    """Rows of text under a header; all columns except the first are numeric."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 class Section(NamedTuple):
-    """A heading and what stands under it."""
+    """A heading and its content."""
 
     heading: str
     text: str = ""
     tables: tuple[Table, ...] = ()
-    pictures: tuple[Plot, ...] = ()
+    plots: tuple[Plot, ...] = ()
     verbatim: str = ""
-    """A command, or a list of versions."""
+    """Preformatted text: a command, or a list of versions."""
 
 
 def require_report_path(path: Path) -> None:
-    """Raise a `ConfigurationError` unless `write_report_page` can write `path`."""
+    """Raise a `ConfigurationError` unless `path` has a suffix that `write_report_page` supports."""
     if path.suffix not in (".md", ".html"):
-        raise ConfigurationError(f"A report is a .md or an .html file. Given: {path}.")
+        raise ConfigurationError(f"A report must be a .md or .html file; got {path}.")
 
 
 def write_report_page(path: Path, title: str, sections: Sequence[Section]) -> None:
-    """Write the page; the name's ending says as what.
+    """Write the page in the format of the path's suffix.
 
     Raises:
-        ConfigurationError: it ends otherwise than in .md or .html.
+        ConfigurationError: the suffix is neither .md nor .html.
     """
     require_report_path(path)
     write = _html if path.suffix == ".html" else _markdown
@@ -50,10 +50,10 @@ def write_report_page(path: Path, title: str, sections: Sequence[Section]) -> No
 
 def _markdown(title: str, sections: Sequence[Section]) -> str:
     blocks = [f"# {title}"]
-    for one in sections:
-        blocks += [f"## {one.heading}", one.text, f"```\n{one.verbatim}\n```" if one.verbatim else ""]
-        blocks += map(_markdown_table, one.tables)
-        blocks += [f"![{each.title}](data:image/png;base64,{b64encode(each.png()).decode()})" for each in one.pictures]
+    for section in sections:
+        blocks += [f"## {section.heading}", section.text, f"```\n{section.verbatim}\n```" if section.verbatim else ""]
+        blocks += map(_markdown_table, section.tables)
+        blocks += [f"![{plot.title}](data:image/png;base64,{b64encode(plot.png()).decode()})" for plot in section.plots]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
@@ -65,13 +65,13 @@ def _markdown_table(table: Table) -> str:
 
 def _html(title: str, sections: Sequence[Section]) -> str:
     body = [f"<h1>{html.escape(title)}</h1>"]
-    for one in sections:
-        body.append(f"<h2>{html.escape(one.heading)}</h2>")
-        body += [f"<p>{html.escape(one.text)}</p>"] if one.text else []
-        body += [f"<pre>{html.escape(one.verbatim)}</pre>"] if one.verbatim else []
-        body += map(_html_table, one.tables)
-        body += map(_html_picture, one.pictures)
-    return _FRAME.format(title=html.escape(title), body="\n".join(body))
+    for section in sections:
+        body.append(f"<h2>{html.escape(section.heading)}</h2>")
+        body += [f"<p>{html.escape(section.text)}</p>"] if section.text else []
+        body += [f"<pre>{html.escape(section.verbatim)}</pre>"] if section.verbatim else []
+        body += map(_html_table, section.tables)
+        body += map(_html_plot, section.plots)
+    return _TEMPLATE.format(title=html.escape(title), body="\n".join(body))
 
 
 def _html_table(table: Table) -> str:
@@ -81,13 +81,13 @@ def _html_table(table: Table) -> str:
     return f'<div class="table"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>\n</table></div>'
 
 
-def _html_picture(picture: Plot) -> str:
-    svg = picture.svg()
-    drawing = svg[svg.index("<svg") :]  # what stands before it belongs to a file of its own
-    return f"<figure>{drawing}<figcaption>{html.escape(picture.title)}</figcaption></figure>"
+def _html_plot(plot: Plot) -> str:
+    svg = plot.svg()
+    element = svg[svg.index("<svg") :]  # without the XML declaration of a standalone file
+    return f"<figure>{element}<figcaption>{html.escape(plot.title)}</figcaption></figure>"
 
 
-_FRAME = """<!DOCTYPE html>
+_TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

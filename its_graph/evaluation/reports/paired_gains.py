@@ -1,4 +1,4 @@
-"""What each setting gains over the one that it has to beat, problem by problem."""
+"""The paired gain of each grid cell over its baseline, problem by problem."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,28 +12,28 @@ __all__ = ["PairedGain", "paired_gains"]
 
 
 class PairedGain(NamedTuple):
-    """How much more accurate `arm` is than `over`."""
+    """How much more accurate `cell` is than `baseline`."""
 
-    arm: GridCell
-    over: GridCell
+    cell: GridCell
+    baseline: GridCell
     difference: Difference
 
 
 def paired_gains(measured: CellOutcomes, *, seed: int = 0) -> list[PairedGain]:
-    """Compare each arm with the strategy before it at the same width and budget, else with the arm before it.
+    """Compare each cell with the previous strategy at the same width and budget, or else with the previous cell.
 
-    Arms without outcomes, or without a problem in common, are left out.
+    Cells without outcomes, or without a problem in common with their baseline, are left out.
     """
-    begun = [arm for arm, outcomes in measured.items() if outcomes]
-    found = []
-    for place, arm in enumerate(begun[1:], start=1):
-        over = _rival(begun[:place], arm)
-        difference = compare_outcomes(measured[arm], measured[over], seed=seed)
+    cells = [cell for cell, outcomes in measured.items() if outcomes]
+    gains = []
+    for index, cell in enumerate(cells[1:], start=1):
+        baseline = _baseline(cells[:index], cell)
+        difference = compare_outcomes(measured[cell], measured[baseline], seed=seed)
         if difference:
-            found.append(PairedGain(arm, over, difference))
-    return found
+            gains.append(PairedGain(cell, baseline, difference))
+    return gains
 
 
-def _rival(before: Sequence[GridCell], arm: GridCell) -> GridCell:
-    equal = (other for other in reversed(before) if other.n == arm.n and other.context == arm.context)
-    return next((other for other in equal if other.config.strategy != arm.config.strategy), before[-1])
+def _baseline(previous: Sequence[GridCell], cell: GridCell) -> GridCell:
+    comparable = (other for other in reversed(previous) if other.n == cell.n and other.context == cell.context)
+    return next((other for other in comparable if other.config.strategy != cell.config.strategy), previous[-1])

@@ -1,4 +1,4 @@
-"""The report of an evaluation: what was reached, for what, over which problems, and how to repeat it."""
+"""The report of an evaluation: accuracy and cost, overall and by difficulty, and how to reproduce it."""
 
 import platform
 from collections.abc import Sequence
@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from its_graph.budget import total
-from its_graph.evaluation.pools import MIN_POOL_SAMPLES, DifficultyBins, SamplePool, oracle_bins, pass_curve, widest_pools
+from its_graph.evaluation.pools import (
+    MIN_POOL_SAMPLES,
+    DifficultyBins,
+    SamplePool,
+    oracle_bins,
+    pass_curve,
+    widest_pools,
+)
 from its_graph.evaluation.reports.page import Section, Table, write_report_page
 from its_graph.evaluation.reports.paired_gains import paired_gains
-from its_graph.evaluation.reports.plots import Plot, draw_plots
+from its_graph.evaluation.reports.plots import CellPools, Plot, draw_plots
 from its_graph.evaluation.reports.series import CellOutcomes, on_shared_problems
-from its_graph.evaluation.runs.grid import GridCell
 from its_graph.evaluation.summary import SummaryRow, summarize_outcomes
 from its_graph.statistics import Interval, wilson
 
@@ -31,7 +37,7 @@ _PACKAGES = (
 
 
 class Provenance(NamedTuple):
-    """Where an evaluation comes from: all it takes to repeat it."""
+    """Everything needed to reproduce an evaluation."""
 
     command: str
     data: str
@@ -42,38 +48,39 @@ class Provenance(NamedTuple):
     """Of the report, ISO 8601."""
 
 
-def write_report(path: Path, measured: CellOutcomes, origin: Provenance) -> None:
-    """Write the report on the problems that all arms have ended, as Markdown or HTML after the ending of `path`.
+def write_report(path: Path, measured: CellOutcomes, provenance: Provenance) -> None:
+    """Write the report on the problems that all cells have completed, in the format of the path's suffix.
 
     Raises:
-        ConfigurationError: for another ending.
-        MissingExtraError: without matplotlib.
+        ConfigurationError: the suffix is neither .md nor .html.
+        MissingExtraError: matplotlib is not installed.
     """
-    begun = on_shared_problems(measured)
-    rows = {arm.label: summarize_outcomes(outcomes) for arm, outcomes in begun.items()}
-    found = widest_pools(begun)
-    bins = oracle_bins(found[1]) if found else None
-    whole, by_bin = _divided(draw_plots(begun, found, bins))
+    shared = on_shared_problems(measured)
+    rows = {cell.label: summarize_outcomes(outcomes) for cell, outcomes in shared.items()}
+    cell_pools = widest_pools(shared)
+    bins = oracle_bins(cell_pools[1]) if cell_pools else None
+    overall_plots, bin_plots = _split_plots(draw_plots(shared, cell_pools, bins))
     sections = [
-        Section("Accuracy", _ACCURACY, (_accuracy(rows),), whole),
-        Section("Cost", _COST, (_costs(rows),)),
-        Section("Differences", _DIFFERENCES, (_differences(begun, origin.seed),)),
+        Section("Accuracy", _ACCURACY, (_accuracy_table(rows),), overall_plots),
+        Section("Cost", _COST, (_cost_table(rows),)),
+        Section("Differences", _DIFFERENCES, (_difference_table(shared, provenance.seed),)),
     ]
-    if found and bins:
-        sections.append(Section("By difficulty", _difficulty(begun, found, bins), (_bins(begun, bins),), by_bin))
-        sections.append(Section("SamplePool", _POOL, (_curve(found[1]),)))
-    write_report_page(path, "Evaluation", [*sections, _repeat(begun, origin)])
+    if cell_pools and bins:
+        text = _difficulty_text(shared, cell_pools, bins)
+        sections.append(Section("By difficulty", text, (_bin_table(shared, bins),), bin_plots))
+        sections.append(Section("Pool", _POOL, (_pass_table(cell_pools[1]),)))
+    write_report_page(path, "Evaluation", [*sections, _reproduction(shared, provenance)])
 
 
 def report_plots(measured: CellOutcomes) -> list[Plot]:
-    """Return the pictures of the report."""
-    begun = on_shared_problems(measured)
-    found = widest_pools(begun)
-    return draw_plots(begun, found, oracle_bins(found[1]) if found else None)
+    """Return the plots of the report."""
+    shared = on_shared_problems(measured)
+    cell_pools = widest_pools(shared)
+    return draw_plots(shared, cell_pools, oracle_bins(cell_pools[1]) if cell_pools else None)
 
 
 def versions() -> str:
-    """Return the versions of what had a part in the numbers, and the machine, a line each."""
+    """Return the machine and the versions of all packages that affect the numbers, one per line."""
     lines = [f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"]
     for package in _PACKAGES:
         try:
@@ -84,27 +91,28 @@ def versions() -> str:
 
 
 _ACCURACY = (
-    "95 % Wilson intervals. Of each setting's own candidates: random, a finished one taken at random; vote, the most "
-    "frequent answer; best score, the highest score alone; pass@n, any of them (oracle). Lost: searches that failed, "
-    "counted as wrong."
+    "95 % Wilson intervals. Among the candidates of each config: random is a random finished one; vote, the most "
+    "frequent answer; best score, the one with the highest score; pass@n, any of them (oracle). Failed searches count "
+    "as incorrect."
 )
 _COST = (
-    "Means per problem. FLOPs are 2 x parameters x tokens; tokens that a cache served are counted, and cost none. "
-    "Seconds are wall time with other searches beside it; a setting that reused samples has none of its own."
+    "Means per problem. FLOPs are 2 x parameters x tokens; cached tokens are counted but cost none. Seconds are wall "
+    "time while other searches run concurrently; a config that reused samples has no time of its own."
 )
 _DIFFERENCES = (
-    "Points of accuracy, problem by problem, over the strategy before it at the same n and budget, else over the row "
-    "before; 95 % paired bootstrap. An interval that holds 0 shows no difference."
+    "Percentage points of accuracy, paired by problem, over the previous strategy at the same n and budget, or else "
+    "over the previous row; 95 % paired bootstrap. An interval that contains 0 shows no difference."
 )
-_POOL = "Unbiased pass@k of the pool: the chance that one of k samples is right."
+_POOL = "Unbiased pass@k of the pool: the probability that one of k samples is correct."
 
 
-def _divided(found: Sequence[Plot]) -> tuple[tuple[Plot, ...], tuple[Plot, ...]]:
-    return tuple(one for one in found if one.name != "bins"), tuple(one for one in found if one.name == "bins")
+def _split_plots(plots: Sequence[Plot]) -> tuple[tuple[Plot, ...], tuple[Plot, ...]]:
+    overall = tuple(plot for plot in plots if plot.name != "bins")
+    return overall, tuple(plot for plot in plots if plot.name == "bins")
 
 
-def _accuracy(rows: dict[str, SummaryRow]) -> Table:
-    header = ("setting", "problems", "accuracy, %", "random", "vote", "best score", "pass@n", "lost")
+def _accuracy_table(rows: dict[str, SummaryRow]) -> Table:
+    header = ("config", "problems", "accuracy, %", "random", "vote", "best score", "pass@n", "failed")
     cells = (
         (name, str(row.problems), _share(row.accuracy, row.ci95), *map(_percent, _baselines(row)), str(row.failed))
         for name, row in rows.items()
@@ -116,72 +124,78 @@ def _baselines(row: SummaryRow) -> tuple[float | None, ...]:
     return row.random, row.majority, row.best_score, row.pass_at_n
 
 
-def _costs(rows: dict[str, SummaryRow]) -> Table:
-    header = ("setting", "prompt", "cached", "generated", "verifier", "generator FLOPs", "verifier FLOPs", "calls", "s")
-    return Table(header, tuple((name, *_cost(row)) for name, row in rows.items()))
+def _cost_table(rows: dict[str, SummaryRow]) -> Table:
+    header = ("config", "prompt", "cached", "generated", "verifier", "generator FLOPs", "verifier FLOPs", "calls", "s")
+    return Table(header, tuple((name, *_cost_cells(row)) for name, row in rows.items()))
 
 
-def _cost(row: SummaryRow) -> tuple[str, ...]:
-    judged = row.mean_verifier_flops
+def _cost_cells(row: SummaryRow) -> tuple[str, ...]:
+    verifier_flops = row.mean_verifier_flops
     tokens = (row.mean_prompt_tokens, row.mean_cached_tokens, row.mean_generated_tokens, row.mean_verifier_tokens)
     return (
-        *(f"{one:,.0f}" for one in tokens),
-        _flops(row.mean_flops if judged is None else row.mean_flops - judged),
-        "in the other" if judged is None else _flops(judged),
+        *(f"{mean:,.0f}" for mean in tokens),
+        _flops(row.mean_flops if verifier_flops is None else row.mean_flops - verifier_flops),
+        "included" if verifier_flops is None else _flops(verifier_flops),
         f"{row.mean_calls:.1f}",
         "" if row.reused else f"{row.seconds:.2f}",
     )
 
 
-def _differences(measured: CellOutcomes, seed: int) -> Table:
-    found = paired_gains(measured, seed=seed)
-    cells = ((one.arm.label, _share(one.difference.mean, one.difference.ci95, "+"), one.over.label) for one in found)
-    return Table(("setting", "gain, points", "over"), tuple(cells))
+def _difference_table(measured: CellOutcomes, seed: int) -> Table:
+    gains = paired_gains(measured, seed=seed)
+    cells = (
+        (gain.cell.label, _share(gain.difference.mean, gain.difference.ci95, "+"), gain.baseline.label)
+        for gain in gains
+    )
+    return Table(("config", "gain, points", "over"), tuple(cells))
 
 
-def _difficulty(measured: CellOutcomes, drawn: tuple[GridCell, Sequence[SamplePool]], bins: DifficultyBins) -> str:
-    arm, found = drawn
-    least, lost = min(len(pool.samples) for pool in found), sum(not one.candidates for one in measured[arm])
-    left_out = f" Problems left out, as every sample of them failed: {lost:,}." if lost else ""
-    if short := len(measured[arm]) - len(found) - lost:
-        left_out += f" Problems left out, as failures left them fewer than {FEWEST} samples: {short:,}."
-    few = (
-        "" if len(bins.members) == 5 else " Problems that are equally hard stay together, so there are fewer than five."
+def _difficulty_text(measured: CellOutcomes, cell_pools: CellPools, bins: DifficultyBins) -> str:
+    cell, pools = cell_pools
+    smallest = min(len(pool.samples) for pool in pools)
+    failed = sum(not outcome.candidates for outcome in measured[cell])
+    omitted = f" Problems omitted because all of their samples failed: {failed:,}." if failed else ""
+    if short := len(measured[cell]) - len(pools) - failed:
+        omitted += f" Problems omitted because failures left fewer than {MIN_POOL_SAMPLES} samples: {short:,}."
+    fewer_bins = (
+        "" if len(bins.members) == 5 else " Equally difficult problems share a bin, so there are fewer than five."
     )
     return (
-        f"Accuracy in %, problems sorted by pass@1 over the samples of {arm.label} (at least {least} each): the "
-        f"oracle's bins of Snell et al. (arXiv 2408.03314), the easiest first.{few}{left_out} The settings share these "
-        "samples, so the easiest bin looks a little easier, and the hardest a little harder, than fresh samples would "
-        "show."
+        f"Accuracy in %, with problems grouped by pass@1 over the samples of {cell.label} (at least {smallest} each): "
+        f"the oracle bins of Snell et al. (arXiv 2408.03314), the easiest first.{fewer_bins}{omitted} The configs "
+        "share these samples, so the easiest bin looks slightly easier, and the hardest slightly harder, than with "
+        "fresh samples."
     )
 
 
-def _bins(measured: CellOutcomes, bins: DifficultyBins) -> Table:
-    header = ("setting", *(f"bin {place + 1} ({len(members)})" for place, members in enumerate(bins.members)))
+def _bin_table(measured: CellOutcomes, bins: DifficultyBins) -> Table:
+    header = ("config", *(f"bin {number} ({len(members)})" for number, members in enumerate(bins.members, start=1)))
     rows = []
-    for arm, outcomes in measured.items():
-        inside = [[one.correct for one in outcomes if one.index in members] for members in bins.members]
-        rows.append(
-            (arm.label, *(_share(sum(one) / len(one), wilson(sum(one), len(one))) if one else "" for one in inside))
+    for cell, outcomes in measured.items():
+        by_bin = [[outcome.correct for outcome in outcomes if outcome.index in members] for members in bins.members]
+        shares = (
+            _share(sum(correct) / len(correct), wilson(sum(correct), len(correct))) if correct else ""
+            for correct in by_bin
         )
+        rows.append((cell.label, *shares))
     return Table(header, tuple(rows))
 
 
-def _curve(found: Sequence[SamplePool]) -> Table:
-    curve = pass_curve(found)
+def _pass_table(pools: Sequence[SamplePool]) -> Table:
+    curve = pass_curve(pools)
     return Table(("k", *map(str, curve)), (("pass@k, %", *map(_percent, curve.values())),))
 
 
-def _repeat(measured: CellOutcomes, origin: Provenance) -> Section:
-    outcomes = [one for found in measured.values() for one in found]
-    calls, reused = total(one.spend for one in outcomes).calls, sum(one.reused for one in outcomes)
-    problems = len({one.index for one in outcomes})
+def _reproduction(measured: CellOutcomes, provenance: Provenance) -> Section:
+    outcomes = [outcome for cell_outcomes in measured.values() for outcome in cell_outcomes]
+    calls, reused = total(outcome.spend for outcome in outcomes).calls, sum(outcome.reused for outcome in outcomes)
+    problems = len({outcome.index for outcome in outcomes})
     text = (
-        f"{problems:,} problems of {origin.data}, seed {origin.seed}, models: {origin.models}. {len(outcomes):,} "
-        f"searches with {calls:,} calls, {reused:,} of them answered by what an earlier search of the problem had "
-        f"drawn. Report of {origin.date}."
+        f"{problems:,} problems of {provenance.data}, seed {provenance.seed}, models: {provenance.models}. "
+        f"{len(outcomes):,} searches with {calls:,} calls, {reused:,} of them answered from an earlier search of the "
+        f"same problem. Report of {provenance.date}."
     )
-    return Section("How to repeat it", text, verbatim=f"{origin.command}\n\n{versions()}")
+    return Section("How to reproduce", text, verbatim=f"{provenance.command}\n\n{versions()}")
 
 
 def _share(share: float, ends: Interval, sign: str = "") -> str:

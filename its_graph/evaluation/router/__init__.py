@@ -1,1 +1,1 @@
-"""Calibrating and measuring the compute-optimal router."""
+"""Calibrate a compute-optimal router and measure its benefit."""

@@ -1,4 +1,4 @@
-"""How hard each measured problem seems to an estimator, from what a router knows of it: its pilots, or its text."""
+"""Difficulty estimates of measured problems, from what a router sees of them: pilots or text."""
 
 from functools import partial
 from typing import NamedTuple
@@ -17,11 +17,11 @@ __all__ = ["Estimates", "estimate_difficulties", "unseen_pass_at_1"]
 
 
 class Estimates(NamedTuple):
-    """The difficulty of every problem, and what it took."""
+    """The difficulty of every problem and the cost of estimating it."""
 
     difficulties: tuple[float, ...]
     costs: tuple[float, ...]
-    """Of the estimate itself, beside the pilots."""
+    """Cost of the estimate itself, in addition to the pilots."""
     regressor: Regressor | None = None
 
 
@@ -38,79 +38,87 @@ def estimate_difficulties(
     """Return the estimates of all problems.
 
     Args:
-        estimator: what difficulty is read from.
-        measured: outcomes, those of `pilots.answer_config` among them; for `learned` those of `single` and of a sampling
-            strategy of at least four samples too.
-        pilots: the samples that are drawn before.
+        estimator: source of difficulty.
+        measured: outcomes, including those of `pilots.answer_config`; for `learned` also those of `single` and of a
+            sampling strategy with at least four samples.
+        pilots: the samples that are drawn first.
         unit: of the costs.
-        score_range: of the verifier.
-        embed: features of questions, for `learned`: the generator's method `embed`, or any function.
-        regressor: for `learned`, one that was fitted on other problems. Without it one is fitted on these, and each
-            problem has the estimate of one that was fitted without it.
+        score_range: range of the verifier's scores.
+        embed: feature function for `learned`: the generator's method `embed` or any other.
+        regressor: for `learned`, a regressor fitted on other problems. Without it, one is fitted on these, and the
+            estimate of each problem comes from one that was fitted without it.
 
     Raises:
-        ConfigurationError: the estimator lacks what it reads.
+        ConfigurationError: the estimator lacks its input.
     """
     if estimator == "learned":
-        return _learned(measured, unit, embed, regressor)
+        return _estimate_learned(measured, unit, embed, regressor)
     if estimator != "text" and (not pilots.samples or (estimator == "verifier" and not pilots.verified)):
         raise ConfigurationError(
-            f"Difficulty by {estimator} is read from {'verified ' * (estimator == 'verifier')}pilots. "
-            f"Given: {pilots.samples} pilots, verified: {pilots.verified}."
+            f"Difficulty by {estimator} needs {'verified ' * (estimator == 'verifier')}pilots; "
+            f"got {pilots.samples} pilots, verified: {pilots.verified}."
         )
-    estimates: dict[Estimator, DifficultyEstimator] = {
+    estimators: dict[Estimator, DifficultyEstimator] = {
         "verifier": partial(by_verifier, scale=to_unit(score_range)),
         "agreement": by_agreement,
         "text": by_text,
     }
     outcomes = measured[pilots.answer_config]
-    difficulties = tuple(estimates[estimator](pilot_tree(outcome)) for outcome in outcomes)
+    difficulties = tuple(estimators[estimator](pilot_tree(outcome)) for outcome in outcomes)
     return Estimates(difficulties, (0.0,) * len(outcomes))
 
 
 def unseen_pass_at_1(measured: ConfigOutcomes, pilots: Pilots) -> dict[int, float] | None:
-    """Return by problem number the share of right samples behind the pilots; None where no setting drew enough.
+    """Return by problem index the share of correct samples after the pilots; None if no config drew enough.
 
-    Problems that were lost, as too many of their samples failed, are not in it.
+    Problems that lost too many samples to failures are not included.
     """
-    found = widest_pools(measured)
-    if found is None:
+    widest = widest_pools(measured)
+    if widest is None:
         return None
-    rest = {pool.index: [one.correct for one in pool.samples if int(one.id) >= pilots.samples] for pool in found[1]}
-    return {number: sum(one) / len(one) for number, one in rest.items()} if all(rest.values()) else None
+    unseen = {
+        pool.index: [sample.correct for sample in pool.samples if int(sample.id) >= pilots.samples]
+        for pool in widest[1]
+    }
+    if not all(unseen.values()):
+        return None
+    return {index: sum(correct) / len(correct) for index, correct in unseen.items()}
 
 
-def _learned(measured: ConfigOutcomes, unit: Cost, embed: Embed | None, known: Regressor | None) -> Estimates:
+def _estimate_learned(
+    measured: ConfigOutcomes, unit: Cost, embed: Embed | None, regressor: Regressor | None
+) -> Estimates:
     if embed is None:
         raise ConfigurationError(
-            "Learned difficulty reads features of the question, and this generator has no method `embed`. "
-            "Use a local model, or another estimator."
+            "Learned difficulty needs features of the question, but this generator has no method `embed`. "
+            "Use a local model or another estimator."
         )
-    asked = measured[SINGLE]
-    costs = tuple(_reading(outcome, unit) for outcome in asked)
-    features = embed([outcome.problem for outcome in asked])
-    if known is not None:
-        return Estimates(tuple(known.difficulty(row) for row in features), costs, known)
-    found = widest_pools(measured)
-    if found is None:
+    outcomes = measured[SINGLE]
+    costs = tuple(_prompt_cost(outcome, unit) for outcome in outcomes)
+    features = embed([outcome.problem for outcome in outcomes])
+    if regressor is not None:
+        return Estimates(tuple(regressor.difficulty(row) for row in features), costs, regressor)
+    widest = widest_pools(measured)
+    if widest is None:
         raise ConfigurationError(
-            "Learned difficulty is fitted on pass@1, and no setting draws enough samples to measure that. "
-            "Measure best_of_n or self_consistency with at least 4 samples as well."
+            "Learned difficulty is fitted on pass@1, but no config draws enough samples to measure it. "
+            "Also measure best_of_n or self_consistency with at least 4 samples."
         )
-    from its_graph.routing.learned_difficulty import fit_regressor, cross_val_difficulties  # numpy: no other estimator needs it
+    from its_graph.routing.learned_difficulty import cross_val_difficulties, fit_regressor  # only this needs numpy
 
-    targets = {pool.index: pool.difficulty for pool in found[1]}
-    rows = {one.index: row for one, row in zip(asked, features, strict=True)}
-    drawn, wanted = [rows[number] for number in targets], list(targets.values())
-    regressor = fit_regressor(drawn, wanted)
-    apart = dict(zip(targets, cross_val_difficulties(drawn, wanted), strict=True))
-    # A lost problem has no target, so the regressor is one that was fitted without it.
-    difficulties = (apart[number] if number in apart else regressor.difficulty(row) for number, row in rows.items())
-    return Estimates(tuple(difficulties), costs, regressor)
+    targets = {pool.index: pool.difficulty for pool in widest[1]}
+    features_of = {outcome.index: row for outcome, row in zip(outcomes, features, strict=True)}
+    inputs, difficulties = [features_of[index] for index in targets], list(targets.values())
+    fitted = fit_regressor(inputs, difficulties)
+    held_out = dict(zip(targets, cross_val_difficulties(inputs, difficulties), strict=True))
+    # A lost problem has no target, so the regressor was fitted without it.
+    estimates = (held_out[index] if index in held_out else fitted.difficulty(row) for index, row in features_of.items())
+    return Estimates(tuple(estimates), costs, fitted)
 
 
-def _reading(single: Outcome, unit: Cost) -> float:
-    """Return what it costs to read the question once, from the search that drew one sample."""
+def _prompt_cost(single: Outcome, unit: Cost) -> float:
+    """Return the cost of one forward pass over the question, from the search that drew one sample."""
     spent = single.spend
-    share = spent.prompt_tokens / max(spent.prompt_tokens + spent.generated_tokens, 1)
-    return {"flops": share * spent.flops, "tokens": float(spent.prompt_tokens), "generated_tokens": 0.0}[unit]
+    prompt_share = spent.prompt_tokens / max(spent.prompt_tokens + spent.generated_tokens, 1)
+    costs = {"flops": prompt_share * spent.flops, "tokens": float(spent.prompt_tokens), "generated_tokens": 0.0}
+    return costs[unit]

@@ -1,24 +1,23 @@
-"""A small model that searches, against a larger one that answers at once, at equal FLOPs over both their lives.
+"""A small model that searches against a larger one that answers once, at equal FLOPs for training and inference.
 
-Snell et al. (2408.03314, section 7). A model M times larger costs 6 (M - 1) N D more to train, and M times as much to
-ask. With R = tokens of inference / tokens of training, the small model may then spend on a question what the larger
-one's answer costs and its share of the training that is saved: k = a + 3 (M - 1) / R single answers of its own, where a
-is what the larger answer costs in these. The smaller R, the more.
+Snell et al. (2408.03314, section 7). A model M times larger costs 6 (M - 1) N D more to train, and M times as much per
+answer. With R = inference tokens / training tokens, the small model may spend on a question the cost of the larger
+model's answer and its share of the saved training: k = a + 3 (M - 1) / R of its own single answers, where a is the cost
+of the larger answer in these. The smaller R, the more.
 
-For each R the small model takes, bin by bin, the best setting within that budget, verifier included: chosen on one half
-of the problems, measured on the other. Bins come from samples that no search reads.
+For each R, the small model takes in each bin the best config within that budget, verifier included: chosen on one half
+of the problems, measured on the other. The bins come from samples that no search uses.
 """
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation.outcome import Outcome
-from its_graph.evaluation.router.pilot_accounting import SINGLE
+from its_graph.evaluation.router.pilot_accounting import SINGLE, ConfigOutcomes
 from its_graph.routing.crossfit import cross_fit
 from its_graph.routing.fitting import BINS, fit_policy
 from its_graph.routing.policy import quantile_thresholds
@@ -27,31 +26,29 @@ from its_graph.statistics import Difference, paired_difference
 
 __all__ = ["RATIOS", "FlopsMatch", "flops_matched", "inference_multiplier", "unseen_difficulty"]
 
-SettingOutcomes: TypeAlias = Mapping[StrategyConfig, Sequence[Outcome]]
-
 RATIOS = (0.16, 0.79, 22.0)
-"""Inference / training, those of the paper: far more training, a little more, far more inference."""
+"""Inference / training, as in the paper: far more training, slightly more training, far more inference."""
 
 
 class FlopsMatch(NamedTuple):
-    """Both models on some problems, at one R."""
+    """Both models on some problems at one R."""
 
     ratio: float
     multiplier: float
-    """Single answers of the small model that a question may cost."""
+    """Budget of a question in single answers of the small model."""
     bin: int | None
     """0 is the easiest for the small model; None for all problems."""
     problems: int
     single: float
     """Accuracy of the small model's single answer."""
-    searching: float
-    """Accuracy of the small model with the best setting of the bin within the budget."""
+    search: float
+    """Accuracy of the small model with the best config of the bin within the budget."""
     larger: float
     """Accuracy of the larger model's most likely answer."""
-    used: float
-    """Single answers that the search really cost, on average."""
-    lead: Difference
-    """Of the search over the larger model."""
+    spent: float
+    """Mean cost of the search in single answers."""
+    gain: Difference
+    """Accuracy of the search minus that of the larger model."""
 
 
 def inference_multiplier(
@@ -61,26 +58,28 @@ def inference_multiplier(
 
     Args:
         size: parameters of the larger model over those of the small one, at least 1.
-        ratio: tokens of inference over tokens of training, above 0.
-        answer: cost of the larger model's answer in the small one's; `size` where both write as much.
-        flops_per_parameter: of inference, for a token: 2, or 4 where a verifier of the same size reads every answer of
-            either model, as in the paper's last version.
+        ratio: inference tokens over training tokens, above 0.
+        answer: cost of the larger model's answer in single answers of the small one; None takes `size`, which holds if
+            both write equally long answers.
+        flops_per_parameter: inference FLOPs per parameter and token: 2, or 4 if a verifier of the same size reads every
+            answer of either model, as in the paper's last version.
     """
     if size < 1 or not ratio > 0:
         raise ConfigurationError(
-            f"The larger model is at least as large, and inference / training is above 0. Given: {size:.3g}, {ratio}."
+            f"The size of the larger model must be at least 1, and inference / training above 0; "
+            f"got {size:.3g} and {ratio}."
         )
     return (size if answer is None else answer) + 6 / flops_per_parameter * (size - 1) / ratio
 
 
 def unseen_difficulty(outcome: Outcome, seen: int) -> float:
-    """Return the share of wrong ones among a problem's samples from number `seen` on; 1 where there are none."""
-    rest = [one.correct for one in outcome.samples if int(one.id) >= seen]
-    return 1 - sum(rest) / len(rest) if rest else 1.0
+    """Return the share of incorrect samples among those of a problem from number `seen` on; 1 if there are none."""
+    unseen = [sample.correct for sample in outcome.samples if int(sample.id) >= seen]
+    return 1 - sum(unseen) / len(unseen) if unseen else 1.0
 
 
 def flops_matched(
-    measured: SettingOutcomes,
+    measured: ConfigOutcomes,
     larger: Sequence[Outcome],
     size: float,
     difficulties: Sequence[float],
@@ -89,84 +88,84 @@ def flops_matched(
     bins: int = BINS,
     seed: int = 0,
 ) -> list[FlopsMatch]:
-    """Compare the two models, ratio by ratio: all problems first, then from the easiest bin to the hardest.
+    """Compare the two models at each ratio: on all problems first, then from the easiest bin to the hardest.
 
     Args:
-        measured: outcomes of the small model's settings, `single` among them.
+        measured: outcomes of the small model's configs, including `single`.
         larger: outcomes of the larger model's single answers to the same problems.
         size: parameters of the larger model over those of the small one.
-        difficulties: of the problems, from samples that none of the settings read.
-        ratios: tokens of inference over tokens of training.
-        bins: of about equal size.
+        difficulties: difficulty of each problem, from samples that none of the configs uses.
+        ratios: inference tokens over training tokens.
+        bins: number of bins of about equal size.
         seed: of the bootstrap intervals.
 
     Raises:
-        ConfigurationError: something is missing, or the problems are not the same.
+        ConfigurationError: `single` or the FLOPs are missing, or the problems differ.
     """
-    _require_same(measured, larger)
-    unit = _mean(one.spend.flops for one in measured[SINGLE])
+    _require_same_problems(measured, larger)
+    unit = _mean(outcome.spend.flops for outcome in measured[SINGLE])
     if not unit:
-        raise ConfigurationError("The small model does not tell its parameters, so there are no FLOPs to match.")
-    answer = _mean(one.spend.flops for one in larger) / unit
+        raise ConfigurationError("The small model does not report its parameters, so there are no FLOPs to match.")
+    answer = _mean(outcome.spend.flops for outcome in larger) / unit
     budgets = {ratio: inference_multiplier(size, ratio, answer=answer) for ratio in ratios}
     trials = _trials(measured, difficulties, unit)
-    choose = partial(fit_policy, estimator="agreement", pilots=0, unit="flops", bins=bins, budget_scope="per_bin")
-    steps = sorted(set(budgets.values()))
-    routed = dict(zip(steps, cross_fit(trials, partial(choose, budgets=steps)), strict=True))
+    fit = partial(fit_policy, estimator="agreement", pilots=0, unit="flops", bins=bins, budget_scope="per_bin")
+    ascending = sorted(set(budgets.values()))
+    routed = dict(zip(ascending, cross_fit(trials, partial(fit, budgets=ascending)), strict=True))
     thresholds = quantile_thresholds(difficulties, bins)
-    places = [bisect_right(thresholds, one) for one in difficulties]
-    found = []
+    bin_of = [bisect_right(thresholds, difficulty) for difficulty in difficulties]
+    matches = []
     for ratio, budget in budgets.items():
         rows = list(map(_Row, measured[SINGLE], routed[budget].results, larger))
-        found.append(_match(ratio, budget, None, rows, seed))
-        for place in range(len(thresholds) + 1):
-            chosen = [row for row, its in zip(rows, places, strict=True) if its == place]
-            found.append(_match(ratio, budget, place, chosen, seed))
-    return found
+        matches.append(_match(ratio, budget, None, rows, seed))
+        for bin_index in range(len(thresholds) + 1):
+            in_bin = [row for row, row_bin in zip(rows, bin_of, strict=True) if row_bin == bin_index]
+            matches.append(_match(ratio, budget, bin_index, in_bin, seed))
+    return matches
 
 
 class _Row(NamedTuple):
     """One problem."""
 
     single: Outcome
-    searching: TrialResult
+    search: TrialResult
     larger: Outcome
 
 
-def _require_same(measured: SettingOutcomes, larger: Sequence[Outcome]) -> None:
+def _require_same_problems(measured: ConfigOutcomes, larger: Sequence[Outcome]) -> None:
     if SINGLE not in measured:
-        raise ConfigurationError("Budgets are counted in single answers of the small model: measure `single` as well.")
-    numbers = {tuple(one.index for one in outcomes) for outcomes in (*measured.values(), larger)}
-    if len(numbers) != 1:
-        raise ConfigurationError("The two models, or the settings, were not measured on the same problems.")
+        raise ConfigurationError("Budgets are counted in single answers of the small model: also measure `single`.")
+    indices = {tuple(outcome.index for outcome in outcomes) for outcomes in (*measured.values(), larger)}
+    if len(indices) != 1:
+        raise ConfigurationError("Both models and all configs must be measured on the same problems.")
 
 
-def _trials(measured: SettingOutcomes, difficulties: Sequence[float], unit: float) -> list[Trial]:
+def _trials(measured: ConfigOutcomes, difficulties: Sequence[float], unit: float) -> list[Trial]:
     """Return the problems with costs in single answers."""
 
     def result(outcome: Outcome) -> TrialResult:
         return TrialResult(float(outcome.correct), outcome.spend.flops / unit)
 
     return [
-        Trial(difficulty, {setting: result(outcomes[place]) for setting, outcomes in measured.items()})
-        for place, difficulty in enumerate(difficulties)
+        Trial(difficulty, {config: result(outcomes[index]) for config, outcomes in measured.items()})
+        for index, difficulty in enumerate(difficulties)
     ]
 
 
-def _match(ratio: float, multiplier: float, place: int | None, rows: Sequence[_Row], seed: int) -> FlopsMatch:
+def _match(ratio: float, multiplier: float, bin_index: int | None, rows: Sequence[_Row], seed: int) -> FlopsMatch:
     def mean(value: Callable[[_Row], float]) -> float:
         return _mean(map(value, rows))
 
     return FlopsMatch(
         ratio,
         multiplier,
-        place,
+        bin_index,
         len(rows),
         single=mean(lambda row: row.single.correct),
-        searching=mean(lambda row: row.search.correct),
+        search=mean(lambda row: row.search.correct),
         larger=mean(lambda row: row.larger.correct),
-        used=mean(lambda row: row.search.cost),
-        lead=paired_difference(
+        spent=mean(lambda row: row.search.cost),
+        gain=paired_difference(
             [row.search.correct for row in rows], [float(row.larger.correct) for row in rows], seed=seed
         ),
     )

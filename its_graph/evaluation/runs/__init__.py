@@ -1,1 +1,1 @@
-"""Running strategies over problems: workers, grids, shared samples."""
+"""Run strategies over problems: single evaluations, grids, the sample cache, workers."""

@@ -1,4 +1,4 @@
-"""One graph over many problems."""
+"""Evaluate one graph over many problems."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -24,28 +24,38 @@ async def evaluate(
     context: SearchContext | None = None,
     concurrency: int = 8,
     on_result: Callable[[Outcome], None] = lambda outcome: None,
-    known: Mapping[int, Outcome] = MappingProxyType({}),
+    completed: Mapping[int, Outcome] = MappingProxyType({}),
 ) -> list[Outcome]:
     """Search every problem and compare its answer with the known one.
 
     Args:
         graph: a compiled search.
-        problems: pairs of a problem and its right answer.
-        seed: seed of the whole evaluation.
-        context: settings of every search, but for the seed.
-        concurrency: searches under way at the same time; a backend that batches merges their calls.
-        on_result: called as each search ends, in any order.
-        known: outcomes by problem number that need not be found again, as from an earlier run.
+        problems: `Problem` records or (problem, correct answer) pairs.
+        seed: seed of the evaluation; the seed of a problem derives from it and the problem's index.
+        context: settings of every search except the seed.
+        concurrency: searches that run at the same time, at least 1; a backend that batches merges their calls.
+        on_result: called with each outcome as its search completes, in any order.
+        completed: outcomes of an earlier run by problem index; these problems are not searched again.
 
     Returns:
-        The outcomes in the order of the problems. A search that fails is an outcome too, and a wrong one.
+        The outcomes in the order of the problems. A search that fails has an outcome too, which is incorrect.
 
     Raises:
-        ConfigurationError: if `concurrency` is not at least 1, or for what the graph itself refuses.
+        ConfigurationError: `concurrency` is below 1, or the graph rejects its configuration.
+
+    Example:
+        >>> import asyncio
+        >>> from its_graph import create
+        >>> from its_graph.evaluation import evaluate
+        >>> from its_graph.testing import ToyGenerator, ToyVerifier
+        >>> graph = create("best_of_n", ToyGenerator(0.3), ToyVerifier(), n=8).compile()
+        >>> outcomes = asyncio.run(evaluate(graph, [("Add 1, 2.", "3"), ("Add 3, 5, 4.", "12")], seed=1))
+        >>> [(outcome.answer, outcome.correct) for outcome in outcomes]
+        [('3', True), ('12', True)]
     """
     require_concurrency(concurrency)
-    outcomes = dict(known)
-    waiting = (task for task in enumerate(map(to_problem, problems)) if task[0] not in known)
+    outcomes = dict(completed)
+    waiting = ((index, to_problem(problem)) for index, problem in enumerate(problems) if index not in completed)
 
     async def work() -> None:
         for index, problem in waiting:

@@ -1,7 +1,8 @@
-"""Many settings over the same problems, each sample drawn once.
+"""Measure many strategy configs over the same problems, drawing each sample once.
 
-Problem by problem: whatever stops the run in the middle leaves settings that can be compared on the same problems.
-A problem's searches run one after the other, the widest first, and share what they draw (`its_graph.evaluation.runs.sample_cache`).
+The run goes problem by problem, so that a run that is stopped midway leaves configs that can be compared on the same
+problems. The searches of a problem run one after the other, the widest first, and share their samples
+(`its_graph.evaluation.runs.sample_cache`).
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -21,29 +22,42 @@ from its_graph.seeds import derive_seed
 
 __all__ = ["GridCell", "measure", "measure_cells"]
 
-Known = Mapping[int, Outcome]
+OutcomesByIndex = Mapping[int, Outcome]
 
 
 class GridCell(NamedTuple):
-    """What is measured: a setting, under a context (a budget, a temperature) whose seed each problem sets."""
+    """What is measured: a strategy config under a context (budget, temperature) whose seed is set per problem.
 
-    setting: StrategyConfig
+    Args:
+        config: strategy and options.
+        context: settings of its searches.
+
+    Example:
+        >>> from its_graph import Budget, SearchContext
+        >>> from its_graph.catalog.strategy_config import StrategyConfig
+        >>> from its_graph.evaluation import GridCell
+        >>> config = StrategyConfig(strategy="best_of_n", options={"n": 8})
+        >>> GridCell(config, SearchContext(budget=Budget(tokens=500))).label
+        'best_of_n n=8, at most 500 tokens'
+    """
+
+    config: StrategyConfig
     context: SearchContext = SearchContext()
 
     @property
     def label(self) -> str:
-        """How people read it: `best_of_n n=8, at most 500 tokens`."""
+        """Display name: `best_of_n n=8, at most 500 tokens`."""
         tokens = self.context.budget.tokens
         return self.config.label + ("" if tokens is None else f", at most {tokens:,} tokens")
 
     @property
     def n(self) -> int:
-        """Its samples, as far as the setting names them."""
+        """Number of samples, 1 if the config has no `n`."""
         return int(self.config.options.get("n", 1))
 
 
 async def measure(
-    settings: Sequence[StrategyConfig],
+    configs: Sequence[StrategyConfig],
     generator: Generator,
     verifier: Verifier | None,
     problems: Iterable[AnyProblem],
@@ -51,105 +65,147 @@ async def measure(
     seed: int = 0,
     context: SearchContext | None = None,
     concurrency: int = 8,
-    on_result: Callable[[StrategyConfig, Outcome], None] = lambda setting, outcome: None,
-    known: Mapping[StrategyConfig, Known] = MappingProxyType({}),
+    on_result: Callable[[StrategyConfig, Outcome], None] = lambda config, outcome: None,
+    completed: Mapping[StrategyConfig, OutcomesByIndex] = MappingProxyType({}),
     reuse: bool = True,
 ) -> dict[StrategyConfig, list[Outcome]]:
-    """Search every problem with every setting; see `measure_cells`, which takes a context for each setting."""
-    arms = {GridCell(setting, context or SearchContext()): setting for setting in settings}
+    """Search every problem with every strategy config, under one context; `measure_cells` takes one per config.
+
+    Args:
+        configs: what to measure.
+        generator: as in `measure_cells`.
+        verifier: as in `measure_cells`.
+        problems: as in `measure_cells`.
+        seed: as in `measure_cells`.
+        context: settings of every search except the seed.
+        concurrency: as in `measure_cells`.
+        on_result: called with the config and each outcome as its search completes, in any order.
+        completed: outcomes of an earlier run by config and problem index; these searches are not run again.
+        reuse: as in `measure_cells`.
+
+    Returns:
+        The outcomes of each config in the order of the problems.
+
+    Raises:
+        ConfigurationError: as in `measure_cells`.
+
+    Example:
+        >>> import asyncio
+        >>> from its_graph.catalog.strategy_config import StrategyConfig
+        >>> from its_graph.evaluation import measure
+        >>> from its_graph.testing import ToyGenerator
+        >>> configs = [StrategyConfig(strategy="self_consistency", options={"n": n}) for n in (2, 8)]
+        >>> generator = ToyGenerator(0.3)
+        >>> measured = asyncio.run(measure(configs, generator, None, [("Add 3, 5, 4.", "12")]))
+        >>> [len(outcomes[0].samples) for outcomes in measured.values()], len(generator.requests)
+        ([2, 8], 8)
+    """
+    cells = {GridCell(config, context or SearchContext()): config for config in configs}
     measured = await measure_cells(
-        list(arms),
+        list(cells),
         generator,
         verifier,
         problems,
         seed=seed,
         concurrency=concurrency,
-        on_result=lambda arm, outcome: on_result(arm.config, outcome),
-        known={arm: known.get(setting, {}) for arm, setting in arms.items()},
+        on_result=lambda cell, outcome: on_result(cell.config, outcome),
+        completed={cell: completed.get(config, {}) for cell, config in cells.items()},
         reuse=reuse,
     )
-    return {arm.config: outcomes for arm, outcomes in measured.items()}
+    return {cell.config: outcomes for cell, outcomes in measured.items()}
 
 
 async def measure_cells(
-    arms: Sequence[GridCell],
+    cells: Sequence[GridCell],
     generator: Generator,
     verifier: Verifier | None,
     problems: Iterable[AnyProblem],
     *,
     seed: int = 0,
     concurrency: int = 8,
-    on_result: Callable[[GridCell, Outcome], None] = lambda arm, outcome: None,
-    known: Mapping[GridCell, Known] = MappingProxyType({}),
+    on_result: Callable[[GridCell, Outcome], None] = lambda cell, outcome: None,
+    completed: Mapping[GridCell, OutcomesByIndex] = MappingProxyType({}),
     reuse: bool = True,
 ) -> dict[GridCell, list[Outcome]]:
-    """Search every problem with every arm, and compare the answers with the known ones.
+    """Search every problem with every cell and compare the answers with the known ones.
 
     Args:
-        arms: what to measure.
+        cells: what to measure.
         generator: where samples come from.
-        verifier: who judges them; None where no setting needs one.
-        problems: with their right answers.
-        seed: of the whole evaluation; a problem's searches all have the seed derived from it and the problem's number.
-        concurrency: problems under way at the same time; a backend that batches merges their calls.
-        on_result: called as each search ends, in any order; it alone sees the texts of the samples.
-        known: outcomes by problem number that need not be found again, as from an earlier run.
-        reuse: whether the searches of a problem share their samples. Only wall times are different without.
+        verifier: scores the samples; None if no config needs one.
+        problems: `Problem` records or (problem, correct answer) pairs.
+        seed: seed of the evaluation; all searches of a problem use the seed derived from it and the problem's index.
+        concurrency: problems that run at the same time, at least 1; a backend that batches merges their calls.
+        on_result: called with the cell and each outcome as its search completes, in any order. Only here do samples
+            have their texts.
+        completed: outcomes of an earlier run by cell and problem index; these searches are not run again.
+        reuse: whether the searches of a problem share their samples. Without it, only wall times differ.
 
     Returns:
-        The outcomes of each arm in the order of the problems. A search that fails, or that cannot use its question, is
-        an outcome too, and a wrong one.
+        The outcomes of each cell in the order of the problems. A search that fails, or that cannot use its question,
+        has an outcome too, which is incorrect.
 
     Raises:
-        ConfigurationError: if `concurrency` is not at least 1, or a setting is impossible with these models.
+        ConfigurationError: `concurrency` is below 1, or a config is impossible with these models.
+
+    Example:
+        >>> import asyncio
+        >>> from its_graph import Budget, SearchContext
+        >>> from its_graph.catalog.strategy_config import StrategyConfig
+        >>> from its_graph.evaluation import GridCell, measure_cells
+        >>> from its_graph.testing import ToyGenerator
+        >>> config = StrategyConfig(strategy="self_consistency", options={"n": 8})
+        >>> cells = [GridCell(config, SearchContext(budget=Budget(calls=calls))) for calls in (3, 8)]
+        >>> measured = asyncio.run(measure_cells(cells, ToyGenerator(0.3), None, [("Add 3, 5, 4.", "12")]))
+        >>> [measured[cell][0].spend.calls for cell in cells]
+        [3, 8]
     """
     require_concurrency(concurrency)
-    found = {arm: dict(known.get(arm, {})) for arm in arms}
+    outcomes = {cell: dict(completed.get(cell, {})) for cell in cells}
     waiting = enumerate(map(to_problem, problems))
 
-    async def work(desk: _Desk) -> None:
+    async def work(worker: _GridWorker) -> None:
         for index, problem in waiting:
-            missing = [arm for arm in desk.arms if index not in found[arm]]
-            async for arm, outcome in desk.searches(missing, index, problem, derive_seed(seed, str(index))):
-                on_result(arm, outcome)
-                found[arm][index] = outcome.without_texts()
+            missing = [cell for cell in worker.cells if index not in outcomes[cell]]
+            async for cell, outcome in worker.search(missing, index, problem, derive_seed(seed, str(index))):
+                on_result(cell, outcome)
+                outcomes[cell][index] = outcome.without_texts()
 
-    desks = [_Desk(arms, generator, verifier, reuse) for _ in range(concurrency)]
-    await run_workers(work(desk) for desk in desks)
-    return {arm: [outcomes[index] for index in sorted(outcomes)] for arm, outcomes in found.items()}
+    workers = [_GridWorker(cells, generator, verifier, reuse) for _ in range(concurrency)]
+    await run_workers(work(worker) for worker in workers)
+    return {cell: [by_index[index] for index in sorted(by_index)] for cell, by_index in outcomes.items()}
 
 
-class _Desk:
-    """Where one worker searches: graphs of its own, over models that remember the problem at hand."""
+class _GridWorker:
+    """Searches one problem at a time with all cells, on graphs whose models cache the replies for that problem."""
 
-    def __init__(self, arms: Sequence[GridCell], generator: Generator, verifier: Verifier | None, reuse: bool) -> None:
-        self.arms = sorted(arms, key=lambda arm: -arm.n)  # the widest draws in one batch what the others reuse
+    def __init__(self, cells: Sequence[GridCell], generator: Generator, verifier: Verifier | None, reuse: bool) -> None:
+        self.cells = sorted(cells, key=lambda cell: -cell.n)  # the widest draws in one batch what the others reuse
         self._generator = CachedGenerator(generator)
         self._verifier = None if verifier is None else CachedVerifier(verifier)
         self._reuse = reuse
-        settings = dict.fromkeys(arm.config for arm in arms)
-        self._graphs = {one: one.create(self._generator, self._verifier).compile() for one in settings}
+        configs = dict.fromkeys(cell.config for cell in cells)
+        self._graphs = {config: config.create(self._generator, self._verifier).compile() for config in configs}
 
-    async def searches(
-        self, arms: Sequence[GridCell], index: int, problem: Problem, seed: int
+    async def search(
+        self, cells: Sequence[GridCell], index: int, problem: Problem, seed: int
     ) -> AsyncIterator[tuple[GridCell, Outcome]]:
-        """Search one problem with each of `arms`."""
-        self._forget()
-        for arm in arms:
-            before = self._reused
-            context = arm.context.model_copy(update={"seed": seed})
-            outcome = await run_search(
-                self._graphs[arm.config], index, problem, context, (*SEARCH_FAILURES, InputError)
-            )
-            yield arm, outcome.model_copy(update={"reused": self._reused - before})
+        """Search one problem with each of `cells`."""
+        self._clear_caches()
+        for cell in cells:
+            hits_before = self._cache_hits
+            context = cell.context.model_copy(update={"seed": seed})
+            graph = self._graphs[cell.config]
+            outcome = await run_search(graph, index, problem, context, (*SEARCH_FAILURES, InputError))
+            yield cell, outcome.model_copy(update={"reused": self._cache_hits - hits_before})
             if not self._reuse:
-                self._forget()
+                self._clear_caches()
 
     @property
-    def _reused(self) -> int:
-        return self._generator.reused + (self._verifier.reused if self._verifier else 0)
+    def _cache_hits(self) -> int:
+        return self._generator.hits + (self._verifier.hits if self._verifier else 0)
 
-    def _forget(self) -> None:
-        self._generator.forget()
+    def _clear_caches(self) -> None:
+        self._generator.clear()
         if self._verifier:
-            self._verifier.forget()
+            self._verifier.clear()

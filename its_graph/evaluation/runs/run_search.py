@@ -1,7 +1,7 @@
-"""One search over one problem: run it, compare its answers with the right one, keep what it cost.
+"""Run one search on one problem, grade its answers, and record its cost.
 
-The candidates and the ledger are read from the events of the search, which rebuild its tree: so a search that failed
-is paid for too.
+Candidates and charges are read from the events of the search, which rebuild its tree. So the cost of a failed search
+counts too.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from its_graph.evaluation.outcome import Grading, Outcome, SampleRecord
 from its_graph.nodes.rules.choice import argmax, majority
 from its_graph.nodes.rules.types import Choice
 from its_graph.search.events import rebuild
-from its_graph.search.tree import Finalist, Tree
+from its_graph.search.tree import Tree
 
 __all__ = ["SEARCH_FAILURES", "run_search"]
 
 SEARCH_FAILURES: tuple[type[ItsGraphError], ...] = (SearchFailedError,)
-"""What makes a search a failed one, which has an outcome; any other error is for the caller."""
+"""Errors that make a search a failed one with an outcome; all others propagate to the caller."""
 
 
-class _Ended(NamedTuple):
+class _CompletedSearch(NamedTuple):
     tree: Tree
     result: Mapping[str, Any]
-    """Empty where the search failed."""
+    """Empty if the search failed."""
     error: ItsGraphError | None
 
 
@@ -39,107 +39,108 @@ async def run_search(
     index: int,
     problem: Problem,
     context: SearchContext,
-    failed: tuple[type[ItsGraphError], ...] = SEARCH_FAILURES,
+    failures: tuple[type[ItsGraphError], ...] = SEARCH_FAILURES,
 ) -> Outcome:
     """Search one problem.
 
     Args:
         graph: a compiled search.
-        index: the problem's number.
+        index: index of the problem.
         problem: what to search.
         context: settings of the search, with its seed.
-        failed: errors that make it a failed search.
+        failures: errors that make it a failed search.
     """
-    began = time.perf_counter()
-    ended = await _run(graph, problem.problem, context, failed)
-    seconds = time.perf_counter() - began
-    # math-verify may take seconds to compare two answers, and the other searches go on meanwhile.
-    verdicts = await asyncio.to_thread(_judge, ended, problem)
+    started = time.perf_counter()
+    search = await _run(graph, problem.problem, context, failures)
+    seconds = time.perf_counter() - started
+    # math-verify may take seconds to compare two answers; meanwhile the other searches continue.
+    grading = await asyncio.to_thread(_grade, search, problem)
     return Outcome(
         index=index,
         problem=problem.problem,
         expected=problem.answer,
-        spend=_spend(ended),
-        verifier_flops=_verifier_flops(ended.tree),
+        spend=_spend(search),
+        verifier_flops=_verifier_flops(search.tree),
         seconds=seconds,
         seed=context.seed or 0,
-        error=None if ended.error is None else str(ended.error),
-        refused=isinstance(ended.error, InputError),
-        failures=len(ended.tree.failures),
-        **verdicts._asdict(),
+        error=None if search.error is None else str(search.error),
+        refused=isinstance(search.error, InputError),
+        failures=len(search.tree.failures),
+        **grading._asdict(),
     )
 
 
 async def _run(
-    graph: Runnable[Any, Any], problem: str, context: SearchContext, failed: tuple[type[ItsGraphError], ...]
-) -> _Ended:
+    graph: Runnable[Any, Any], problem: str, context: SearchContext, failures: tuple[type[ItsGraphError], ...]
+) -> _CompletedSearch:
     events: list[Mapping[str, Any]] = []
     result: Mapping[str, Any] = {}
     error: ItsGraphError | None = None
     try:
-        async for space, mode, chunk in graph.astream(
+        async for namespace, mode, chunk in graph.astream(
             {"problem": problem}, context=context, stream_mode=["custom", "values"], subgraphs=True
         ):
             if mode == "custom":
                 events.append(chunk)
-            elif not space and chunk.get("result"):
+            elif not namespace and chunk.get("result"):
                 result = chunk["result"]
-    except failed as failure:
+    except failures as failure:
         error = failure
-    return _Ended(Tree.of(rebuild(events)), result, error)
+    return _CompletedSearch(Tree.of(rebuild(events)), result, error)
 
 
-def _spend(ended: _Ended) -> Spend:
-    """Return the ledger of the result; a failed search has none, but its events told what each node used."""
-    if not ended.result:
-        return ended.tree.spend
-    return Spend._make(ended.result["spend"][field] for field in Spend._fields)
+def _spend(search: _CompletedSearch) -> Spend:
+    """Return the ledger of the result; for a failed search, which has none, that of its events."""
+    if not search.result:
+        return search.tree.spend
+    return Spend._make(search.result["spend"][field] for field in Spend._fields)
 
 
 def _verifier_flops(tree: Tree) -> float:
-    """Return the FLOPs of the nodes that sample nothing: a node asks one model, so theirs is a verifier or a judge."""
+    """Return the FLOPs of the nodes that sample nothing: a node calls one model, so theirs is a verifier or a judge."""
     charges = tree.charges.values()
-    return sum(one["flops"] for one in charges if not one["prompt_tokens"] and not one["generated_tokens"])
+    return sum(charge["flops"] for charge in charges if not charge["prompt_tokens"] and not charge["generated_tokens"])
 
 
-def _judge(ended: _Ended, problem: Problem) -> Grading:
-    """Compare the answer and every candidate with what was expected, each distinct answer once."""
-    if not ended.result:
+def _grade(search: _CompletedSearch, problem: Problem) -> Grading:
+    """Compare the answer and every candidate with the correct answer, each distinct answer once."""
+    if not search.result:
         return Grading()
-    tree, answer = ended.tree, ended.result["answer"]
-    candidates = sorted(ended.result["candidates"], key=lambda one: int(one["id"]))
-    right = {one for one in {answer, *(each["answer"] for each in candidates)} if problem.is_correct(one)}
-    samples = tuple(_drawn(tree, one, one["answer"] in right) for one in candidates)
-    finished = [one for one in samples if one.finished]
+    tree, answer = search.tree, search.result["answer"]
+    candidates = sorted(search.result["candidates"], key=lambda candidate: int(candidate["id"]))
+    answers = {answer, *(candidate["answer"] for candidate in candidates)}
+    correct = set(filter(problem.is_correct, answers))
+    samples = tuple(_sample_record(tree, candidate, candidate["answer"] in correct) for candidate in candidates)
+    finished = [sample for sample in samples if sample.finished]
+    has_scores = any(sample.score is not None for sample in samples)
     return Grading(
         answer=answer,
-        correct=answer in right,
+        correct=answer in correct,
         candidates=len(samples),
-        correct_candidates=sum(one.correct for one in samples),
+        correct_candidates=sum(sample.correct for sample in samples),
         finished=len(finished),
-        correct_finished=sum(one.correct for one in finished),
-        majority_correct=_chosen(tree, majority(tree)) in right,
-        best_correct=_chosen(tree, argmax(tree)) in right if any(one.score is not None for one in samples) else None,
+        correct_finished=sum(sample.correct for sample in finished),
+        majority_correct=_chosen_answer(tree, majority(tree)) in correct,
+        best_correct=_chosen_answer(tree, argmax(tree)) in correct if has_scores else None,
         samples=samples,
     )
 
 
-def _chosen(tree: Tree, choice: Choice) -> str | None:
-    winner: Finalist | None = None if choice.winner is None else tree.finalists[choice.winner]
-    return winner.answer if winner else None
+def _chosen_answer(tree: Tree, choice: Choice) -> str | None:
+    return None if choice.winner is None else tree.finalists[choice.winner].answer
 
 
-def _drawn(tree: Tree, candidate: Mapping[str, Any], right: bool) -> SampleRecord:
-    key = candidate["id"]
-    record = tree.steps[key]
+def _sample_record(tree: Tree, candidate: Mapping[str, Any], correct: bool) -> SampleRecord:
+    step_id = candidate["id"]
+    step = tree.steps[step_id]
     return SampleRecord(
-        id=key,
+        id=step_id,
         answer=candidate["answer"],
         score=candidate["score"],
-        correct=right,
+        correct=correct,
         finished=candidate["finished"],
         truncated=candidate["truncated"],
-        tokens=tree.tokens(key),
-        from_question=record["parent"] is None and not record.get("sources") and not tree.open(key),
+        tokens=tree.tokens(step_id),
+        from_question=step["parent"] is None and not step.get("sources") and not tree.open(step_id),
         text=candidate["text"],
     )

@@ -1,11 +1,11 @@
-"""Samples and verdicts that are drawn once and serve every search of the same problem.
+"""A cache of samples and verdicts for all searches of the same problem.
 
-A request names its seed, and the seed hangs on the search's seed and the record's id: the first n samples of a search
-of 16 are the samples of a search of n, whatever strategy asks. So a request that was answered before has the same
-answer, tokens and all, and a search that gets it from here finds, chooses and pays exactly what it would alone; only
-its wall time is shorter. A strategy need not say whether this holds for it: its requests do.
+A request contains its seed, which derives from the seed of the search and the record's id. So the first n samples of a
+search of 16 are the samples of a search of n, whichever strategy requests them. A request that was answered before has
+the same reply, down to its token counts, and a search that gets it from the cache finds, chooses and pays exactly what
+it would alone; only its wall time is shorter. Strategies need not support this: their requests decide.
 
-Requests without a seed, and those with a deadline (its seconds differ from run to run), are always asked.
+Requests without a seed, and those with a deadline (its seconds differ between runs), always reach the model.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from its_graph.batching.runnables import BatchRunnable, deliver
 from its_graph.contracts import Candidate, Generator, Sample, SampleRequest, Verdict, Verifier
 from its_graph.generators.cassette_attributes import dump_attributes, load_attributes
-from its_graph.generators.cassette_requests import request_key, replies_vary
+from its_graph.generators.cassette_requests import replies_vary, request_key
 
 __all__ = ["CachedGenerator", "CachedVerifier"]
 
@@ -24,19 +24,19 @@ _Request = TypeVar("_Request", bound=SampleRequest | Candidate)
 _Reply = TypeVar("_Reply")
 
 
-class _Remembering(BatchRunnable[_Request, _Reply]):
-    """Asks once, and answers an equal request with the same reply until told to forget. Failures are not kept."""
+class _ReplyCache(BatchRunnable[_Request, _Reply]):
+    """Calls the model once per distinct request until the cache is cleared. Failures are not cached."""
 
     _inner: Runnable[_Request, _Reply]
 
     def __init__(self, inner: Generator | Verifier) -> None:
         vars(self).update(load_attributes(dump_attributes(inner)), _inner=inner)
-        self.reused = 0
-        """Requests answered from memory so far."""
+        self.hits = 0
+        """Requests answered from the cache so far."""
         self._replies: dict[str, _Reply] = {}
 
-    def forget(self) -> None:
-        """Drop all replies: what comes next is another problem."""
+    def clear(self) -> None:
+        """Drop all replies, before the next problem."""
         self._replies.clear()
 
     def batch_as_completed(
@@ -47,13 +47,13 @@ class _Remembering(BatchRunnable[_Request, _Reply]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> Iterator[tuple[int, Any]]:
-        """Yield what is known, then what has to be asked as it comes."""
-        known, asked = self._divide(inputs)
-        yield from known
-        unknown = [inputs[place] for place in asked]
-        for position, reply in self._inner.batch_as_completed(unknown, config, return_exceptions=True, **kwargs):
-            self._keep(unknown[position], reply)
-            yield asked[position], deliver(reply, return_exceptions)
+        """Yield cached replies, then those of the model as they arrive."""
+        cached, missing = self._look_up(inputs)
+        yield from cached
+        requests = [inputs[index] for index in missing]
+        for position, reply in self._inner.batch_as_completed(requests, config, return_exceptions=True, **kwargs):
+            self._store(requests[position], reply)
+            yield missing[position], deliver(reply, return_exceptions)
 
     async def abatch_as_completed(
         self,
@@ -63,45 +63,45 @@ class _Remembering(BatchRunnable[_Request, _Reply]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[tuple[int, Any]]:
-        """Yield what is known, then what has to be asked as it comes."""
-        known, asked = self._divide(inputs)
-        for one in known:
-            yield one
-        unknown = [inputs[place] for place in asked]
-        replies = self._inner.abatch_as_completed(unknown, config, return_exceptions=True, **kwargs)
+        """Yield cached replies, then those of the model as they arrive."""
+        cached, missing = self._look_up(inputs)
+        for indexed_reply in cached:
+            yield indexed_reply
+        requests = [inputs[index] for index in missing]
+        replies = self._inner.abatch_as_completed(requests, config, return_exceptions=True, **kwargs)
         async for position, reply in replies:
-            self._keep(unknown[position], reply)
-            yield asked[position], deliver(reply, return_exceptions)
+            self._store(requests[position], reply)
+            yield missing[position], deliver(reply, return_exceptions)
 
-    def knows(self, request: _Request) -> bool:
-        """Tell whether the reply to `request` is in memory."""
-        return _repeats(request) and request_key(request) in self._replies
+    def is_cached(self, request: _Request) -> bool:
+        """Return whether the cache holds the reply to `request`."""
+        return _is_reproducible(request) and request_key(request) in self._replies
 
-    def _divide(self, inputs: Sequence[_Request]) -> tuple[list[tuple[int, _Reply]], list[int]]:
-        """Return the known replies by place, and the places of the requests that must be asked."""
-        keys = [request_key(request) if _repeats(request) else "" for request in inputs]
-        known = [(place, self._replies[key]) for place, key in enumerate(keys) if key in self._replies]
-        self.reused += len(known)
-        return known, [place for place, key in enumerate(keys) if key not in self._replies]
+    def _look_up(self, inputs: Sequence[_Request]) -> tuple[list[tuple[int, _Reply]], list[int]]:
+        """Return the cached replies by index, and the indices of the requests without one."""
+        keys = [request_key(request) if _is_reproducible(request) else "" for request in inputs]
+        cached = [(index, self._replies[key]) for index, key in enumerate(keys) if key in self._replies]
+        self.hits += len(cached)
+        return cached, [index for index, key in enumerate(keys) if key not in self._replies]
 
-    def _keep(self, request: _Request, reply: _Reply | Exception) -> None:
-        if _repeats(request) and not isinstance(reply, Exception):
+    def _store(self, request: _Request, reply: _Reply | Exception) -> None:
+        if _is_reproducible(request) and not isinstance(reply, Exception):
             self._replies[request_key(request)] = reply
 
 
-class CachedGenerator(_Remembering[SampleRequest, list[Sample]], Generator):
+class CachedGenerator(_ReplyCache[SampleRequest, list[Sample]], Generator):
     """A generator that draws each sample of a problem once."""
 
     _inner: Generator
 
     def __init__(self, inner: Generator) -> None:
         super().__init__(inner)
-        # Who asks for learned difficulty looks whether a generator has the method: the same as of the one inside.
+        # Learned difficulty checks whether a generator has this method, so it must exist only if the inner one has it.
         if (embed := getattr(inner, "embed", None)) is not None:
             self.embed = embed
 
     def prompt_tokens(self, request: SampleRequest) -> int:
-        """Return the generator's own count."""
+        """Return the count of the inner generator."""
         return self._inner.prompt_tokens(request)
 
     def parameters_of(self, request: SampleRequest) -> int:
@@ -109,23 +109,23 @@ class CachedGenerator(_Remembering[SampleRequest, list[Sample]], Generator):
         return self._inner.parameters_of(request)
 
 
-class CachedVerifier(_Remembering[Candidate, Verdict], Verifier):
-    """A verifier that reads each solution of a problem once."""
+class CachedVerifier(_ReplyCache[Candidate, Verdict], Verifier):
+    """A verifier that scores each solution of a problem once."""
 
     _inner: Verifier
 
     def tokens(self, candidate: Candidate) -> int:
-        """Return the verifier's own count."""
+        """Return the count of the inner verifier."""
         return self._inner.tokens(candidate)
 
     def prefetch(self, candidate: Candidate, /) -> None:
-        """Begin what will have to be asked."""
-        if not self.knows(candidate):
+        """Start scoring a candidate that is not cached."""
+        if not self.is_cached(candidate):
             self._inner.prefetch(candidate)
 
 
-def _repeats(request: SampleRequest | Candidate) -> bool:
-    """Tell whether the same request has the same reply whenever it is asked."""
+def _is_reproducible(request: SampleRequest | Candidate) -> bool:
+    """Return whether the request has the same reply every time."""
     if isinstance(request, Candidate):
         return True
     return not replies_vary(request) and request.timeout_s is None

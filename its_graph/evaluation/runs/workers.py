@@ -1,4 +1,4 @@
-"""Workers side by side: the first error stops them all, and none is left behind."""
+"""Concurrent workers: the first error stops all of them, and none outlives the call."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -10,17 +10,17 @@ __all__ = ["require_concurrency", "run_workers"]
 
 
 def require_concurrency(concurrency: int) -> None:
-    """Refuse a concurrency below 1."""
+    """Raise a `ConfigurationError` for a concurrency below 1."""
     if concurrency < 1:
-        raise ConfigurationError(f"An evaluation needs a concurrency of at least 1. Given: {concurrency}.")
+        raise ConfigurationError(f"concurrency must be >= 1; got {concurrency}.")
 
 
 async def run_workers(workers: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all workers to their end; where one fails, or this is cancelled, all are."""
-    tasks = [asyncio.create_task(one) for one in workers]
+    """Run all workers to completion. If one fails, or the call is cancelled, cancel all."""
+    tasks = [asyncio.create_task(worker) for worker in workers]
     try:
         await asyncio.gather(*tasks)
     finally:
-        for one in tasks:
-            one.cancel()
+        for task in tasks:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""`its-graph api`: what it serves under which name, where it listens, and how it ends."""
+"""`its-graph api`: what it serves under which name, where it listens, and how it stops."""
 
 import signal
 import socket
@@ -14,7 +14,7 @@ from langchain_openai import ChatOpenAI
 
 from its_graph.api.model_catalog import ServedModel
 from its_graph.cli.commands import api as command
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.routing.default_policy import default_policy
 from its_graph.testing import ToyGenerator, ToyVerifier
 from tests.cli.conftest import Call, Called
@@ -22,25 +22,25 @@ from tests.cli.conftest import Call, Called
 
 @pytest.fixture
 def served(call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Called, list[httpx.Response]]]:
-    """Run the command, ask it for paths once it listens, and press Ctrl-C."""
+    """Run the command, send requests once it listens, and press Ctrl-C."""
 
     def serve(*arguments: object, ask: tuple[Any, ...] = ("/health",), **headers: str) -> Any:
         replies: list[httpx.Response] = []
-        listening = command._hint
+        usage_hint = command._usage_hint
 
         def hint(url: str, models: dict[str, ServedModel]) -> str:
             threading.Thread(target=visit, args=(url,)).start()
-            return listening(url, models)
+            return usage_hint(url, models)
 
         def visit(url: str) -> None:
-            here = url.replace("0.0.0.0", "127.0.0.1")
+            local_url = url.replace("0.0.0.0", "127.0.0.1")
             try:
-                with httpx.Client(base_url=here, headers=headers, timeout=30) as http:
-                    replies.extend(http.get(one) if isinstance(one, str) else one(http) for one in ask)
+                with httpx.Client(base_url=local_url, headers=headers, timeout=30) as http:
+                    replies.extend(http.get(call) if isinstance(call, str) else call(http) for call in ask)
             finally:
                 signal.raise_signal(signal.SIGINT)
 
-        monkeypatch.setattr(command, "_hint", hint)
+        monkeypatch.setattr(command, "_usage_hint", hint)
         return call("api", "--port", 0, *arguments), replies
 
     return serve
@@ -57,8 +57,8 @@ def test_the_embedded_models_are_served_until_ctrl_c(served: Any) -> None:
     assert lines[-1] == "stopped"
 
 
-def test_a_model_is_called_what_its_user_says(served: Any) -> None:
-    _, [catalog] = served("--name", "mine", ask=("/catalog",))
+def test_served_model_name_is_the_name_in_requests(served: Any) -> None:
+    _, [catalog] = served("--served-model-name", "mine", ask=("/catalog",))
     assert catalog.json()["models"] == ["mine"]
 
 
@@ -69,14 +69,14 @@ def test_a_policy_is_given_when_the_server_starts(served: Any, call: Call, tmp_p
     def search(http: httpx.Client) -> httpx.Response:
         return http.post("/search", json={"problem": "Add 1, 2.", "strategy": "compute_optimal", "stream": True})
 
-    _, [told] = served("--policy", path, ask=(search,))
-    assert '"estimator":"agreement"' in told.text
+    _, [reply] = served("--policy", path, ask=(search,))
+    assert '"estimator":"agreement"' in reply.text
     refused = call("api", "--policy", tmp_path / "none.json")
     assert refused.code == 2
     assert "its-graph calibrate" in refused.err
 
 
-def test_other_hosts_names_are_refused_on_this_machine(served: Any) -> None:
+def test_other_host_names_are_rejected_on_loopback(served: Any) -> None:
     _, [reply] = served(Host="evil.example")
     assert reply.status_code == 421
 
@@ -93,16 +93,16 @@ def test_the_key_comes_from_the_environment(served: Any, monkeypatch: pytest.Mon
     assert [reply.status_code for reply in replies] == [200, 401]
 
 
-def test_where_others_reach_it_a_key_is_needed(call: Call, served: Any) -> None:
+def test_an_address_that_others_reach_needs_an_api_key(call: Call, served: Any) -> None:
     refused = call("api", "--host", "0.0.0.0")
     assert refused.code == 2
-    assert "there is no key" in refused.err
-    assert "--without-key" in refused.err
-    _, [reply] = served("--host", "0.0.0.0", "--without-key", Host="any.example")
+    assert "needs an API key" in refused.err
+    assert "--no-api-key" in refused.err
+    _, [reply] = served("--host", "0.0.0.0", "--no-api-key", Host="any.example")
     assert reply.status_code == 200
 
 
-def test_a_port_that_is_taken_is_told_in_a_line(call: Call) -> None:
+def test_a_port_in_use_is_reported_in_one_line(call: Call) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         called = call("api", "--port", port)
@@ -110,14 +110,14 @@ def test_a_port_that_is_taken_is_told_in_a_line(call: Call) -> None:
     assert f"Nothing can listen on 127.0.0.1 port {port}" in called.err
 
 
-def test_behind_a_chat_server_tools_can_be_called(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_chat_server_tools_can_be_called(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Remote(ToyGenerator):
         model = "org/model"
 
-    monkeypatch.setattr(models, "models", lambda *given: (Remote(), ToyVerifier()))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (Remote(), ToyVerifier()))
     _, [catalog] = served("--base-url", "http://127.0.0.1:9/v1", ask=("/catalog",))
     assert catalog.json()["models"] == ["org/model"]
-    offered = command._served(Remote(), ToyVerifier(), "http://127.0.0.1:9/v1").chat_model
+    offered = command._served_model(Remote(), ToyVerifier(), "http://127.0.0.1:9/v1").chat_model
     assert isinstance(offered, ChatOpenAI)
     assert offered.model_name == "org/model"
 
@@ -138,7 +138,7 @@ def test_a_store_that_cannot_be_used_is_one_line_before_models_load(
 ) -> None:
     text = "no database, and long enough to be read as one. " * 20
     (tmp_path / "text.txt").write_text(text)
-    monkeypatch.setattr(models, "models", lambda *given: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
     called = call("api", "--port", 0, "--store", tmp_path / place)
     assert (called.code, called.out, called.err.count("\n")) == (2, "", 1)
     assert called.err.startswith(f"error: --store {tmp_path / place} cannot be used: {says}")

@@ -1,4 +1,4 @@
-"""`its-graph calibrate` in the toy world."""
+"""`its-graph calibrate` with toy models."""
 
 import errno
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.routing.policy import Policy
 from its_graph.testing import ToyGenerator
 
@@ -42,12 +42,12 @@ def test_it_writes_a_policy_that_the_router_follows(call: Call, common: tuple[ob
     assert solved.code == 0, solved.err
 
 
-def test_it_prints_table_worth_curves_and_calibration(call: Call, common: tuple[object, ...]) -> None:
+def test_it_prints_policy_gain_curves_and_calibration(call: Call, common: tuple[object, ...]) -> None:
     printed = " ".join(call(*common).out.split())
     for title in (
-        "by difficulty (verifier, 2 pilots) and budget on average",
+        "Policy by difficulty (verifier, 2 pilots) and mean budget per question",
         "Accuracy % by difficulty",
-        "gain of the router",
+        "router gain",
     ):
         assert title in printed
     assert "best_of_n n=4 for every question" in printed
@@ -58,10 +58,10 @@ def test_it_prints_table_worth_curves_and_calibration(call: Call, common: tuple[
 def test_what_was_measured_is_not_measured_again(
     call: Call, common: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = tmp_path / "work.jsonl"
-    first = call(*common, "--work", work, "--json")
-    lines = work.read_text().splitlines()
-    work.write_text("\n".join(lines[: len(lines) // 2]) + "\n")
+    outcomes = tmp_path / "outcomes.jsonl"
+    first = call(*common, "--outcomes", outcomes, "--json")
+    lines = outcomes.read_text().splitlines()
+    outcomes.write_text("\n".join(lines[: len(lines) // 2]) + "\n")
     asked: list[object] = []
     ask = ToyGenerator.invoke
 
@@ -70,23 +70,25 @@ def test_what_was_measured_is_not_measured_again(
         return ask(self, *given, **named)
 
     monkeypatch.setattr(ToyGenerator, "invoke", counted)
-    second = call(*common, "--work", work, "--json")
+    second = call(*common, "--outcomes", outcomes, "--json")
     assert asked
-    assert len(work.read_text().splitlines()) == len(lines)
+    assert len(outcomes.read_text().splitlines()) == len(lines)
     assert json.loads(second.out) == json.loads(first.out)
     asked.clear()
-    assert json.loads(call(*common, "--work", work, "--bins", 1, "--json").out)["thresholds"] == []
+    assert json.loads(call(*common, "--outcomes", outcomes, "--bins", 1, "--json").out)["thresholds"] == []
     assert not asked
 
 
-def test_settings_one_by_one(call: Call, common: tuple[object, ...]) -> None:
-    called = call(*common, "--strategies", "best_of_n", "--setting", "beam_search n=4 width=2", "--json")
+def test_strategy_configs_one_by_one(call: Call, common: tuple[object, ...]) -> None:
+    called = call(*common, "--strategies", "best_of_n", "--strategy-config", "beam_search n=4 width=2", "--json")
     measured = {row["name"] for row in json.loads(called.out)["fitted_on"]["fixed"]}
     assert "beam_search n=4 width=2" in measured
     assert "self_consistency n=4" not in measured
 
 
-def test_without_a_verifier_agreement_tells(call: Call, common: tuple[object, ...], tmp_path: Path) -> None:
+def test_without_a_verifier_agreement_estimates_difficulty(
+    call: Call, common: tuple[object, ...], tmp_path: Path
+) -> None:
     called = call(*common, "--model", tmp_path, "--strategies", "self_consistency", "--unit", "tokens", "--json")
     assert called.code == 0, called.err
     policy = json.loads(called.out)
@@ -98,7 +100,7 @@ def test_from_the_text_there_are_no_pilots(call: Call, common: tuple[object, ...
     assert (policy["estimator"], policy["pilots"], policy["budget_scope"]) == ("text", 0, "per_bin")
 
 
-def test_in_each_bin_the_largest_budget_pays_for_the_dearest_bin(
+def test_per_bin_the_largest_budget_covers_the_most_expensive_bin(
     call: Call, common: tuple[object, ...], data: Path
 ) -> None:
     rows = [{"problem": f"Add {', '.join('1' * terms)}.", "answer": terms} for terms in range(2, 22)]
@@ -112,22 +114,22 @@ def test_in_each_bin_the_largest_budget_pays_for_the_dearest_bin(
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--estimator", "magic"), "--estimator 'magic' is unknown"),
-        (("--unit", "euros"), "--unit 'euros' is unknown"),
-        (("--pilots", 0), "--pilots of at least 1"),
-        (("--budgets", "1e3,much"), "no list of numbers"),
-        (("--budgets", "1e3,nan"), "no list of numbers above 0"),
-        (("--budgets", "inf"), "no list of numbers above 0"),
-        (("--setting", " "), "' ' names no strategy"),
+        (("--estimator", "magic"), "--estimator must be one of verifier, agreement, learned, text; got 'magic'"),
+        (("--unit", "euros"), "--unit must be one of flops, tokens, generated_tokens; got 'euros'"),
+        (("--pilots", 0), "--pilots must be >= 1"),
+        (("--budgets", "1e3,much"), "list of numbers > 0; got '1e3,much'"),
+        (("--budgets", "1e3,nan"), "list of numbers > 0; got '1e3,nan'"),
+        (("--budgets", "inf"), "list of numbers > 0; got 'inf'"),
+        (("--strategy-config", " "), "must start with a strategy; got ' '"),
         (("--budgets", "1"), "does not pay for the pilots"),
         (("--estimator", "learned"), "no method `embed`"),
-        (("--model", ".", "--estimator", "verifier"), "verifier needs one"),
-        (("--setting", "best_of_n m=3"), "'m'"),
+        (("--model", ".", "--estimator", "verifier"), "needs a verifier"),
+        (("--strategy-config", "best_of_n m=3"), "'m'"),
         (("--strategies", "guess"), "no strategy 'guess'"),
         (("--data", "nowhere.jsonl"), "nowhere.jsonl"),
     ],
 )
-def test_what_cannot_be_done_is_explained(
+def test_impossible_options_are_explained(
     call: Call, common: tuple[object, ...], arguments: tuple[object, ...], why: str, tmp_path: Path
 ) -> None:
     called = call(*common, *arguments)
@@ -138,15 +140,15 @@ def test_what_cannot_be_done_is_explained(
 
 @pytest.fixture
 def _no_models(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
-    def loaded(*given: object) -> None:
+    def load(options: ModelOptions) -> None:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr(models, "models", loaded)
+    monkeypatch.setattr(ModelOptions, "load", load)
 
 
 @pytest.mark.usefixtures("_no_models")
-@pytest.mark.parametrize("flag", ["--out", "--work"])
-def test_files_that_cannot_be_written_are_told_before_a_model_is_loaded(
+@pytest.mark.parametrize("flag", ["--out", "--outcomes"])
+def test_files_that_cannot_be_written_are_reported_before_a_model_is_loaded(
     call: Call, common: tuple[object, ...], flag: str
 ) -> None:
     called = call(*common, flag, "nowhere/file.json")
@@ -155,17 +157,17 @@ def test_files_that_cannot_be_written_are_told_before_a_model_is_loaded(
 
 @pytest.mark.usefixtures("_no_models")
 @pytest.mark.parametrize(("estimator", "few"), [("agreement", 1), ("learned", 4)])
-def test_too_few_problems_are_told_before_a_model_is_loaded(
+def test_too_few_problems_are_reported_before_a_model_is_loaded(
     call: Call, common: tuple[object, ...], data: Path, estimator: str, few: int
 ) -> None:
     if estimator == "learned":
         pytest.importorskip("numpy", reason="the extra allocation is not installed")
     data.write_text("".join(data.read_text().splitlines(keepends=True)[:few]))
     called = call(*common, "--estimator", estimator)
-    assert (called.code, f"on at least {few + 1} problems. Given: {few}." in called.err) == (2, True)
+    assert (called.code, f"at least {few + 1} problems; got {few}." in called.err) == (2, True)
 
 
-def test_a_policy_that_cannot_be_written_in_the_end_is_told_in_a_line(
+def test_a_policy_that_cannot_be_written_at_the_end_is_reported_in_one_line(
     call: Call, common: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Policy, path: Path) -> None:

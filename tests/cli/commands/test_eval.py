@@ -1,4 +1,4 @@
-"""`its-graph eval` in the toy world."""
+"""`its-graph eval` with toy models."""
 
 import json
 import os
@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
-from its_graph.cli.commands.eval import eval_command
-from its_graph.cli.runs import models
+from its_graph.cli.main import app
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
@@ -44,13 +43,11 @@ def generator() -> ScriptedGenerator:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, generator: ScriptedGenerator) -> Eval:
-    def chosen(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[Generator, Verifier | None]:
+    def load(options: ModelOptions) -> tuple[Generator, Verifier | None]:
         return generator, ToyVerifier(parameters=3)
 
-    monkeypatch.setattr(models, "models", chosen)
-    app = typer.Typer()
-    app.command("eval")(eval_command)
-    return lambda *arguments: CliRunner().invoke(app, [str(one) for one in arguments])
+    monkeypatch.setattr(ModelOptions, "load", load)
+    return lambda *arguments: CliRunner().invoke(app, ["eval", *map(str, arguments)])
 
 
 def rows_of(result: Result) -> list[dict[str, Any]]:
@@ -77,7 +74,7 @@ def test_json_rows_in_the_order_asked_for(run: Eval, data: Path) -> None:
     assert (rows[1]["pass_at_n"], rows[1]["random"]) == (None, None)
     assert rows[0]["pass_at_n"] >= rows[0]["accuracy"] > rows[0]["random"]
     assert "difference" not in rows[0]
-    assert [row["difference"]["to"] for row in rows[1:]] == names.split(",")[:-1]
+    assert [row["difference"]["baseline"] for row in rows[1:]] == names.split(",")[:-1]
     assert rows[1]["difference"]["mean"] == pytest.approx(accuracy["single"] - accuracy["best_of_n"])
     assert rows[1]["difference"]["ci95"][0] < rows[1]["difference"]["mean"] < rows[1]["difference"]["ci95"][1] < 0
 
@@ -163,7 +160,7 @@ def test_an_empty_file_is_refused(run: Eval, tmp_path: Path) -> None:
     [
         (("--strategies", "guess"), "no strategy 'guess'"),
         (("--strategies", "best_of_n", "--n", "0"), "n=0"),
-        (("--budget-tokens", "10000000000000000000"), "no list of whole numbers"),
+        (("--budget-tokens", "10000000000000000000"), "must be a comma-separated list of integers"),
         (("--strategies", "beam_search", "--n", "8", "--width", "3"), "width"),
     ],
 )
@@ -173,7 +170,7 @@ def test_impossible_options_are_explained(run: Eval, data: Path, arguments: tupl
     assert why in result.stderr
 
 
-def test_a_second_run_takes_up_the_first(run: Eval, data: Path, tmp_path: Path, generator: ScriptedGenerator) -> None:
+def test_a_second_run_resumes_the_first(run: Eval, data: Path, tmp_path: Path, generator: ScriptedGenerator) -> None:
     out = tmp_path / "outcomes.jsonl"
     command = ("--strategies", "single", "--data", data, "--out", out, "--json")
     first = rows_of(run(*command, "--limit", 5))
@@ -185,7 +182,7 @@ def test_a_second_run_takes_up_the_first(run: Eval, data: Path, tmp_path: Path, 
     assert len(generator.requests) == 12
 
 
-def test_other_settings_are_another_run(run: Eval, data: Path, tmp_path: Path, generator: ScriptedGenerator) -> None:
+def test_other_options_are_another_run(run: Eval, data: Path, tmp_path: Path, generator: ScriptedGenerator) -> None:
     command = (
         "--strategies",
         "self_consistency",
@@ -243,7 +240,7 @@ def test_failed_searches_are_counted(run: Eval, data: Path) -> None:
     assert (row["failed"], row["accuracy"], result.exit_code) == (3, 0.0, 1)
 
 
-def test_ctrl_c_prints_what_is_known(
+def test_ctrl_c_prints_the_results_so_far(
     run: Eval, data: Path, tmp_path: Path, generator: ScriptedGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = generator.script

@@ -1,4 +1,4 @@
-"""`its-graph eval-prm`: baselines, thresholds that no solution has a say in, and files that are wrong."""
+"""`its-graph eval-prm`: baselines, thresholds that no solution influences, and invalid files."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli.commands.eval_prm import Case, halves, read_cases
+from its_graph.cli.commands.eval_prm import LabeledSolution, read_labeled_solutions, split_halves
 from its_graph.cli.runs import models
 from its_graph.testing import ScriptedVerifier, ToyVerifier
 
@@ -58,7 +58,7 @@ def test_the_baselines_of_the_recorded_subset(call: Call, data_folder: Path, dat
 
 
 def test_a_model_that_knows_finds_every_error(call: Call, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "reward_model", lambda folder, family: ToyVerifier())
+    monkeypatch.setattr(models, "load_reward_model", lambda folder, family: ToyVerifier())
     found = rows_of(call("eval-prm", data, "--prm", "some-folder", "--json"))["some-folder"]
     assert found["f1"] == 1.0
     at = rows_of(call("eval-prm", data, "--prm", "some-folder", "--threshold", 0.05, "--json"))["some-folder"]
@@ -68,7 +68,7 @@ def test_a_model_that_knows_finds_every_error(call: Call, data: Path, monkeypatc
     assert 0.1 < on["threshold"] <= 0.9
 
 
-def test_solutions_that_cannot_be_judged_are_counted_and_told(
+def test_solutions_that_cannot_be_scored_are_counted_and_reported(
     call: Call, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def judge(candidate: Any) -> list[float]:
@@ -76,28 +76,28 @@ def test_solutions_that_cannot_be_judged_are_counted_and_told(
             raise ValueError("too long")
         return [0.1 if "7" in step else 0.9 for step in candidate.steps]
 
-    monkeypatch.setattr(models, "reward_model", lambda folder, family: ScriptedVerifier(judge))
+    monkeypatch.setattr(models, "load_reward_model", lambda folder, family: ScriptedVerifier(judge))
     called = call("eval-prm", data, "--prm", "m", "--json")
-    assert "2 of 40 solutions got no score" in called.err
+    assert "2 of 40 solutions have no score" in called.err
     assert rows_of(called)["m"]["erroneous"] == pytest.approx(19 / 20)
 
 
-def test_a_model_that_judges_nothing_is_an_error(call: Call, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_scores_nothing_is_an_error(call: Call, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def judge(candidate: Any) -> list[float]:
         raise ValueError("no arithmetic here")
 
-    monkeypatch.setattr(models, "reward_model", lambda folder, family: ScriptedVerifier(judge))
+    monkeypatch.setattr(models, "load_reward_model", lambda folder, family: ScriptedVerifier(judge))
     called = call("eval-prm", data, "--prm", "m")
     assert called.code == 2
-    assert "judged none of the solutions: no arithmetic here" in called.err
+    assert "could not score any solution: no arithmetic here" in called.err
 
 
 def test_the_solutions_of_a_problem_stay_together() -> None:
-    cases = [Case(f"p{number // 2}", ("s",), -1, None) for number in range(40)]
-    sides = halves(cases, seed=3)
-    assert sides[0::2] == sides[1::2]
-    assert sum(sides) == 20
-    assert sides != halves(cases, seed=4)
+    solutions = [LabeledSolution(f"p{number // 2}", ("s",), -1, None) for number in range(40)]
+    halves = split_halves(solutions, seed=3)
+    assert halves[0::2] == halves[1::2]
+    assert sum(halves) == 20
+    assert halves != split_halves(solutions, seed=4)
 
 
 def test_the_table_fits_a_terminal(call: Call, data: Path) -> None:
@@ -110,12 +110,12 @@ def test_the_table_fits_a_terminal(call: Call, data: Path) -> None:
     ("line", "reason"),
     [
         ('{"problem": "p", "steps": [], "label": -1}', "line 1 needs `problem`"),
-        ('{"problem": "p", "steps": ["a"], "label": 1}', "label 1 and 1 steps; expected -1 to 0"),
+        ('{"problem": "p", "steps": ["a"], "label": 1}', "`label` must be in [-1, 0] for 1 steps; got 1"),
         ("not json", "line 1 is not JSON"),
-        ("", "holds no solution"),
+        ("", "has no solutions"),
     ],
 )
-def test_a_wrong_file_is_told_by_its_line(call: Call, tmp_path: Path, line: str, reason: str) -> None:
+def test_an_invalid_file_is_reported_with_its_line(call: Call, tmp_path: Path, line: str, reason: str) -> None:
     path = tmp_path / "wrong.jsonl"
     path.write_text(line)
     called = call("eval-prm", path)
@@ -123,14 +123,14 @@ def test_a_wrong_file_is_told_by_its_line(call: Call, tmp_path: Path, line: str,
     assert reason in called.err
 
 
-def test_a_folder_that_is_not_there_is_told(call: Call, data: Path) -> None:
+def test_a_missing_folder_is_reported(call: Call, data: Path) -> None:
     called = call("eval-prm", data, "--prm", "nowhere")
     assert called.code == 2
-    assert "There is no folder nowhere" in called.err
+    assert "Folder nowhere does not exist" in called.err
 
 
-def test_the_embedded_reward_model_is_measured_for_real(call: Call, tmp_path: Path) -> None:
-    """Its scores name the wrong step of solutions that it can read."""
+def test_the_embedded_reward_model_finds_wrong_steps(call: Call, tmp_path: Path) -> None:
+    """Its scores identify the wrong step of solutions that it can read."""
     from its_graph.embedded import WEIGHTS
 
     rows = []
@@ -141,6 +141,6 @@ def test_the_embedded_reward_model_is_measured_for_real(call: Call, tmp_path: Pa
         rows += [row(question, *right, label=-1), row(question, *wrong, label=0)]
     path = tmp_path / "arithmetic.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in rows))
-    assert len(read_cases(path)) == 40
+    assert len(read_labeled_solutions(path)) == 40
     folder = str(WEIGHTS / "verifier")
     assert rows_of(call("eval-prm", path, "--prm", folder, "--json"))[folder]["f1"] > 0.9

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.contracts import Generator, Verifier
 from its_graph.testing import ToyGenerator, ToyVerifier
 
@@ -30,10 +30,10 @@ def sums(tmp_path: Path) -> Path:
 def sizes(call: Call, monkeypatch: pytest.MonkeyPatch, sums: Path) -> Call:
     """Run the command: 1,000 parameters against 4,000."""
 
-    def toy(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[Generator, Verifier | None]:
-        return ToyGenerator(0.4, parameters=1_000 if model is None else 4_000), ToyVerifier(parameters=1_000)
+    def load(options: ModelOptions) -> tuple[Generator, Verifier | None]:
+        return ToyGenerator(0.4, parameters=1_000 if options.model is None else 4_000), ToyVerifier(parameters=1_000)
 
-    monkeypatch.setattr(models, "models", toy)
+    monkeypatch.setattr(ModelOptions, "load", load)
     return lambda *arguments: call("eval-sizes", "--data", sums, "--n", "2,4,8", *arguments)
 
 
@@ -47,33 +47,33 @@ def test_rows_hold_both_models_by_ratio_and_bin(sizes: Call) -> None:
     assert [row["multiplier"] for row in whole] == pytest.approx([4 + 9 / 0.79, 4 + 9 / 22], rel=0.02)
     for row in said["rows"]:
         assert row["larger"] == 1.0  # greedy, the toy model makes no mistake
-        assert row["lead"]["mean"] == pytest.approx(row["searching"] - row["larger"])
+        assert row["gain"]["mean"] == pytest.approx(row["search"] - row["larger"])
     for ratio in (0.79, 22.0):
         bins = [row["problems"] for row in said["rows"] if row["ratio"] == ratio and row["bin"] is not None]
         assert len(bins) > 1
         assert sum(bins) == 20
-    assert whole[0]["searching"] >= whole[0]["single"]
+    assert whole[0]["search"] >= whole[0]["single"]
 
 
-def test_the_table_and_the_picture(sizes: Call, tmp_path: Path) -> None:
+def test_the_table_and_the_plot(sizes: Call, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra `plots` draws the picture")
     done = sizes("--plots", tmp_path / "plots")
     assert done.code == 0
-    assert "1,000 parameters that search, against 4,000 that answer once: 4.0 times" in done.out
+    assert "Small model with search: 1,000 parameters. Larger model, one answer: 4,000 (4.0x)." in done.out
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {"matched.png", "matched.svg"}
 
 
 @pytest.mark.parametrize(("place", "said"), [("sums.jsonl", "is a file. Give"), ("sums.jsonl/plots", "Cannot write")])
-def test_a_picture_that_cannot_be_drawn_is_told_before_a_model_is_loaded(
+def test_a_plot_that_cannot_be_written_is_reported_before_a_model_is_loaded(
     call: Call, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, said: str
 ) -> None:
     pytest.importorskip("matplotlib", reason="the extra `plots` draws the picture")
-    monkeypatch.setattr(models, "models", lambda *given: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
     done = call("eval-sizes", "--data", sums, "--plots", tmp_path / place)
     assert (done.code, said in done.err) == (2, True)
 
 
-def test_the_table_is_there_even_where_the_picture_fails(
+def test_the_table_is_printed_even_if_the_plot_fails(
     sizes: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("matplotlib", reason="the extra `plots` draws the picture")
@@ -87,31 +87,31 @@ def test_the_table_is_there_even_where_the_picture_fails(
     assert f"Cannot write {tmp_path / 'plots'}: No space left" in done.err
 
 
-def test_a_run_goes_on_from_its_file(sizes: Call, tmp_path: Path) -> None:
-    work = tmp_path / "work.jsonl"
-    first = sizes("--json", "--work", work)
-    lines = work.read_text()
-    assert sizes("--json", "--work", work).out == first.out
-    assert work.read_text() == lines
+def test_a_run_resumes_from_its_file(sizes: Call, tmp_path: Path) -> None:
+    outcomes = tmp_path / "outcomes.jsonl"
+    first = sizes("--json", "--outcomes", outcomes)
+    lines = outcomes.read_text()
+    assert sizes("--json", "--outcomes", outcomes).out == first.out
+    assert outcomes.read_text() == lines
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--ratios", "much"), "--ratios 'much' is no list of numbers"),
+        (("--ratios", "much"), "--ratios must be a comma-separated list of numbers; got 'much'"),
         (("--ratios", "0"), "inference / training is above 0"),
         (("--strategies", "none_such"), "There is no strategy 'none_such'"),
     ],
 )
-def test_mistakes_are_told(sizes: Call, arguments: tuple[str, ...], said: str) -> None:
+def test_invalid_options_are_reported(sizes: Call, arguments: tuple[str, ...], said: str) -> None:
     done = sizes(*arguments)
     assert done.code == 2
     assert said in done.err
 
 
 def test_the_larger_model_must_be_larger(call: Call, sums: Path, tmp_path: Path) -> None:
-    work = tmp_path / "work.jsonl"
-    done = call("eval-sizes", "--data", sums, "--n", "4", "--work", work)
+    outcomes = tmp_path / "outcomes.jsonl"
+    done = call("eval-sizes", "--data", sums, "--n", "4", "--outcomes", outcomes)
     assert done.code == 2
-    assert "must be the larger one" in done.err
-    assert {json.loads(line)["run"]["strategy"] for line in work.read_text().splitlines()} == {"single"}
+    assert "--larger must have more parameters than --model; got 1,000 and 1,000." in done.err
+    assert {json.loads(line)["run"]["strategy"] for line in outcomes.read_text().splitlines()} == {"single"}

@@ -1,4 +1,4 @@
-"""`its-graph serve` with servers of its own make: what is started, told, watched and ended."""
+"""`its-graph serve` with fake servers: what is started, printed, supervised and stopped."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Let every vLLM be a small server; return the commands that were to be run."""
+    """Replace every vLLM with a small server; return the commands that would have been run."""
     commands: list[list[str]] = []
 
     def plain(command: Callable[..., list[str]]) -> Callable[..., list[str]]:
@@ -46,15 +46,15 @@ def run(*arguments: object) -> int:
     return main.run(["serve", *map(str, arguments)])
 
 
-def test_both_are_served_and_ended(
+def test_both_are_served_and_stopped(
     started: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from its_graph.embedded import WEIGHTS
 
     port = free_port()
     monkeypatch.setattr(serving, "sleep", _interrupt_after(3))
-    arguments = ["--generator", WEIGHTS / "generator", "--prm", WEIGHTS / "verifier", "--cpu", "--port", port]
-    assert run(*arguments, "--logs", tmp_path / "logs", "--api-key", "secret") == 0
+    arguments = ["--model", WEIGHTS / "generator", "--prm", WEIGHTS / "verifier", "--cpu", "--port", port]
+    assert run(*arguments, "--log-dir", tmp_path / "logs", "--api-key", "secret") == 0
     out = capsys.readouterr().out
     assert "export ITS_GRAPH_SERVER_KEY=..." in out
     assert "secret" not in out
@@ -76,17 +76,17 @@ def _interrupt_after(naps: int) -> Callable[[float], None]:
     return sleep
 
 
-def test_a_server_that_dies_ends_the_other_and_says_why(
+def test_a_server_that_exits_stops_the_other_and_the_error_says_why(
     started: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("--generator", "broken", "--cpu", "--port", free_port(), "--logs", tmp_path) == 2
+    assert run("--model", "broken", "--cpu", "--port", free_port(), "--log-dir", tmp_path) == 2
     captured = capsys.readouterr()
-    assert "stopping: a server died" in captured.out
+    assert "stopping: a server exited" in captured.out
     assert "generator exited with status 0" in captured.err
     assert "boom" in captured.err
 
 
-def test_a_kill_ends_the_servers_as_well(
+def test_a_kill_stops_the_servers_as_well(
     started: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
@@ -98,7 +98,7 @@ def test_a_kill_ends_the_servers_as_well(
     monkeypatch.setattr(serving, "sleep", sleep)
     before = signal.getsignal(signal.SIGTERM)
     port = free_port()
-    assert run("--generator", "m", "--cpu", "--port", port, "--logs", tmp_path) == 0
+    assert run("--model", "m", "--cpu", "--port", port, "--log-dir", tmp_path) == 0
     assert len(looks) == 1
     assert signal.getsignal(signal.SIGTERM) == before
     with socket.socket() as probe:
@@ -107,16 +107,16 @@ def test_a_kill_ends_the_servers_as_well(
 
 def test_without_vllm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(serving, "find_spec", lambda name: None)
-    assert run("--generator", "m") == 2
+    assert run("--model", "m") == 2
     assert "its-graph[vllm]" in capsys.readouterr().err
 
 
-def test_a_gpu_that_is_too_small_is_told_before_anything_starts(
+def test_a_gpu_that_is_too_small_is_reported_before_anything_starts(
     started: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (tmp_path / "model.safetensors").open("wb") as file:
         file.truncate(9 << 30)
     monkeypatch.setattr(serving, "gpu_bytes", lambda: 8 << 30)
-    assert run("--generator", tmp_path) == 2
+    assert run("--model", tmp_path) == 2
     assert "The GPU is too small for the generator: it has 8.0 GiB" in capsys.readouterr().err
     assert started == []

@@ -9,7 +9,7 @@ import pytest
 
 from its_graph import create
 from its_graph.catalog.registry import STRATEGIES, strategies
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
 from its_graph.routing.default_policy import default_policy
@@ -58,16 +58,17 @@ def test_the_object_is_that_of_the_library(call: Any) -> None:
     assert found == {"problem": PROBLEM, **direct}
 
 
-def test_the_report_says_answer_votes_spend_and_why_it_stopped(call: Any) -> None:
+def test_the_report_has_answer_votes_spend_and_stop_reason(call: Any) -> None:
     called = call("solve", PROBLEM, "--n", 16, "--seed", 7)
     assert called.code == 0
     assert called.err == ""
-    lines = dict(line.split(maxsplit=1) for line in called.out.splitlines()[-5:])
+    lines = dict(line.split("  ", maxsplit=1) for line in called.out.splitlines()[-5:])
+    lines = {name: fact.strip() for name, fact in lines.items()}
     assert lines["answer"] == "19"
     assert lines["votes"].startswith("19 \N{MULTIPLICATION SIGN}7 (weight 6.3), ")
     assert lines["search"] == "best_of_n, seed 7, 16 candidates"
-    assert lines["stopped"] == "it was complete"
-    assert lines["spent"].startswith("25 calls · 80 prompt + 256 generated + 189 verifier tokens · 1.43 MFLOP · ")
+    assert lines["stop reason"] == "completed"
+    assert lines["spend"].startswith("25 calls · 80 prompt + 256 generated + 189 verifier tokens · 1.43 MFLOP · ")
 
 
 def test_no_control_codes_off_a_terminal(call: Any) -> None:
@@ -76,7 +77,7 @@ def test_no_control_codes_off_a_terminal(call: Any) -> None:
 
 def test_model_output_is_text_and_nothing_else(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "[bold red]x[/nope] \x1b[2J\x07 \\boxed{[link=a]7}"
-    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(lambda ask: said), None))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: said), None))
     out = call("solve", "What is [/i]?", "-s", "self_consistency").out
     assert "[bold red]x[/nope] [2J \\boxed{[link=a]7}" in out
     assert "\x1b" not in out
@@ -115,12 +116,12 @@ def test_a_budget_holds(call: Any, flag: str, limit: float, measure: Any) -> Non
 def test_a_budget_of_no_time_answers_nothing(call: Any) -> None:
     found = solved(call("solve", PROBLEM, "--budget-seconds", 0, "--json"))
     assert (found["answer"], found["candidates"], found["stop_reason"]) == (None, [], "budget")
-    assert "answer    none" in call("solve", PROBLEM, "--budget-seconds", 0).out
+    assert "answer       none" in call("solve", PROBLEM, "--budget-seconds", 0).out
 
 
 def test_flags_reach_the_search(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     toy = ToyGenerator()
-    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (toy, ToyVerifier()))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (toy, ToyVerifier()))
     call("solve", PROBLEM, "-s", "beam_search", "--n", 6, "--width", 3, "--max-steps", 2, "--temperature", 0.5)
     assert len([ask for ask in toy.requests if not ask.prefix]) == 6
     assert {ask.temperature for ask in toy.requests} == {0.5}
@@ -133,21 +134,23 @@ def test_flags_reach_the_search(call: Any, monkeypatch: pytest.MonkeyPatch) -> N
     assert [ask.max_tokens for ask in toy.requests] == [5]
 
 
-@pytest.mark.parametrize(("rule", "samples"), [("asc", 4), ("esc", 5), ("e_value", 8)])
+@pytest.mark.parametrize(("rule", "samples"), [("adaptive_consistency", 4), ("unanimous_window", 5), ("e_value", 8)])
 def test_sampling_stops_early(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, samples: int) -> None:
-    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(lambda ask: r"\boxed{1}"), None))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: r"\boxed{1}"), None))
     found = solved(call("solve", PROBLEM, "-s", "self_consistency", "--stop", rule, "--json"))
     assert (found["stop_reason"], len(found["candidates"])) == ("agreement", samples)
 
 
-@pytest.mark.parametrize(("rule", "answer"), [("weighted", "1"), ("max", "2"), ("pessimistic", "2"), ("majority", "1")])
-def test_the_winner_is_found_as_asked(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, answer: str) -> None:
+@pytest.mark.parametrize(
+    ("rule", "answer"), [("weighted", "1"), ("argmax", "2"), ("pessimistic", "2"), ("majority", "1")]
+)
+def test_the_choice_rule_chooses_the_answer(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, answer: str) -> None:
     # Answer 1 comes three times with score 0.5 each, answer 2 twice with 0.7.
     said = iter(["1", "1", "2", "1", "2"])
     generator = ScriptedGenerator(lambda ask: rf"\boxed{{{next(said)}}}")
     verifier = ToyVerifier()
     verifier.script = lambda candidate: [0.7 if "2" in candidate.steps[-1] else 0.5]
-    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (generator, verifier))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (generator, verifier))
     assert solved(call("solve", "?", "--n", 5, "--choose", rule, "--json"))["answer"] == answer
 
 
@@ -163,12 +166,12 @@ def test_a_policy_is_given_as_a_file(call: Any, tmp_path: Path) -> None:
     found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}", "--json"))
     assert found["route"]["estimator"] == "agreement"
     assert (
-        f"route     {found['route']['config']}, for a difficulty of"
+        f"route        {found['route']['config']} (difficulty "
         in call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}").out
     )
 
 
-def test_a_router_does_without_a_verifier(call: Any) -> None:
+def test_a_router_works_without_a_verifier(call: Any) -> None:
     found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--json"))
     assert found["route"]["estimator"] == "agreement"
     found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--prm", "p", "--json"))
@@ -176,28 +179,28 @@ def test_a_router_does_without_a_verifier(call: Any) -> None:
 
 
 def test_a_strategy_without_verifier_never_loads_one(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[Path | None, Path | None]] = []
+    loaded: list[tuple[Path | None, Path | None]] = []
 
-    def chosen(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[Generator, Verifier | None]:
-        asked.append((model, prm))
+    def load(options: ModelOptions) -> tuple[Generator, Verifier | None]:
+        loaded.append((options.model, options.prm))
         return ToyGenerator(), None
 
-    monkeypatch.setattr(models, "models", chosen)
+    monkeypatch.setattr(ModelOptions, "load", load)
     for one in strategies():
         if not one.takes_verifier:
             assert call("solve", PROBLEM, "-s", one.name, "--model", "m", "--prm", "p").code == 0
-    assert set(asked) == {(Path("m"), None)}
+    assert set(loaded) == {(Path("m"), None)}
 
 
-def test_the_answer_is_told_even_where_the_page_cannot_be_written(call: Any, tmp_path: Path) -> None:
+def test_the_answer_is_printed_even_if_the_page_cannot_be_written(call: Any, tmp_path: Path) -> None:
     called = call("solve", PROBLEM, "--seed", 7, "--json", "--html", tmp_path / ("x" * 300))
     assert (called.code, json.loads(called.out)["answer"]) == (2, "19")
-    assert "cannot be written there: File name too long" in called.err
+    assert "cannot write the page: File name too long" in called.err
 
 
 def test_half_a_character_of_a_model_is_written_too(call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "\ud800 \\boxed{7}"
-    monkeypatch.setattr(models, "models", lambda model, prm, *urls: (ScriptedGenerator(lambda ask: said), None))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: said), None))
     file = tmp_path / "search.html"
     found = solved(call("solve", PROBLEM, "-s", "single", "--json", "--html", file))
     assert found["candidates"][0]["text"] == said

@@ -1,4 +1,4 @@
-"""`its-graph solve-batch` in the toy world."""
+"""`its-graph solve-batch` with toy models."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.cli.main import app
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import InputError
 from its_graph.routing.policy import Policy, PolicyPoint
@@ -58,10 +58,10 @@ def generator() -> ScriptedGenerator:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, generator: ScriptedGenerator) -> Run:
-    def chosen(model: Path | None, prm: Path | None, *urls: str | None) -> tuple[Generator, Verifier | None]:
-        return generator, ToyVerifier(parameters=3) if model is None else None
+    def load(options: ModelOptions) -> tuple[Generator, Verifier | None]:
+        return generator, ToyVerifier(parameters=3) if options.model is None else None
 
-    monkeypatch.setattr(models, "models", chosen)
+    monkeypatch.setattr(ModelOptions, "load", load)
     return lambda *arguments: CliRunner().invoke(app, ["solve-batch", *map(str, arguments)])
 
 
@@ -75,10 +75,10 @@ def test_one_line_for_each_problem_and_a_summary(run: Run, data: Path, out: Path
     assert 5_700 < spent <= 6_000
     right = sum(row["correct"] for row in rows)
     assert f"accuracy  {right / 30:.1%} [" in result.stdout
-    assert re.search(rf"answered  30 of 30 problems\n.*\nsamples +\d+, .*\nspent +{spent:,} tokens\n", result.stdout)
+    assert re.search(rf"answered  30 of 30 problems\n.*\nsamples +\d+ .*\nspend +{spent:,} tokens\n", result.stdout)
 
 
-@pytest.mark.parametrize("plan", ["uniform", "seed_weights", "beta_greedy", "adaptive"])
+@pytest.mark.parametrize("plan", ["uniform", "hardest_first", "beta_greedy", "adaptive"])
 def test_every_plan_as_json(run: Run, data: Path, out: Path, plan: str) -> None:
     result = run(data, "--budget-calls", "200", "--out", out, "--plan", plan, "--solved", "0.85", "--json")
     assert result.exit_code == 0, result.output
@@ -89,7 +89,7 @@ def test_every_plan_as_json(run: Run, data: Path, out: Path, plan: str) -> None:
     assert summary["accuracy"] > 0.3
 
 
-def test_a_policy_is_a_menu(run: Run, data: Path, out: Path, tmp_path: Path) -> None:
+def test_a_policy_is_a_plan(run: Run, data: Path, out: Path, tmp_path: Path) -> None:
     points = [
         PolicyPoint(
             config=StrategyConfig(strategy="best_of_n", options={"n": n}), accuracy=accuracy, cost=n, problems=9
@@ -106,7 +106,7 @@ def test_a_policy_is_a_menu(run: Run, data: Path, out: Path, tmp_path: Path) -> 
         curves=(tuple(points),),
     )
     policy.save(tmp_path / "policy.json")
-    command = (data, "--budget-calls", 150, "--plan", "menu", "--policy", tmp_path / "policy.json", "--out")
+    command = (data, "--budget-calls", 150, "--plan", "policy", "--policy", tmp_path / "policy.json", "--out")
     result = run(*command, out)
     assert result.exit_code == 0, result.output
     assert {1, 4} <= {row["samples"] for row in lines(out)} <= {1, 2, 3, 4}
@@ -121,7 +121,7 @@ def test_votes_decide_without_a_verifier(run: Run, data: Path, out: Path) -> Non
     assert sum(row["spend"]["verifier_tokens"] for row in lines(out)) == 0
 
 
-def test_problems_without_answers_and_ids_of_their_own(run: Run, tmp_path: Path, out: Path) -> None:
+def test_problems_without_answers_and_with_their_own_ids(run: Run, tmp_path: Path, out: Path) -> None:
     path = tmp_path / "bare.jsonl"
     path.write_text('{"problem": "Add 1, 2."}\n\n{"problem": "Add 2, 2.", "id": 7}\n')
     result = run(path, "--budget-calls", 40, "--out", out)
@@ -145,7 +145,7 @@ def test_problems_are_read_as_eval_reads_them(run: Run, tmp_path: Path, out: Pat
     assert found["a"]["correct"] == (found["a"]["answer"] == "3")
 
 
-def test_the_system_prompt_is_asked_and_belongs_to_the_run(
+def test_the_system_prompt_is_sent_and_belongs_to_the_run(
     run: Run, data: Path, out: Path, generator: ScriptedGenerator
 ) -> None:
     command = (data, "--budget-tokens", "3e3", "--out", out)
@@ -180,7 +180,7 @@ def test_a_second_run_repeats_nothing(run: Run, data: Path, out: Path, generator
     assert len(lines(out)) == 40
 
 
-def test_who_got_no_sample_is_tried_again_with_more(run: Run, data: Path, out: Path) -> None:
+def test_problems_without_a_sample_are_tried_again_with_a_larger_budget(run: Run, data: Path, out: Path) -> None:
     few = json.loads(run(data, "--budget-tokens", 700, "--out", out, "--json").stdout)
     assert 0 < few["answered"] < 30
     assert len(lines(out)) == 30
@@ -188,43 +188,45 @@ def test_who_got_no_sample_is_tried_again_with_more(run: Run, data: Path, out: P
     assert more["answered"] == 30
 
 
-def test_what_failed_for_a_passing_reason_is_tried_again(
+def test_transient_failures_are_retried(
     run: Run, data: Path, out: Path, tmp_path: Path, generator: ScriptedGenerator
 ) -> None:
     script, never = generator.script, tmp_path / "never.jsonl"
-    command = (data, "--budget-calls", 300, "--plan", "uniform", "--most", 2, "--out")
+    command = (data, "--budget-calls", 300, "--plan", "uniform", "--max-samples", 2, "--out")
     whole = run(*command, never)
     generator.script = lambda request: str(1 / 0)
     for _ in range(2):
         failed = run(*command, out)
         assert failed.exit_code == 1
         assert "answered  0 of 30 problems (30 failed)" in failed.stdout
-        assert "30 of 30 problems failed. The first: " in failed.stderr
+        assert "30 of 30 problems failed. First error: " in failed.stderr
         assert failed.stderr.strip().count("\n") == 0
     generator.script = script
-    mended = run(*command, out)
-    assert (mended.exit_code, mended.stderr.strip()) == (0, "")
-    assert re.findall("(?:answered|accuracy|samples) .*", mended.stdout) == re.findall(
+    retried = run(*command, out)
+    assert (retried.exit_code, retried.stderr.strip()) == (0, "")
+    assert re.findall("(?:answered|accuracy|samples) .*", retried.stdout) == re.findall(
         "(?:answered|accuracy|samples) .*", whole.stdout
     )
     newest = {row["id"]: row for row in lines(out)}
     assert {key: row["text"] for key, row in newest.items()} == {row["id"]: row["text"] for row in lines(never)}
     drawn = len(generator.requests)
-    assert run(*command, out).stdout == mended.stdout
+    assert run(*command, out).stdout == retried.stdout
     assert len(generator.requests) == drawn
 
 
-def test_calls_that_failed_stay_paid_for(run: Run, data: Path, out: Path, generator: ScriptedGenerator) -> None:
+def test_failed_calls_still_count_against_the_budget(
+    run: Run, data: Path, out: Path, generator: ScriptedGenerator
+) -> None:
     script = generator.script
     generator.script = lambda request: str(1 / 0)
-    command = (data, "--budget-calls", 120, "--most", 1, "--plan", "uniform", "--out", out, "--json")
+    command = (data, "--budget-calls", 120, "--max-samples", 1, "--plan", "uniform", "--out", out, "--json")
     run(*command)
     generator.script = script
-    mended = json.loads(run(*command).stdout)
-    assert (mended["answered"], mended["samples"]) == (15, 15)  # three calls of each had failed: 90 of 120
+    retried = json.loads(run(*command).stdout)
+    assert (retried["answered"], retried["samples"]) == (15, 15)  # three calls of each had failed: 90 of 120
 
 
-def test_a_question_that_cannot_be_asked_is_not_tried_again(
+def test_a_rejected_question_is_not_tried_again(
     run: Run, tmp_path: Path, out: Path, generator: ScriptedGenerator
 ) -> None:
     script = generator.script
@@ -237,9 +239,9 @@ def test_a_question_that_cannot_be_asked_is_not_tried_again(
     generator.script = refusing
     path = tmp_path / "mixed.jsonl"
     path.write_text('{"problem": "A poem."}\n{"problem": "Add 1, 2."}\n')
-    command = (path, "--budget-calls", 60, "--most", 2, "--plan", "uniform", "--out", out)
+    command = (path, "--budget-calls", 60, "--max-samples", 2, "--plan", "uniform", "--out", out)
     first = run(*command)
-    assert (first.exit_code, first.stderr.strip()) == (0, "1 of 2 problems failed. The first: Only sums.")
+    assert (first.exit_code, first.stderr.strip()) == (0, "1 of 2 problems failed. First error: Only sums.")
     assert {row["stop_reason"] for row in lines(out) if row["id"] == 0} == {"refused"}
     asked = len(generator.requests)
     again = run(*command)
@@ -257,7 +259,7 @@ def test_another_run_does_not_write_into_the_file(run: Run, data: Path, out: Pat
     assert (changed.exit_code, "no answer to a problem of this batch" in changed.stderr) == (2, True)
     write(data, 30)
     out.with_name(out.name + ".journal").unlink()
-    assert "it is missing" in run(data, "--budget-tokens", "3e3", "--out", out).stderr
+    assert "is missing" in run(data, "--budget-tokens", "3e3", "--out", out).stderr
     itself = run(data, "--budget-tokens", "3e3", "--out", data)
     assert itself.exit_code == 2
     assert out.read_bytes() == before
@@ -276,9 +278,9 @@ def test_another_run_does_not_write_into_the_file(run: Run, data: Path, out: Pat
         (("--budget-tokens", "1e19"), "1e19"),
         (("--budget-tokens", "9", "--plan", "adaptive", "--strategy", "self_consistency"), "no verifier"),
         (("--budget-tokens", "9", "--model", "x", "--strategy", "best_of_n"), "no verifier"),
-        (("--budget-tokens", "9", "--pilots", "9", "--most", "8"), "pilots=9"),
-        (("--budget-tokens", "9", "--plan", "menu"), "--policy belong together"),
-        (("--budget-tokens", "9", "--plan", "menu", "--policy", "none.json"), "no file none.json"),
+        (("--budget-tokens", "9", "--pilots", "9", "--max-samples", "8"), "pilots=9"),
+        (("--budget-tokens", "9", "--plan", "policy"), "--policy require each other"),
+        (("--budget-tokens", "9", "--plan", "policy", "--policy", "none.json"), "no file none.json"),
     ],
 )
 def test_impossible_options_are_explained(
@@ -308,12 +310,12 @@ def test_a_bad_line_is_named(run: Run, tmp_path: Path, out: Path, line: str, why
     assert why in result.stderr
 
 
-def test_a_place_that_cannot_be_written_is_told_before_models_load(
+def test_a_file_that_cannot_be_written_is_reported_before_models_load(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "models", lambda *given: pytest.fail("a model was loaded"))
-    for place, why in ((tmp_path / "no" / "folder.jsonl", "No such file"), ("/dev/full", "no regular file")):
-        result = CliRunner().invoke(app, ["solve-batch", str(data), "--budget-calls", "9", "--out", str(place)])
+    monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
+    for path, why in ((tmp_path / "no" / "folder.jsonl", "No such file"), ("/dev/full", "no regular file")):
+        result = CliRunner().invoke(app, ["solve-batch", str(data), "--budget-calls", "9", "--out", str(path)])
         assert result.exit_code == 2
         assert why in result.stderr
 
@@ -341,18 +343,18 @@ def test_ctrl_c_keeps_what_is_there(run: Run, data: Path, out: Path, generator: 
     assert json.loads(run(*command).stdout)["answered"] == 30
 
 
-def test_a_batch_without_an_answer_yet_tells_what_it_spent(
+def test_a_batch_without_an_answer_yet_reports_what_it_spent(
     run: Run, data: Path, out: Path, generator: ScriptedGenerator
 ) -> None:
     undo = interrupt(generator, 40)
     command = (data, "--budget-tokens", "6e3", "--out", out, "--concurrency", 4)
     result = run(*command)
     assert (result.exit_code, lines(out)) == (130, [])
-    told = re.search(
-        r"answered +0 of .*\n(?:.*\n)?spent +([\d,]+) tokens\nlost +([\d,]+) tokens at most", result.stdout
+    match = re.search(
+        r"answered +0 of .*\n(?:.*\n)?spend +([\d,]+) tokens\nlost +at most ([\d,]+) tokens", result.stdout
     )
-    assert told, result.stdout
-    spent, lost = (int(number.replace(",", "")) for number in told.groups())
+    assert match, result.stdout
+    spent, lost = (int(number.replace(",", "")) for number in match.groups())
     journal = lines(out.with_name(out.name + ".journal"))
     charges = [charge for line in journal if "add" in line for charge in line["logs"]["charges"].values()]
     tokens = ("prompt_tokens", "generated_tokens", "verifier_tokens")
@@ -370,7 +372,7 @@ def test_a_batch_without_an_answer_yet_tells_what_it_spent(
 PROGRAM = """
     import resource, sys, time
     from its_graph.cli import main
-    from its_graph.cli.runs import models
+    from its_graph.cli.runs.models import ModelOptions
     from its_graph.testing import ToyGenerator, ToyVerifier
 
     meter = open(sys.argv[1], "a")
@@ -390,13 +392,13 @@ PROGRAM = """
 
     if sys.argv[2] != "0":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
-    models.models = lambda *given: (Metered(0.5), Judge())
+    ModelOptions.load = lambda options: (Metered(0.5), Judge())
     sys.exit(main.run(sys.argv[3:]))
 """
 
 
 class Program:
-    """The command in a process of its own, whose models write down what they did."""
+    """The command in its own process, with models that log their calls."""
 
     def __init__(self, folder: Path) -> None:
         self.script, self.meter = folder / "program.py", folder / "meter.txt"
@@ -412,7 +414,7 @@ class Program:
         return [(problem, int(tokens)) for problem, tokens in rows]
 
 
-def test_a_killed_batch_goes_on_within_the_same_budget(tmp_path: Path, out: Path) -> None:
+def test_a_killed_batch_resumes_within_the_same_budget(tmp_path: Path, out: Path) -> None:
     data, program = write(tmp_path / "sums.jsonl", 60), Program(tmp_path)
     command = (data, "--budget-tokens", 15_000, "--out", out, "--plan", "adaptive", "--solved", "0.85", "--json")
     running = program.start(*command)
@@ -425,31 +427,31 @@ def test_a_killed_batch_goes_on_within_the_same_budget(tmp_path: Path, out: Path
     drawn = len(program.calls)
 
     again = program.start(*command)
-    told, trouble = again.communicate(timeout=120)
-    assert again.returncode == 0, trouble
+    out_text, err_text = again.communicate(timeout=120)
+    assert again.returncode == 0, err_text
     rows = lines(out)
-    assert len(rows) == json.loads(told)["answered"] == 60
+    assert len(rows) == json.loads(out_text)["answered"] == 60
     assert len({row["id"] for row in rows}) == 60
     questions = {row["id"]: row["problem"] for row in lines(data)}
     repeated = {questions[one] for one in finished} & {problem for problem, _ in program.calls[drawn:]}
-    twins = {question for question in repeated if sum(other == question for other in questions.values()) > 1}
-    assert repeated == twins
+    duplicates = {question for question in repeated if sum(other == question for other in questions.values()) > 1}
+    assert repeated == duplicates
     spent = sum(tokens for _, tokens in program.calls)
     assert 13_000 < spent <= 15_000
-    summary = json.loads(told)
+    summary = json.loads(out_text)
     assert summary["tokens"] <= spent <= summary["tokens"] + summary["lost_tokens"] <= 15_000
 
 
-def test_a_full_disk_is_told_and_what_was_written_is_kept(tmp_path: Path, out: Path) -> None:
+def test_a_full_disk_is_reported_and_what_was_written_is_kept(tmp_path: Path, out: Path) -> None:
     data, program = write(tmp_path / "sums.jsonl", 40), Program(tmp_path)
     command = (data, "--budget-tokens", 8_000, "--out", out, "--plan", "uniform", "--json")
     full = program.start(*command, room=12_000)
-    _, trouble = full.communicate(timeout=120)
-    assert full.returncode == 2, trouble
-    assert "Cannot write" in trouble
-    assert "free some space" in trouble
+    _, err_text = full.communicate(timeout=120)
+    assert full.returncode == 2, err_text
+    assert "Cannot write" in err_text
+    assert "free some space" in err_text
     again = program.start(*command)
-    told, trouble = again.communicate(timeout=120)
-    assert again.returncode == 0, trouble
-    assert json.loads(told)["answered"] == 40
+    out_text, err_text = again.communicate(timeout=120)
+    assert again.returncode == 0, err_text
+    assert json.loads(out_text)["answered"] == 40
     assert sum(tokens for _, tokens in program.calls) <= 8_000

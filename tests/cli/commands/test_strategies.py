@@ -64,7 +64,7 @@ def test_strategies_as_json(call: Any) -> None:
 def test_a_recommended_command_line_does_what_is_recommended(
     call: Any, task: Task, flags: tuple[DifficultyLevel, Latency, str]
 ) -> None:
-    """`solve` has defaults of its own, such as --n 16: where the strategy's differ, the line must say so."""
+    """`solve` has its own defaults, such as --n 16; if the strategy's differ, the recommendation must say so."""
     difficulty, latency, verifier = flags
     printed = call("recommend", task, "--difficulty", difficulty, "--latency", latency, verifier).out
     lines = [line for line in printed.splitlines() if line.startswith("--strategy ")]
@@ -78,7 +78,7 @@ def test_a_recommended_command_line_does_what_is_recommended(
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_the_drawing_is_that_of_the_graph(call: Any, name: str) -> None:
+def test_the_diagram_is_that_of_the_graph(call: Any, name: str) -> None:
     graph = create(name, ToyGenerator(), ToyVerifier()).compile(name=name)
     called = call("draw", name)
     assert called.out.strip() == graph.get_graph().draw_mermaid(with_styles=False).strip()

@@ -1,4 +1,4 @@
-"""`its-graph solve --html`: the search as a page."""
+"""`its-graph solve --html`: the search as an HTML page."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli.exit_codes import INTERRUPTED
+from its_graph.cli.exit_codes import EXIT_INTERRUPTED
 from tests.ui.searching import events_of
 
 PROBLEM = "Add 3, 5, 4, 7."
@@ -31,27 +31,27 @@ def test_the_page_holds_the_search_that_was_reported(call: Any, tmp_path: Path) 
     assert search["events"][-1]["answer"] == json.loads(called.out)["answer"]
 
 
-def test_a_folder_that_is_not_there_is_refused_before_the_search(call: Any, tmp_path: Path) -> None:
+def test_a_missing_folder_is_rejected_before_the_search(call: Any, tmp_path: Path) -> None:
     called = call("solve", PROBLEM, "--html", tmp_path / "absent" / "search.html")
     assert called.code != 0
     assert "absent" in called.err
     assert called.out == ""
 
 
-def test_a_search_that_is_interrupted_is_written_with_the_answer_it_is_given(
+def test_an_interrupted_search_is_written_with_its_answer(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = events_of("beam_search")[:40]
+    recorded = events_of("beam_search")[:40]
 
     def left(*given: Any) -> Iterator[dict[str, Any]]:
-        yield from told
+        yield from recorded
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("its_graph.cli.commands.solve.events_of_search", left)
+    monkeypatch.setattr("its_graph.cli.commands.solve.stream_search_events", left)
     file = tmp_path / "search.html"
     called = call("solve", PROBLEM, "-s", "beam_search", "--seed", 7, "--json", "--html", file)
-    assert called.code == INTERRUPTED
+    assert called.code == EXIT_INTERRUPTED
     events = recording(file.read_text(encoding="utf-8"))["events"]
-    assert events[:-1] == json.loads(json.dumps(told))
+    assert events[:-1] == json.loads(json.dumps(recorded))
     assert events[-1]["answer"] == json.loads(called.out)["answer"]
     assert events[-1]["result"]["stop_reason"] == "interrupted"

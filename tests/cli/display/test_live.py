@@ -67,15 +67,15 @@ def test_a_step_search_shows_tree_budget_and_speed() -> None:
     assert lines[-1].startswith(f"2.0 s · {spend['generated_tokens'] / 2:.0f} tokens/s · {spend['calls']} calls · ")
 
 
-def test_the_tokens_of_a_node_at_work_are_counted() -> None:
+def test_the_tokens_of_a_running_node_are_counted() -> None:
     events = events_of("best_of_n", n=8)
     before_the_first_charge = events[: 1 + 5]
-    assert "0 generated" not in drawn(before_the_first_charge)[-1]
+    assert "(0 generated)" not in drawn(before_the_first_charge)[-1]
     generated = sum(event["step"]["tokens"] for event in before_the_first_charge[1:])
-    assert f"5 calls · {generated} tokens, {generated} of them" in drawn(before_the_first_charge)[-1]
+    assert f"5 calls · {generated} tokens ({generated} generated)" in drawn(before_the_first_charge)[-1]
 
 
-def test_samples_stand_in_a_table_by_answer() -> None:
+def test_samples_are_grouped_by_answer() -> None:
     events = events_of("best_of_n", n=16)
     result = events[-1]["result"]
     rows = {line.split()[0 if line[0] == " " else 1]: line for line in drawn(events, height=40)[4:-2]}
@@ -96,7 +96,7 @@ def test_a_table_too_high_says_what_it_leaves_out() -> None:
 def test_before_the_first_event_and_before_the_first_sample() -> None:
     assert drawn([])[0].rstrip() == "search · searching"
     events = events_of("best_of_n", n=2)
-    assert "no sample yet" in drawn(events[:1])[3]
+    assert "no samples yet" in drawn(events[:1])[3]
 
 
 def test_a_stopped_view_keeps_its_time_and_says_interrupted() -> None:

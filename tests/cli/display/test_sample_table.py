@@ -1,4 +1,4 @@
-"""The table of samples: one row an answer, never higher than it may be."""
+"""The table of samples: one row per answer, never higher than allowed."""
 
 import io
 
@@ -29,7 +29,7 @@ def test_what_does_not_fit_is_counted(height: int, left_out: int | None) -> None
         assert f"… {left_out} more" in lines[-1]
 
 
-def test_equal_answers_share_a_row_and_the_best_one_speaks_for_it() -> None:
+def test_equal_answers_share_a_row_that_shows_the_best_one() -> None:
     samples = [
         finalist(0, "1/2", -3.0),
         finalist(1, "0.5", -1.0),
@@ -47,7 +47,7 @@ def test_an_unfinished_sample_has_no_answer_yet() -> None:
     assert drawn([finalist(0, "7", finished=False)])[1].split()[0] == "none"
 
 
-def test_a_narrow_terminal_is_spared_some_columns() -> None:
+def test_a_narrow_terminal_gets_fewer_columns() -> None:
     lines = drawn([finalist(0, "7", 0.5)], width=40)
     assert lines[0].split() == ["answer", "count", "best", "solution"]
     assert max(map(len, lines)) <= 40

@@ -1,4 +1,4 @@
-"""`its-graph eval` over a grid: several widths and budgets in one run, its files, and a run that was killed."""
+"""`its-graph eval` over a grid: several n and budgets in one run, its files, and resuming after a kill."""
 
 import errno
 import io
@@ -19,8 +19,8 @@ import pytest
 
 from its_graph.budget import Spend
 from its_graph.catalog.strategy_config import StrategyConfig
-from its_graph.cli.runs import models
-from its_graph.cli.runs.evaluation_run import ResultsStore, run_evaluation
+from its_graph.cli.runs.evaluation_run import ResultsStore, RunOptions, run_cells
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.contracts import Generator, SampleRequest, Verifier
 from its_graph.errors import InputError
 from its_graph.evaluation import GridCell, Outcome, Problem
@@ -67,7 +67,7 @@ def answered(index: int, problem: Problem) -> Outcome:
     )
 
 
-def test_every_strategy_is_measured_at_every_width(call: Call, sums: Path) -> None:
+def test_every_strategy_is_measured_at_every_n(call: Call, sums: Path) -> None:
     names = "single,self_consistency,best_of_n"
     rows = rows_of(call("eval", "--strategies", names, "--n", "1,2,4", "--data", sums, "--json").out)
     grid = [("single", 1), *((name, n) for name in names.split(",")[1:] for n in (1, 2, 4))]
@@ -88,13 +88,13 @@ def test_budgets_make_a_grid_too(call: Call, sums: Path) -> None:
     assert rows[3]["accuracy"] < rows[5]["accuracy"]
 
 
-def test_the_table_tells_the_rows_apart_and_says_what_reuse_saves(call: Call, sums: Path) -> None:
+def test_the_table_distinguishes_rows_and_reports_what_reuse_saves(call: Call, sums: Path) -> None:
     out = call("eval", "--strategies", "best_of_n", "--n", "1,2", "--budget-tokens", "90,1000", "--data", sums).out
     assert all(re.search(rf"best_of_n {n} <={tokens} ", out) for n in (1, 2) for tokens in (90, 1000))
-    assert re.search(r"[\d,]+ of [\d,]+ calls \(\d+%\) were answered by", " ".join(out.split()))
+    assert re.search(r"[\d,]+ of [\d,]+ calls \(\d+%\) reused a sample", " ".join(out.split()))
 
 
-def test_what_is_impossible_is_left_out_of_a_grid_and_said(call: Call, sums: Path) -> None:
+def test_infeasible_cells_are_skipped_and_reported(call: Call, sums: Path) -> None:
     command = ("eval", "--strategies", "single,beam_search", "--n", "2,4,8", "--data", sums, "--limit", 2, "--json")
     _, out, err = call(*command)
     assert [(row["strategy"], row["n"]) for row in rows_of(out)] == [
@@ -102,7 +102,7 @@ def test_what_is_impossible_is_left_out_of_a_grid_and_said(call: Call, sums: Pat
         ("beam_search", 4),
         ("beam_search", 8),
     ]
-    assert "Left out beam_search n=2: " in err
+    assert "Skipped beam_search n=2: " in err
 
 
 def test_without_reuse_every_search_has_a_time(call: Call, sums: Path) -> None:
@@ -120,24 +120,27 @@ def test_times_are_measured_where_a_file_has_none(call: Call, sums: Path, tmp_pa
     assert rows_of(call(*command, "--json").out) == rows
 
 
-def test_failed_searches_say_why(call: Call, tmp_path: Path) -> None:
+def test_failures_are_reported_with_the_first_error(call: Call, tmp_path: Path) -> None:
     path = tmp_path / "odd.jsonl"
     path.write_text('{"problem": "Add 1, 2.", "answer": "3"}\n{"problem": "nothing", "answer": "0"}\n')
     code, out, err = call("eval", "--strategies", "single", "--data", path, "--json")
     assert (code, rows_of(out)[0]["failed"]) == (0, 1)
-    assert "single: 1 of 2 searches failed. The first: " in err
+    assert "single: 1 of 2 searches failed. First error: " in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--n", "1,x"), "--n '1,x'"),
-        (("--n", ""), "--n ''"),
-        (("--budget-tokens", "few"), "--budget-tokens 'few'"),
-        (("--budget-tokens", "100,-5"), "--budget-tokens '100,-5' is no list of whole numbers from 0 on"),
+        (("--n", "1,x"), "--n must be a comma-separated list of integers >= 0; got '1,x'"),
+        (("--n", ""), "--n must be a comma-separated list of integers >= 0; got ''"),
+        (("--budget-tokens", "few"), "--budget-tokens must be a comma-separated list of integers >= 0; got 'few'"),
+        (
+            ("--budget-tokens", "100,-5"),
+            "--budget-tokens must be a comma-separated list of integers >= 0; got",
+        ),
         (("--strategies", "best_of_n", "--n", "0"), "n=0"),
         (("--strategies", "best_of_n", "--model", "."), "needs a verifier"),
-        (("--strategies", "beam_search", "--set", "depth=3"), "no strategy asked for has the option 'depth'"),
+        (("--strategies", "beam_search", "--set", "depth=3"), "no selected strategy has the option 'depth'"),
         (("--out", "nowhere/out.jsonl"), "Cannot write nowhere/out.jsonl: No such file"),
         (("--out", "/dev/zero"), "/dev/zero is not a regular file"),
         (("--samples", "nowhere/samples.jsonl"), "Cannot write nowhere/samples.jsonl: No such file"),
@@ -145,15 +148,15 @@ def test_failed_searches_say_why(call: Call, tmp_path: Path) -> None:
         (("--data", "reasoning-gym:no_such_task"), "no_such_task"),
     ],
 )
-def test_mistakes_are_told_before_a_model_is_loaded(
+def test_invalid_options_are_reported_before_a_model_is_loaded(
     call: Call, sums: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], why: str
 ) -> None:
-    def loaded(*given: object) -> tuple[Generator, Verifier | None]:
+    def load(options: ModelOptions) -> tuple[Generator, Verifier | None]:
         raise AssertionError("a model was loaded")
 
     if "no_such_task" in arguments[1]:
         pytest.importorskip("reasoning_gym")
-    monkeypatch.setattr(models, "models", loaded)
+    monkeypatch.setattr(ModelOptions, "load", load)
     code, _, err = call("eval", *(() if "--data" in arguments else ("--data", sums)), *arguments)
     assert code == 2
     assert why.lower() in err.lower()
@@ -164,47 +167,39 @@ def test_every_candidate_is_kept(call: Call, sums: Path, tmp_path: Path) -> None
     command = ("eval", "--strategies", "single,best_of_n", "--n", "2,4", "--data", sums, "--out", out)
     rows = rows_of(call(*command, "--samples", samples, "--json").out)
     kept = lines_of(samples)
-    assert Counter(one["setting"] for one in kept) == {"single": 30, "best_of_n n=2": 60, "best_of_n n=4": 120}
-    first = next(one for one in kept if (one["setting"], one["problem"], one["id"]) == ("best_of_n n=4", 0, "0"))
+    assert Counter(row["config"] for row in kept) == {"single": 30, "best_of_n n=2": 60, "best_of_n n=4": 120}
+    first = next(row for row in kept if (row["config"], row["problem"], row["id"]) == ("best_of_n n=4", 0, "0"))
     assert first["text"].endswith(rf"\boxed{{{first['answer']}}}")
     assert first["tokens"] == 16
-    right = sum(one["correct"] for one in kept if one["setting"] == "best_of_n n=4")
+    right = sum(row["correct"] for row in kept if row["config"] == "best_of_n n=4")
     assert right / 120 == pytest.approx(rows[2]["random"])
     assert call(*command, "--samples", samples, "--json").code == 0
     assert lines_of(samples) == kept
 
 
-def test_a_notebook_forgets_the_texts_that_it_has_written(tmp_path: Path) -> None:
-    arm, samples = GridCell(StrategyConfig(strategy="best_of_n", options={"n": 2})), tmp_path / "samples.jsonl"
-    with closing(ResultsStore({arm: {}}, [Problem("Add 1, 2.", "3")], samples=samples)) as notebook:
-        run_evaluation(
-            notebook,
-            ToyGenerator(),
-            ToyVerifier(),
-            [Problem("Add 1, 2.", "3")],
-            seed=0,
-            concurrency=1,
-            reuse=True,
-            hide_bar=True,
-        )
-    (outcome,) = notebook.measured[arm]
+def test_a_store_drops_the_texts_that_it_has_written(tmp_path: Path) -> None:
+    cell, samples = GridCell(StrategyConfig(strategy="best_of_n", options={"n": 2})), tmp_path / "samples.jsonl"
+    with closing(ResultsStore({cell: {}}, [Problem("Add 1, 2.", "3")], samples=samples)) as store:
+        options = RunOptions(seed=0, concurrency=1, hide_progress=True)
+        run_cells(store, ToyGenerator(), ToyVerifier(), [Problem("Add 1, 2.", "3")], options)
+    (outcome,) = store.measured[cell]
     assert [(one.id, one.text) for one in outcome.samples] == [("0", ""), ("1", "")]
     assert all("boxed" in one["text"] for one in lines_of(samples))
 
 
-def test_a_notebook_is_in_the_order_of_the_problems_whichever_search_ended_first(tmp_path: Path) -> None:
-    arm, out = GridCell(StrategyConfig(strategy="single")), tmp_path / "out.jsonl"
+def test_outcomes_are_in_the_order_of_the_problems_whichever_search_ended_first(tmp_path: Path) -> None:
+    cell, out = GridCell(StrategyConfig(strategy="single")), tmp_path / "out.jsonl"
     problems = [Problem(f"Add {number}, 2.", str(number + 2)) for number in range(4)]
-    with closing(ResultsStore({arm: {}}, problems, out)) as notebook:
+    with closing(ResultsStore({cell: {}}, problems, out)) as store:
         for index in (2, 0, 3):
-            notebook.add(arm, answered(index, problems[index]))
-        assert [one.index for one in notebook.measured[arm]] == [0, 2, 3]
-    with closing(ResultsStore({arm: {}}, problems, out)) as notebook:
-        notebook.add(arm, answered(1, problems[1]))
-        assert [one.index for one in notebook.measured[arm]] == [0, 1, 2, 3]
+            store.add(cell, answered(index, problems[index]))
+        assert [one.index for one in store.measured[cell]] == [0, 2, 3]
+    with closing(ResultsStore({cell: {}}, problems, out)) as store:
+        store.add(cell, answered(1, problems[1]))
+        assert [one.index for one in store.measured[cell]] == [0, 1, 2, 3]
 
 
-def test_samples_of_known_outcomes_are_written_without_their_texts(call: Call, sums: Path, tmp_path: Path) -> None:
+def test_samples_of_stored_outcomes_are_written_without_their_texts(call: Call, sums: Path, tmp_path: Path) -> None:
     command = ("eval", "--strategies", "single", "--data", sums, "--limit", 2, "--out", tmp_path / "out.jsonl")
     call(*command)
     call(*command, "--samples", tmp_path / "samples.jsonl")
@@ -212,7 +207,7 @@ def test_samples_of_known_outcomes_are_written_without_their_texts(call: Call, s
     assert kept == [(0, "0", None), (1, "0", None)]
 
 
-def test_a_file_of_something_else_takes_no_samples(call: Call, sums: Path, tmp_path: Path) -> None:
+def test_a_file_of_something_else_is_rejected_for_samples(call: Call, sums: Path, tmp_path: Path) -> None:
     other = tmp_path / "more sums.jsonl"
     other.write_bytes(sums.read_bytes())
     code, _, err = call("eval", "--data", sums, "--samples", other)
@@ -221,7 +216,7 @@ def test_a_file_of_something_else_takes_no_samples(call: Call, sums: Path, tmp_p
     assert other.read_bytes() == sums.read_bytes()
 
 
-def test_outcomes_of_older_files_are_known(call: Call, sums: Path, tmp_path: Path) -> None:
+def test_outcomes_of_older_files_are_used(call: Call, sums: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     command = ("eval", "--strategies", "best_of_n", "--n", 2, "--data", sums, "--limit", 4, "--out", out, "--json")
     call(*command)
@@ -237,7 +232,7 @@ def test_outcomes_of_older_files_are_known(call: Call, sums: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("flag", ["--out", "--samples"])
-def test_a_full_disk_is_told_and_what_was_written_is_gone_on_with(
+def test_a_full_disk_is_reported_and_the_run_resumes_from_what_was_written(
     call: Call, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str
 ) -> None:
     path, opened = tmp_path / "out.jsonl", Path.open
@@ -267,7 +262,7 @@ def test_a_full_disk_is_told_and_what_was_written_is_gone_on_with(
 PROGRAM = """
 import sys, time
 from its_graph.cli import main
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 class Slow(ToyGenerator):
@@ -277,12 +272,12 @@ class Slow(ToyGenerator):
         time.sleep(0.002)
         return super().invoke(input, config, **kwargs)
 
-models.models = lambda *given: (Slow(0.3, parameters=10), ToyVerifier(parameters=3))
+ModelOptions.load = lambda options: (Slow(0.3, parameters=10), ToyVerifier(parameters=3))
 sys.exit(main.run(sys.argv[2:]))
 """
 
 
-def test_a_killed_run_goes_on_without_repeating_a_finished_problem(sums: Path, tmp_path: Path) -> None:
+def test_a_killed_run_resumes_without_repeating_a_finished_problem(sums: Path, tmp_path: Path) -> None:
     asked, out = tmp_path / "asked.txt", tmp_path / "out.jsonl"
     files = ("--data", str(sums), "--out", str(out), "--samples", str(tmp_path / "samples.jsonl"))
     grid = ("--strategies", "self_consistency,best_of_n", "--n", "1,4", "--concurrency", "2", "--json")
@@ -322,7 +317,7 @@ def test_the_rows_after_a_kill_are_those_of_one_run(call: Call, sums: Path, tmp_
     ]
 
 
-def test_a_system_prompt_is_asked_with_and_tells_runs_apart(call: Call, tmp_path: Path) -> None:
+def test_a_system_prompt_is_sent_and_distinguishes_runs(call: Call, tmp_path: Path) -> None:
     data, out = tmp_path / "sums.jsonl", tmp_path / "outcomes.jsonl"
     data.write_text('{"problem": "Add 3, 5, 4.", "answer": "12"}\n')
     grid = ("eval", "--data", data, "--strategies", "single", "--out", out, "--json")
@@ -330,7 +325,7 @@ def test_a_system_prompt_is_asked_with_and_tells_runs_apart(call: Call, tmp_path
     prompted = json.loads(call(*grid, "--system", "Think step by step.").out)[0]
     assert prompted["mean_prompt_tokens"] == plain["mean_prompt_tokens"] + 4
     runs = [json.loads(line)["run"] for line in out.read_text().splitlines()]
-    assert [run_evaluation.get("system") for run_evaluation in runs] == [None, "Think step by step."]
+    assert [run.get("system") for run in runs] == [None, "Think step by step."]
 
 
 def routed_to(path: Path, *labels: str, regressor: Regressor | None = None) -> Path:
@@ -368,7 +363,7 @@ def test_a_policy_by_learned_difficulty_is_evaluated(
             asked.extend(texts)
             return [[1.0 if len(asked) > 15 else -1.0] for _ in texts]
 
-    monkeypatch.setattr(models, "models", lambda *given: (Reader(), ToyVerifier()))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (Reader(), ToyVerifier()))
     (row,) = rows_of(call(*command, "--concurrency", 1).out)
     assert len(asked) == 30
     assert row["mean_generated_tokens"] == (15 * 16 + 15 * 3 * 16) / 30
@@ -388,13 +383,13 @@ def test_outcomes_of_a_policy_are_those_of_its_content(call: Call, sums: Path, t
     assert (tokens(), len(lines_of(out))) == (32, 4)
 
 
-def test_a_data_set_that_cannot_be_written_is_one_line(call: Call, sums: Path, tmp_path: Path) -> None:
+def test_a_data_set_that_cannot_be_written_is_reported_in_one_line(call: Call, sums: Path, tmp_path: Path) -> None:
     done = call("problems", sums, "--out", tmp_path / "none" / "problems.jsonl")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "Cannot write" in done.err
 
 
-def test_a_search_that_failed_is_tried_again_unless_its_question_is_to_blame(
+def test_a_failed_search_is_retried_unless_its_question_was_rejected(
     call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path, out = tmp_path / "odd.jsonl", tmp_path / "out.jsonl"
@@ -411,7 +406,7 @@ def test_a_search_that_failed_is_tried_again_unless_its_question_is_to_blame(
         return toy.script(request)
 
     generator = ScriptedGenerator(script)
-    monkeypatch.setattr(models, "models", lambda *given: (generator, None))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (generator, None))
     command = ("eval", "--strategies", "single", "--data", path, "--out", out, "--json")
     assert [row["failed"] for row in rows_of(call(*command).out)] == [2]
     down, asked = False, len(generator.requests)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "solve": ("Add 1, 2.",),
@@ -20,23 +20,24 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_it(call: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str) -> None:
     class Seen(Exception):
-        """The models were asked for."""
+        """Carries the options that the command would load models with."""
 
-    def chosen(model: Path | None, prm: Path | None, *more: Any) -> Any:
-        if prm is not None:
-            raise Seen(*more)
-        return whole(model, prm, *more)
+    def load(options: ModelOptions) -> Any:
+        if options.prm is not None:
+            raise Seen(options)
+        return load_toys(options)
 
-    whole = models.models
-    monkeypatch.setattr(models, "models", chosen)
+    load_toys = ModelOptions.load
+    monkeypatch.setattr(ModelOptions, "load", load)
     monkeypatch.chdir(tmp_path)
     Path("sums.jsonl").write_text('{"problem": "Add 1, 2.", "answer": 3}\n{"problem": "Add 1, 3.", "answer": 4}\n')
     with pytest.raises(Seen) as seen:
         call(command, *COMMANDS[command], "--prm", "folder", "--family", "likelihood")
-    assert seen.value.args == (None, None, "likelihood")
+    (options,) = seen.value.args
+    assert (options.base_url, options.prm_url, options.family) == (None, None, "likelihood")
 
 
 def test_it_belongs_to_the_run() -> None:
-    prm = Path("folder")
-    assert "family" not in models.identity(None, prm)
-    assert models.identity(None, prm, family="likelihood")["family"] == "likelihood"
+    options = ModelOptions(prm=Path("folder"))
+    assert "family" not in options.identity()
+    assert options._replace(family="likelihood").identity()["family"] == "likelihood"

@@ -1,4 +1,4 @@
-"""`--temperature`, `--max-tokens` and `--system` are the same to every command that searches, and belong to its run."""
+"""`--temperature`, `--max-tokens` and `--system` mean the same in every command, and belong to its run."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.contracts import Generator, Verifier
 from its_graph.routing.policy import Policy
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
@@ -16,8 +17,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "solve": ("Add 1, 2.", "--n", "2"),
     "solve-batch": ("sums.jsonl", "--budget-calls", "30", "--out", "out.jsonl"),
     "eval": ("--data", "sums.jsonl", "--n", "2", "--out", "out.jsonl"),
-    "calibrate": ("--data", "sums.jsonl", "--n", "2", "--bins", "1", "--out", "policy.json", "--work", "out.jsonl"),
-    "eval-sizes": ("--data", "sums.jsonl", "--n", "2", "--work", "out.jsonl"),
+    "calibrate": ("--data", "sums.jsonl", "--n", "2", "--bins", "1", "--out", "policy.json", "--outcomes", "out.jsonl"),
+    "eval-sizes": ("--data", "sums.jsonl", "--n", "2", "--outcomes", "out.jsonl"),
 }
 
 
@@ -35,17 +36,17 @@ def larger() -> ScriptedGenerator:
 def world(
     call: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small: ScriptedGenerator, larger: ScriptedGenerator
 ) -> None:
-    def chosen(model: Path | None, *given: Any) -> tuple[Generator, Verifier | None]:
-        return (larger if model == models.LARGER_MODEL else small), ToyVerifier(parameters=3)
+    def load(options: ModelOptions) -> tuple[Generator, Verifier | None]:
+        return (larger if options.model == models.LARGER_MODEL else small), ToyVerifier(parameters=3)
 
-    monkeypatch.setattr(models, "models", chosen)
+    monkeypatch.setattr(ModelOptions, "load", load)
     monkeypatch.chdir(tmp_path)
     rows = [{"problem": f"Add {a}, {b}.", "answer": a + b} for a in (1, 2) for b in (3, 4)]
     Path("sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_model_is_asked_so(call: Any, command: str, small: ScriptedGenerator, larger: ScriptedGenerator) -> None:
+def test_every_model_gets_them(call: Any, command: str, small: ScriptedGenerator, larger: ScriptedGenerator) -> None:
     called = call(command, *COMMANDS[command], *ASKED)
     assert called.code == 0, called.err
     asked = {(one.messages[0]["content"], one.max_tokens, one.temperature) for one in small.requests}
@@ -56,7 +57,7 @@ def test_every_model_is_asked_so(call: Any, command: str, small: ScriptedGenerat
 
 @pytest.mark.parametrize("flag", [("--max-tokens", "80"), ("--system", "Be long."), ("--temperature", "0.6")])
 @pytest.mark.parametrize("command", ["eval", "calibrate", "eval-sizes"])
-def test_outcomes_that_were_asked_for_otherwise_are_not_known(
+def test_outcomes_with_other_settings_are_measured_again(
     call: Any, command: str, flag: tuple[str, str], small: ScriptedGenerator
 ) -> None:
     call(command, *COMMANDS[command], *ASKED)
@@ -68,25 +69,25 @@ def test_outcomes_that_were_asked_for_otherwise_are_not_known(
     assert len(small.requests) == 2 * drawn
 
 
-def test_a_batch_goes_on_only_as_it_was_begun(call: Any) -> None:
+def test_a_batch_resumes_only_with_the_same_settings(call: Any) -> None:
     call("solve-batch", *COMMANDS["solve-batch"], *ASKED)
     other = call("solve-batch", *COMMANDS["solve-batch"], *ASKED, "--max-tokens", "80")
     assert (other.code, "max_tokens=90, now 80" in other.err) == (2, True)
 
 
-def test_a_policy_tells_how_it_was_fitted(call: Any) -> None:
+def test_a_policy_records_how_it_was_fitted(call: Any) -> None:
     call("calibrate", *COMMANDS["calibrate"], *ASKED)
     fitted = Policy.load(Path("policy.json")).fitted_on
     assert (fitted["system"], fitted["max_tokens"], fitted["temperature"]) == ("Be brief.", 90, 0.5)
     routed = ("solve", "Add 1, 2.", "-s", "compute_optimal", "--set", "policy=policy.json", "-q")
     assert call(*routed, *ASKED).err == ""
-    assert "fitted with another max_tokens: " in call(*routed, *ASKED, "--max-tokens", "80").err
-    assert "fitted with another system, temperature, max_tokens: " in call(*routed).err
+    assert "fitted with a different max_tokens, " in call(*routed, *ASKED, "--max-tokens", "80").err
+    assert "fitted with a different system, temperature, max_tokens, " in call(*routed).err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("flag", [("--max-tokens", str(2**63)), ("--max-tokens", "0"), ("--temperature", "nan")])
-def test_what_is_no_such_number_is_one_line(call: Any, command: str, flag: tuple[str, str]) -> None:
+def test_an_invalid_number_is_reported_in_one_line(call: Any, command: str, flag: tuple[str, str]) -> None:
     called = call(command, *COMMANDS[command], *flag)
     assert (called.code, called.err.count("\n")) == (2, 1)
     assert flag[0] in called.err

@@ -1,4 +1,4 @@
-"""`--set name=value` and `--setting`: what a strategy takes is read, everything else is one line."""
+"""`--set name=value` and `--strategy-config`: valid options are parsed, any other is an error of one line."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from its_graph.catalog.registry import strategy
 from its_graph.cli.options.set_option import parse_set_options
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.errors import ConfigurationError
 
 
@@ -23,27 +23,27 @@ from its_graph.errors import ConfigurationError
         ("compute_optimal", "policy=policy.json", "policy.json"),
     ],
 )
-def test_a_value_is_what_the_option_takes(name: str, given: str, value: Any) -> None:
+def test_a_value_has_the_type_of_the_option(name: str, given: str, value: Any) -> None:
     (read,) = parse_set_options([given], [strategy(name)]).values()
     assert (read, type(read)) == (value, type(value))
 
 
-def test_every_strategy_that_has_the_option_must_take_it() -> None:
+def test_a_value_must_be_valid_for_every_strategy_with_the_option() -> None:
     chosen = [strategy(name) for name in ("single", "tournament", "pdr")]
     assert parse_set_options(["n=4"], chosen) == {"n": 4}
-    with pytest.raises(ConfigurationError, match="rounds=many does not suit pdr"):
+    with pytest.raises(ConfigurationError, match="rounds=many is not valid for pdr"):
         parse_set_options(["rounds=many"], chosen)
-    with pytest.raises(ConfigurationError, match="No strategy asked for has the option 'depth'"):
+    with pytest.raises(ConfigurationError, match="No selected strategy has the option 'depth'"):
         parse_set_options(["depth=2"], chosen)
 
 
 @pytest.mark.parametrize(
     ("name", "given", "says"),
     [
-        ("tournament", "pivots=abc", "--set pivots=abc does not suit tournament: Input should be a valid integer."),
-        ("best_of_n", "n=4.5", "--set n=4.5 does not suit"),
-        ("best_of_n", "choose=majority", "--choose (weighted, max, pessimistic, majority)"),
-        ("self_consistency", "stop=esc", "--stop (asc, esc, e_value)"),
+        ("tournament", "pivots=abc", "--set pivots=abc is not valid for tournament: Input should be a valid integer."),
+        ("best_of_n", "n=4.5", "--set n=4.5 is not valid for"),
+        ("best_of_n", "choose=majority", "--choose (weighted, argmax, pessimistic, majority)"),
+        ("self_consistency", "stop=unanimous_window", "--stop (adaptive_consistency, unanimous_window, e_value)"),
         ("deepconf", "score=foo", "--set score of deepconf is a Python object"),
         ("aggregation", "rounds=abc", "rounds=abc"),
         ("beam_search", "ask=foo", "--set ask of beam_search is a Python object"),
@@ -52,10 +52,10 @@ def test_every_strategy_that_has_the_option_must_take_it() -> None:
         ("best_of_n", "depth=2", "'depth'"),
     ],
 )
-def test_solve_refuses_the_rest_before_models_load(
+def test_solve_rejects_the_rest_before_models_load(
     call: Any, monkeypatch: pytest.MonkeyPatch, name: str, given: str, says: str
 ) -> None:
-    monkeypatch.setattr(models, "models", lambda *given: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
     called = call("solve", "Add 1, 2.", "-s", name, "--set", given)
     assert (called.code, called.err.count("\n")) == (2, 1)
     assert says in called.err
@@ -65,15 +65,15 @@ def test_solve_refuses_the_rest_before_models_load(
     ("command", "says"),
     [
         (("eval", "--strategies", "tournament", "--n", "2", "--set", "pivots=abc"), "--set pivots=abc"),
-        (("eval", "--strategies", "beam_search", "--set", "choose=max"), "Build the strategy in Python"),
-        (("calibrate", "--out", "policy.json", "--setting", "beam_search n=q"), "--setting n=q"),
+        (("eval", "--strategies", "beam_search", "--set", "choose=argmax"), "Build the strategy in Python"),
+        (("calibrate", "--out", "policy.json", "--strategy-config", "beam_search n=q"), "--strategy-config n=q"),
     ],
 )
-def test_and_so_do_eval_and_calibrate(
+def test_so_do_eval_and_calibrate(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(models, "models", lambda *given: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
     called = call(*command)
     assert (called.code, called.err.count("\n")) == (2, 1)
     assert says in called.err

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.contracts import Generator, Verifier
 
 Call = Callable[..., Any]
@@ -23,28 +23,28 @@ def sums(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def _no_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    def loaded(*given: object) -> tuple[Generator, Verifier | None]:
+    def load(options: ModelOptions) -> tuple[Generator, Verifier | None]:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr(models, "models", loaded)
+    monkeypatch.setattr(ModelOptions, "load", load)
 
 
-def test_a_report_tells_the_command_that_made_it(call: Call, sums: Path, tmp_path: Path) -> None:
+def test_a_report_shows_the_command_that_made_it(call: Call, sums: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra plots is not installed")
     page, plain, plots = tmp_path / "r.html", tmp_path / "r.md", tmp_path / "plots"
     files = ("--data", sums, "--report", page, "--report", plain, "--plots", plots)
     assert call("eval", "--n", "4,8", "--no-reuse", "--seed", 5, *files, "--json").code == 0
     command = f"its-graph eval --n 4,8 --no-reuse --data '{sums}' --seed 5 --report {page} --report {plain}"
     assert all(word in plain.read_text() for word in command.split(" --"))
-    (told,) = [line for line in plain.read_text().splitlines() if line.startswith("its-graph eval --")]
-    assert told.startswith(command)
+    (shown,) = [line for line in plain.read_text().splitlines() if line.startswith("its-graph eval --")]
+    assert shown.startswith(command)
     assert "8 problems of" in plain.read_text()
     assert "<svg" in page.read_text()
     assert {path.name for path in plots.iterdir()} >= {"flops.png", "flops.svg", "seconds.svg", "bins.png"}
 
 
 @pytest.mark.usefixtures("_no_models")
-def test_what_cannot_be_written_is_told_first(call: Call, sums: Path, tmp_path: Path) -> None:
+def test_files_that_cannot_be_written_are_reported_first(call: Call, sums: Path, tmp_path: Path) -> None:
     code, _, err = call("eval", "--data", sums, "--report", tmp_path / "r.pdf")
     assert (code, ".md or an .html" in err) == (2, True)
     code, _, err = call("eval", "--data", sums, "--plots", sums)

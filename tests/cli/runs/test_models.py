@@ -12,7 +12,7 @@ from tokenizers import models as tokenizer_models
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from its_graph.cli import main
-from its_graph.cli.runs.models import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.errors import ConfigurationError
 from tests.generators.chat_server import chat_server, text
 
@@ -102,11 +102,11 @@ def test_a_chat_server_takes_the_place_of_a_folder(capsys: pytest.CaptureFixture
 
 
 def test_a_reward_server_needs_the_folder_of_its_model() -> None:
-    with pytest.raises(ConfigurationError, match="needs --prm as well"):
-        models(None, None, None, "http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="needs --prm, the folder"):
+        ModelOptions(prm_url="http://127.0.0.1:9").load()
 
 
-def test_any_checkpoint_judges_by_likelihood(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_any_checkpoint_scores_by_likelihood(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     judge = shutil.copytree(folder, tmp_path / "plain")
     (judge / "chat_template.jinja").write_text("{% for one in messages %}{{ one.content }}\n{% endfor %}")
     command = ["solve", "Compute 3 + 4.", "--n", "2", "--prm", str(judge), "-q"]
@@ -117,8 +117,6 @@ def test_any_checkpoint_judges_by_likelihood(folder: Path, capsys: pytest.Captur
     assert "Unknown reward-model family 'nonsense'" in capsys.readouterr().err
 
 
-def test_a_family_is_that_of_a_reward_model(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_family_needs_a_reward_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["solve", "Compute 3 + 4.", "--family", "likelihood"]) == 2
-    assert capsys.readouterr().err == (
-        "error: --family likelihood says how a reward model is read. Give its folder with --prm.\n"
-    )
+    assert capsys.readouterr().err == ("error: --family likelihood needs --prm, the folder of a reward model.\n")

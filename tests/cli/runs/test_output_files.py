@@ -1,4 +1,4 @@
-"""Files that commands write: each named once, none of them somebody else's, and one run at a time."""
+"""Files that commands write: each named once, none of another kind, and one run at a time."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.jsonl import JsonLines
 
 Call = Callable[..., Any]
@@ -24,7 +24,7 @@ def sums(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def _no_models(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "models", lambda *given: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
 
 
 @pytest.mark.usefixtures("_no_models")
@@ -37,8 +37,8 @@ def _no_models(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
         (("eval", "--data", "{sums}", "--out", "{new}", "--report", "{new}"), ("--out", "--report")),
         (("eval", "--data", "{sums}", "--out", "{new}", "--set", "policy={new}"), ("--out", "--set policy")),
         (("calibrate", "--data", "{sums}", "--out", "{sums}"), ("--data", "--out")),
-        (("calibrate", "--data", "{sums}", "--out", "{new}", "--work", "{new}"), ("--out", "--work")),
-        (("eval-sizes", "--data", "{sums}", "--work", "{sums}"), ("--data", "--work")),
+        (("calibrate", "--data", "{sums}", "--out", "{new}", "--outcomes", "{new}"), ("--out", "--outcomes")),
+        (("eval-sizes", "--data", "{sums}", "--outcomes", "{sums}"), ("--data", "--outcomes")),
         (("problems", "{sums}", "--out", "{sums}"), ("DATA", "--out")),
         (("solve-batch", "{sums}", "--budget-calls", "9", "--out", "{sums}"), ("PROBLEMS", "--out")),
     ],
@@ -55,7 +55,7 @@ def test_no_file_is_named_twice(
     assert (sums.read_bytes(), new.exists()) == (before, False)
 
 
-def test_a_file_without_its_last_newline_is_left_alone_unless_it_is_ours(
+def test_a_file_without_its_last_newline_is_not_changed_unless_it_is_ours(
     call: Call, sums: Path, tmp_path: Path
 ) -> None:
     for content in ("my notes", sums.read_text().rstrip("\n"), '{"problem": "Add 1, 2.", "answer": 3}'):
@@ -81,7 +81,7 @@ BATCH = ("solve-batch", "--budget-calls", 9, "--out")
 
 
 @pytest.mark.usefixtures("_no_models")
-def test_a_batch_leaves_what_is_not_its_own(call: Call, sums: Path, tmp_path: Path) -> None:
+def test_a_batch_does_not_change_other_files(call: Call, sums: Path, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("my notes")
     called = call(*BATCH, notes, sums)

@@ -1,4 +1,4 @@
-"""A policy that was fitted for something else is said to be so, by every command that goes by one."""
+"""Every command that uses a policy prints a note if it was fitted on other models or settings."""
 
 import json
 from collections.abc import Callable
@@ -30,9 +30,9 @@ def policy(call: Call, sums: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def commands(sums: Path, tmp_path: Path, policy: Path) -> list[tuple[object, ...]]:
-    """Each way to go by a policy, as it was fitted."""
+    """Each command that uses a policy, with the settings of the fit."""
     routed = ("--strategy", "compute_optimal", "--set", f"policy={policy}")
-    batch = ("--plan", "menu", "--policy", policy, "--budget-calls", 60, "--out", tmp_path / "answers.jsonl")
+    batch = ("--plan", "policy", "--policy", policy, "--budget-calls", 60, "--out", tmp_path / "answers.jsonl")
     return [
         ("solve", "Add 3, 5, 4.", *routed),
         ("eval", "--data", sums, "--limit", 2, "--strategies", "compute_optimal", *routed[2:]),
@@ -40,13 +40,13 @@ def commands(sums: Path, tmp_path: Path, policy: Path) -> list[tuple[object, ...
     ]
 
 
-def test_nothing_is_said_where_all_is_as_it_was(call: Call, commands: list[tuple[object, ...]]) -> None:
+def test_no_note_with_the_settings_of_the_fit(call: Call, commands: list[tuple[object, ...]]) -> None:
     for command in commands:
         called = call(*command)
         assert (called.code, called.err.strip()) == (0, "")
 
 
-def test_another_model_prompt_or_temperature_is_told(
+def test_a_different_model_prompt_or_temperature_is_noted(
     call: Call, commands: list[tuple[object, ...]], policy: Path
 ) -> None:
     fitted = Policy.load(policy)
@@ -56,10 +56,10 @@ def test_another_model_prompt_or_temperature_is_told(
     for command in commands:
         called = call(*command, "--temperature", 0.5)
         assert called.code == 0
-        assert f"{policy} was fitted with another model, system, temperature: " in called.err
+        assert f"{policy} was fitted with a different model, system, temperature, so " in called.err
 
 
-def test_weights_tell_a_model_and_not_where_they_lie(
+def test_weights_identify_a_model_wherever_they_are(
     call: Call, commands: list[tuple[object, ...]], policy: Path
 ) -> None:
     fitted = Policy.load(policy)

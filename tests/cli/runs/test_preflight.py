@@ -1,4 +1,4 @@
-"""Questions that a generator was not made for, and searches that all fail."""
+"""Questions that a generator does not support, and searches that all fail."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from its_graph.cli.runs import models
+from its_graph.cli.runs.models import ModelOptions
 from its_graph.cli.runs.preflight import require_supported_problem
 from its_graph.contracts import SampleRequest
 from its_graph.errors import EmbeddedScopeError
@@ -34,19 +34,19 @@ def write(path: Path, questions: Sequence[str]) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_problems_that_are_all_refused_are_refused_before_any_search(
+def test_problems_that_are_all_rejected_are_reported_before_any_search(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     generator = OnlySums(parameters=10)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(models, "models", lambda *given: (generator, ToyVerifier(parameters=3)))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (generator, ToyVerifier(parameters=3)))
     called = call(command, *COMMANDS[command], write(tmp_path / "odd.jsonl", ["A poem.", "A song."]))
     assert (called.code, called.err) == (2, "error: Only sums.\n")
     assert generator.requests == []
     assert not (tmp_path / "policy.json").exists()
 
 
-def test_one_that_can_be_asked_is_enough() -> None:
+def test_one_supported_problem_is_enough() -> None:
     require_supported_problem(OnlySums(), ["A poem.", "Add 1, 2."], "Be brief.")
     require_supported_problem(OnlySums(), [])
 
@@ -54,18 +54,21 @@ def test_one_that_can_be_asked_is_enough() -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("eval", "single and 4 settings more: 10 of 10 searches failed. The first: No candidate survived"),
-        ("calibrate", "error: self_consistency n=2 and 6 settings more: 14 of 14 searches failed. The first: No cand"),
-        ("eval-sizes", "error: single: 2 of 2 searches failed. The first: No candidate survived"),
+        ("eval", "single and 4 more configurations: 10 of 10 searches failed. First error: No candidate survived"),
+        (
+            "calibrate",
+            "error: self_consistency n=2 and 6 more configurations: 14 of 14 searches failed. First error: N",
+        ),
+        ("eval-sizes", "error: single: 2 of 2 searches failed. First error: No candidate survived"),
     ],
 )
-def test_searches_that_all_failed_exit_1_and_tell_equal_reasons_once(
+def test_searches_that_all_failed_exit_1_and_report_equal_causes_once(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, says: str
 ) -> None:
     generator = ToyGenerator(parameters=10)
     generator.script = lambda request: str(1 / 0)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(models, "models", lambda *given: (generator, ToyVerifier(parameters=3)))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (generator, ToyVerifier(parameters=3)))
     data = write(tmp_path / "sums.jsonl", ["Add 1, 2.", "Add 2, 2."])
     called = call(command, *COMMANDS[command], data)
     assert called.code == 1

@@ -1,4 +1,4 @@
-"""A search in its own thread, and what is left of one that was interrupted."""
+"""A search in its own thread, and the result of an interrupted one."""
 
 import time
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from its_graph import SearchContext, create
-from its_graph.cli.runs.stream_search import events_of_search, result_of
+from its_graph.cli.runs.stream_search import final_result, stream_search_events
 from its_graph.errors import SearchFailedError
 from its_graph.nodes.rules.choice import weighted
 from its_graph.search.events import rebuild
+from its_graph.search.result import SearchResult
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 PROBLEM = "Add 3, 5, 4, 7."
@@ -18,45 +19,45 @@ SETTINGS = SearchContext(seed=7)
 
 def events(name: str = "beam_search") -> list[Any]:
     graph = create(name, ToyGenerator(), ToyVerifier(), n=8, **({"width": 2} if name == "beam_search" else {}))
-    found = events_of_search(graph.compile(name=name), PROBLEM, SETTINGS)
+    found = stream_search_events(graph.compile(name=name), PROBLEM, SETTINGS)
     return [event for event in found if event is not None]
 
 
-def interrupted(told: list[Any]) -> dict[str, Any]:
-    return result_of(told, weighted(), "beam_search", SETTINGS, 2.0)
+def interrupted(recorded: list[Any]) -> SearchResult:
+    return final_result(recorded, weighted(), "beam_search", SETTINGS, 2.0)
 
 
 def test_the_events_are_those_of_the_search_and_the_result_is_its_own() -> None:
-    told = events()
-    assert told[0]["type"] == "its.search_started"
-    assert told[-1]["type"] == "its.answered"
-    assert interrupted(told) == told[-1]["result"]
+    recorded = events()
+    assert recorded[0]["type"] == "its.search_started"
+    assert recorded[-1]["type"] == "its.answered"
+    assert interrupted(recorded) == recorded[-1]["result"]
 
 
-def test_the_clock_goes_on_while_the_model_is_at_work() -> None:
+def test_the_clock_keeps_running_during_a_model_call() -> None:
     def slow(ask: object) -> str:
         time.sleep(0.3)
         return r"\boxed{1}"
 
     graph = create("single", ScriptedGenerator(slow)).compile(name="single")
-    found = list(events_of_search(graph, PROBLEM, SETTINGS, tick_s=0.05))
+    found = list(stream_search_events(graph, PROBLEM, SETTINGS, tick_s=0.05))
     assert found.count(None) >= 3
 
 
-def test_an_error_of_the_search_is_raised_here() -> None:
+def test_an_error_of_the_search_is_raised_in_the_caller() -> None:
     def fail(ask: object) -> str:
         raise ValueError("no")
 
     graph = create("single", ScriptedGenerator(fail)).compile(name="single")
     with pytest.raises(SearchFailedError, match="no"):
-        list(events_of_search(graph, PROBLEM, SETTINGS))
+        list(stream_search_events(graph, PROBLEM, SETTINGS))
 
 
-def test_at_every_moment_there_is_a_result_and_its_ledger_is_that_of_the_records() -> None:
-    told = events()
-    for end in range(len(told)):
-        result = interrupted(told[:end])
-        steps = rebuild(told[:end])["steps"]
+def test_at_any_moment_there_is_a_result_whose_ledger_matches_the_records() -> None:
+    recorded = events()
+    for end in range(len(recorded)):
+        result = interrupted(recorded[:end])
+        steps = rebuild(recorded[:end])["steps"]
         assert (result["stop_reason"], result["seed"], result["strategy"]) == (
             "interrupted",
             7,
@@ -68,27 +69,27 @@ def test_at_every_moment_there_is_a_result_and_its_ledger_is_that_of_the_records
         assert result["notes"][-1].startswith("Interrupted: ")
 
 
-def test_before_the_first_selection_the_first_steps_are_what_there_is() -> None:
-    told = events()
-    first_round = told[:6]
+def test_before_the_first_selection_the_first_steps_are_the_candidates() -> None:
+    recorded = events()
+    first_round = recorded[:6]
     assert {event["type"] for event in first_round[1:]} == {"its.step_added"}
     assert [one["id"] for one in interrupted(first_round)["candidates"]] == ["0", "1", "2", "3", "4"]
 
 
-def test_after_it_the_frontier_is() -> None:
-    told = events()
-    selected = next(index for index, event in enumerate(told) if event["type"] == "its.selected")
-    result = interrupted(told[: selected + 3])
-    assert {one["id"] for one in result["candidates"]} == set(told[selected]["frontier"])
+def test_after_it_the_frontier_is_the_candidates() -> None:
+    recorded = events()
+    selected = next(index for index, event in enumerate(recorded) if event["type"] == "its.selected")
+    result = interrupted(recorded[: selected + 3])
+    assert {one["id"] for one in result["candidates"]} == set(recorded[selected]["frontier"])
 
 
-def test_the_same_rule_chooses() -> None:
-    told = events("best_of_n")
-    until_scored = [event for event in told if event["type"] not in ("its.answered", "its.stopped")]
-    complete, cut = told[-1]["result"], interrupted(until_scored)
+def test_the_choice_rule_of_the_search_chooses() -> None:
+    recorded = events("best_of_n")
+    until_scored = [event for event in recorded if event["type"] not in ("its.answered", "its.stopped")]
+    complete, cut = recorded[-1]["result"], interrupted(until_scored)
     assert (cut["answer"], cut["votes"]) == (complete["answer"], complete["votes"])
 
 
-def test_failures_alone_are_no_failed_search_while_others_are_under_way() -> None:
-    told = [events()[0], {"type": "its.failed", "id": "0", "failure": {"parent": None, "reason": "no"}}]
-    assert interrupted(told)["candidates"] == []
+def test_failures_alone_are_not_a_failed_search_while_others_are_in_flight() -> None:
+    recorded = [events()[0], {"type": "its.failed", "id": "0", "failure": {"parent": None, "reason": "no"}}]
+    assert interrupted(recorded)["candidates"] == []

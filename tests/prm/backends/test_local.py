@@ -312,9 +312,7 @@ def test_from_pretrained(scorer: StepScorer, candidates: list[Candidate], tmp_pa
         assert loaded.scores == pytest.approx(original.scores, abs=1e-5)
 
 
-def test_any_language_model_is_read_by_likelihood(
-    likelihood: LikelihoodScorer, solve: Solve, tmp_path: Path
-) -> None:
+def test_any_language_model_is_read_by_likelihood(likelihood: LikelihoodScorer, solve: Solve, tmp_path: Path) -> None:
     likelihood.model.save_pretrained(tmp_path)
     likelihood.tokenizer.save_pretrained(tmp_path)
     with pytest.raises(ConfigurationError, match="family='likelihood'"):

@@ -1,4 +1,4 @@
-"""Programs that try to break out. What depends on the isolation is tried on every level that this machine gives."""
+"""Programs that try to escape. Tests that depend on the isolation run on every level that this machine provides."""
 
 import os
 import re
@@ -25,7 +25,7 @@ from its_graph.prm.code.sandbox import (
 )
 
 pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="programs can only be shut in on Linux"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the sandbox requires Linux"),
     pytest.mark.filterwarnings("ignore::its_graph.prm.code.sandbox.SandboxWarning"),
 ]
 
@@ -39,26 +39,26 @@ def best() -> Isolation:
 
 @pytest.fixture(params=LEVELS)
 def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Isolation:
-    """Each level that this machine gives, as if it gave no better one."""
-    wanted: Isolation = request.param
-    if LEVELS.index(wanted) < LEVELS.index(best()):
-        pytest.skip(f"this machine gives isolation {best()!r} at most")
-    monkeypatch.setattr(module, "available_isolation", lambda: wanted)
-    return wanted
+    """Each level that this machine provides, as if it provided no higher one."""
+    level: Isolation = request.param
+    if LEVELS.index(level) < LEVELS.index(best()):
+        pytest.skip(f"this machine provides isolation {best()!r} at most")
+    monkeypatch.setattr(module, "available_isolation", lambda: level)
+    return level
 
 
 @pytest.fixture
 def shut(level: Isolation) -> Isolation:
-    """As `level`, and at least without a network."""
+    """Like `level`, but only levels without a network."""
     if level == "limits":
-        pytest.skip("limits alone do not close the network")
+        pytest.skip("limits alone do not block the network")
     return level
 
 
 @pytest.fixture
 def full(level: Isolation) -> Isolation:
     if level != "full":
-        pytest.skip("this is a promise of full isolation")
+        pytest.skip("only full isolation guarantees this")
     return level
 
 
@@ -69,8 +69,8 @@ def run(
 
 
 def processes_with(mark: str) -> list[str]:
-    """The processes of the machine that have `mark` on their command line."""
-    found = []
+    """Return the processes of the machine with `mark` on their command line."""
+    lines = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
@@ -78,8 +78,8 @@ def processes_with(mark: str) -> list[str]:
             except OSError:
                 continue
             if mark in line:
-                found.append(line)
-    return found
+                lines.append(line)
+    return lines
 
 
 # --- ordinary programs -----------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def test_output_status_input_and_arguments() -> None:
     assert outcome == ProgramOutcome(status=3, stdout="héllo!\n", stderr="oops\n", timed_out=False)
 
 
-def test_a_program_has_a_folder_of_its_own_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_has_only_its_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "hunter2")
     outcome = run(
         "import os; print(sorted(os.environ), os.listdir('.')); open('a', 'w').write('x'); print(os.listdir('.'))"
@@ -112,12 +112,12 @@ def test_a_program_may_use_processes_and_the_standard_library() -> None:
     assert run(program).stdout == "b'5\\n'\n"
 
 
-# --- attempts to break out -------------------------------------------------------------------------------------------
+# --- attempts to escape ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.enable_socket
 def test_no_network(shut: Isolation) -> None:
-    """A server that listens on this very machine cannot be reached."""
+    """Not even a server on this machine can be reached."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.01)
         port = server.getsockname()[1]
@@ -129,18 +129,18 @@ def test_no_network(shut: Isolation) -> None:
     assert run("import socket; print([name for _, name in socket.if_nameindex()])").stdout == "['lo']\n"
 
 
-def test_an_endless_loop_is_ended() -> None:
+def test_an_endless_loop_is_killed() -> None:
     outcome = run("while True: pass")
     assert outcome.status == 128 + 9
     assert not outcome.timed_out, "it ran out of processor time, long before the wall time"
 
 
-def test_a_sleeper_is_ended(level: Isolation) -> None:
+def test_a_sleeping_program_is_killed(level: Isolation) -> None:
     outcome = run("import time; print('begun', flush=True); time.sleep(600)", TIGHT._replace(wall_s=2))
     assert outcome == ProgramOutcome(status=128 + 9, stdout="begun\n", stderr="", timed_out=True)
 
 
-def test_who_ignores_signals_is_ended_too() -> None:
+def test_a_program_that_ignores_signals_is_killed() -> None:
     program = "import signal, time\nfor n in (2, 15, 24, 14): signal.signal(n, signal.SIG_IGN)\ntime.sleep(600)"
     assert run(program, TIGHT._replace(wall_s=0.5)).timed_out
 
@@ -152,7 +152,7 @@ def test_memory_is_limited() -> None:
 
 
 def test_a_fork_bomb_is_capped(level: Isolation) -> None:
-    """Every process forks for as long as it can, and none is left. (Threads of the user count where he is not root.)"""
+    """Every process forks as often as it can, and no process remains. (Threads of the user count if it is not root.)"""
     mark = f"bomb-{level}-{os.getpid()}"
     program = (
         "import os, sys, time\n"
@@ -168,8 +168,8 @@ def test_a_fork_bomb_is_capped(level: Isolation) -> None:
     assert not processes_with(mark)
 
 
-def test_what_a_program_leaves_behind_is_ended(level: Isolation) -> None:
-    """A daemon in a session of its own, orphaned twice over."""
+def test_processes_left_running_are_killed(level: Isolation) -> None:
+    """A daemon in its own session, orphaned twice."""
     mark = f"daemon-{level}-{os.getpid()}"
     program = (
         f"import os, sys\nsleeper = [sys.executable, '-c', 'import time; time.sleep(600)', '{mark}']\n"
@@ -183,7 +183,7 @@ def test_what_a_program_leaves_behind_is_ended(level: Isolation) -> None:
     assert not processes_with(mark)
 
 
-def test_a_daemon_that_outlives_the_wall_time_is_ended(level: Isolation) -> None:
+def test_a_daemon_that_outlives_the_wall_time_is_killed(level: Isolation) -> None:
     mark = f"late-{level}-{os.getpid()}"
     program = (
         "import os, sys, time\n"
@@ -231,7 +231,7 @@ def test_nothing_can_be_written_outside(full: Isolation, tmp_path: Path) -> None
     assert (tmp_path / "mine").read_text() == "before"
 
 
-def test_what_is_read_only_cannot_be_made_writable(full: Isolation) -> None:
+def test_read_only_files_cannot_be_made_writable(full: Isolation) -> None:
     program = (
         "import ctypes\n"
         "libc = ctypes.CDLL(None, use_errno=True)\n"
@@ -243,7 +243,7 @@ def test_what_is_read_only_cannot_be_made_writable(full: Isolation) -> None:
     assert run(program).stdout.splitlines()[2] == "-1"
 
 
-def test_no_other_process_is_seen_or_hit(full: Isolation) -> None:
+def test_other_processes_cannot_be_seen_or_signaled(full: Isolation) -> None:
     program = (
         "import os, signal\n"
         "print(sorted(int(name) for name in os.listdir('/proc') if name.isdigit()))\n"
@@ -254,7 +254,7 @@ def test_no_other_process_is_seen_or_hit(full: Isolation) -> None:
 
 
 def test_the_program_has_no_privileges(level: Isolation) -> None:
-    """Nor is it root. It may read root's files if the interpreter is one of them."""
+    """It is not root. It may read root's files if the interpreter is one of them."""
     outcome = run(
         "import os; print([line.split()[1] for line in open('/proc/self/status') if line[:6] == 'CapEff'], os.getuid())"
     )
@@ -264,7 +264,7 @@ def test_the_program_has_no_privileges(level: Isolation) -> None:
 
 
 def test_the_report_cannot_be_forged(level: Isolation) -> None:
-    """The program inherits nothing but its input and output."""
+    """The program inherits only its input and output."""
     outcome = run("import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd')))")
     assert outcome.stdout in ("[0, 1, 2, 3]\n",), "3 is the folder being listed"
 
@@ -272,15 +272,15 @@ def test_the_report_cannot_be_forged(level: Isolation) -> None:
 # --- what the caller sees --------------------------------------------------------------------------------------------
 
 
-def test_less_than_full_isolation_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_less_than_full_isolation_gives_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "available_isolation", lambda: "limits")
     with pytest.warns(SandboxWarning, match="'limits'"):
         assert Sandbox().run("print(1)").stdout == "1\n"
     with pytest.raises(SandboxError, match="at least 'network'"):
-        Sandbox(at_least="network").run("print(1)")
+        Sandbox(min_isolation="network").run("print(1)")
 
 
-def test_the_best_level_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_highest_level_is_found_by_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 
     def only_limits(level: Isolation, *arguments: object) -> ProgramOutcome:
@@ -294,14 +294,14 @@ def test_the_best_level_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> N
     assert tried == ["full", "network", "limits"]
 
 
-def test_elsewhere_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_systems_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(SandboxError, match="only be shut in on Linux"):
+    with pytest.raises(SandboxError, match="requires Linux"):
         available_isolation.__wrapped__()
 
 
 def test_a_launcher_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The machine's fault is not the program's."""
+    """An error of the machine is not the outcome of the program."""
     broken = tmp_path / "worker.py"
     broken.write_text("raise SystemExit(1)")
     monkeypatch.setattr(module, "_WORKER", broken)
@@ -319,7 +319,7 @@ def test_a_launcher_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert not processes_with(mark)
 
 
-def test_programs_run_side_by_side() -> None:
+def test_programs_run_concurrently() -> None:
     began, outcomes = time.monotonic(), []
     threads = [
         threading.Thread(target=lambda: outcomes.append(run("import time; time.sleep(0.5); print(1)", ProgramLimits())))
@@ -333,21 +333,21 @@ def test_programs_run_side_by_side() -> None:
     assert time.monotonic() - began > 0.5
 
 
-def test_no_folder_is_left(level: Isolation, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Path] = []
+def test_no_folder_remains(level: Isolation, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders: list[Path] = []
 
-    def noted(*given: Any, **named: Any) -> str:
-        made.append(Path(make(*given, **named)))
-        return str(made[-1])
+    def recorded(*arguments: Any, **options: Any) -> str:
+        folders.append(Path(make(*arguments, **options)))
+        return str(folders[-1])
 
     make = tempfile.mkdtemp
-    monkeypatch.setattr(tempfile, "mkdtemp", noted)
+    monkeypatch.setattr(tempfile, "mkdtemp", recorded)
     run("import os; os.mkdir('d'); open('d/f', 'w').close(); os.chmod('d', 0)")
-    assert [folder.name.startswith("its-graph-") for folder in made] == [True]
-    assert not made[0].exists()
+    assert [folder.name.startswith("its-graph-") for folder in folders] == [True]
+    assert not folders[0].exists()
 
 
 @pytest.mark.parametrize("limit", ProgramLimits._fields)
 def test_limits_must_be_positive(limit: str) -> None:
-    with pytest.raises(ValueError, match="above 0"):
+    with pytest.raises(ValueError, match="must be > 0"):
         Sandbox(ProgramLimits()._replace(**{limit: 0}))

@@ -12,7 +12,7 @@ from its_graph.prm.families.aggregation import minimum
 from its_graph.testing import ScriptedGenerator
 
 pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="programs can only be shut in on Linux"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the sandbox requires Linux"),
     pytest.mark.filterwarnings("ignore::its_graph.prm.code.sandbox.SandboxWarning"),
 ]
 
@@ -58,11 +58,11 @@ def test_the_share_of_tests_passed(code: str, value: float) -> None:
         "import atexit, os\natexit.register(os._exit, 0)",
     ],
 )
-def test_ending_early_passes_nothing(code: str) -> None:
+def test_exiting_early_passes_no_test(code: str) -> None:
     assert verifier().invoke(solved(code)).value == 0.0
 
 
-def test_an_endless_loop_passes_nothing() -> None:
+def test_an_endless_loop_fails_its_test() -> None:
     code = "def add(a, b):\n    while a > 0: pass\n    return a + b"
     assert verifier().invoke(solved(code)).value == 0.5
 
@@ -87,14 +87,14 @@ def test_no_code() -> None:
 
 
 def test_tests_belong_to_the_question() -> None:
-    seen: list[Sequence[Message]] = []
+    conversations: list[Sequence[Message]] = []
 
     def tests(messages: Sequence[Message]) -> list[UnitTest]:
-        seen.append(messages)
+        conversations.append(messages)
         return ["assert True"]
 
     assert UnitTestVerifier(tests, sandbox=SANDBOX).invoke(solved("x = 1")).value == 1.0
-    assert seen == [QUESTION]
+    assert conversations == [QUESTION]
 
 
 async def test_batches_both_ways() -> None:
@@ -103,7 +103,7 @@ async def test_batches_both_ways() -> None:
     assert [verdict.value for verdict in await verifier().abatch(batch)] == [1.0, 0.5]
 
 
-def test_a_sandbox_that_does_not_start_is_no_bad_score() -> None:
+def test_a_sandbox_that_does_not_start_is_an_error() -> None:
     class Broken(Sandbox):
         def run(self, program: str, *, arguments: Sequence[str] = (), stdin: str = "") -> ProgramOutcome:
             raise SandboxError("no namespaces here")

@@ -164,9 +164,7 @@ def test_save_and_load(
         assert kind.from_pretrained(tmp_path, device="cpu").invoke(solve("Step 1: 5")).value == pytest.approx(before)
 
 
-def test_the_published_architecture_is_recognized(
-    tokenizer: PreTrainedTokenizerFast, tmp_path: Path
-) -> None:
+def test_the_published_architecture_is_recognized(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     published(tokenizer).save_pretrained(str(tmp_path))
     tokenizer.save_pretrained(str(tmp_path))
     assert isinstance(PRM.from_pretrained(tmp_path, device="cpu").scorer, OutcomeScorer)

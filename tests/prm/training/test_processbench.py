@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from its_graph.errors import ConfigurationError
-from its_graph.prm.training.processbench import NO_ERROR, ProcessBenchScore, best_threshold, first_below, processbench_score
+from its_graph.prm.training.processbench import (
+    NO_ERROR,
+    ProcessBenchScore,
+    best_threshold,
+    first_below,
+    processbench_score,
+)
 
 Rows = list[dict[str, Any]]
 
@@ -37,18 +43,18 @@ def test_the_baselines_of_the_recorded_subset(
 ) -> None:
     """Reference 11.3: exact figures on 400 rows; a reward model must beat the third."""
     rows = data_rows("processbench_gsm8k.jsonl")
-    found = processbench_score([predict(row) for row in rows], [row["label"] for row in rows])
-    assert found == pytest.approx((erroneous, correct), abs=1e-6)
-    assert found.f1 == pytest.approx(f1, abs=1e-6)
+    score = processbench_score([predict(row) for row in rows], [row["label"] for row in rows])
+    assert score == pytest.approx((erroneous, correct), abs=1e-6)
+    assert score.f1 == pytest.approx(f1, abs=1e-6)
 
 
-def test_the_first_low_step_is_named_and_missing_scores_accuse_nobody() -> None:
+def test_the_first_low_step_is_predicted_and_missing_scores_are_skipped() -> None:
     assert first_below([0.9, None, 0.4, 0.1], 0.5) == 2
     assert first_below([0.9, None], 0.5) == NO_ERROR
     assert first_below([0.5], 0.5) == NO_ERROR
 
 
-def test_the_best_threshold_parts_right_from_wrong() -> None:
+def test_the_best_threshold_separates_right_from_wrong() -> None:
     rows: list[list[float | None]] = [[0.9, 0.8], [0.9, 0.3], [0.7, 0.2], [0.95, None]]
     labels = [NO_ERROR, 1, 1, NO_ERROR]
     threshold = best_threshold(rows, labels)
@@ -57,8 +63,8 @@ def test_the_best_threshold_parts_right_from_wrong() -> None:
     assert best_threshold([[0.1, 0.1], [math.nan, 0.9]], [0, NO_ERROR]) == 0.9
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
+def test_invalid_predictions_are_rejected() -> None:
     with pytest.raises(ConfigurationError, match="2 predictions for 1 labels"):
         processbench_score([0, 1], [0])
-    with pytest.raises(ConfigurationError, match="some with a wrong step and some without"):
+    with pytest.raises(ConfigurationError, match="some solutions with a wrong step and some without"):
         processbench_score([0], [0])

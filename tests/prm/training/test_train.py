@@ -1,20 +1,21 @@
 """The trainer: loss vectors of docs/reference/algorithms.md 6.1, learning, resuming, splitting, AUC."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from its_graph.contracts import Candidate
-from its_graph.errors import ConfigurationError, MissingExtraError, TruncationError
+from its_graph.errors import ConfigurationError, TruncationError
+from its_graph.prm.calibration import roc_auc
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.training.train import (
     LabeledSolution,
     Progress,
     TrainPlan,
-    auc,
     held_out_auc,
     split_by_question,
     step_loss,
@@ -30,25 +31,19 @@ class CountingScorer(StepScorer):
     """Reads one letter per step and learns a number per letter."""
 
     def __init__(self) -> None:
-        super().__init__(_Bytes(), ScorerMetadata(family="test"), context=8)
+        model = SimpleNamespace(config=SimpleNamespace(max_position_embeddings=8))
+        super().__init__(model, _Bytes(), ScorerMetadata(family="test"))
         torch.manual_seed(0)
         self.letters = torch.nn.Embedding(128, 1)
         self.dropout = torch.nn.Dropout(0.0)
 
     def layout(self, candidate: Candidate) -> StepLayout:
         ids = [ord(step[0]) for step in candidate.steps]
-        return StepLayout(ids, [(place, place + 1) for place in range(len(ids))])
+        return StepLayout(ids, [(index, index + 1) for index in range(len(ids))])
 
     def step_logits(self, batch: StepBatch) -> Any:
         hidden = self.letters(batch.input_ids).squeeze(-1)
         return torch.where(batch.step_mask, hidden.gather(1, batch.starts), 0.0)
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        raise MissingExtraError("nothing", "test")
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path, *, dtype: Any = None) -> "CountingScorer":
-        return cls()
 
 
 def _row(question: str, steps: str, *labels: float | None) -> LabeledSolution:
@@ -71,7 +66,7 @@ def test_loss_vectors() -> None:
     assert logit.grad.item() == pytest.approx(0.0, abs=1e-6)
 
 
-def test_loss_is_the_mean_over_labelled_steps_only() -> None:
+def test_loss_is_the_mean_over_labeled_steps_only() -> None:
     logits = torch.tensor([[0.0, 5.0], [-5.0, float("inf")]])
     targets, mask = torch.zeros(2, 2), torch.tensor([[True, False], [False, False]])
     assert step_loss(logits, targets, mask).item() == pytest.approx(0.693147, abs=1e-6)
@@ -86,35 +81,35 @@ def test_an_empty_mask_gives_zero_and_no_nan() -> None:
     assert logits.grad.item() == 0
 
 
-def test_training_learns_good_from_bad_and_reports() -> None:
+def test_training_separates_good_from_bad_and_reports() -> None:
     scorer = CountingScorer()
-    seen: list[Progress] = []
-    train(scorer, DATA, TrainPlan(epochs=40, batch=4, rate=0.1), report=seen.append)
+    reports: list[Progress] = []
+    train(scorer, DATA, TrainPlan(epochs=40, batch=4, rate=0.1), report=reports.append)
     batch = scorer.encode([row.candidate for row in DATA[:1]])
     good, bad = scorer.step_logits(batch)[0].sigmoid().tolist()
     assert good > 0.9
     assert bad < 0.1
     assert not scorer.training
-    assert isinstance(seen[0], Progress)
-    assert [progress.update for progress in seen] == list(range(1, 81))
-    assert seen[-1].loss < seen[0].loss
+    assert isinstance(reports[0], Progress)
+    assert [progress.update for progress in reports] == list(range(1, 81))
+    assert reports[-1].loss < reports[0].loss
     assert held_out_auc(scorer, DATA) == 1.0
 
 
-def test_unlabelled_steps_do_not_move() -> None:
+def test_unlabeled_steps_are_not_trained() -> None:
     scorer = CountingScorer()
     before = scorer.letters.weight[ord("x")].item()
     train(scorer, DATA, TrainPlan(epochs=2, batch=4, rate=0.1))
     assert scorer.letters.weight[ord("x")].item() == before
 
 
-def test_training_on_nothing_but_masks_leaves_finite_weights() -> None:
+def test_training_without_labels_keeps_finite_weights() -> None:
     scorer = CountingScorer()
     train(scorer, [_row("q", "gb", None, None)], TrainPlan(epochs=2))
     assert torch.isfinite(scorer.letters.weight).all()
 
 
-def test_rate_decays_to_zero_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rate_decays_linearly_to_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
     original = torch.optim.AdamW.step
 
@@ -131,7 +126,7 @@ class _StopError(Exception):
     pass
 
 
-def test_a_stopped_run_ends_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     plan = TrainPlan(epochs=5, batch=2, rate=0.05, checkpoint_every=3)
     whole = CountingScorer()
     train(whole, DATA, plan)
@@ -154,7 +149,7 @@ def test_too_long_is_an_error() -> None:
 
 
 def test_no_data_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="nothing to train on"):
+    with pytest.raises(ConfigurationError, match="must not be empty"):
         train(CountingScorer(), [], TrainPlan())
 
 
@@ -172,13 +167,13 @@ def test_split_shares_no_question() -> None:
     assert len(validation) == 8
     assert not {row.question for row in training} & {row.question for row in validation}
     assert split_by_question(data, 0.2, seed=1) == (training, validation)
-    with pytest.raises(ConfigurationError, match="Cannot hold out"):
+    with pytest.raises(ConfigurationError, match="held_out must be"):
         split_by_question(data[:1], 0.2)
 
 
 def test_auc_by_hand() -> None:
-    assert auc([0.9, 0.8, 0.1], [True, True, False]) == 1.0
-    assert auc([0.1, 0.9], [True, False]) == 0.0
-    assert auc([0.5, 0.5, 0.5], [True, False, False]) == 0.5
-    assert auc([0.9, 0.4, 0.6, 0.4], [True, True, False, False]) == pytest.approx((1 + 1 + 0 + 0.5) / 4)
-    assert auc([0.9], [True]) is None
+    assert roc_auc([0.9, 0.8, 0.1], [True, True, False]) == 1.0
+    assert roc_auc([0.1, 0.9], [True, False]) == 0.0
+    assert roc_auc([0.5, 0.5, 0.5], [True, False, False]) == 0.5
+    assert roc_auc([0.9, 0.4, 0.6, 0.4], [True, True, False, False]) == pytest.approx((1 + 1 + 0 + 0.5) / 4)
+    assert roc_auc([0.9], [True]) is None
