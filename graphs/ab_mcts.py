@@ -46,27 +46,27 @@ def create_ab_mcts(
 ) -> SearchGraph:
     """Write answers and refine them, going wider or deeper as the scores suggest.
 
-        AB-MCTS-A (Inoue et al. 2503.04412, section 3). Cost: n (generate + verify), in n/wave rounds. When: scores are
-        graded and can be trusted, and the model benefits from seeing its attempt and the score.
+    AB-MCTS-A (Inoue et al. 2503.04412, section 3). Cost: n (generate + verify), in n/wave rounds. When: scores are
+    graded and can be trusted, and the model benefits from seeing its attempt and the score.
 
-        Args:
-            generator: source of the answers: one model, or a `Team` of several.
-            verifier: reward model that scores whole answers.
-            n: answers in total, failed ones included; >= 1.
-            wave: answers per round, >= 1. All answers of a round are placed by the same scores: more than about 5 bias the
-                tree toward what looked best before the round.
-            prior: prior belief about an arm without rewards: `Gaussian` (default, the paper's) or `Beta` of
-                `its_graph.nodes.tree_search.posteriors`.
-            pick: which of several models writes an answer: `thompson_model` with this prior (default) or `ucb_model` of
-                `its_graph.nodes.tree_search.model_choice`.
-            prompt: how to ask for a refinement.
-            choose: choice rule; `argmax` by default. Refinements repeat what they were shown, so in a vote an answer that
-                was refined often counts often.
+    Args:
+        generator: source of the answers: one model, or a `Team` of several.
+        verifier: reward model that scores whole answers.
+        n: answers in total, failed ones included; >= 1.
+        wave: answers per round, >= 1. All answers of a round are placed by the same scores: more than about 5 bias the
+            tree toward what looked best before the round.
+        prior: prior belief about an arm without rewards: `Gaussian` (default, the paper's) or `Beta` of
+            `its_graph.nodes.tree_search.posteriors`.
+        pick: which of several models writes an answer: `thompson_model` with this prior (default) or `ucb_model` of
+            `its_graph.nodes.tree_search.model_choice`.
+        prompt: how to ask for a refinement.
+        choose: choice rule; `argmax` by default. Refinements repeat what they were shown, so in a vote an answer that
+            was refined often counts often.
 
-        Raises:
-            ConfigurationError: if `n` or `wave` is below 1.
+    Raises:
+        ConfigurationError: if `n` or `wave` is below 1.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_ab_mcts
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_ab_mcts(ToyGenerator(), ToyVerifier(), n=8).compile()

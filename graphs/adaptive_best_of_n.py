@@ -43,22 +43,22 @@ def create_adaptive_best_of_n(
 ) -> SearchGraph:
     """Sample and verify in waves, stop once another sample is expected to gain less than its price.
 
-        BEACON (Wan et al. 2510.15945). Cost: at most n (generate + verify). When: best_of_n works, and questions differ in
-        how many samples they need.
+    BEACON (Wan et al. 2510.15945). Cost: at most n (generate + verify). When: best_of_n works, and questions differ in
+    how many samples they need.
 
-        Args:
-            generator: source of the solutions.
-            verifier: process or outcome reward model; unbounded scores are mapped through a sigmoid.
-            n: maximum number of solutions; >= 1.
-            wave: solutions per wave; >= 1.
-            price: price of a sample, in units of score, >= 0: the search stops when one more sample is expected to raise
-                the best score by less. 0 draws all n.
-            choose: choice rule; `weighted` by default.
+    Args:
+        generator: source of the solutions.
+        verifier: process or outcome reward model; unbounded scores are mapped through a sigmoid.
+        n: maximum number of solutions; >= 1.
+        wave: solutions per wave; >= 1.
+        price: price of a sample, in units of score, >= 0: the search stops when one more sample is expected to raise
+            the best score by less. 0 draws all n.
+        choose: choice rule; `weighted` by default.
 
-        Raises:
-            ConfigurationError: if an option is out of range.
+    Raises:
+        ConfigurationError: if an option is out of range.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_adaptive_best_of_n
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_adaptive_best_of_n(ToyGenerator(), ToyVerifier(), n=16, price=0.05).compile()

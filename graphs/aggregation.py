@@ -45,22 +45,22 @@ def create_aggregation(
 ) -> SearchGraph:
     """Rewrite populations of solutions from random groups of the previous one, then vote (RSA).
 
-        Recursive self-aggregation (2509.26626). Cost: n + n x rounds generations. When: the model can compare solutions, and
-        the right one is often in the population but seldom the majority.
+    Recursive self-aggregation (2509.26626). Cost: n + n x rounds generations. When: the model can compare solutions,
+    and the right one is often in the population but seldom the majority.
 
-        Args:
-            generator: source of the solutions.
-            n: members of a population; >= 1.
-            k: different members that each new one is written from, >= 1 (all of them if n is smaller).
-            rounds: populations after the first; >= 0.
-            prompt: how to ask for a new member, given the texts of k others.
-            choose: choice rule: by default the vote of the last population (of all samples, if no member of it has an
-                answer); `random_member` of `its_graph.nodes.revision.population` if answers cannot be counted.
+    Args:
+        generator: source of the solutions.
+        n: members of a population; >= 1.
+        k: different members that each new one is written from, >= 1 (all of them if n is smaller).
+        rounds: populations after the first; >= 0.
+        prompt: how to ask for a new member, given the texts of k others.
+        choose: choice rule: by default the vote of the last population (of all samples, if no member of it has an
+            answer); `random_member` of `its_graph.nodes.revision.population` if answers cannot be counted.
 
-        Raises:
-            ConfigurationError: if an option is out of range.
+    Raises:
+        ConfigurationError: if an option is out of range.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_aggregation
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_aggregation(ToyGenerator(), n=4, k=2, rounds=2).compile()

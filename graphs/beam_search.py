@@ -39,27 +39,27 @@ def create_beam_search(
 ) -> SearchGraph:
     """Keep the best `width` of n partial solutions, one step at a time.
 
-        Snell et al. (2408.03314, section 5.2). Cost: at most max_steps x n (generate + verify) steps. When: there is a
-        process reward model, and problems are of medium difficulty or budgets small.
+    Snell et al. (2408.03314, section 5.2). Cost: at most max_steps x n (generate + verify) steps. When: there is a
+    process reward model, and problems are of medium difficulty or budgets small.
 
-        Args:
-            generator: source of the steps; must be able to continue a prefix.
-            verifier: process reward model, which scores partial solutions.
-            n: steps sampled per round; >= 1.
-            width: paths kept after a round; must divide n. `width = n` is n independent chains, `width = 1` is greedy.
-            max_steps: longest path, in steps; >= 1.
-            lookahead: greedy steps sampled after a path before it is scored, >= 0 (section 5.3 of the paper: rarely worth
-                it).
-            score: what open paths compete by: the verifier's score, or `advantage()` of `its_graph.nodes.rules.advantage`.
-                The verifier's scores choose the winner in either case.
-            choose: how to choose among the finished paths; a weighted vote by default.
-            ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
+    Args:
+        generator: source of the steps; must be able to continue a prefix.
+        verifier: process reward model, which scores partial solutions.
+        n: steps sampled per round; >= 1.
+        width: paths kept after a round; must divide n. `width = n` is n independent chains, `width = 1` is greedy.
+        max_steps: longest path, in steps; >= 1.
+        lookahead: greedy steps sampled after a path before it is scored, >= 0 (section 5.3 of the paper: rarely worth
+            it).
+        score: what open paths compete by: the verifier's score, or `advantage()` of `its_graph.nodes.rules.advantage`.
+            The verifier's scores choose the winner in either case.
+        choose: how to choose among the finished paths; a weighted vote by default.
+        ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
 
-        Raises:
-            ConfigurationError: if a size is out of range, or `width` does not divide n.
-            ContinuationError: if the generator cannot continue a prefix.
+    Raises:
+        ConfigurationError: if a size is out of range, or `width` does not divide n.
+        ContinuationError: if the generator cannot continue a prefix.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_beam_search
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_beam_search(ToyGenerator(), ToyVerifier(), n=8, width=2).compile()

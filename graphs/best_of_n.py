@@ -28,20 +28,20 @@ def create_best_of_n(
 ) -> SearchGraph:
     """Sample n solutions and choose by the verifier's scores (weighted by default).
 
-        Weighted best-of-N (Math-Shepherd, 2312.08935; Snell et al. 2408.03314). Cost: n (generate + verify). When: there is
-        a verifier, and a single answer is right only some of the time.
+    Weighted best-of-N (Math-Shepherd, 2312.08935; Snell et al. 2408.03314). Cost: n (generate + verify). When: there is
+    a verifier, and a single answer is right only some of the time.
 
-        Args:
-            generator: source of the solutions.
-            verifier: process or outcome reward model.
-            n: solutions to sample; >= 1.
-            choose: choice rule: `weighted` (default), `argmax`, `pessimistic` or `majority` of
-                `its_graph.nodes.rules.choice`, or your own.
+    Args:
+        generator: source of the solutions.
+        verifier: process or outcome reward model.
+        n: solutions to sample; >= 1.
+        choose: choice rule: `weighted` (default), `argmax`, `pessimistic` or `majority` of
+            `its_graph.nodes.rules.choice`, or your own.
 
-        Raises:
-            ConfigurationError: if n < 1.
+    Raises:
+        ConfigurationError: if n < 1.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_best_of_n
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_best_of_n(ToyGenerator(), ToyVerifier(), n=8).compile()

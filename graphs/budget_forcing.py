@@ -49,27 +49,27 @@ def create_budget_forcing(
 ) -> SearchGraph:
     """Extend thinking with `Wait`, or cut it off, and answer.
 
-        Budget forcing (s1: Muennighoff et al. 2501.19393). Cost: at most n (ignores + 2) generations. When: a thinking
-        model must stay within a limit, or thinks too little.
+    Budget forcing (s1: Muennighoff et al. 2501.19393). Cost: at most n (ignores + 2) generations. When: a thinking
+    model must stay within a limit, or thinks too little.
 
-        Args:
-            generator: model that continues a prefix and returns its thinking inside the text.
-            n: chains of thought in parallel, whose answers vote; >= 1.
-            ignores: how often the end of the thinking is ignored, >= 0 (1, 2, 4 and 6 in the paper); 0 only cuts.
-            max_thinking_tokens: longest thinking in generated tokens, extensions included; >= 1. None uses the run's
-                `max_tokens`, which then limits the thinking as well as the answer.
-            answer_tokens: longest answer in generated tokens, >= 1 (100 in s1's harness). None uses the run's `max_tokens`.
-            wait: text that replaces an ignored end, instead of the style's own; the paper also tries the empty text,
-                "Hmm" and "Alternatively".
-            style: how thinking ends, a `ThinkStyle` or its name: `think` (`</think>`), `s1`, `turn` (with the model's
-                turn). None uses the generator's own.
-            choose: choice rule; `majority` by default.
+    Args:
+        generator: model that continues a prefix and returns its thinking inside the text.
+        n: chains of thought in parallel, whose answers vote; >= 1.
+        ignores: how often the end of the thinking is ignored, >= 0 (1, 2, 4 and 6 in the paper); 0 only cuts.
+        max_thinking_tokens: longest thinking in generated tokens, extensions included; >= 1. None uses the run's
+            `max_tokens`, which then limits the thinking as well as the answer.
+        answer_tokens: longest answer in generated tokens, >= 1 (100 in s1's harness). None uses the run's `max_tokens`.
+        wait: text that replaces an ignored end, instead of the style's own; the paper also tries the empty text,
+            "Hmm" and "Alternatively".
+        style: how thinking ends, a `ThinkStyle` or its name: `think` (`</think>`), `s1`, `turn` (with the model's
+            turn). None uses the generator's own.
+        choose: choice rule; `majority` by default.
 
-        Raises:
-            ConfigurationError: if an option is out of range.
-            ContinuationError: if the generator cannot continue a prefix.
+    Raises:
+        ConfigurationError: if an option is out of range.
+        ContinuationError: if the generator cannot continue a prefix.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_budget_forcing
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_budget_forcing(ToyGenerator(), n=4).compile()

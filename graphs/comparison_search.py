@@ -1,8 +1,8 @@
 """The loop that selection by comparison shares: sample, compare in rounds, answer. Methods differ in their rounds.
 
-    question -> generate -> compare
-    compare -(more)-> compare
-    compare -(enough)-> answer
+question -> generate -> compare
+compare -(more)-> compare
+compare -(enough)-> answer
 """
 
 from typing import Literal

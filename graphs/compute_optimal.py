@@ -54,22 +54,22 @@ def create_compute_optimal(
 ) -> SearchGraph:
     """Estimate a question's difficulty from a few samples and search it with the strategy that suits it.
 
-        Compute-optimal scaling (Snell et al. 2408.03314). Cost: the pilots, and what the chosen strategy costs. When:
-        questions differ in difficulty, and a policy was fitted on questions like them.
+    Compute-optimal scaling (Snell et al. 2408.03314). Cost: the pilots, and what the chosen strategy costs. When:
+    questions differ in difficulty, and a policy was fitted on questions like them.
 
-        Args:
-            generator: source of the solutions.
-            verifier: reward model. Without one, strategies that need it are replaced by `self_consistency`.
-            policy: maps difficulty and budget to a strategy config, or the path of a file with a fitted policy; None uses
-                `default_policy` of `its_graph.routing.default_policy`, a rule of thumb.
-            budget: budget of a question, in the policy's unit, pilots included. None uses the run's own limit in that unit,
-                or else the largest budget of the policy. It only selects a config; the run's limit is the one enforced.
-            estimate: difficulty estimator that replaces the policy's own.
+    Args:
+        generator: source of the solutions.
+        verifier: reward model. Without one, strategies that need it are replaced by `self_consistency`.
+        policy: maps difficulty and budget to a strategy config, or the path of a file with a fitted policy; None uses
+            `default_policy` of `its_graph.routing.default_policy`, a rule of thumb.
+        budget: budget of a question, in the policy's unit, pilots included. None uses the run's own limit in that unit,
+            or else the largest budget of the policy. It only selects a config; the run's limit is the one enforced.
+        estimate: difficulty estimator that replaces the policy's own.
 
-        Raises:
-            ConfigurationError: if the policy cannot be applied with these models.
+    Raises:
+        ConfigurationError: if the policy cannot be applied with these models.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_compute_optimal
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_compute_optimal(ToyGenerator(), ToyVerifier()).compile()

@@ -34,23 +34,23 @@ def create_deepconf(
 ) -> SearchGraph:
     """Sample n solutions, drop those the model itself was unsure of, and let the others vote by confidence.
 
-        DeepConf, offline (Fu et al. 2508.15260). Cost: n generations. When: there is no verifier, samples are long, and the
-        model's confidence separates right from wrong.
+    DeepConf, offline (Fu et al. 2508.15260). Cost: n generations. When: there is no verifier, samples are long, and the
+    model's confidence separates right from wrong.
 
-        Args:
-            generator: source of the solutions; must return token confidences.
-            n: solutions to sample; >= 1.
-            keep: share of the voters that keeps its vote, in (0, 1]: .9 drops the worst tenth, .1 trusts only the best
-                tenth (the paper's eta, and both of its settings).
-            window: tokens in a group of the default score, >= 1; a shorter solution is one group. By default 1/16 of the
-                generator's longest solution, at most the paper's 2,048.
-            score: confidence of a sample, by default the mean of its lowest tenth of groups: `tail`, `lowest_group`,
-                `bottom_groups` or `mean_confidence` of `its_graph.confidence`.
+    Args:
+        generator: source of the solutions; must return token confidences.
+        n: solutions to sample; >= 1.
+        keep: share of the voters that keeps its vote, in (0, 1]: .9 drops the worst tenth, .1 trusts only the best
+            tenth (the paper's eta, and both of its settings).
+        window: tokens in a group of the default score, >= 1; a shorter solution is one group. By default 1/16 of the
+            generator's longest solution, at most the paper's 2,048.
+        score: confidence of a sample, by default the mean of its lowest tenth of groups: `tail`, `lowest_group`,
+            `bottom_groups` or `mean_confidence` of `its_graph.confidence`.
 
-        Raises:
-            ConfigurationError: if an option is out of range, or the generator does not return token confidences.
+    Raises:
+        ConfigurationError: if an option is out of range, or the generator does not return token confidences.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_deepconf
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_deepconf(ToyGenerator(), n=8).compile()

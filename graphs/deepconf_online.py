@@ -9,10 +9,10 @@ becomes the threshold. 2. Stop if the confident samples agree, else generate the
 falls below the threshold is ended at once. 3. Answer with the vote of the samples above it, weighted by their lowest
 group.
 Cost: at most n generations, the ended ones shorter; no verifier.
-When: samples are long, generation dominates the cost, and a loss of confidence predicts a mistake. A sample shorter than
-`window` is never ended: set the window well below the usual length. With few samples the warm-up is most of the work.
-If confidence carries little information, it saves only by stopping at agreement, as self_consistency does with a stop
-rule.
+When: samples are long, generation dominates the cost, and a loss of confidence predicts a mistake. A sample shorter
+than `window` is never ended: set the window well below the usual length. With few samples the warm-up is most of the
+work. If confidence carries little information, it saves only by stopping at agreement, as self_consistency does with a
+stop rule.
 """
 
 from langgraph.graph import END
@@ -57,23 +57,23 @@ def create_deepconf_online(
 ) -> SearchGraph:
     """Sample in waves, end a solution as soon as the model loses confidence, stop once the confident agree.
 
-        DeepConf, online (Fu et al. 2508.15260). Cost: at most n generations, the ended ones shorter. When: samples are long,
-        and a loss of confidence predicts a mistake.
+    DeepConf, online (Fu et al. 2508.15260). Cost: at most n generations, the ended ones shorter. When: samples are
+    long, and a loss of confidence predicts a mistake.
 
-        Args:
-            generator: source of the solutions; must return token confidences, and end a sample by them.
-            n: maximum number of solutions; >= 1.
-            warmup: solutions sampled first, whole, to find the threshold, >= 1; 16 in the paper. At most n are used.
-            wave: solutions per later wave; >= 1.
-            keep: share of the warm-up that reaches the threshold, in (0, 1]: .9 ends few samples, .1 nine of ten. It is
-                `confidence_percentile` / 100 of the authors' code.
-            window: tokens in a group, >= 1; by default 1/16 of the generator's longest solution, at most the paper's 2,048.
-            share: stop once the leading answer has this share of the vote; above 1 all n are sampled.
+    Args:
+        generator: source of the solutions; must return token confidences, and end a sample by them.
+        n: maximum number of solutions; >= 1.
+        warmup: solutions sampled first, whole, to find the threshold, >= 1; 16 in the paper. At most n are used.
+        wave: solutions per later wave; >= 1.
+        keep: share of the warm-up that reaches the threshold, in (0, 1]: .9 ends few samples, .1 nine of ten. It is
+            `confidence_percentile` / 100 of the authors' code.
+        window: tokens in a group, >= 1; by default 1/16 of the generator's longest solution, at most the paper's 2,048.
+        share: stop once the leading answer has this share of the vote; above 1 all n are sampled.
 
-        Raises:
-            ConfigurationError: if an option is out of range, or the generator does not return token confidences.
+    Raises:
+        ConfigurationError: if an option is out of range, or the generator does not return token confidences.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_deepconf_online
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_deepconf_online(ToyGenerator(), n=16, warmup=4, wave=4).compile()

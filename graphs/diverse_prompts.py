@@ -38,20 +38,20 @@ def create_diverse_prompts(
 ) -> SearchGraph:
     """Sample n solutions under several instructions and take the answer that most of them agree on.
 
-        Similar to Dipper (2412.15238). Cost: n generations, with a verifier n (generate + verify). When: one prompt leads
-        the model into the same mistake again and again.
+    Similar to Dipper (2412.15238). Cost: n generations, with a verifier n (generate + verify). When: one prompt leads
+    the model into the same mistake again and again.
 
-        Args:
-            generator: source of the solutions.
-            n: solutions to sample, under all instructions together; >= 1.
-            prompts: the instructions, or personas, at least one; an empty string leaves the question unchanged.
-            verifier: process or outcome reward model that weights the votes; without one every vote counts the same.
-            choose: choice rule: by default `weighted` with a verifier, `majority` without.
+    Args:
+        generator: source of the solutions.
+        n: solutions to sample, under all instructions together; >= 1.
+        prompts: the instructions, or personas, at least one; an empty string leaves the question unchanged.
+        verifier: process or outcome reward model that weights the votes; without one every vote counts the same.
+        choose: choice rule: by default `weighted` with a verifier, `majority` without.
 
-        Raises:
-            ConfigurationError: if n < 1, or `prompts` is not a sequence with at least one instruction.
+    Raises:
+        ConfigurationError: if n < 1, or `prompts` is not a sequence with at least one instruction.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_diverse_prompts
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_diverse_prompts(ToyGenerator(), n=8, prompts=["", "Work backwards."]).compile()

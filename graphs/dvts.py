@@ -36,26 +36,26 @@ def create_dvts(
 ) -> SearchGraph:
     """Grow `width` independent trees, each keeping only its best path.
 
-        DVTS (Beeching, Tunstall and Rush 2024). Cost: at most max_steps x n (generate + verify) steps. When: as beam
-        search, with budgets large enough for several trees.
+    DVTS (Beeching, Tunstall and Rush 2024). Cost: at most max_steps x n (generate + verify) steps. When: as beam
+    search, with budgets large enough for several trees.
 
-        Args:
-            generator: source of the steps; must be able to continue a prefix.
-            verifier: process reward model, which scores partial solutions.
-            n: steps sampled per round, over all trees; >= 1.
-            width: independent trees; must divide n.
-            max_steps: longest path, in steps; >= 1.
-            lookahead: greedy steps sampled after a path before it is scored; >= 0.
-            score: what the paths of a tree compete by: the verifier's score, or `advantage()` of
-                `its_graph.nodes.rules.advantage`.
-            choose: how to choose among the finished paths; a weighted vote by default.
-            ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
+    Args:
+        generator: source of the steps; must be able to continue a prefix.
+        verifier: process reward model, which scores partial solutions.
+        n: steps sampled per round, over all trees; >= 1.
+        width: independent trees; must divide n.
+        max_steps: longest path, in steps; >= 1.
+        lookahead: greedy steps sampled after a path before it is scored; >= 0.
+        score: what the paths of a tree compete by: the verifier's score, or `advantage()` of
+            `its_graph.nodes.rules.advantage`.
+        choose: how to choose among the finished paths; a weighted vote by default.
+        ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
 
-        Raises:
-            ConfigurationError: if a size is out of range, or `width` does not divide n.
-            ContinuationError: if the generator cannot continue a prefix.
+    Raises:
+        ConfigurationError: if a size is out of range, or `width` does not divide n.
+        ContinuationError: if the generator cannot continue a prefix.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_dvts
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_dvts(ToyGenerator(), ToyVerifier(), n=8, width=4).compile()

@@ -29,19 +29,19 @@ def create_extended_cot(
 ) -> SearchGraph:
     """Think at length, answer after it; of n such texts the answers vote.
 
-        OpenAI o1; DeepSeek-R1 (2501.12948). Cost: n long generations. When: the model was trained to think.
+    OpenAI o1; DeepSeek-R1 (2501.12948). Cost: n long generations. When: the model was trained to think.
 
-        Args:
-            generator: model that returns its thinking inside the text.
-            n: texts to sample; >= 1.
-            style: how its thinking ends, a `ThinkStyle` or its name: `think` (`</think>`), `s1`, `turn` (not marked). None
-                uses the generator's own. With a marked style, a text without the mark is thinking without an answer.
-            choose: choice rule; `majority` by default.
+    Args:
+        generator: model that returns its thinking inside the text.
+        n: texts to sample; >= 1.
+        style: how its thinking ends, a `ThinkStyle` or its name: `think` (`</think>`), `s1`, `turn` (not marked). None
+            uses the generator's own. With a marked style, a text without the mark is thinking without an answer.
+        choose: choice rule; `majority` by default.
 
-        Raises:
-            ConfigurationError: if n < 1, or the style is unknown.
+    Raises:
+        ConfigurationError: if n < 1, or the style is unknown.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_extended_cot
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_extended_cot(ToyGenerator(), n=4).compile()

@@ -21,18 +21,18 @@ __all__ = ["create_gen_select"]
 def create_gen_select(generator: Generator, verifier: Judge | Verifier, *, n: int = 8) -> SearchGraph:
     """Sample n solutions and let a judge who sees them all name the best.
 
-        GenSelect. Cost: n generations and one or two comparisons of all. When: a reasoning model judges, and n solutions
-        fit into its context.
+    GenSelect. Cost: n generations and one or two comparisons of all. When: a reasoning model judges, and n solutions
+    fit into its context.
 
-        Args:
-            generator: source of the solutions.
-            verifier: judge; a verifier compares by the score that it gives each solution alone.
-            n: solutions to sample; >= 1.
+    Args:
+        generator: source of the solutions.
+        verifier: judge; a verifier compares by the score that it gives each solution alone.
+        n: solutions to sample; >= 1.
 
-        Raises:
-            ConfigurationError: if n < 1.
+    Raises:
+        ConfigurationError: if n < 1.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_gen_select
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_gen_select(ToyGenerator(), ToyVerifier(), n=4).compile()

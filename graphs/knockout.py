@@ -20,17 +20,17 @@ __all__ = ["create_knockout"]
 def create_knockout(generator: Generator, verifier: Judge | Verifier, *, n: int = 8) -> SearchGraph:
     """Sample n solutions and let a judge eliminate them in pairs.
 
-        Cost: n generations and at most n - 1 comparisons of two. When: as tournament, if comparisons are expensive.
+    Cost: n generations and at most n - 1 comparisons of two. When: as tournament, if comparisons are expensive.
 
-        Args:
-            generator: source of the solutions.
-            verifier: judge of pairs; a verifier compares by the score that it gives each solution alone.
-            n: solutions to sample; >= 1.
+    Args:
+        generator: source of the solutions.
+        verifier: judge of pairs; a verifier compares by the score that it gives each solution alone.
+        n: solutions to sample; >= 1.
 
-        Raises:
-            ConfigurationError: if n < 1.
+    Raises:
+        ConfigurationError: if n < 1.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_knockout
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_knockout(ToyGenerator(), ToyVerifier(), n=4).compile()

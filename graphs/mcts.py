@@ -53,31 +53,32 @@ def create_mcts(
 ) -> SearchGraph:
     """Grow a tree of steps where scores are high or uncertain, by UCT or PUCT.
 
-        Kocsis and Szepesvari 2006; AlphaMath (2405.03553). Cost: about the tokens of n whole solutions. When: the verifier
-        values beginnings reliably, and problems have many steps.
+    Kocsis and Szepesvari 2006; AlphaMath (2405.03553). Cost: about the tokens of n whole solutions. When: the verifier
+    values beginnings reliably, and problems have many steps.
 
-        Args:
-            generator: source of the steps; must be able to continue a prefix.
-            verifier: process reward model; with `rollout_weight=1` one that scores only whole solutions is sufficient.
-            n: size of the search, in whole solutions, >= 1: it stops when it has generated as many tokens as n of the
-                solutions that it completed, so that it costs about as much as best_of_n. Never before the first is complete.
-            iterations: maximum number of leaves expanded, the root included; >= 1.
-            branch: steps sampled below a leaf; >= 1.
-            leaves: leaves expanded per round, in one batch, >= 1; 1 is the textbook algorithm.
-            exploration: weight of exploration (c), >= 0; 1.25 is usual with `puct`.
-            rule: `ucb1` or `puct` of `its_graph.nodes.tree_search.bandit`, or your own.
-            max_steps: longest path in steps, without its simulation; >= 1.
-            rollout_weight: weight of a step's simulation against its own score, in [0, 1]: 0 draws no simulations, 1 does
-                not score beginnings.
-            choose: how to choose among the finished paths: `weighted` (default), `argmax`, or `most_visited` of
-                `its_graph.nodes.tree_search.backup`.
-            ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
+    Args:
+        generator: source of the steps; must be able to continue a prefix.
+        verifier: process reward model; with `rollout_weight=1` one that scores only whole solutions is sufficient.
+        n: size of the search, in whole solutions, >= 1: it stops when it has generated as many tokens as n of the
+            solutions that it completed, so that it costs about as much as best_of_n. Never before the first is
+            complete.
+        iterations: maximum number of leaves expanded, the root included; >= 1.
+        branch: steps sampled below a leaf; >= 1.
+        leaves: leaves expanded per round, in one batch, >= 1; 1 is the textbook algorithm.
+        exploration: weight of exploration (c), >= 0; 1.25 is usual with `puct`.
+        rule: `ucb1` or `puct` of `its_graph.nodes.tree_search.bandit`, or your own.
+        max_steps: longest path in steps, without its simulation; >= 1.
+        rollout_weight: weight of a step's simulation against its own score, in [0, 1]: 0 draws no simulations, 1 does
+            not score beginnings.
+        choose: how to choose among the finished paths: `weighted` (default), `argmax`, or `most_visited` of
+            `its_graph.nodes.tree_search.backup`.
+        ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
 
-        Raises:
-            ConfigurationError: if an option is out of range.
-            ContinuationError: if the generator cannot continue a prefix.
+    Raises:
+        ConfigurationError: if an option is out of range.
+        ContinuationError: if the generator cannot continue a prefix.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_mcts
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_mcts(ToyGenerator(), ToyVerifier(), n=4).compile()

@@ -11,8 +11,9 @@ theta = softmax(logit w); finished ones keep their last w and continue to compet
 finished, or `max_steps`. 4. Answer with the best particle of the final population.
 Cost: at most max_steps x n (generate + verify) steps; particles that are finished cost nothing more.
 When: the verifier's scores are calibrated probabilities: then paths survive that a beam prunes for one low score. A
-verifier that gives everything .99 or .01 leaves a few paths, many times, after the first round (see `anneal`). With many
-particles and a verifier that errs, choose by `particle_vote`: the single highest score is the likeliest to be an error.
+verifier that gives everything .99 or .01 leaves a few paths, many times, after the first round (see `anneal`). With
+many particles and a verifier that errs, choose by `particle_vote`: the single highest score is the likeliest to be an
+error.
 """
 
 from its_graph.contracts import Generator, Verifier
@@ -38,26 +39,26 @@ def create_particle_filtering(
 ) -> SearchGraph:
     """Let n particles take a step at a time, and resample them by the odds of their scores.
 
-        Particle filtering (Puri et al. 2502.01618). Cost: at most max_steps x n (generate + verify) steps. When: the
-        verifier's scores are calibrated probabilities.
+    Particle filtering (Puri et al. 2502.01618). Cost: at most max_steps x n (generate + verify) steps. When: the
+    verifier's scores are calibrated probabilities.
 
-        Args:
-            generator: source of the steps; must be able to continue a prefix.
-            verifier: process reward model, which scores partial solutions.
-            n: particles; >= 1.
-            resample: how to draw them: `multinomial` or `systematic` of `its_graph.nodes.rules.resampling`.
-            anneal: flattens the weights of a round: `cooling` or `least_effective_size` of
-                `its_graph.nodes.rules.resampling`; None leaves them unchanged.
-            max_steps: longest path, in steps; >= 1.
-            choose: choice rule: `best_particle` (default), `drawn_particle` or `particle_vote` of
-                `its_graph.nodes.rules.particles`, or any rule of `its_graph.nodes.rules.choice`.
-            ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
+    Args:
+        generator: source of the steps; must be able to continue a prefix.
+        verifier: process reward model, which scores partial solutions.
+        n: particles; >= 1.
+        resample: how to draw them: `multinomial` or `systematic` of `its_graph.nodes.rules.resampling`.
+        anneal: flattens the weights of a round: `cooling` or `least_effective_size` of
+            `its_graph.nodes.rules.resampling`; None leaves them unchanged.
+        max_steps: longest path, in steps; >= 1.
+        choose: choice rule: `best_particle` (default), `drawn_particle` or `particle_vote` of
+            `its_graph.nodes.rules.particles`, or any rule of `its_graph.nodes.rules.choice`.
+        ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
 
-        Raises:
-            ConfigurationError: if a size is out of range.
-            ContinuationError: if the generator cannot continue a prefix.
+    Raises:
+        ConfigurationError: if a size is out of range.
+        ContinuationError: if the generator cannot continue a prefix.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_particle_filtering
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_particle_filtering(ToyGenerator(), ToyVerifier(), n=8).compile()

@@ -48,23 +48,23 @@ def create_pdr(
 ) -> SearchGraph:
     """Draft in parallel, distill the drafts into a bounded workspace, continue from that alone.
 
-        Parallel-distill-refine (2510.01123). Cost: n x rounds drafts + rounds workspaces + 1 last solution. When: the model
-        can summarize its own work, and one long chain of thought is too slow or too long.
+    Parallel-distill-refine (2510.01123). Cost: n x rounds drafts + rounds workspaces + 1 last solution. When: the model
+    can summarize its own work, and one long chain of thought is too slow or too long.
 
-        Args:
-            generator: model that drafts and summarizes.
-            n: drafts per round; >= 1.
-            rounds: rounds of drafts; >= 1.
-            workspace_tokens: longest workspace in tokens, >= 1; it is cut there.
-            summarize: how to ask for a workspace, given the texts of the drafts.
-            prompt: how to ask for a draft, given the text of the workspace.
-            choose: choice rule: by default the vote of the newest solutions, which is the last one alone, or the last
-                drafts of a search that ended before it.
+    Args:
+        generator: model that drafts and summarizes.
+        n: drafts per round; >= 1.
+        rounds: rounds of drafts; >= 1.
+        workspace_tokens: longest workspace in tokens, >= 1; it is cut there.
+        summarize: how to ask for a workspace, given the texts of the drafts.
+        prompt: how to ask for a draft, given the text of the workspace.
+        choose: choice rule: by default the vote of the newest solutions, which is the last one alone, or the last
+            drafts of a search that ended before it.
 
-        Raises:
-            ConfigurationError: if a size is below 1.
+    Raises:
+        ConfigurationError: if a size is below 1.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_pdr
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_pdr(ToyGenerator(), n=4, rounds=1).compile()

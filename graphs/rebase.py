@@ -5,8 +5,8 @@
     select -(enough)-> answer
     select -(unfinished)-> finish -> answer
 
-1. Expand: sample n first steps; later as many next steps of each path as it was assigned. 2. Verify every path.
-3. Select: the rest of n, after the paths that have ended, is shared among the open paths by the softmax of their scores,
+1. Expand: sample n first steps; later as many next steps of each path as it was assigned. 2. Verify every path. 3.
+Select: the rest of n, after the paths that have ended, is shared among the open paths by the softmax of their scores,
 best first and rounded up. Repeat until all n have ended, or `max_steps`. 4. Answer by the weighted vote over the
 finished.
 Cost: at most max_steps x n (generate + verify) steps; less than beam search, as the width shrinks with each path that
@@ -38,25 +38,25 @@ def create_rebase(
 ) -> SearchGraph:
     """Share n continuations among the open paths by the softmax of their scores, round by round.
 
-        REBASE (Wu et al. 2408.00724). Cost: at most max_steps x n (generate + verify) steps. When: the scores of the
-        process reward model can be compared between paths.
+    REBASE (Wu et al. 2408.00724). Cost: at most max_steps x n (generate + verify) steps. When: the scores of the
+    process reward model can be compared between paths.
 
-        Args:
-            generator: source of the steps; must be able to continue a prefix.
-            verifier: process reward model, which scores partial solutions.
-            n: paths in total, >= 1; each path that ends makes the next rounds smaller.
-            temperature: temperature of the softmax over scores in [0, 1], > 0; not the generator's. Small values spend
-                nearly everything on the best path.
-            keep_share: share of the open paths that compete, in (0, 1], best first and rounded up.
-            max_steps: longest path, in steps; >= 1.
-            choose: how to choose among the finished paths; a weighted vote by default.
-            ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
+    Args:
+        generator: source of the steps; must be able to continue a prefix.
+        verifier: process reward model, which scores partial solutions.
+        n: paths in total, >= 1; each path that ends makes the next rounds smaller.
+        temperature: temperature of the softmax over scores in [0, 1], > 0; not the generator's. Small values spend
+            nearly everything on the best path.
+        keep_share: share of the open paths that compete, in (0, 1], best first and rounded up.
+        max_steps: longest path, in steps; >= 1.
+        choose: how to choose among the finished paths; a weighted vote by default.
+        ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
 
-        Raises:
-            ConfigurationError: if an option is out of range.
-            ContinuationError: if the generator cannot continue a prefix.
+    Raises:
+        ConfigurationError: if an option is out of range.
+        ContinuationError: if the generator cannot continue a prefix.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_rebase
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_rebase(ToyGenerator(), ToyVerifier(), n=8).compile()

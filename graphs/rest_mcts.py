@@ -54,30 +54,30 @@ def create_rest_mcts(
 ) -> SearchGraph:
     """Grow a tree of steps by a value model and short greedy rollouts, until a solution is good enough.
 
-        ReST-MCTS* (Zhang et al. 2406.03816). Cost: about the tokens of n whole solutions. When: a value model says how near
-        a beginning is to a right solution, and latency does not matter.
+    ReST-MCTS* (Zhang et al. 2406.03816). Cost: about the tokens of n whole solutions. When: a value model says how near
+    a beginning is to a right solution, and latency does not matter.
 
-        Args:
-            generator: source of the steps; must be able to continue a prefix.
-            verifier: process reward model, ideally one trained on values.
-            n: size of the search, in whole solutions, >= 1: it stops when it has generated as many tokens as n of the
-                solutions that it completed. Never before the first is complete.
-            iterations: maximum number of leaves expanded, the root included; >= 1.
-            branch: steps sampled below a leaf, >= 1; duplicates count once.
-            exploration: weight of exploration (c); >= 0.
-            alpha: share of the best value on the rollout in the value of the step that it started from, in [0, 1].
-            rollout_steps: greedy steps of a rollout, >= 0; 0 draws no rollouts.
-            end_gate: value in [0, 1] at which a complete solution ends the search; above 1 none does.
-            max_steps: longest path in steps, without its rollout; >= 1.
-            choose: how to choose among the finished paths: `weighted` (default) sums values per answer, `argmax` takes the
-                best.
-            ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
+    Args:
+        generator: source of the steps; must be able to continue a prefix.
+        verifier: process reward model, ideally one trained on values.
+        n: size of the search, in whole solutions, >= 1: it stops when it has generated as many tokens as n of the
+            solutions that it completed. Never before the first is complete.
+        iterations: maximum number of leaves expanded, the root included; >= 1.
+        branch: steps sampled below a leaf, >= 1; duplicates count once.
+        exploration: weight of exploration (c); >= 0.
+        alpha: share of the best value on the rollout in the value of the step that it started from, in [0, 1].
+        rollout_steps: greedy steps of a rollout, >= 0; 0 draws no rollouts.
+        end_gate: value in [0, 1] at which a complete solution ends the search; above 1 none does.
+        max_steps: longest path in steps, without its rollout; >= 1.
+        choose: how to choose among the finished paths: `weighted` (default) sums values per answer, `argmax` takes the
+            best.
+        ask: when to ask a person: `every` or `when_uncertain` of `its_graph.nodes.rules.steering`; None never asks.
 
-        Raises:
-            ConfigurationError: if an option is out of range.
-            ContinuationError: if the generator cannot continue a prefix.
+    Raises:
+        ConfigurationError: if an option is out of range.
+        ContinuationError: if the generator cannot continue a prefix.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_rest_mcts
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_rest_mcts(ToyGenerator(), ToyVerifier(), n=4).compile()
@@ -94,13 +94,18 @@ def create_rest_mcts(
     descent = descend(stats, priority, leaves=1, branch=branch, iterations=iterations, spare=1)
     at_end = open_leaves(stats, leaves=1)
     graph = search_graph("rest_mcts", n=n, iterations=iterations)
-    limits = (stop_after_tokens_of(n), stop_on_failures(max(8, branch)), recursion_guard(graph))
+    failures = stop_on_failures(max(8, branch))
+    stop = (
+        end_gate_reached(scale, end_gate),
+        exhausted(stats),
+        stop_after_tokens_of(n),
+        failures,
+        recursion_guard(graph),
+    )
     graph.add_node("expand", expand(generator, n=branch, verifier=verifier))
     graph.add_node("verify", verify(verifier))
     graph.add_node("verify_rollout", verify(verifier, rollout_paths))
-    graph.add_node(
-        "select", select(descent, end_gate_reached(scale, end_gate), exhausted(stats), *limits, at_end=at_end)
-    )
+    graph.add_node("select", select(descent, *stop, at_end=at_end))
     graph.add_node("finish", complete(generator))
     graph.add_node("answer", answer(choose or weighted(verifier.score_range)))
     graph.add_edge("question", "expand")

@@ -28,18 +28,18 @@ __all__ = ["create_self_certainty"]
 def create_self_certainty(generator: Generator, *, n: int = 16, power: float = 0.5) -> SearchGraph:
     """Sample n solutions and let them vote by rank of the model's own certainty (Borda).
 
-        Kang et al. (2502.18581). Cost: n generations. When: there is no verifier, and the model runs locally.
+    Kang et al. (2502.18581). Cost: n generations. When: there is no verifier, and the model runs locally.
 
-        Args:
-            generator: source of the solutions; must return its self-certainty.
-            n: solutions to sample; >= 1.
-            power: exponent of the votes, >= 0: 0 is the plain vote, a large value trusts only the most certain solution;
-                it should grow with n.
+    Args:
+        generator: source of the solutions; must return its self-certainty.
+        n: solutions to sample; >= 1.
+        power: exponent of the votes, >= 0: 0 is the plain vote, a large value trusts only the most certain solution;
+            it should grow with n.
 
-        Raises:
-            ConfigurationError: if an option is out of range, or the generator does not return its self-certainty.
+    Raises:
+        ConfigurationError: if an option is out of range, or the generator does not return its self-certainty.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_self_certainty
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_self_certainty(ToyGenerator(), n=8).compile()

@@ -36,21 +36,21 @@ def create_self_consistency(
 ) -> SearchGraph:
     """Sample n solutions and take the most frequent answer, optionally in waves that stop early.
 
-        Self-consistency (Wang et al. 2203.11171). Cost: at most n generations. When: answers can be compared and there is
-        no verifier.
+    Self-consistency (Wang et al. 2203.11171). Cost: at most n generations. When: answers can be compared and there is
+    no verifier.
 
-        Args:
-            generator: source of the solutions.
-            n: maximum number of solutions; >= 1.
-            wave: solutions per wave, >= 1; by default all n at once, or 4 with a stop rule.
-            stop: when to stop early: `adaptive_consistency`, `unanimous_window` (ESC; use it with `window_vote` and its
-                window as `wave`) or `e_value` of `its_graph.nodes.rules.stopping`; each states what it guarantees.
-            choose: choice rule; `majority` by default.
+    Args:
+        generator: source of the solutions.
+        n: maximum number of solutions; >= 1.
+        wave: solutions per wave, >= 1; by default all n at once, or 4 with a stop rule.
+        stop: when to stop early: `adaptive_consistency`, `unanimous_window` (ESC; use it with `window_vote` and its
+            window as `wave`) or `e_value` of `its_graph.nodes.rules.stopping`; each states what it guarantees.
+        choose: choice rule; `majority` by default.
 
-        Raises:
-            ConfigurationError: if `n` or `wave` is below 1.
+    Raises:
+        ConfigurationError: if `n` or `wave` is below 1.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_self_consistency
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_self_consistency(ToyGenerator(), n=8).compile()

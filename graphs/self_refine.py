@@ -8,10 +8,10 @@
 mistake. 4. Refine: the next attempt is written with the last one and its critique in view. Repeat 2 to 4 for at most
 `rounds` refinements. 5. Answer with the last attempt that has an answer.
 Cost: at most 1 + 2 x rounds generations, one after another, no verifier.
-When: mistakes are easier to see than to avoid (style, format, constraints), or the critic knows more than the generator.
-In reasoning without such a critic it often makes right answers wrong (Huang et al. 2310.01798): self_consistency at the
-same cost is the baseline to beat. A model that reads only the last question (the embedded one) neither criticizes nor
-refines: the answer is then its last sample.
+When: mistakes are easier to see than to avoid (style, format, constraints), or the critic knows more than the
+generator. In reasoning without such a critic it often makes right answers wrong (Huang et al. 2310.01798):
+self_consistency at the same cost is the baseline to beat. A model that reads only the last question (the embedded one)
+neither criticizes nor refines: the answer is then its last sample.
 """
 
 from langgraph.graph import END
@@ -49,23 +49,23 @@ def create_self_refine(
 ) -> SearchGraph:
     """Criticize an attempt and write a better one, until the critic accepts it.
 
-        Self-Refine (Madaan et al. 2303.17651). Cost: at most 1 + 2 x rounds generations, one after another. When: mistakes
-        are easier to see than to avoid, or the critic knows more than the generator.
+    Self-Refine (Madaan et al. 2303.17651). Cost: at most 1 + 2 x rounds generations, one after another. When: mistakes
+    are easier to see than to avoid, or the critic knows more than the generator.
 
-        Args:
-            generator: model that writes the attempts.
-            rounds: maximum number of refinements; >= 0.
-            critic: model that writes the critiques; None is the generator itself.
-            accepts: whether the text of a critique finds no mistake; by default its line `Verdict: correct` decides.
-            critique: how to ask for a critique, given the attempt.
-            prompt: how to ask for the next attempt, given the attempt and its critique (the attempt alone if the critique
-                failed).
-            choose: choice rule; by default the last attempt with an answer.
+    Args:
+        generator: model that writes the attempts.
+        rounds: maximum number of refinements; >= 0.
+        critic: model that writes the critiques; None is the generator itself.
+        accepts: whether the text of a critique finds no mistake; by default its line `Verdict: correct` decides.
+        critique: how to ask for a critique, given the attempt.
+        prompt: how to ask for the next attempt, given the attempt and its critique (the attempt alone if the critique
+            failed).
+        choose: choice rule; by default the last attempt with an answer.
 
-        Raises:
-            ConfigurationError: if rounds < 0.
+    Raises:
+        ConfigurationError: if rounds < 0.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_self_refine
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_self_refine(ToyGenerator(), rounds=1).compile()

@@ -45,25 +45,25 @@ def create_sequential_revision(
 ) -> SearchGraph:
     """Write attempt after attempt in parallel chains and choose over whole chains.
 
-        Snell et al. (2408.03314, section 6). Cost: n (generate + verify); a revision also reads up to four attempts. When:
-        the model was trained to revise, and there is a verifier.
+    Snell et al. (2408.03314, section 6). Cost: n (generate + verify); a revision also reads up to four attempts. When:
+    the model was trained to revise, and there is a verifier.
 
-        Args:
-            generator: source of the attempts.
-            verifier: process or outcome reward model.
-            n: attempts in total; >= 1.
-            chains: parallel chains of n/chains attempts each; must divide n. By default the largest number that leaves
-                chains at least as long as there are chains: 4 of 4 for n = 16.
-            shown: latest attempts that a revision sees; >= 1.
-            prompt: how to ask for a revision, given those, oldest first; `bare` for a model trained to revise.
-            stop: when to stop early.
-            choose: choice rule: `hierarchical` of `its_graph.nodes.revision.chains` by default; `majority` pools the
-                answers of all attempts.
+    Args:
+        generator: source of the attempts.
+        verifier: process or outcome reward model.
+        n: attempts in total; >= 1.
+        chains: parallel chains of n/chains attempts each; must divide n. By default the largest number that leaves
+            chains at least as long as there are chains: 4 of 4 for n = 16.
+        shown: latest attempts that a revision sees; >= 1.
+        prompt: how to ask for a revision, given those, oldest first; `bare` for a model trained to revise.
+        stop: when to stop early.
+        choose: choice rule: `hierarchical` of `its_graph.nodes.revision.chains` by default; `majority` pools the
+            answers of all attempts.
 
-        Raises:
-            ConfigurationError: if a size is out of range, or `chains` does not divide n.
+    Raises:
+        ConfigurationError: if a size is out of range, or `chains` does not divide n.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_sequential_revision
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_sequential_revision(ToyGenerator(), ToyVerifier(), n=8, chains=2).compile()

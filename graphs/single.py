@@ -22,13 +22,13 @@ __all__ = ["create_single"]
 def create_single(generator: Generator, *, temperature: float | None = None) -> SearchGraph:
     """One answer, no search: the baseline.
 
-        Cost: one generation. When: as the reference for any other strategy.
+    Cost: one generation. When: as the reference for any other strategy.
 
-        Args:
-            generator: source of the answer.
-            temperature: sampling temperature, >= 0; 0 is greedy, None uses the run's temperature.
+    Args:
+        generator: source of the answer.
+        temperature: sampling temperature, >= 0; 0 is greedy, None uses the run's temperature.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_single
     >>> from its_graph.testing import ToyGenerator
     >>> graph = create_single(ToyGenerator()).compile()

@@ -22,19 +22,19 @@ __all__ = ["create_tournament"]
 def create_tournament(generator: Generator, verifier: Judge | Verifier, *, n: int = 8, pivots: int = 2) -> SearchGraph:
     """Sample n solutions and let a judge compare them in pairs, along a ring and then with the best.
 
-        LLM-as-a-verifier (2607.05391). Cost: n generations and n + k(n-k) + k(k-1)/2 comparisons of two, k = pivots. When: a
-        strong judge is better at comparing than at scoring.
+    LLM-as-a-verifier (2607.05391). Cost: n generations and n + k(n-k) + k(k-1)/2 comparisons of two, k = pivots. When:
+    a strong judge is better at comparing than at scoring.
 
-        Args:
-            generator: source of the solutions.
-            verifier: judge of pairs; a verifier compares by the score that it gives each solution alone.
-            n: solutions to sample; >= 1.
-            pivots: solutions that all others are compared with; >= 1.
+    Args:
+        generator: source of the solutions.
+        verifier: judge of pairs; a verifier compares by the score that it gives each solution alone.
+        n: solutions to sample; >= 1.
+        pivots: solutions that all others are compared with; >= 1.
 
-        Raises:
-            ConfigurationError: if `n` or `pivots` is below 1.
+    Raises:
+        ConfigurationError: if `n` or `pivots` is below 1.
 
-        >>> from its_graph import SearchContext
+    >>> from its_graph import SearchContext
     >>> from its_graph.graphs import create_tournament
     >>> from its_graph.testing import ToyGenerator, ToyVerifier
     >>> graph = create_tournament(ToyGenerator(), ToyVerifier(), n=4).compile()

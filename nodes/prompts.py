@@ -29,8 +29,8 @@ __all__ = [
     "from_workspace",
     "refine",
     "revise",
-    "visible_text",
     "summarize",
+    "visible_text",
     "without_instruction",
 ]
 

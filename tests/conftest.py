@@ -1,4 +1,4 @@
-"""Fixtures that all tests share."""
+"""Fixtures shared by all tests."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ import pytest
 
 from its_graph.search.tree import Tree
 
-# Reference 11.1: a figure is only worth checking on the very file it was taken from.
+# Reference 11.1: a number can only be checked on the exact file that it was measured on.
 SHA256 = {
     "gsm8k_test.jsonl": "6b88cca129a3b235893f071ddbfb53b51e9b4b4c950938dcb6e57fd0ae7dfafb",
     "math500.jsonl": "8e7a781f1d65ca24d6afaaf3852481287fb7c7a267e7c75e1c5d7c7fcd5e9b6c",
@@ -25,7 +25,7 @@ DEFAULT_FOLDER = Path(__file__).parents[2] / "shared" / "data"
 
 Rows = list[dict[str, Any]]
 
-# How long an example takes says how busy the machine is.
+# The duration of an example depends on the load of the machine.
 hypothesis.settings.register_profile(
     "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
@@ -37,7 +37,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shel
 
 @cache
 def _checked(path: Path) -> Rows | str:
-    """The rows of a file, or the reason why it cannot be used."""
+    """Return the rows of a file, or the reason why it cannot be used."""
     if not path.is_file():
         return f"{path.name} is absent from {path.parent}: evaluation data is optional (folder: ITS_GRAPH_DATA)"
     content = path.read_bytes()
@@ -48,13 +48,13 @@ def _checked(path: Path) -> Rows | str:
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of the optional evaluation data, which may not exist."""
+    """Return the folder of the optional evaluation data, which may not exist."""
     return Path(os.environ.get("ITS_GRAPH_DATA", DEFAULT_FOLDER))
 
 
 @pytest.fixture(scope="session")
 def data_rows(data_folder: Path) -> Callable[[str], Rows]:
-    """Read a data file by name; the test skips where the file is absent or not the known version."""
+    """Read a data file by name; the test is skipped if the file is missing or not the known version."""
 
     def rows(name: str) -> Rows:
         found = _checked(data_folder / name)
@@ -66,8 +66,8 @@ def data_rows(data_folder: Path) -> Callable[[str], Rows]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_pauses() -> Iterator[None]:
-    """Repeat failed calls at once: no test waits. How long the pauses are is the matter of test_retries."""
+def no_backoff() -> Iterator[None]:
+    """Retry failed calls immediately, so that no test waits. test_retries covers the length of the backoff."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("its_graph.search.model_node.backoff_s", lambda attempts, errors, seed: 0.0)
         yield

@@ -1,4 +1,4 @@
-"""How sure a model was: the vectors of docs/reference/algorithms.md 1.5 and 1.6, and the edges of windows."""
+"""Confidence of a model: the vectors of docs/reference/algorithms.md 1.5 and 1.6, and the edges of windows."""
 
 import math
 
@@ -50,7 +50,7 @@ def test_groups_and_trace_scores() -> None:
 
 
 @pytest.mark.parametrize(("share", "score"), [(0.1, 1), (0.4, 1.75), (0.6, 2), (1.0, 2.8)])
-def test_the_bottom_share_of_the_groups_counts_one_at_least(share: float, score: float) -> None:
+def test_the_bottom_share_has_at_least_one_group(share: float, score: float) -> None:
     """Reference 1.5: bottom 10 % of groups (at least 1); groups [1, 2.5, 2.5, 4, 4]."""
     assert bottom_groups(2, share)(CONFIDENCES) == pytest.approx(score)
 
@@ -75,7 +75,7 @@ def test_the_sliding_sum_is_the_mean_of_each_window(confidences: list[float], wi
 
 
 @pytest.mark.parametrize(("percent", "value"), [(10, 2.5), (90, 14.5), (0, 1), (100, 16), (50, 8.5)])
-def test_percentile_is_linear_between_neighbours(percent: float, value: float) -> None:
+def test_percentile_is_linear_between_neighbors(percent: float, value: float) -> None:
     """Reference 1.5: warm-up minima 1..16: q=90 -> percentile(10) = 2.5; q=10 -> percentile(90) = 14.5."""
     assert percentile([float(one) for one in range(16, 0, -1)], percent) == pytest.approx(value)
 

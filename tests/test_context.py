@@ -1,4 +1,4 @@
-"""Settings out of whatever context the surrounding run has."""
+"""Settings from whatever context the surrounding run has."""
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ class Shared(TypedDict, total=False):
 
 
 def read(context: Any) -> SearchContext:
-    """Return what a node finds in a run with this context."""
+    """Return the settings that a node reads in a run with this context."""
     graph: StateGraph[State, Any, State, State] = StateGraph(State)
     graph.add_node("read", lambda state: {"settings": search_context().model_dump()})
     graph.add_edge(START, "read")
@@ -34,7 +34,7 @@ def read(context: Any) -> SearchContext:
 
 @dataclass
 class Agent:
-    """Somebody else's context: some names are ours, with values that are of no use to us."""
+    """Another program's context: some names are ours, with values that we cannot use."""
 
     user: str = "me"
     seed: int = 5
@@ -65,12 +65,12 @@ class Model(BaseModel):
         (SearchContext(seed=1), {"seed": 1}),
     ],
 )
-def test_what_can_be_used_is_taken(context: Any, expected: dict[str, Any]) -> None:
+def test_valid_values_are_used(context: Any, expected: dict[str, Any]) -> None:
     assert read(context) == SearchContext(**expected)
 
 
 @pytest.mark.parametrize("ours", [{"seed": 1, "budget": {"calls": 3}}, SearchContext(seed=1, budget=Budget(calls=3))])
-def test_what_bears_our_name_is_ours_and_nothing_else_is(ours: Any) -> None:
+def test_under_our_key_only_that_is_read(ours: Any) -> None:
     expected = SearchContext(seed=1, budget=Budget(calls=3))
     assert read({"its_graph": ours, "seed": 9, "system": "theirs"}) == expected
     assert read(SimpleNamespace(its_graph=ours, seed=9, system="theirs")) == expected
@@ -90,14 +90,14 @@ def test_what_bears_our_name_is_ours_and_nothing_else_is(ours: Any) -> None:
         {"budget": {"tokens": 2**70}},
     ],
 )
-def test_a_wrong_value_of_ours_is_refused_by_name(context: Any) -> None:
+def test_an_invalid_value_of_ours_is_refused_by_name(context: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"invalid search settings.*\n(temperature|system|budget|seed)"):
         read(context)
 
 
 @pytest.mark.parametrize("field", ["seed", "max_tokens", "step_tokens", "retries"])
-def test_what_no_checkpoint_could_hold_is_refused_before_anything_is_paid_for(field: str) -> None:
-    """An integer beyond 64 bits would end the search when its state is written."""
+def test_integers_too_large_for_a_checkpoint_are_refused_up_front(field: str) -> None:
+    """An integer beyond 64 bits would fail the search when its state is written."""
     with pytest.raises(ValidationError, match=rf"{field}\n.*less than 9223372036854775808"):
         SearchContext.model_validate({field: 2**63})
     graph = create("single", ToyGenerator()).compile(checkpointer=InMemorySaver())
@@ -107,14 +107,14 @@ def test_what_no_checkpoint_could_hold_is_refused_before_anything_is_paid_for(fi
 
 
 @pytest.mark.parametrize("limit", ["calls", "generated_tokens", "tokens"])
-def test_so_are_limits_of_a_budget(limit: str) -> None:
+def test_limits_too_large_for_a_checkpoint_are_refused_up_front(limit: str) -> None:
     with pytest.raises(ValidationError, match=rf"{limit}\n.*less than 9223372036854775808"):
         Budget.model_validate({limit: 2**63})
     assert Budget.model_validate({limit: 2**63 - 1}).limited
 
 
 @pytest.mark.parametrize("context", [{"its_graph": 5}, SimpleNamespace(its_graph=5)])
-def test_our_name_with_something_else_behind_it_is_refused(context: Any) -> None:
+def test_another_type_under_our_key_is_refused(context: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"must be a SearchContext or a dict of its fields; got int"):
         read(context)
 
@@ -128,7 +128,7 @@ def test_a_strategy_that_is_called_directly_reads_the_same_context(ours: Any) ->
         graph.invoke({"problem": "Add 1, 2."}, context={"its_graph": {"temperature": -1}})
 
 
-def test_a_search_inside_an_agent_with_a_context_of_its_own() -> None:
+def test_a_search_inside_an_agent_with_its_own_context() -> None:
     parent: StateGraph[Shared, Agent, Shared, Shared] = StateGraph(Shared, context_schema=Agent)
     parent.add_node("think", create("single", ToyGenerator()).compile())
     parent.add_edge(START, "think")

@@ -2,6 +2,7 @@
 
 import inspect
 import pydoc
+import re
 import subprocess
 import sys
 from typing import Any
@@ -41,8 +42,7 @@ RECORDS = [
 def test_help_describes_every_field_and_no_other(record: Any) -> None:
     fields = list(getattr(record, "model_fields", None) or record._fields)
     section = (inspect.getdoc(record) or "").split("Args:\n")[1].split("\n\n")[0]
-    described = [line.partition(":")[0].strip() for line in section.splitlines() if line.startswith("    ") and line[4] != " "]
-    assert described == fields
+    assert re.findall(r"^    (\w+): ", section, re.MULTILINE) == fields
     assert all(f"{field}: " in pydoc.plain(pydoc.render_doc(record)) for field in fields)
 
 
@@ -63,6 +63,6 @@ def test_whether_a_chat_model_continues_is_passed_on(can_continue: bool) -> None
 
 
 def test_the_contracts_import_no_backend() -> None:
-    script = "import its_graph.contracts, sys; print([name for name in sys.modules if name.startswith('its_graph.generators')])"
+    script = "import its_graph.contracts, sys; print([name for name in sys.modules if 'its_graph.generators' in name])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

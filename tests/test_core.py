@@ -25,7 +25,7 @@ logs = st.lists(st.dictionaries(st.sampled_from("abcdef"), st.just({"text": "x"}
 
 @given(first=logs, second=logs)
 def test_write_once_is_batching_invariant(first: list[Any], second: list[Any]) -> None:
-    """The law that DeltaChannel replays by: f(f(s, xs), ys) == f(s, xs + ys)."""
+    """The law that DeltaChannel relies on for replay: f(f(s, xs), ys) == f(s, xs + ys)."""
     assert write_once(write_once({}, first), second) == write_once({}, first + second)
 
 
@@ -36,7 +36,7 @@ def test_a_record_is_never_rewritten() -> None:
         write_once(same, [{"1": {"text": "b"}}])
 
 
-def test_seeds_hang_on_search_and_record_only() -> None:
+def test_seeds_depend_on_search_and_record_only() -> None:
     """Pinned: a changed derivation would silently change every seeded run of every user."""
     assert derive_seed(7, "0") == derive_seed(7, "0") == 832369889
     assert len({derive_seed(seed, str(key)) for seed in range(20) for key in range(200)}) == 4000
@@ -78,12 +78,12 @@ def test_flops_of_a_forward_pass() -> None:
     assert flops(7_000_000_000, 1000) == 1.4e13
 
 
-def test_spends_add_up_field_by_field() -> None:
+def test_spends_add_up_by_field() -> None:
     assert total([Spend(1, 2, 3, 4, 5, 0.5, 7.0)] * 2) == Spend(2, 4, 6, 8, 10, 1.0, 14.0)
     assert Spend(prompt_tokens=1, cached_tokens=1, generated_tokens=2, verifier_tokens=4).tokens == 7
 
 
-def test_a_context_with_nonsense_is_refused_by_name() -> None:
+def test_an_invalid_context_is_refused_by_name() -> None:
     graph = create("single", ToyGenerator()).compile()
     with pytest.raises(ValueError, match="temperature"):
         graph.invoke({"problem": "Add 1, 2."}, context={"temperature": -1})
@@ -95,7 +95,7 @@ def test_a_system_prompt_is_put_before_the_conversation() -> None:
     assert [message["role"] for message in generator.requests[0].messages] == ["system", "user"]
 
 
-def test_the_registry_knows_what_each_strategy_is_and_needs() -> None:
+def test_the_registry_describes_each_strategy() -> None:
     known = {one.name: one for one in strategies()}
     assert list(known) == list(STRATEGIES)
     assert all(one.summary.endswith(".") or ":" in one.summary for one in known.values())
@@ -113,16 +113,16 @@ def test_the_registry_knows_what_each_strategy_is_and_needs() -> None:
             lambda: create("dvts", ToyGenerator(), ToyVerifier(), beams=3),
             "dvts has no option beams. Its options: n, width",
         ),
-        (lambda: create("best_of_n", ToyGenerator(), ToyVerifier(), n=0), "at least one sample. Given: n=0"),
+        (lambda: create("best_of_n", ToyGenerator(), ToyVerifier(), n=0), "n >= 1; got n=0"),
         (lambda: create("self_consistency", ToyGenerator(), n=4, wave=-1), "wave=-1"),
     ],
 )
-def test_a_wrong_wish_is_answered_with_what_there_is(call: Any, says: str) -> None:
+def test_a_wrong_name_or_option_is_refused_with_the_right_ones(call: Any, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         call()
 
 
-def test_a_strategy_of_ones_own_can_be_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_custom_strategy_can_be_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("its_graph.catalog.registry.STRATEGIES", dict(STRATEGIES))
     register("mine", "its_graph.graphs.single:create_single")
     assert strategy("mine").summary == strategy("single").summary

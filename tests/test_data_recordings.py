@@ -1,4 +1,4 @@
-"""Figures that extraction and equivalence must reproduce on real texts: docs/reference/algorithms.md 11.2 and 11.4.
+"""Numbers that extraction and equivalence must reproduce on real texts: docs/reference/algorithms.md 11.2 and 11.4.
 
 A figure of a recording tests our code, not a method.
 """
@@ -65,19 +65,19 @@ def test_majority_of_the_four(recorded: Any, judge: AnswerComparer) -> None:
     assert right == 584
 
 
-def test_gsm8k_solutions_give_their_own_answers(data_rows: DataRows, judge: AnswerComparer) -> None:
+def test_gsm8k_solutions_contain_their_answers(data_rows: DataRows, judge: AnswerComparer) -> None:
     """Reference 11.1: each solution ends with `#### answer`."""
     rows = data_rows("gsm8k_test.jsonl")
     assert all(judge.equivalent(row["answer"], extract_answer(row["solution"])) for row in rows)
 
 
-def test_math500_solutions_give_their_own_answers(data_rows: DataRows, judge: AnswerComparer) -> None:
+def test_math500_solutions_contain_their_answers(data_rows: DataRows, judge: AnswerComparer) -> None:
     """Reference 11.4: 500 of 500, without exception and without math-verify."""
     rows = data_rows("math500.jsonl")
     assert [row["id"] for row in rows if not judge.equivalent(row["answer"], extract_answer(row["solution"]))] == []
 
 
-def test_math500_answers_have_normal_forms_that_stay(data_rows: DataRows) -> None:
+def test_math500_answers_have_stable_normal_forms(data_rows: DataRows) -> None:
     forms = [canonical(row["answer"]) for row in data_rows("math500.jsonl")]
     assert None not in forms
     assert [canonical(form) for form in forms] == forms

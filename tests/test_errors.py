@@ -1,4 +1,4 @@
-"""What an error carries beside its message."""
+"""What an error carries besides its message."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from its_graph.errors import SearchFailedError
 from its_graph.testing import ScriptedGenerator
 
 
-def test_a_failed_search_tells_what_it_spent_and_what_failed() -> None:
+def test_a_failed_search_reports_its_spend_and_failures() -> None:
     def dead(request: object) -> str:
         raise ValueError("no such model")
 
@@ -30,7 +30,7 @@ def test_one_failure_is_one_sample() -> None:
         create("single", ScriptedGenerator(lambda request: "")).compile().invoke({"problem": "Add 1, 2."})
 
 
-def test_a_failed_search_survives_a_process_boundary() -> None:
+def test_the_error_of_a_failed_search_can_be_pickled() -> None:
     error = SearchFailedError("why", spend=Spend(calls=2), failures={"0": {"parent": None, "reason": "x"}})
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.spend, again.failures) == ("why", error.spend, error.failures)

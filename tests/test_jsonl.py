@@ -1,4 +1,4 @@
-"""A file that only grows: what it takes for its own, what it leaves alone, and who may write it."""
+"""JSON lines: reading, and a file that only grows: which files it accepts, and who may write it."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def fruits(lines: JsonLines) -> list[Any]:
     return found
 
 
-def test_lines_are_added_and_read_again(tmp_path: Path) -> None:
+def test_lines_are_appended_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "fruits"
     with closing(JsonLines.open(path)) as lines:
         assert fruits(lines) == []
@@ -39,7 +39,7 @@ def test_lines_are_added_and_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"fr', b'{"fruit": "pe', b'{"see', b"anything", b'{"fruit": "pear"}'])
-def test_behind_a_line_of_ours_a_torn_end_is_cut_off(tmp_path: Path, torn: bytes) -> None:
+def test_after_a_complete_record_a_torn_end_is_cut_off(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "fruits"
     path.write_bytes(b'{"fruit": "apple"}\n' + torn)
     assert read(path) == ["apple"]
@@ -47,7 +47,7 @@ def test_behind_a_line_of_ours_a_torn_end_is_cut_off(tmp_path: Path, torn: bytes
 
 
 @pytest.mark.parametrize("torn", [b"{", b'{"fruit": "app', b'{"seeds": 3'])
-def test_a_first_line_that_was_torn_is_begun_again(tmp_path: Path, torn: bytes) -> None:
+def test_a_torn_first_line_is_cut_off(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "fruits"
     path.write_bytes(torn)
     assert read(path) == []
@@ -59,7 +59,7 @@ def test_a_first_line_that_was_torn_is_begun_again(tmp_path: Path, torn: bytes) 
     [
         b"my notes",
         b'{"name": "app',
-        b'{"fruit": "apple", "mine": true}',  # whole, and therefore never torn
+        b'{"fruit": "apple", "mine": true}',  # complete, and therefore never torn
         b"my notes\nin two lines",
         b'{"name": "apple"}\n{"name": "pe',
         b'{"fruit": "apple"}\n{"name": "pear"}\n{"fruit',
@@ -67,7 +67,7 @@ def test_a_first_line_that_was_torn_is_begun_again(tmp_path: Path, torn: bytes) 
         b"\xff\n",
     ],
 )
-def test_what_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+def test_other_files_are_refused_and_left_unchanged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"notes\.txt.*Give another file"):
@@ -89,7 +89,7 @@ def test_a_line_that_is_not_json_is_named(tmp_path: Path, line: bytes) -> None:
         list(read_json_lines(path))
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="not a regular file"):
         JsonLines.open(tmp_path)
 

@@ -35,7 +35,9 @@ def typed(package: str) -> dict[str, str]:
 
 
 def is_module(name: str) -> bool:
-    return Path(str(import_module("its_graph").__file__)).parent.joinpath(*name.split(".")[1:]).with_suffix(".py").exists()
+    return (
+        Path(str(import_module("its_graph").__file__)).parent.joinpath(*name.split(".")[1:]).with_suffix(".py").exists()
+    )
 
 
 def table_of(package: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,7 +12,7 @@ from its_graph.statistics import paired_difference, pass_at_k, wilson
 @pytest.mark.parametrize(
     ("n", "c", "k", "expected"), [(4, 1, 1, 0.25), (4, 1, 2, 0.5), (4, 2, 2, 0.833333), (10, 3, 5, 0.916667)]
 )
-def test_pass_at_k_gives_the_vectors(n: int, c: int, k: int, expected: float) -> None:
+def test_pass_at_k_vectors(n: int, c: int, k: int, expected: float) -> None:
     """Reference 0.5."""
     assert pass_at_k(n, c, k) == pytest.approx(expected, abs=1e-6)
 
@@ -24,7 +24,7 @@ def test_pass_at_k_counts_subsets() -> None:
         assert pass_at_k(n, c, k) == pytest.approx(sum(map(any, subsets)) / len(subsets))
 
 
-def test_pass_at_k_is_one_where_wrong_ones_do_not_fill_k_and_zero_without_a_right_one() -> None:
+def test_pass_at_k_is_one_if_wrong_samples_cannot_fill_k_and_zero_without_a_right_one() -> None:
     assert pass_at_k(4, 3, 2) == 1.0
     assert pass_at_k(4, 0, 4) == 0.0
 
@@ -44,7 +44,7 @@ def test_pass_at_k_refuses_impossible_counts(n: int, c: int, k: int) -> None:
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_wilson_gives_newcombes_intervals(successes: int, trials: int, low: float, high: float) -> None:
+def test_wilson_matches_newcombes_intervals(successes: int, trials: int, low: float, high: float) -> None:
     interval = wilson(successes, trials)
     assert interval.low == pytest.approx(low, abs=5e-5)
     assert interval.high == pytest.approx(high, abs=5e-5)
@@ -73,14 +73,14 @@ def test_a_paired_difference_has_the_width_of_its_pairs() -> None:
     assert difference.ci95.low < difference.mean < difference.ci95.high
 
 
-def test_a_paired_difference_repeats_by_seed_and_turns_its_sign() -> None:
+def test_a_paired_difference_is_seeded_and_antisymmetric() -> None:
     one, other = [1.0, 0.0, 1.0, 1.0] * 10, [0.0, 0.0, 1.0, 0.0] * 10
     assert paired_difference(one, other, seed=1) == paired_difference(one, other, seed=1)
     there, back = paired_difference(one, other, seed=1), paired_difference(other, one, seed=1)
     assert (back.mean, back.ci95.low, back.ci95.high) == pytest.approx((-there.mean, -there.ci95.high, -there.ci95.low))
 
 
-def test_equal_results_differ_by_nothing() -> None:
+def test_equal_results_have_no_difference() -> None:
     assert paired_difference([1.0, 0.0], [1.0, 0.0]) == (0.0, (0.0, 0.0))
 
 

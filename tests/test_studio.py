@@ -1,4 +1,4 @@
-"""`langgraph.json` names every strategy, and each can be loaded."""
+"""`langgraph.json` lists every strategy, and each loads."""
 
 import json
 from importlib import import_module
@@ -11,7 +11,7 @@ from its_graph.catalog.registry import STRATEGIES
 CONFIG = json.loads((Path(__file__).parents[1] / "langgraph.json").read_text())
 
 
-def test_every_strategy_is_named() -> None:
+def test_every_strategy_is_listed() -> None:
     assert CONFIG["graphs"] == {name: f"its_graph.studio:{name}" for name in STRATEGIES}
 
 

@@ -129,7 +129,7 @@ def _compare(choose: SelectionRule) -> Runnable[AgentSearchState, dict[str, Any]
         scores: list[float | None] = [None] * len(state["attempts"])
         for index, score in zip(usable, selection.scores, strict=False):
             scores[index] = score
-        return {"winner": usable[selection.index] if usable else None, "scores": scores}
+        return {"winner": usable[selection.winner] if usable else None, "scores": scores}
 
     def call(state: AgentSearchState) -> dict[str, Any]:
         usable, action_set = options(state)

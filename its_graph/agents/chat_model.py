@@ -141,13 +141,13 @@ def _split(replies: Sequence[AIMessage | Exception]) -> tuple[list[AIMessage], l
 
 
 def _result(candidates: list[AIMessage], failures: list[Exception], selection: Selection) -> ChatResult:
-    winner = candidates[selection.index]
+    winner = candidates[selection.winner]
     usage: UsageMetadata | None = None
     for message in candidates:
         usage = add_usage(usage, message.usage_metadata)
     trace = {
         "n": len(candidates),
-        "winner": selection.index,
+        "winner": selection.winner,
         "scores": list(selection.scores),
         "failed": [f"{type(error).__name__}: {error}" for error in failures],
         "usage": dict(usage or {}),

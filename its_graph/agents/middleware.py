@@ -169,7 +169,7 @@ def _response(request: ModelRequest[Any], draws: _Draws, selection: Selection) -
         usage = add_usage(usage, message.usage_metadata)
     trace = {
         "n": len(messages),
-        "winner": selection.index,
+        "winner": selection.winner,
         "replies": [message_text(message) for message in messages],
         "scores": list(selection.scores),
         "failed": [f"{type(error).__name__}: {error}" for error in draws.failures],
@@ -177,5 +177,5 @@ def _response(request: ModelRequest[Any], draws: _Draws, selection: Selection) -
     }
     request.runtime.stream_writer({"type": "its.deliberated", **trace})
     return ExtendedModelResponse(
-        model_response=draws.replies[selection.index], command=Command(update={"its_trace": [trace]})
+        model_response=draws.replies[selection.winner], command=Command(update={"its_trace": [trace]})
     )

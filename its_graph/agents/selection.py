@@ -16,8 +16,8 @@ __all__ = ["Selection", "SelectionRule", "by_score", "by_tournament", "by_vote"]
 class Selection(NamedTuple):
     """The selected option."""
 
-    index: int
-    """Index of the winner among the options."""
+    winner: int
+    """Index of the winning option."""
     scores: tuple[float | None, ...] = ()
     """One score per option if the rule scores them; None where a score is missing."""
 
@@ -33,7 +33,7 @@ def by_vote() -> SelectionRule:
     >>> from langchain_core.messages import AIMessage, HumanMessage
     >>> from its_graph.agents.actions import action_set_of
     >>> replies = [AIMessage("The answer is 3"), AIMessage("The answer is 4"), AIMessage("The answer is 4")]
-    >>> by_vote().invoke(action_set_of([HumanMessage("2 + 2?")], replies)).index
+    >>> by_vote().invoke(action_set_of([HumanMessage("2 + 2?")], replies)).winner
     1
     """
     return RunnableLambda(
@@ -56,7 +56,7 @@ def by_score(verifier: Verifier) -> SelectionRule:
     >>> verifier = FunctionVerifier(lambda candidate: 0.9 if "4" in candidate.steps[0] else 0.2)
     >>> replies = [AIMessage("The answer is 3"), AIMessage("The answer is 4")]
     >>> by_score(verifier).invoke(action_set_of([HumanMessage("2 + 2?")], replies))
-    Selection(index=1, scores=(0.2, 0.9))
+    Selection(winner=1, scores=(0.2, 0.9))
     """
 
     def candidates(options: ActionSet) -> list[Candidate]:
@@ -91,7 +91,7 @@ def by_tournament(judge: Judge) -> SelectionRule:
     >>> from its_graph.prm import FunctionVerifier
     >>> judge = as_judge(FunctionVerifier(lambda candidate: float("4" in candidate.steps[0])))
     >>> replies = [AIMessage("The answer is 3"), AIMessage("The answer is 4")]
-    >>> by_tournament(judge).invoke(action_set_of([HumanMessage("2 + 2?")], replies)).index
+    >>> by_tournament(judge).invoke(action_set_of([HumanMessage("2 + 2?")], replies)).winner
     1
     """
 

@@ -45,7 +45,7 @@ class AdaptiveAllocator:
         heapq.heapify(self._heap)
 
     def next_problem(self, budget: float = float("inf")) -> int | None:
-        """Remove and return the index of the problem to sample next, or None if there is none that `budget` can pay.
+        """Remove and return the index of the problem to sample next, or None if `budget` cannot pay for any.
 
         The problem counts as solved unless `record_failure` puts it back.
         """

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from langchain_core.messages import convert_to_messages
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from its_graph.api.messages import Messages
 from its_graph.api.serializable import check_json_serializable, check_storable
@@ -131,14 +131,14 @@ class SearchStatus(BaseModel):
     question: list[Message]
     options: dict[str, Any]
     seed: int | None
-    result: SearchResult | None = None
+    result: SerializeAsAny[SearchResult] | None = None
     """The full result, once there is an answer."""
-    human_request: HumanRequest | None = None
+    human_request: SerializeAsAny[HumanRequest] | None = None
     """The request to a person, while the search waits for a reply."""
     error: str | None
     events: int
     """Number of events so far."""
-    spend: Ledger | None
+    spend: SerializeAsAny[Ledger] | None
     created: float
     """Unix time in seconds."""
 

@@ -44,7 +44,7 @@ def is_integer(kind: Any) -> bool:
 
 
 def _plain(kind: Any) -> Any:
-    """Return the part of a type that plain data can hold; None if there is none."""
+    """Return the part of a type that plain data can hold; None if nothing is left."""
     if kind in _PLAIN:
         return _PLAIN[kind]
     if get_origin(kind) in (Union, UnionType):

@@ -1,5 +1,6 @@
 """The `its-graph` command: its subcommands, and the one place that turns errors and warnings into single lines."""
 
+import inspect
 import os
 import sys
 import warnings
@@ -62,8 +63,16 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "serve": serve_command,
     "api": api_command,
 }
+
+
+def _help_text(command: Callable[..., None]) -> str:
+    """Return the docstring with every paragraph on one line: the terminal wraps it."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
 for _name, _command in _COMMANDS.items():
-    app.command(_name)(expand_records(_command))
+    app.command(_name, help=_help_text(_command))(expand_records(_command))
 
 # Typer names the base class of its usage errors differently from release to release.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]

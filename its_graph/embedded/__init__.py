@@ -1,6 +1,6 @@
-"""The embedded models: a small generator and a verifier that ship with the package and know arithmetic.
+"""The embedded models: a small generator and a verifier for arithmetic that ship with the package.
 
-Every strategy runs for real with them, without a GPU, a key or a download:
+Every strategy runs on them with real models, without a GPU, an API key or a download:
 
     generator, verifier = its_graph.embedded.load()
     for problem, answer in its_graph.embedded.problems(10, seed=1): ...
@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from its_graph.embedded import arithmetic as world
-from its_graph.embedded.arithmetic import DataSplit
+from its_graph.embedded.arithmetic import DataSplit, arithmetic_problems
 from its_graph.embedded.phrasing import normalize
 from its_graph.errors import MissingExtraError
 
@@ -25,13 +24,26 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 def load() -> "tuple[ArithmeticGenerator, ArithmeticPRM]":
-    """Return the shipped generator and verifier, on the CPU.
+    r"""Return the shipped generator and verifier, on the CPU.
 
     The models are so small that one torch thread is fastest: set `OMP_NUM_THREADS=1` or call
-    `torch.set_num_threads(1)`; nothing global is changed here.
+    `torch.set_num_threads(1)`. This function does not change global settings.
 
     Raises:
-        MissingExtraError: without the extra `local`.
+        MissingExtraError: the extra `local` is not installed.
+
+    Example:
+        >>> import its_graph
+        >>> from its_graph.embedded import load
+        >>> generator, verifier = load()
+        >>> request = its_graph.SampleRequest(
+        ...     messages=({"role": "user", "content": "What is 2 + 3?"},), temperature=0, seed=1
+        ... )
+        >>> print(generator.invoke(request)[0].text)
+        Step 1: 2 + 3 = 5
+        \\boxed{5}
+        >>> generator.close(), verifier.close()
+        (None, None)
     """
     _require_local()
     from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
@@ -42,12 +54,18 @@ def load() -> "tuple[ArithmeticGenerator, ArithmeticPRM]":
 
 
 def load_larger() -> "ArithmeticGenerator":
-    """Return a generator several times the size of the other, trained on as many problems, on the CPU.
+    """Return a generator several times larger than that of `load`, trained on as many problems, on the CPU.
 
-    For comparisons at equal compute: `its-graph eval-sizes`.
+    It is for comparisons at equal compute: `its-graph eval-sizes`.
 
     Raises:
-        MissingExtraError: without the extra `local`.
+        MissingExtraError: the extra `local` is not installed.
+
+    Example:
+        >>> from its_graph.embedded import load_larger
+        >>> with load_larger() as generator:
+        ...     generator.parameters > 500_000
+        True
     """
     _require_local()
     from its_graph.embedded.models import ArithmeticGenerator
@@ -59,7 +77,17 @@ def load_thinker() -> "ArithmeticThinker":
     """Return the variant that thinks, waits and revises, on the CPU: for `budget_forcing` and `sequential_revision`.
 
     Raises:
-        MissingExtraError: without the extra `local`.
+        MissingExtraError: the extra `local` is not installed.
+
+    Example:
+        >>> import its_graph
+        >>> from its_graph.embedded import load_thinker
+        >>> request = its_graph.SampleRequest(
+        ...     messages=({"role": "user", "content": "What is 2 + 3?"},), temperature=0, seed=1
+        ... )
+        >>> with load_thinker() as thinker:
+        ...     "</think>" in thinker.invoke(request)[0].text
+        True
     """
     _require_local()
     from its_graph.embedded.models import ArithmeticThinker
@@ -69,7 +97,7 @@ def load_thinker() -> "ArithmeticThinker":
 
 def _require_local() -> None:
     try:
-        import torch  # noqa: F401 - asked for first, so that the error names the extra
+        import torch  # noqa: F401 - imported first, so that the error names the extra
         import transformers  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(error.name or "torch", "local") from error
@@ -79,8 +107,13 @@ def problems(n: int, *, seed: int, split: DataSplit = "test") -> Iterator[tuple[
     """Yield n (problem, answer) pairs of 3 to 8 operations.
 
     Args:
-        n: how many.
-        seed: names the stream; any seed of the test split gives problems that no training run has seen.
-        split: "train", "validation" or "test"; they share no problem.
+        n: number of problems.
+        seed: selects the stream of problems. No training run uses problems of the test split, whatever the seed.
+        split: "train", "validation" or "test", which have no problem in common.
+
+    Example:
+        >>> from its_graph.embedded import problems
+        >>> next(problems(1, seed=1))
+        ('Compute 65 + 89 - 84 / 12 + 11.', '158')
     """
-    return ((item.text, item.answer) for item in world.arithmetic_problems(n, seed=seed, split=split))
+    return ((problem.text, problem.answer) for problem in arithmetic_problems(n, seed=seed, split=split))

@@ -1,4 +1,4 @@
-"""The world of the embedded models: arithmetic problems, their true solutions and their three splits."""
+"""The domain of the embedded models: arithmetic problems, their reference solutions and their three splits."""
 
 import hashlib
 import random
@@ -13,11 +13,11 @@ __all__ = [
     "MAX_OPERATIONS",
     "ArithmeticProblem",
     "DataSplit",
+    "arithmetic_problem",
     "arithmetic_problems",
-    "problem",
     "problem_text",
-    "split_of",
     "reference_solution",
+    "split_of",
 ]
 
 DataSplit: TypeAlias = Literal["train", "validation", "test"]
@@ -33,7 +33,7 @@ _SPLITS: tuple[DataSplit, ...] = ("train",) * 8 + ("validation", "test")
 
 @dataclass(frozen=True)
 class ArithmeticProblem:
-    """One problem as the models read it, with its answer and the expression behind it."""
+    """One problem as the models read it, with its answer and its expression."""
 
     text: str
     answer: str
@@ -41,9 +41,9 @@ class ArithmeticProblem:
 
 
 def split_of(expression: Expression) -> DataSplit:
-    """Return the split an expression belongs to, a function of its text alone: 8 : 1 : 1.
+    """Return the split of an expression, which depends only on its text: 8 : 1 : 1.
 
-    Two splits can therefore never share a problem, whatever the seeds.
+    Two splits therefore never have a problem in common, whatever the seeds.
     """
     digest = hashlib.sha256(render(expression).encode()).digest()
     return _SPLITS[int.from_bytes(digest[:4], "big") % len(_SPLITS)]
@@ -55,10 +55,9 @@ def problem_text(expression: Expression) -> str:
 
 
 def reference_solution(expression: Expression) -> str:
-    r"""Return the true solution: `Step 1: 34 + 57 = 91`, a blank line, ..., and `\boxed{174}` under the last step.
+    r"""Return the exact solution: `Step 1: 34 + 57 = 91`, a blank line, ..., and `\boxed{174}` after the last step.
 
-    The box shares a step with the last operation: a step of its own would cost a search one more round
-    in which there is nothing left to choose.
+    The box shares a step with the last operation: a separate step would cost a search a round without any choice.
     """
     steps = solve_steps(expression)
     lines = [
@@ -68,7 +67,7 @@ def reference_solution(expression: Expression) -> str:
     return "\n\n".join(lines) + f"\n\\boxed{{{steps[-1][-1]}}}"
 
 
-def problem(
+def arithmetic_problem(
     index: int,
     *,
     seed: int = 0,
@@ -80,10 +79,10 @@ def problem(
 
     Args:
         index: position in the stream, from 0.
-        seed: names the stream.
+        seed: selects the stream.
         split: which of the three disjoint sets to draw from.
-        operations: smallest and largest number of operations, drawn evenly.
-        large: share of the results beyond +-199 that is kept, in [0, 1]; the others are drawn again.
+        operations: smallest and largest number of operations, drawn uniformly.
+        large: share of the results beyond +-199 to keep, in [0, 1]; the others are drawn again.
     """
     rng = random.Random(f"{split}/{seed}/{index}")
     count = rng.randint(*operations)
@@ -97,12 +96,12 @@ def problem(
 def arithmetic_problems(
     n: int, *, seed: int = 0, split: DataSplit = "test", operations: tuple[int, int] = (3, MAX_OPERATIONS)
 ) -> Iterator[ArithmeticProblem]:
-    """Yield the first `n` problems of a stream, see `problem`."""
-    return (problem(index, seed=seed, split=split, operations=operations) for index in range(n))
+    """Yield the first `n` problems of a stream, see `arithmetic_problem`."""
+    return (arithmetic_problem(index, seed=seed, split=split, operations=operations) for index in range(n))
 
 
 def _draw(rng: random.Random, count: int, large: float) -> tuple[Expression, int] | None:
-    """Draw an expression of `count` operations with its value; None where the draw leaves the world."""
+    """Draw an expression of `count` operations with its value; None if a result exceeds the limit."""
     if count == 0:
         value = rng.randint(0, 99)
         return Number(value), value
@@ -121,7 +120,7 @@ def _draw(rng: random.Random, count: int, large: float) -> tuple[Expression, int
 def _fit_factors(
     rng: random.Random, symbol: str, left: tuple[Expression, int], right: tuple[Expression, int]
 ) -> tuple[tuple[Expression, int], tuple[Expression, int]]:
-    """Redraw a bare number beside * or / so that the operation has a fair chance of being exact and small."""
+    """Redraw a plain number next to * or /, so that the operation is likely to be exact and small."""
     if isinstance(right[0], Number):
         choices = [n for n in range(2, _FACTOR + 1) if symbol == "*" or left[1] % n == 0]
         if symbol == "/" and isinstance(left[0], Number):

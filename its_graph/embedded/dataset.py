@@ -1,4 +1,4 @@
-"""The labelled solutions that the embedded verifier learns from: sampled, judged, first errors found by rollouts."""
+"""The training data of the embedded verifier: sampled solutions, with first errors located by rollouts."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -18,130 +18,130 @@ __all__ = ["LabelPlan", "LabelReport", "is_correct", "label_solutions", "read_la
 
 @dataclass(frozen=True)
 class LabelPlan:
-    """How many questions are asked, how often, and how their solutions are labelled."""
+    """How many solutions of how many questions are sampled, and how they are labeled."""
 
     questions: int
     samples: int = 4
     """Solutions per question."""
     k: int = 8
-    """Completions per examined prefix."""
+    """Completions per prefix."""
     temperature: float = 0.8
     seed: int = 101
     chunk: int = 250
-    """Questions labelled in one go."""
+    """Questions per batch."""
 
 
 @dataclass(frozen=True)
 class LabelReport:
-    """What labelling saw, none of it silently dropped."""
+    """Counts of a labeling run; nothing is dropped without being counted."""
 
     solutions: int
     right: int
     errors_found: int
     errors_masked: int
-    """First errors not trusted, because hardly anything succeeded from the step before."""
+    """First errors that are not trusted, because hardly any completion succeeded from the previous step."""
     cut_solutions: int
-    """Sampled solutions over the token limit; they are left out."""
+    """Sampled solutions that reached the token limit; they are left out."""
     completions: int
     cut_completions: int
 
 
 def user_message(problem: ArithmeticProblem) -> tuple[dict[str, str], ...]:
-    """Return the conversation that asks a problem."""
+    """Return the conversation that poses a problem."""
     return ({"role": "user", "content": problem.text},)
 
 
 def is_correct(text: str, answer: str) -> bool:
-    """Whether a solution text ends in `answer`; answers of this world have one spelling."""
+    """Return whether a solution text ends with `answer`; every answer of this domain has one spelling."""
     return extract_answer(text) == answer
 
 
 def label_solutions(generator: Generator, plan: LabelPlan) -> tuple[list[LabeledSolution], LabelReport]:
     """Sample solutions of training problems and label their steps.
 
-    A right solution proves all its steps by itself. In a wrong one the first error is found by binary search.
+    In a right solution all steps are labeled right. In a wrong one the first error is located by binary search.
     """
-    pool = list(arithmetic_problems(plan.questions, seed=plan.seed, split="train"))
+    problems = list(arithmetic_problems(plan.questions, seed=plan.seed, split="train"))
     rows: list[LabeledSolution] = []
     reports: list[LabelReport] = []
-    for start in range(0, len(pool), plan.chunk):
-        labelled, report = _label_chunk(generator, pool[start : start + plan.chunk], start, plan)
-        rows += labelled
+    for start in range(0, len(problems), plan.chunk):
+        labeled, report = _label_chunk(generator, problems[start : start + plan.chunk], start, plan)
+        rows += labeled
         reports.append(report)
     totals = (sum(column) for column in zip(*(vars(report).values() for report in reports), strict=True))
     return rows, LabelReport(*totals)
 
 
 def _label_chunk(
-    generator: Generator, pool: Sequence[ArithmeticProblem], start: int, plan: LabelPlan
+    generator: Generator, problems: Sequence[ArithmeticProblem], start: int, plan: LabelPlan
 ) -> tuple[list[LabeledSolution], LabelReport]:
     replies = generator.batch(
         [
             SampleRequest(
-                messages=user_message(item),
+                messages=user_message(problem),
                 n=plan.samples,
                 temperature=plan.temperature,
                 max_tokens=generator.max_tokens,
-                seed=derive_seed(plan.seed, f"solution {start + place}"),
+                seed=derive_seed(plan.seed, f"solution {start + index}"),
             )
-            for place, item in enumerate(pool)
+            for index, problem in enumerate(problems)
         ]
     )
-    asked, rates, cut = [], [], 0
-    for item, samples in zip(pool, replies, strict=True):
+    trajectories, rates, cut = [], [], 0
+    for problem, samples in zip(problems, replies, strict=True):
         whole = [sample.text for sample in samples if sample.finish_reason == "end"]
         cut += len(samples) - len(whole)
-        right = sum(is_correct(text, item.answer) for text in whole)
+        right = sum(is_correct(text, problem.answer) for text in whole)
         for text in dict.fromkeys(whole):
-            asked.append(_trajectory(item, text))
+            trajectories.append(_trajectory(problem, text))
             rates.append(right / len(whole))
     rollouts = RolloutPlan(plan.k, plan.temperature, seed=derive_seed(plan.seed, f"rollouts {start}"))
-    found = first_errors(generator, asked, plan=rollouts)
-    return _labelled(asked, rates, found, cut)
+    errors = first_errors(generator, trajectories, plan=rollouts)
+    return _label_trajectories(trajectories, rates, errors, cut)
 
 
-def _trajectory(item: ArithmeticProblem, text: str) -> Trajectory:
-    answer = item.answer
-    return Trajectory(user_message(item), tuple(split_steps(text)), lambda full: is_correct(full, answer))
+def _trajectory(problem: ArithmeticProblem, text: str) -> Trajectory:
+    answer = problem.answer
+    return Trajectory(user_message(problem), tuple(split_steps(text)), lambda full: is_correct(full, answer))
 
 
-def _labelled(
-    asked: Sequence[Trajectory], rates: Sequence[float], found: Sequence[FirstError], cut: int
+def _label_trajectories(
+    trajectories: Sequence[Trajectory], rates: Sequence[float], errors: Sequence[FirstError], cut: int
 ) -> tuple[list[LabeledSolution], LabelReport]:
     rows, masked = [], 0
-    for trajectory, rate, error in zip(asked, rates, found, strict=True):
+    for trajectory, rate, error in zip(trajectories, rates, errors, strict=True):
         labels = _labels(len(trajectory.steps), rate, error)
         masked += error.index is not None and labels[-1] is None
         candidate = Candidate(messages=trajectory.messages, steps=trajectory.steps, finished=True)
         rows.append(LabeledSolution(trajectory.messages[0]["content"], candidate, tuple(labels)))
-    # The end of a finished solution is judged as it stands; only the other prefixes cost completions.
-    open_ = [
+    # A whole finished solution is checked directly; only the other prefixes need completions.
+    completed = [
         estimate
-        for trajectory, error in zip(asked, found, strict=True)
-        for kept, estimate in error.estimates.items()
-        if kept < len(trajectory.steps)
+        for trajectory, error in zip(trajectories, errors, strict=True)
+        for length, estimate in error.estimates.items()
+        if length < len(trajectory.steps)
     ]
-    errors = sum(error.index is not None for error in found)
-    cut_completions = sum(estimate.truncated for estimate in open_)
-    completions = sum(estimate.complete for estimate in open_) + cut_completions
-    return rows, LabelReport(len(rows), len(rows) - errors, errors - masked, masked, cut, completions, cut_completions)
+    wrong = sum(error.index is not None for error in errors)
+    cut_completions = sum(estimate.truncated for estimate in completed)
+    completions = sum(estimate.complete for estimate in completed) + cut_completions
+    return rows, LabelReport(len(rows), len(rows) - wrong, wrong - masked, masked, cut, completions, cut_completions)
 
 
 def _labels(steps: int, rate: float, error: FirstError) -> list[float | None]:
-    """Return 1 up to the first error, then 0, if that error is to be trusted.
+    """Return 1 up to the first error, then 0 if that error is trusted, otherwise None.
 
-    A prefix that the search passed without asking lies before one that succeeded, so its value is above 0.
+    A prefix that the binary search skipped is shorter than one that succeeded, so its value is above 0.
     """
     if error.index is None:
         return [1.0] * steps
-    known = error.estimates.get(error.index)
-    before = known.value if known else None
+    estimate = error.estimates.get(error.index)
+    before = estimate.value if estimate else None
     values = [1.0] * max(0, error.index - 1) + ([before] if error.index else []) + [0.0]
     return [None if label is None else float(label) for label in trusted_labels(values, question_value=rate)]
 
 
 def write_labels(path: Path, rows: Iterable[LabeledSolution]) -> None:
-    """Write labelled solutions as JSON lines."""
+    """Write labeled solutions as JSON lines."""
     lines = [
         json.dumps({"candidate": row.candidate.model_dump(), "labels": row.labels}, ensure_ascii=False) for row in rows
     ]
@@ -149,7 +149,7 @@ def write_labels(path: Path, rows: Iterable[LabeledSolution]) -> None:
 
 
 def read_labels(path: Path) -> list[LabeledSolution]:
-    """Read what `write_labels` wrote."""
+    """Read labeled solutions that `write_labels` wrote."""
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)

@@ -42,16 +42,16 @@ def count_operations(expression: Expression) -> int:
 
 
 def render(expression: Expression) -> str:
-    """Write an expression with no more parentheses than its tree needs: `(34 + 57) * 2 - 8`."""
+    """Return an expression as text, with only the necessary parentheses: `(34 + 57) * 2 - 8`."""
     if isinstance(expression, Number):
         return str(expression.value)
     own = _PRECEDENCE[expression.symbol]
-    left = _bracketed(expression.left, below=own)
-    right = _bracketed(expression.right, below=own + 1)
+    left = _parenthesized(expression.left, below=own)
+    right = _parenthesized(expression.right, below=own + 1)
     return f"{left} {expression.symbol} {right}"
 
 
-def _bracketed(expression: Expression, *, below: int) -> str:
+def _parenthesized(expression: Expression, *, below: int) -> str:
     text = render(expression)
     if isinstance(expression, Operation) and _PRECEDENCE[expression.symbol] < below:
         return f"({text})"
@@ -59,12 +59,12 @@ def _bracketed(expression: Expression, *, below: int) -> str:
 
 
 def parse(text: str) -> Expression:
-    """Read an expression with the usual precedence; operators of one rank associate to the left.
+    """Parse an expression with the usual precedence; operators of equal precedence are left-associative.
 
     Raises:
-        ExpressionError: naming the first thing that does not belong.
+        ExpressionError: the text is not an expression; the message names the first unexpected token.
     """
-    tokens = _tokenise(text)
+    tokens = _tokenize(text)
     try:
         expression = _parse_sum(tokens)
     except RecursionError:
@@ -74,7 +74,7 @@ def parse(text: str) -> Expression:
     return expression
 
 
-def _tokenise(text: str) -> list[str]:
+def _tokenize(text: str) -> list[str]:
     """Return the tokens in reverse, so that the next one is popped from the end."""
     tokens, position = [], 0
     stripped = text.strip()
@@ -111,7 +111,7 @@ def _parse_atom(tokens: list[str]) -> Expression:
             raise ExpressionError("an opening parenthesis is never closed")
         return inner
     if not token.isdigit():
-        raise ExpressionError(f"{token!r} stands where a number was expected")
+        raise ExpressionError(f"got {token!r} where a number was expected")
     return Number(int(token))
 
 
@@ -119,10 +119,10 @@ def solve_steps(expression: Expression) -> list[tuple[Fraction, str, Fraction, F
     """Evaluate exactly, innermost and leftmost operation first.
 
     Returns:
-        One (left value, symbol, right value, result) for each operation, in order; the last result is the answer.
+        A tuple (left value, symbol, right value, result) for each operation, in order; the last result is the answer.
 
     Raises:
-        ExpressionError: on division by zero.
+        ExpressionError: the expression divides by zero.
     """
     steps: list[tuple[Fraction, str, Fraction, Fraction]] = []
     _evaluate(expression, steps)

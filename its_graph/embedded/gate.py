@@ -1,6 +1,6 @@
-"""The gate: what the models must show on fresh problems before they may ship, and the honest figures beside it.
+"""The release gate: accuracy on unseen problems that the models must reach before they ship, and reference figures.
 
-All differences are paired by problem with 95 % bootstrap intervals. AUC plays no part here: only selection counts.
+All differences are paired by problem, with 95% bootstrap intervals. AUC is not used: only selection counts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +13,13 @@ from its_graph.embedded.arithmetic import ArithmeticProblem, arithmetic_problems
 from its_graph.embedded.dataset import user_message
 from its_graph.embedded.selection import (
     SolutionPool,
-    best_of_n,
+    best_of_n_accuracy,
     majority_accuracy,
-    oracle,
-    paired,
-    random_score,
-    single,
-    weighted_vote,
+    paired_bootstrap,
+    pass_at_n,
+    random_score_accuracy,
+    single_sample_accuracy,
+    weighted_vote_accuracy,
 )
 from its_graph.graphs.beam_search import create_beam_search
 from its_graph.graphs.dvts import create_dvts
@@ -32,11 +32,11 @@ __all__ = ["GatePlan", "GateReport", "run_gate"]
 
 @dataclass(frozen=True)
 class GatePlan:
-    """The size of the examination."""
+    """The size of the evaluation."""
 
     problems: int = 250
     samples: int = 32
-    """Solutions sampled per problem; the rules look at the first 16, larger pools serve the equal-token line."""
+    """Solutions sampled per problem; the rules use the first `n`, the comparison at equal tokens uses up to all."""
     n: int = 16
     temperature: float = 1.0
     seed: int = 7
@@ -45,7 +45,7 @@ class GatePlan:
 
 @dataclass(frozen=True)
 class GateReport:
-    """The printed lines and what was required."""
+    """The printed lines and the requirements."""
 
     lines: tuple[str, ...]
     checks: dict[str, bool]
@@ -57,8 +57,8 @@ class GateReport:
         return all(self.checks.values())
 
     def __str__(self) -> str:
-        verdicts = (f"{'pass' if held else 'FAIL'}  {name}" for name, held in self.checks.items())
-        return "\n".join([*self.lines, "", *verdicts])
+        checks = (f"{'pass' if passed else 'FAIL'}  {name}" for name, passed in self.checks.items())
+        return "\n".join([*self.lines, "", *checks])
 
 
 class _Lines:
@@ -69,7 +69,7 @@ class _Lines:
         self.figures: dict[str, float] = {}
 
     def add(self, name: str, first: Sequence[float], second: Sequence[float] | None = None) -> float:
-        interval = paired(first, second)
+        interval = paired_bootstrap(first, second)
         self.lines.append(f"{name:<52} {interval}")
         self.figures[name] = round(interval.mean, 2)
         return interval.mean
@@ -84,75 +84,75 @@ def run_gate(
     verifier_alone: Generator,
     report: Callable[[str], None],
 ) -> GateReport:
-    """Examine the models on fresh test problems.
+    """Evaluate the models on unseen test problems.
 
     Args:
         generator: the embedded generator.
         verifier: the shipped verifier.
-        plan: how many problems and samples.
-        others: verifiers printed beside the shipped one, by name.
-        verifier_alone: the verifier's language model as a generator: its own greedy answers bound what verifying
-            with it is worth.
-        report: called when a stage is done.
+        plan: number of problems and samples.
+        others: verifiers to compare with the shipped one, by name.
+        verifier_alone: the verifier's language model as a generator: the accuracy of its greedy answers puts the
+            accuracy of selection with it in perspective.
+        report: called after each stage.
     """
-    exam = list(arithmetic_problems(plan.problems, seed=plan.seed, split="test"))
+    problems = list(arithmetic_problems(plan.problems, seed=plan.seed, split="test"))
     out = _Lines()
-    pools = sample_pools(generator, exam, plan)
-    report(f"sampled {plan.samples} solutions for each of {len(exam)} problems")
-    wide, small = pools, [pool.first(plan.n) for pool in pools]
+    pools = sample_pools(generator, problems, plan)
+    report(f"sampled {plan.samples} solutions for each of {len(problems)} problems")
+    small = [pool.first(plan.n) for pool in pools]
     votes = [majority_accuracy(pool) for pool in small]
-    alone = out.add("single", [single(pool) for pool in wide])
+    single = out.add("single", [single_sample_accuracy(pool) for pool in pools])
     vote = out.add(f"majority@{plan.n}", votes)
-    out.add("generator greedy", _greedy(generator, exam))
-    found = out.add(f"pass@{plan.n} (oracle)", [oracle(pool) for pool in small])
-    out.add(f"random score, best-of-{plan.n}", [random_score(pool) for pool in small])
-    checks = {"single < majority": alone < vote, f"pass@{plan.n} >= 85": found >= 85}
-    for name, judge in {"shipped": verifier, **others}.items():
-        scores = score_pools(judge, exam, wide)
+    out.add("generator greedy", _greedy(generator, problems))
+    passed = out.add(f"pass@{plan.n} (oracle)", [pass_at_n(pool) for pool in small])
+    out.add(f"random score, best-of-{plan.n}", [random_score_accuracy(pool) for pool in small])
+    checks = {"single < majority": single < vote, f"pass@{plan.n} >= 85": passed >= 85}
+    for name, scorer in {"shipped": verifier, **others}.items():
+        scores = score_pools(scorer, problems, pools)
         gain, best = _selection_lines(out, name, small, scores, votes, plan.n)
         report(f"scored with {name}")
-        if judge is verifier:
+        if scorer is verifier:
             checks |= {"weighted vote >= majority + 5": gain >= 5, "best-of-N > majority": best > 0}
             checks["DVTS or beam >= best-of-N at equal tokens"] = _search_lines(
-                out, generator, verifier, exam, wide, scores, plan
+                out, generator, verifier, problems, pools, scores, plan
             )
             report("searched with DVTS and beam")
-    out.add("verifier's own greedy answer", _greedy(verifier_alone, exam))
+    out.add("verifier's own greedy answer", _greedy(verifier_alone, problems))
     return GateReport(tuple(out.lines), checks, out.figures)
 
 
-def sample_pools(generator: Generator, exam: Sequence[ArithmeticProblem], plan: GatePlan) -> list[SolutionPool]:
-    """Sample every problem; a cut solution has no answer."""
+def sample_pools(generator: Generator, problems: Sequence[ArithmeticProblem], plan: GatePlan) -> list[SolutionPool]:
+    """Sample every problem; a truncated solution has no answer."""
     replies = generator.batch(
         [
             SampleRequest(
-                messages=user_message(item),
+                messages=user_message(problem),
                 n=plan.samples,
                 temperature=plan.temperature,
                 max_tokens=generator.max_tokens,
-                seed=derive_seed(plan.seed, f"exam {place}"),
+                seed=derive_seed(plan.seed, f"exam {index}"),
             )
-            for place, item in enumerate(exam)
+            for index, problem in enumerate(problems)
         ]
     )
     return [
         SolutionPool(
-            item.answer,
+            problem.answer,
             tuple(sample.text for sample in samples),
             tuple(extract_answer(sample.text) if sample.finish_reason == "end" else None for sample in samples),
             tuple(sample.generated_tokens for sample in samples),
         )
-        for item, samples in zip(exam, replies, strict=True)
+        for problem, samples in zip(problems, replies, strict=True)
     ]
 
 
 def score_pools(
-    verifier: Verifier, exam: Sequence[ArithmeticProblem], pools: Sequence[SolutionPool]
+    verifier: Verifier, problems: Sequence[ArithmeticProblem], pools: Sequence[SolutionPool]
 ) -> list[list[float]]:
-    """Return the verifier's value of every sample; 0 where it has none."""
+    """Return the verifier's value of every sample; 0 for a missing value."""
     candidates = [
-        Candidate(messages=user_message(item), steps=tuple(split_steps(text)), finished=True)
-        for item, pool in zip(exam, pools, strict=True)
+        Candidate(messages=user_message(problem), steps=tuple(split_steps(text)), finished=True)
+        for problem, pool in zip(problems, pools, strict=True)
         for text in pool.texts
     ]
     values = iter(verdict.value or 0.0 for verdict in verifier.batch(candidates))
@@ -167,9 +167,9 @@ def _selection_lines(
     votes: Sequence[float],
     n: int,
 ) -> tuple[float, float]:
-    """Add the lines of one verifier and return what weighted vote and argmax gain over majority."""
-    weighted = [weighted_vote(pool, row[:n]) for pool, row in zip(pools, scores, strict=True)]
-    best = [best_of_n(pool, row[:n]) for pool, row in zip(pools, scores, strict=True)]
+    """Add the lines of one verifier, and return the gains of weighted vote and argmax over majority."""
+    weighted = [weighted_vote_accuracy(pool, row[:n]) for pool, row in zip(pools, scores, strict=True)]
+    best = [best_of_n_accuracy(pool, row[:n]) for pool, row in zip(pools, scores, strict=True)]
     out.add(f"{name}: weighted vote@{n}", weighted)
     out.add(f"{name}: best-of-{n}", best)
     gain = out.add(f"{name}: weighted vote - majority", weighted, votes)
@@ -180,35 +180,38 @@ def _search_lines(
     out: _Lines,
     generator: Generator,
     verifier: Verifier,
-    exam: Sequence[ArithmeticProblem],
+    problems: Sequence[ArithmeticProblem],
     pools: Sequence[SolutionPool],
     scores: Sequence[Sequence[float]],
     plan: GatePlan,
 ) -> bool:
-    """Compare the library's own step searches with best-of-N at equal generated tokens, all by weighted vote."""
-    held = False
+    """Compare the library's step searches with best-of-N at equal generated tokens, all by weighted vote."""
+    not_worse = False
     per_sample = sum(sum(pool.tokens) for pool in pools) / sum(len(pool.tokens) for pool in pools)
     for name, create in {"dvts": create_dvts, "beam_search": create_beam_search}.items():
         graph = create(generator, verifier, n=plan.n, width=max(1, plan.n // 4)).compile()
         replies: list[dict[str, Any]] = graph.batch(
-            [{"problem": item.text} for item in exam],
+            [{"problem": problem.text} for problem in problems],
             config={"max_concurrency": 32, "recursion_limit": 200},
             context=SearchContext(seed=plan.seed, temperature=plan.temperature),
         )
-        right = [float(reply["answer"] == item.answer) for reply, item in zip(replies, exam, strict=True)]
+        right = [float(reply["answer"] == problem.answer) for reply, problem in zip(replies, problems, strict=True)]
         tokens = sum(reply["result"]["spend"]["generated_tokens"] for reply in replies) / len(replies)
         n = max(1, min(plan.samples, round(tokens / per_sample)))
-        equal = [weighted_vote(pool.first(n), row[:n]) for pool, row in zip(pools, scores, strict=True)]
+        equal = [weighted_vote_accuracy(pool.first(n), row[:n]) for pool, row in zip(pools, scores, strict=True)]
         out.add(f"shipped: {name} {plan.n}/4, {tokens:.0f} tokens", right)
         out.add(f"shipped: weighted vote@{n}, {n * per_sample:.0f} tokens", equal)
-        held |= out.add(f"shipped: {name} - weighted vote@{n}", right, equal) >= 0
-    return held
+        not_worse |= out.add(f"shipped: {name} - weighted vote@{n}", right, equal) >= 0
+    return not_worse
 
 
-def _greedy(generator: Generator, exam: Sequence[ArithmeticProblem]) -> list[float]:
+def _greedy(generator: Generator, problems: Sequence[ArithmeticProblem]) -> list[float]:
     requests = [
-        SampleRequest(messages=user_message(item), temperature=0, max_tokens=generator.max_tokens, seed=0)
-        for item in exam
+        SampleRequest(messages=user_message(problem), temperature=0, max_tokens=generator.max_tokens, seed=0)
+        for problem in problems
     ]
     replies = generator.batch(requests)
-    return [float(extract_answer(samples[0].text) == item.answer) for samples, item in zip(replies, exam, strict=True)]
+    return [
+        float(extract_answer(samples[0].text) == problem.answer)
+        for samples, problem in zip(replies, problems, strict=True)
+    ]

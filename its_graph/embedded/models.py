@@ -1,4 +1,4 @@
-"""The embedded generator and verifier: the library's own classes behind a gate that keeps them to arithmetic."""
+"""The embedded generator and verifier: the library's classes, restricted to arithmetic."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -16,69 +16,70 @@ __all__ = ["ArithmeticGenerator", "ArithmeticPRM", "ArithmeticThinker"]
 
 
 class ArithmeticGenerator(TransformersGenerator):
-    """A generator that reads the last user message in any known phrasing and refuses what it never learned."""
+    """A generator that reads the last user message in any supported phrasing, and rejects other questions."""
 
     temperature = 1.0
     step_tokens = 48
 
-    _known = staticmethod(canonical_conversation)
+    _canonical_messages = staticmethod(canonical_conversation)
 
     def prompt_tokens(self, request: SampleRequest) -> int:
         """Return the exact number of prompt tokens of one sample."""
-        return super().prompt_tokens(self._known_request(request))
+        return super().prompt_tokens(self._canonical_request(request))
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return features of bare questions, in any known phrasing."""
-        known = (self._known(({"role": "user", "content": text},)) for text in texts)
-        return super().embed([messages[-1]["content"] for messages in known])
+        """Return features of bare questions in any supported phrasing."""
+        conversations = (self._canonical_messages(({"role": "user", "content": text},)) for text in texts)
+        return super().embed([messages[-1]["content"] for messages in conversations])
 
     def submit(self, request: SampleRequest) -> Future[list[Sample]]:
-        """Start one request; a question outside the world fails it with EmbeddedScopeError."""
+        """Start one request; a question outside arithmetic fails it with EmbeddedScopeError."""
         try:
-            known = self._known_request(request)
+            canonical = self._canonical_request(request)
         except EmbeddedScopeError as error:
-            refused: Future[list[Sample]] = Future()
-            refused.set_exception(error)
-            return refused
-        return super().submit(known)
+            failed: Future[list[Sample]] = Future()
+            failed.set_exception(error)
+            return failed
+        return super().submit(canonical)
 
-    def _known_request(self, request: SampleRequest) -> SampleRequest:
-        return request.model_copy(update={"messages": self._known(request.messages)})
+    def _canonical_request(self, request: SampleRequest) -> SampleRequest:
+        return request.model_copy(update={"messages": self._canonical_messages(request.messages)})
 
 
 class ArithmeticThinker(ArithmeticGenerator):
-    """The variant that thinks before it answers, waits, and revises: it reads its earlier attempts as turns.
+    """The variant that thinks before it answers, waits, and revises; it reads earlier attempts as turns.
 
-    `python -m its_graph.embedded.train_thinker` makes its weights from the plain generator's.
+    `python -m its_graph.embedded.train_thinker` trains it from the weights of the plain generator.
     """
 
     think_style = THINK._replace(joint="\n", wait="Wait\n\n", final="")
-    _known = staticmethod(canonical_turns)
+    _canonical_messages = staticmethod(canonical_turns)
 
 
 class ArithmeticPRM(PRM):
-    """A process reward model that reads the question as the embedded generator does, and of a thought its last attempt.
+    """A process reward model that reads questions as the embedded generator does.
 
-    A question outside the world fails its candidate with EmbeddedScopeError. The steps before a thought's last `Wait`
-    get no score: the model never read any such text, and what was given up does not count.
+    Of a thought it reads only the last attempt. A question outside arithmetic fails its candidate with
+    EmbeddedScopeError. The steps before the last `Wait` of a thought get no score: the model was not trained on such
+    text, and abandoned attempts do not count.
     """
 
     def tokens(self, candidate: Candidate) -> int:
-        """Return exactly the tokens that the model reads for `candidate`."""
-        return super().tokens(_known_candidate(candidate))
+        """Return the exact number of tokens that the model reads for `candidate`."""
+        return super().tokens(_canonical_candidate(candidate))
 
     def _layout(self, candidate: Candidate) -> StepLayout | Exception:
         try:
-            known = _known_candidate(candidate)
+            canonical = _canonical_candidate(candidate)
         except EmbeddedScopeError as error:
             return error
-        layout = super()._layout(known)
+        layout = super()._layout(canonical)
         if isinstance(layout, Exception):
             return layout
-        given_up = len(candidate.steps) - len(known.steps)
-        return layout._replace(spans=[*repeat(None, given_up), *layout.spans])
+        abandoned = len(candidate.steps) - len(canonical.steps)
+        return layout._replace(spans=[*repeat(None, abandoned), *layout.spans])
 
 
-def _known_candidate(candidate: Candidate) -> Candidate:
+def _canonical_candidate(candidate: Candidate) -> Candidate:
     messages, steps = canonical_conversation(candidate.messages), canonical_steps(candidate.steps)
     return candidate.model_copy(update={"messages": messages, "steps": steps})

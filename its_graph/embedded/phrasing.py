@@ -1,4 +1,4 @@
-"""From a user's phrasing to the one phrasing that the models know, or a clear refusal."""
+"""Normalize a user's phrasing to the one that the models were trained on, or reject it with a clear error."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from its_graph.search.hints import without_hints
 
 __all__ = ["canonical_conversation", "canonical_steps", "canonical_turns", "normalize"]
 
-_ATTEMPTS = 4
-_LONGEST = 1_000
-"""Characters: room for any phrasing of a problem that the models know, and soon read."""
+_MAX_ATTEMPTS = 4
+_MAX_CHARACTERS = 1_000
+"""Enough for any phrasing of a supported problem, and fast to parse."""
 _WAIT = re.compile(r"^Wait[ \t]*$", re.MULTILINE)
 
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-"})  # noqa: RUF001
@@ -37,35 +37,35 @@ _WORDS = frozenset(f"{_ENGLISH} {_KOREAN}".split())
 
 
 def canonical_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Return the conversation as the models know it: the last user message, normalised, and nothing else.
+    """Return the conversation in the models' format: only the last user message, normalized.
 
-    A strategy's own instruction in front of the question is left out, and so are a person's hints behind it: they never
-    learned to follow any.
+    A strategy's instruction before the question and human hints after it are removed, because the models were not
+    trained to follow either.
     """
     for message in reversed(messages):
         if message.get("role") == "user":
-            asked = without_instruction(without_hints(_plain_text(message.get("content"))))
-            return ({"role": "user", "content": normalize(asked)},)
-    raise EmbeddedScopeError("The conversation has no user message. " + _WAY_OUT)
+            question = without_instruction(without_hints(_plain_text(message.get("content"))))
+            return ({"role": "user", "content": normalize(question)},)
+    raise EmbeddedScopeError("The conversation must contain a user message; got no user message. " + _REMEDY)
 
 
 def canonical_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Return the conversation as the thinking variant knows it: the question before each attempt and after the last.
+    """Return the conversation in the thinking variant's format: the question before each attempt and after the last.
 
-    What a user message says beside the question (an instruction to revise) is left out, as the variant never read any;
-    at most the four latest attempts are kept, as it never saw more.
+    Other text in a user message (an instruction to revise) is removed, and only the latest four attempts are kept,
+    because the variant was trained neither with such text nor with more attempts.
     """
     (question,) = canonical_conversation(messages)
-    attempts = [_plain_text(one.get("content")) for one in messages if one.get("role") == "assistant"]
+    attempts = [_plain_text(message.get("content")) for message in messages if message.get("role") == "assistant"]
     turns = [question]
-    for text in attempts[-_ATTEMPTS:]:
+    for text in attempts[-_MAX_ATTEMPTS:]:
         turns += [{"role": "assistant", "content": text}, question]
     return tuple(turns)
 
 
 def canonical_steps(steps: Sequence[str]) -> tuple[str, ...]:
-    """Return a solution's steps as the verifier knows them: of a thought its last attempt, its end not marked."""
-    waits = [place for place, step in enumerate(steps) if _WAIT.search(step)]
+    """Return the steps in the verifier's format: the last attempt of a thought, without its end-of-thinking mark."""
+    waits = [index for index, step in enumerate(steps) if _WAIT.search(step)]
     last = steps[waits[-1] + 1 :] if waits else steps
     return tuple(step.replace("\n</think>\n\n", "\n") for step in last)
 
@@ -74,24 +74,29 @@ def normalize(problem: str) -> str:
     """Return the canonical text of an arithmetic problem: `What is 34+57*2?` -> `Compute 34 + 57 * 2.`.
 
     Raises:
-        EmbeddedScopeError: the text is anything else, or leaves the range of numbers that the models learned.
+        EmbeddedScopeError: the text is anything else, or its numbers exceed the range that the models learned.
+
+    Example:
+        >>> from its_graph.embedded import normalize
+        >>> normalize("What is 34+57*2?")
+        'Compute 34 + 57 * 2.'
     """
-    if len(problem) > _LONGEST:
-        raise _refusal(problem, f"this is longer than {_LONGEST:,} characters")
+    if len(problem) > _MAX_CHARACTERS:
+        raise _refusal(problem, f"this is longer than {_MAX_CHARACTERS:,} characters")
     text = problem.translate(_SIGNS)
-    for written, sign in _LATEX.items():
-        text = text.replace(written, sign)
+    for command, sign in _LATEX.items():
+        text = text.replace(command, sign)
     text = _INSTRUCTION.sub(" ", text)
-    found = [match for match in _EXPRESSION.finditer(text) if re.search(r"\d", match[0])]
+    expressions = [match[0] for match in _EXPRESSION.finditer(text) if re.search(r"\d", match[0])]
     words = re.findall(r"[^\W\d_]+", _EXPRESSION.sub(" ", text))
     unknown = [word for word in words if word.lower() not in _WORDS]
     rest = re.sub(r"[\s?=.,:;!'\"]", "", re.sub(r"[^\W\d_]+", "", _EXPRESSION.sub(" ", text)))
-    if len(found) != 1 or unknown or rest:
+    if len(expressions) != 1 or unknown or rest:
         raise _refusal(problem, "this is not one arithmetic expression")
-    return problem_text(_checked(problem, found[0][0]))
+    return problem_text(_parse_supported(problem, expressions[0]))
 
 
-def _checked(problem: str, text: str) -> Expression:
+def _parse_supported(problem: str, text: str) -> Expression:
     numbers = _NUMBER.findall(text)
     if any("." in number or int(number) > 99 for number in numbers):
         raise _refusal(problem, "its numbers are not all whole numbers from 0 to 99")
@@ -103,18 +108,18 @@ def _checked(problem: str, text: str) -> Expression:
     except ExpressionError as error:
         raise _refusal(problem, str(error)) from error
     if any(result.denominator != 1 or abs(result) > LIMIT for *_, result in steps):
-        raise _refusal(problem, f"a result on the way is a fraction or beyond +-{LIMIT}")
+        raise _refusal(problem, f"an intermediate result is a fraction or beyond +-{LIMIT}")
     return expression
 
 
 def _refusal(problem: str, reason: str) -> EmbeddedScopeError:
-    shown = problem if len(problem) <= 120 else problem[:117] + "..."
-    return EmbeddedScopeError(f"The embedded models were asked {shown!r}: {reason}. {_WAY_OUT}")
+    shortened = problem if len(problem) <= 120 else problem[:117] + "..."
+    return EmbeddedScopeError(f"The embedded models cannot answer {shortened!r}: {reason}. {_REMEDY}")
 
 
-_WAY_OUT = (
-    f"They know integer arithmetic only: whole numbers from 0 to 99 with + - * / and parentheses, 1 to "
-    f"{MAX_OPERATIONS} operations, exact divisions, results within +-{LIMIT}. For anything else bring a model: "
+_REMEDY = (
+    f"They only know integer arithmetic: whole numbers from 0 to 99 with + - * / and parentheses, 1 to "
+    f"{MAX_OPERATIONS} operations, exact divisions, results within +-{LIMIT}. For anything else, use another model: "
     "`--model PATH` on the command line, or `TransformersGenerator.from_pretrained(...)` in code."
 )
 

@@ -1,7 +1,7 @@
-"""Train a small Qwen2 language model on true solutions: the embedded generator and the verifier's backbone.
+"""Train a small Qwen2 language model on reference solutions: the embedded generator and the verifier's backbone.
 
-Muon for the matrices, AdamW for the rest, a constant rate and then a short linear anneal to zero. The anneal
-decides: without it the same model is confidently wrong and its samples hardly differ.
+Muon for the matrices, AdamW for the rest, a constant rate and then a short linear anneal to zero. The anneal is
+essential: without it the same model is confidently wrong, and its samples hardly differ.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from its_graph.embedded.arithmetic import ArithmeticProblem, problem, reference_solution
+from its_graph.embedded.arithmetic import ArithmeticProblem, arithmetic_problem, reference_solution
 from its_graph.prm.training.training_state import restore_training, save_training
 
 __all__ = ["Phase", "PretrainPlan", "build_model", "fit_language_model", "pad_batch", "pretrain", "training_batch"]
@@ -21,15 +21,15 @@ __all__ = ["Phase", "PretrainPlan", "build_model", "fit_language_model", "pad_ba
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the curriculum: what is trained on, and for how many steps."""
+    """A part of the curriculum: which problems, and for how many steps."""
 
     steps: int
     operations: tuple[int, int] = (1, 8)
     """Smallest and largest number of operations."""
     large: float = 0.15
-    """Share of large results, see `world.problem`."""
+    """Share of large results, see `arithmetic_problem`."""
     window: int | None = None
-    """Numbers of operations mixed in one batch, a window that moves on with every step: less padding. None: all."""
+    """Operation counts mixed in one batch, a window that moves with every step to reduce padding. None: all."""
 
     def batch_operations(self, step: int) -> tuple[int, int]:
         """Return the smallest and largest number of operations in the batch of one step."""
@@ -42,7 +42,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class PretrainPlan:
-    """Everything that decides a training run, in steps rather than seconds so that it repeats."""
+    """All hyperparameters of a training run; lengths are in steps, not seconds, so that runs are repeatable."""
 
     layers: int
     phases: tuple[Phase, ...]
@@ -53,13 +53,13 @@ class PretrainPlan:
     adam_rate: float = 0.004
     seed: int = 0
     hidden: int = 64
-    """Hidden units; there is one attention head for 64 of them."""
+    """Hidden units; there is one attention head per 64 units."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
 
     @property
     def total(self) -> int:
-        """All steps."""
+        """Total number of steps."""
         return sum(phase.steps for phase in self.phases)
 
     def phase(self, step: int) -> Phase:
@@ -72,7 +72,7 @@ class PretrainPlan:
 
 
 def build_model(tokenizer: Any, layers: int, *, hidden: int = 64, seed: int = 0) -> Qwen2ForCausalLM:
-    """Return an untrained Qwen2 of one attention head of 64 per 64 hidden units, with tied embeddings."""
+    """Return an untrained Qwen2 with one attention head of width 64 per 64 hidden units, and tied embeddings."""
     torch.manual_seed(seed)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
@@ -90,14 +90,17 @@ def build_model(tokenizer: Any, layers: int, *, hidden: int = 64, seed: int = 0)
     return Qwen2ForCausalLM(config)
 
 
-def training_batch(tokenizer: Any, batch: list[ArithmeticProblem]) -> tuple[Tensor, Tensor]:
+def training_batch(tokenizer: Any, problems: list[ArithmeticProblem]) -> tuple[Tensor, Tensor]:
     """Return input ids and labels [B, T]; labels are -100 on the prompt and the padding."""
     rows, labels = [], []
-    for item in batch:
+    for problem in problems:
         prompt = tokenizer.apply_chat_template(
-            [{"role": "user", "content": item.text}], add_generation_prompt=True, return_dict=False
+            [{"role": "user", "content": problem.text}], add_generation_prompt=True, return_dict=False
         )
-        reply = [*tokenizer.encode(reference_solution(item.expression), add_special_tokens=False), tokenizer.eos_token_id]
+        reply = [
+            *tokenizer.encode(reference_solution(problem.expression), add_special_tokens=False),
+            tokenizer.eos_token_id,
+        ]
         rows.append(prompt + reply)
         labels.append([-100] * len(prompt) + reply)
     return pad_batch(rows, labels, tokenizer.pad_token_id)
@@ -117,9 +120,9 @@ def pretrain(
 
     Args:
         plan: sizes, rates and steps.
-        tokenizer: of `build_tokenizer`.
-        report: called with a line of progress every 50 steps.
-        checkpoint: folder; an unfinished run found there goes on.
+        tokenizer: from `build_tokenizer`.
+        report: called with a progress line every 50 steps.
+        checkpoint: folder of checkpoints; an unfinished run found there is resumed.
     """
     return fit_language_model(
         build_model(tokenizer, plan.layers, hidden=plan.hidden, seed=plan.seed),
@@ -138,34 +141,34 @@ def fit_language_model(
     report: Callable[[str], None],
     checkpoint: Path | None = None,
 ) -> Qwen2ForCausalLM:
-    """Train `model` by the rates and steps of `plan` and return it in eval mode.
+    """Train `model` with the rates and steps of `plan`, and return it in eval mode.
 
     Args:
-        model: where training begins.
-        plan: rates and steps; what the phases say of problems is `batch`'s business.
-        batch: ids and labels [B, T] of a step; the same for the same step, so that a stopped run goes on exactly.
-        report: called with a line of progress every 50 steps.
-        checkpoint: folder; an unfinished run found there goes on.
+        model: the initial model.
+        plan: rates and steps; `batch` decides whether to use the problem ranges of its phases.
+        batch: returns ids and labels [B, T] of a step; equal for equal steps, so that a stopped run resumes exactly.
+        report: called with a progress line every 50 steps.
+        checkpoint: folder of checkpoints; an unfinished run found there is resumed.
     """
-    optimisers = _optimisers(model, plan)
-    first = restore_training(checkpoint, model, optimisers) if checkpoint else 0
+    optimizers = _optimizers(model, plan)
+    first = restore_training(checkpoint, model, optimizers) if checkpoint else 0
     model.train()
     losses = []
     for step in range(first, plan.total):
         ids, labels = batch(step)
-        losses.append(_update(model, optimisers, ids, labels, _rates(plan, step)))
+        losses.append(_update(model, optimizers, ids, labels, _rates(plan, step)))
         if (step + 1) % 50 == 0 or step + 1 == plan.total:
             report(f"step {step + 1}/{plan.total}, loss {sum(losses) / len(losses):.4f}")
             losses = []
         if checkpoint and (step + 1) % plan.checkpoint_every == 0:
-            save_training(checkpoint, model, optimisers, step + 1)
+            save_training(checkpoint, model, optimizers, step + 1)
     return model.eval()
 
 
 def _problems(plan: PretrainPlan, step: int) -> list[ArithmeticProblem]:
     phase = plan.phase(step)
     return [
-        problem(
+        arithmetic_problem(
             step * plan.batch + row,
             seed=plan.seed,
             split="train",
@@ -177,17 +180,17 @@ def _problems(plan: PretrainPlan, step: int) -> list[ArithmeticProblem]:
 
 
 def _rates(plan: PretrainPlan, step: int) -> tuple[float, float]:
-    """Return the rates of Muon and AdamW: a short rise, a plateau, a line to zero."""
-    rise = (step + 1) / 20
-    fall = (plan.total - step) / (plan.anneal_steps + 1)
-    factor = min(rise, fall, 1.0)
+    """Return the rates of Muon and AdamW: warmup, plateau, linear anneal to zero."""
+    warmup = (step + 1) / 20
+    anneal = (plan.total - step) / (plan.anneal_steps + 1)
+    factor = min(warmup, anneal, 1.0)
     return plan.muon_rate * factor, plan.adam_rate * factor
 
 
-def _optimisers(model: Qwen2ForCausalLM, plan: PretrainPlan) -> list[torch.optim.Optimizer]:
+def _optimizers(model: Qwen2ForCausalLM, plan: PretrainPlan) -> list[torch.optim.Optimizer]:
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
-    chosen = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
+    matrix_ids = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in matrix_ids]
     return [
         torch.optim.Muon(matrices, lr=plan.muon_rate, weight_decay=0.01),
         torch.optim.AdamW(rest, lr=plan.adam_rate, betas=(0.9, 0.95), weight_decay=0.0),
@@ -196,7 +199,7 @@ def _optimisers(model: Qwen2ForCausalLM, plan: PretrainPlan) -> list[torch.optim
 
 def _update(
     model: Qwen2ForCausalLM,
-    optimisers: Sequence[torch.optim.Optimizer],
+    optimizers: Sequence[torch.optim.Optimizer],
     ids: Tensor,
     labels: Tensor,
     rates: tuple[float, float],
@@ -208,9 +211,9 @@ def _update(
     loss = torch.nn.functional.cross_entropy(logits.float(), targets[targets != -100])
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    for optimiser, rate in zip(optimisers, rates, strict=True):
-        for group in optimiser.param_groups:
+    for optimizer, rate in zip(optimizers, rates, strict=True):
+        for group in optimizer.param_groups:
             group["lr"] = rate
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     return loss.item()

@@ -1,8 +1,8 @@
-"""What a pool of sampled solutions is worth under each way of choosing, problem by problem.
+"""Accuracy of selection rules on a pool of sampled solutions, problem by problem.
 
-Every rule keeps multiplicities: a text that was sampled five times counts five times. `random_score` is the
-honest floor of best-of-N: right solutions are often textually equal and wrong ones diverse, so an argmax over a score
-that knows nothing picks among distinct texts and falls with N.
+Every rule keeps multiplicities: a text that was sampled five times counts five times. `random_score_accuracy` is the
+true floor of best-of-N: right solutions are often identical and wrong ones diverse, so the argmax of an uninformative
+score picks among distinct texts, and its accuracy decreases with N.
 """
 
 import math
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 __all__ = [
     "BootstrapInterval",
     "SolutionPool",
-    "best_of_n",
+    "best_of_n_accuracy",
     "majority_accuracy",
-    "oracle",
-    "paired",
-    "random_score",
-    "single",
-    "weighted_vote",
+    "paired_bootstrap",
+    "pass_at_n",
+    "random_score_accuracy",
+    "single_sample_accuracy",
+    "weighted_vote_accuracy",
 ]
 
 
@@ -39,13 +39,13 @@ class SolutionPool:
 
     @property
     def right(self) -> list[bool]:
-        """Which samples have the right answer."""
+        """Whether each sample has the right answer."""
         return [answer == self.truth for answer in self.answers]
 
 
 @dataclass(frozen=True)
 class BootstrapInterval:
-    """A mean over problems with its 95 % bootstrap interval, in percent or percentage points."""
+    """A mean over problems with its 95% bootstrap interval, in percent or percentage points."""
 
     mean: float
     low: float
@@ -55,35 +55,35 @@ class BootstrapInterval:
         return f"{self.mean:5.1f} [{self.low:5.1f}, {self.high:5.1f}]"
 
 
-def single(pool: SolutionPool) -> float:
-    """Return the chance that one sample is right."""
+def single_sample_accuracy(pool: SolutionPool) -> float:
+    """Return the probability that one sample is right."""
     return sum(pool.right) / len(pool.right)
 
 
-def oracle(pool: SolutionPool) -> float:
+def pass_at_n(pool: SolutionPool) -> float:
     """Return 1 if any sample is right (pass@N)."""
     return float(any(pool.right))
 
 
 def majority_accuracy(pool: SolutionPool) -> float:
-    """Return 1 if the most frequent answer is right; ties go to the answer seen first."""
+    """Return 1 if the most frequent answer is right; the earliest answer wins ties."""
     votes = Counter(answer for answer in pool.answers if answer is not None)
     return float(bool(votes) and votes.most_common(1)[0][0] == pool.truth)
 
 
-def random_score(pool: SolutionPool) -> float:
-    """Return the expected success of the argmax of a random score per distinct text."""
+def random_score_accuracy(pool: SolutionPool) -> float:
+    """Return the expected accuracy of the argmax of a random score per distinct text."""
     distinct = dict(zip(pool.texts, pool.right, strict=True))
     return sum(distinct.values()) / len(distinct)
 
 
-def best_of_n(pool: SolutionPool, scores: Sequence[float]) -> float:
-    """Return 1 if the highest-scored sample is right; ties go to the first."""
+def best_of_n_accuracy(pool: SolutionPool, scores: Sequence[float]) -> float:
+    """Return 1 if the highest-scored sample is right; the first sample wins ties."""
     return float(pool.right[max(range(len(scores)), key=lambda index: (scores[index], -index))])
 
 
-def weighted_vote(pool: SolutionPool, scores: Sequence[float]) -> float:
-    """Return 1 if the answer with the largest sum of scores is right; ties go to the answer seen first."""
+def weighted_vote_accuracy(pool: SolutionPool, scores: Sequence[float]) -> float:
+    """Return 1 if the answer with the largest sum of scores is right; the earliest answer wins ties."""
     totals: dict[str, float] = {}
     for answer, score in zip(pool.answers, scores, strict=False):
         if answer is not None:
@@ -91,10 +91,10 @@ def weighted_vote(pool: SolutionPool, scores: Sequence[float]) -> float:
     return float(bool(totals) and max(totals, key=lambda answer: totals[answer]) == pool.truth)
 
 
-def paired(
+def paired_bootstrap(
     first: Sequence[float], second: Sequence[float] | None = None, *, resamples: int = 2000
 ) -> BootstrapInterval:
-    """Return the mean of `first` (minus `second`, problem by problem) x 100, with its 95 % interval."""
+    """Return 100 times the mean of `first` (minus `second`, problem by problem), with its 95% interval."""
     values = [a - b for a, b in zip(first, second or [0.0] * len(first), strict=True)]
     rng = random.Random(0)
     means = sorted(math.fsum(rng.choices(values, k=len(values))) / len(values) for _ in range(resamples))

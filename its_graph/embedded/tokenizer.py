@@ -1,7 +1,7 @@
-"""The tokenizer of the embedded models: byte-level BPE of 512 entries that knows the world's phrases whole.
+"""The tokenizer of the embedded models: byte-level BPE with 512 entries, including whole phrases of the domain.
 
-It cuts words and normalises (NFC) as Qwen2's tokenizer does, because transformers and the servers built on it put that
-class in charge of every checkpoint of this architecture, whatever its files say.
+It splits words and normalizes text (NFC) as Qwen2's tokenizer does, because transformers and the servers built on it
+use that class for every checkpoint of this architecture, whatever its files specify.
 """
 
 import json
@@ -45,11 +45,11 @@ _QWEN2_WORDS = (
 def build_tokenizer() -> Any:
     """Build the tokenizer, the same one each time, as a transformers fast tokenizer.
 
-    Digits are tokens of their own; `Step n: `, signs with their spaces, a blank line and the opening of a box are
-    single tokens: about ten tokens a step. Any other text falls back to bytes and comes back unchanged (in NFC).
+    Each digit is a token; `Step n: `, signs with their spaces, a blank line and the opening of a box are single tokens:
+    about ten tokens per step. Any other text falls back to bytes and round-trips unchanged (in NFC).
 
     Raises:
-        MissingExtraError: without the `local` extra.
+        MissingExtraError: the extra `local` is not installed.
     """
     try:
         from tokenizers import AddedToken
@@ -57,11 +57,11 @@ def build_tokenizer() -> Any:
     except ImportError as error:
         raise MissingExtraError("transformers", "local") from error
 
-    vocabulary, merges = _prose_pieces(VOCABULARY_SIZE - len(_SPECIAL) - len(_PHRASES))
-    # Ids are written down in the model's own vocabulary: added tokens are numbered by whoever loads them.
+    vocabulary, merges = _train_prose_pieces(VOCABULARY_SIZE - len(_SPECIAL) - len(_PHRASES))
+    # All ids are in the model's vocabulary, because added tokens are renumbered by each loader.
     names = [*_SPECIAL, *_PHRASES]
     names += [f"<reserved_{index}>" for index in range(VOCABULARY_SIZE - len(vocabulary) - len(names))]
-    vocabulary |= {name: len(vocabulary) + place for place, name in enumerate(names)}
+    vocabulary |= {name: len(vocabulary) + index for index, name in enumerate(names)}
     backend = _backend(vocabulary, merges)
     backend.add_special_tokens([AddedToken(text, normalized=False, special=True) for text in _SPECIAL])
     backend.add_tokens([AddedToken(text, normalized=False) for text in _PHRASES])
@@ -88,8 +88,8 @@ def _backend(vocabulary: dict[str, int] | None = None, merges: list[tuple[str, s
     return backend
 
 
-def _prose_pieces(size: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Train at most `size` entries on the prose: all 256 bytes and the commonest pieces of words."""
+def _train_prose_pieces(size: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Train at most `size` entries on the prose: all 256 bytes and the most common pieces of words."""
     from tokenizers import pre_tokenizers, trainers
 
     backend = _backend()

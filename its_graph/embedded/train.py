@@ -1,10 +1,9 @@
-"""Train the embedded models from nothing: `python -m its_graph.embedded.train [--out DIR] [--quick]`.
+"""Train the embedded models from scratch: `python -m its_graph.embedded.train [--out DIR] [--quick]`.
 
 Generator and verifier backbone (two processes) -> step labels by rollouts -> three reward models -> gate -> export.
-Every stage writes its result to DIR and is skipped when that result is there, so a stopped run goes on.
+Every stage writes its result to DIR and is skipped if that result exists, so a stopped run can be resumed.
 """
 
-import argparse
 import logging
 import multiprocessing
 import shutil
@@ -16,7 +15,6 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer, Qwen2ForCausalLM
 
-from its_graph.embedded import WEIGHTS
 from its_graph.embedded.dataset import label_solutions, read_labels, write_labels
 from its_graph.embedded.export import export_generator, export_verifier, write_training_record
 from its_graph.embedded.gate import GatePlan, GateReport, run_gate
@@ -24,6 +22,7 @@ from its_graph.embedded.models import ArithmeticPRM
 from its_graph.embedded.pretrain import PretrainPlan, pretrain
 from its_graph.embedded.tokenizer import build_tokenizer
 from its_graph.embedded.train_plans import FULL, QUICK, TrainingRunPlan
+from its_graph.embedded.training_options import start_training_command, training_parser
 from its_graph.embedded.verifiers import head_scorer, implicit_scorer, likelihood_scorer, train_scorer
 from its_graph.generators.transformers import TransformersGenerator
 from its_graph.prm.families.likelihood import ImplicitScorer
@@ -35,12 +34,12 @@ _LOG = logging.getLogger("its_graph.embedded.train")
 
 
 class GateFailedError(RuntimeError):
-    """The models did not pass the gate, so nothing was exported."""
+    """The models failed the gate, so nothing was exported."""
 
 
 @dataclass(frozen=True)
 class _Stages:
-    """Where each stage leaves its result."""
+    """Paths of the results of the stages."""
 
     out: Path
 
@@ -70,13 +69,13 @@ class _Stages:
 
 
 def train_embedded(plan: TrainingRunPlan, out: Path, *, enforce: bool = True, export: Path | None = None) -> GateReport:
-    """Run all stages that have no result in `out` yet.
+    """Run all stages without a result in `out`.
 
     Args:
-        plan: sizes of everything.
+        plan: hyperparameters of all stages.
         out: folder of all results.
-        enforce: whether a failed gate is an error; without, the report is only printed.
-        export: folder that receives `generator` and `verifier`; None leaves them in `out`.
+        enforce: whether a failed gate is an error; if not, the report is only printed.
+        export: destination of `generator` and `verifier`; None: they are not copied.
 
     Raises:
         Rejected: the gate failed and `enforce` is set.
@@ -86,11 +85,13 @@ def train_embedded(plan: TrainingRunPlan, out: Path, *, enforce: bool = True, ex
     _pretrain_both(plan, stages)
     _label(plan, stages)
     _train_verifiers(plan, stages)
-    report = _examine(plan.gate, stages)
+    report = _evaluate(plan.gate, stages)
     _LOG.info("%s", report)
     (out / "gate.txt").write_text(str(report) + "\n", encoding="utf-8")
     if enforce and not report.passed:
-        raise GateFailedError(f"The models failed the gate, nothing was exported. All figures: {out / 'gate.txt'}")
+        raise GateFailedError(
+            f"The models failed the gate; nothing was exported. See {out / 'gate.txt'} for all figures."
+        )
     _record(plan, stages, report)
     if export is not None:
         for folder in (stages.generator, stages.verifier):
@@ -99,7 +100,7 @@ def train_embedded(plan: TrainingRunPlan, out: Path, *, enforce: bool = True, ex
 
 
 def _pretrain_both(plan: TrainingRunPlan, stages: _Stages) -> None:
-    """Train the two language models side by side, one thread each."""
+    """Train the two language models in parallel, one thread each."""
     context = multiprocessing.get_context("spawn")
     missing = [
         (task, folder)
@@ -112,11 +113,11 @@ def _pretrain_both(plan: TrainingRunPlan, stages: _Stages) -> None:
     for worker, (_, folder) in zip(workers, missing, strict=True):
         worker.join()
         if worker.exitcode:
-            raise RuntimeError(f"Training of {folder.name} ended with exit code {worker.exitcode}; see its output.")
+            raise RuntimeError(f"Training of {folder.name} failed with exit code {worker.exitcode}; see its output.")
 
 
 def pretrain_to_folder(plan: PretrainPlan, folder: Path) -> None:
-    """Train one language model and write it to `folder`; runs in a process of its own."""
+    """Train one language model and write it to `folder`; runs in a separate process."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     torch.set_num_threads(1)
     tokenizer = build_tokenizer()
@@ -156,8 +157,8 @@ def _train_verifiers(plan: TrainingRunPlan, stages: _Stages) -> None:
         implicit.save_pretrained(stages.implicit)
 
 
-def _examine(plan: GatePlan, stages: _Stages) -> GateReport:
-    """Examine what was written, bf16 rounding included."""
+def _evaluate(plan: GatePlan, stages: _Stages) -> GateReport:
+    """Evaluate the saved models, which include the rounding to bf16."""
     others = {
         "plain head": ArithmeticPRM(QwenScorer.from_pretrained(stages.head), max_batch=64),
         "implicit PRM": ArithmeticPRM(ImplicitScorer.from_pretrained(stages.implicit), max_batch=64),
@@ -186,20 +187,12 @@ def _record(plan: TrainingRunPlan, stages: _Stages, report: GateReport) -> None:
 
 
 def run_training_command(arguments: Sequence[str] | None = None) -> int:
-    """Read the command line and run; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m its_graph.embedded.train", description=__doc__)
+    """Run the command; return its exit code."""
+    parser = training_parser("train", __doc__, out="embedded-training")
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("embedded-training"),
-        help="folder of all results; a stopped run goes on there (default: %(default)s)",
+        "--gate", choices=("enforce", "report"), default="enforce", help="whether a failed gate is an error"
     )
-    parser.add_argument("--quick", action="store_true", help="seconds: proves the path, not the models")
-    parser.add_argument("--gate", choices=("enforce", "report"), default="enforce")
-    parser.add_argument("--export", type=Path, help=f"folder for the weights that passed, for example {WEIGHTS.name}")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    torch.set_num_threads(1)
+    options = start_training_command(parser, arguments)
     try:
         train_embedded(
             QUICK if options.quick else FULL, options.out, enforce=options.gate == "enforce", export=options.export

@@ -1,4 +1,4 @@
-"""The sizes of a training run: the full one that made the shipped weights, and a quick one for tests."""
+"""Hyperparameters of the training runs: the full one that produced the shipped weights, and a quick one for tests."""
 
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,7 @@ class TrainingRunPlan:
 
 
 def _curriculum(last: int) -> tuple[Phase, ...]:
-    """Short problems, then all with large numbers, then `last` steps of the world as it is examined."""
+    """Short problems, then all with large numbers, then `last` steps on the distribution of the evaluation."""
     return (
         Phase(300, operations=(1, 4), large=1.0),
         Phase(1950, large=1.0),
@@ -33,7 +33,7 @@ def _curriculum(last: int) -> tuple[Phase, ...]:
 
 
 FULL = TrainingRunPlan(
-    # The generator stops early on purpose: one that is always right leaves nothing to search for.
+    # The generator stops early on purpose: search cannot improve one that is always right.
     generator=PretrainPlan(layers=4, phases=_curriculum(750), anneal_steps=900, seed=3),
     backbone=PretrainPlan(layers=5, phases=_curriculum(3000), anneal_steps=1500, seed=5),
     labels=LabelPlan(questions=1500),
@@ -43,7 +43,7 @@ FULL = TrainingRunPlan(
     gate=GatePlan(),
 )
 
-# Several times the generator's parameters on the very same problems, as the comparison at equal FLOPs asks for.
+# Several times the parameters of the generator on the same problems, for the comparison at equal FLOPs.
 LARGER_GENERATOR = replace(FULL.generator, layers=5, hidden=128)
 
 _QUICK_PRETRAINING = PretrainPlan(layers=1, phases=(Phase(4, operations=(1, 2)),), anneal_steps=2, batch=8)

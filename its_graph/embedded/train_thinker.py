@@ -1,10 +1,10 @@
 """Train the thinking variant of the embedded generator: `python -m its_graph.embedded.train_thinker [--out DIR]`.
 
-The shipped generator makes attempts at training problems; the variant goes on from its weights and learns to look at
-them again (see `its_graph.embedded.thinker`). Every stage is skipped when its result is there.
+The shipped generator samples attempts at training problems. The variant starts from its weights and learns to check and
+revise them (see `its_graph.embedded.thinker`). A stage is skipped if its result exists, so a stopped run can be
+resumed.
 """
 
-import argparse
 import json
 import logging
 import shutil
@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-import torch
 from transformers import AutoTokenizer, Qwen2ForCausalLM
 
 from its_graph.embedded import WEIGHTS
@@ -23,6 +22,7 @@ from its_graph.embedded.export import export_generator, write_training_record
 from its_graph.embedded.models import ArithmeticGenerator
 from its_graph.embedded.pretrain import Phase, PretrainPlan, fit_language_model
 from its_graph.embedded.thinker import AttemptPlan, Attempts, sample_attempts, thinking_batch
+from its_graph.embedded.training_options import start_training_command, training_parser
 from its_graph.seeds import derive_seed
 
 __all__ = ["FULL_THINKER", "QUICK_THINKER", "ThinkerPlan", "run_thinker_training_command", "train_thinker"]
@@ -30,12 +30,12 @@ __all__ = ["FULL_THINKER", "QUICK_THINKER", "ThinkerPlan", "run_thinker_training
 _LOG = logging.getLogger("its_graph.embedded.train_thinker")
 _CONTEXT = 1024
 LONGEST_THOUGHT = 640
-"""Tokens; four attempts of the longest kind and the answer."""
+"""Tokens; enough for four attempts of maximum length and the answer."""
 
 
 @dataclass(frozen=True)
 class ThinkerPlan:
-    """The sizes of a run."""
+    """Hyperparameters of a run."""
 
     attempts: AttemptPlan
     training: PretrainPlan
@@ -54,13 +54,13 @@ QUICK_THINKER = ThinkerPlan(
 
 
 def train_thinker(plan: ThinkerPlan, generator: Path, out: Path, *, export: Path | None = None) -> Path:
-    """Run the stages that have no result in `out` yet and return the folder of the variant.
+    """Run the stages without a result in `out`, and return the folder of the variant.
 
     Args:
-        plan: sizes of everything.
-        generator: folder of the plain generator, which makes the attempts and lends its weights.
+        plan: hyperparameters of all stages.
+        generator: folder of the plain generator, which samples the attempts and provides the initial weights.
         out: folder of all results.
-        export: folder that receives the variant as `thinker`.
+        export: destination of the weights, as `thinker`; None: they are not copied.
     """
     out.mkdir(parents=True, exist_ok=True)
     pool = _attempts(plan.attempts, generator, out / "attempts.jsonl")
@@ -75,19 +75,20 @@ def train_thinker(plan: ThinkerPlan, generator: Path, out: Path, *, export: Path
 
 def _attempts(plan: AttemptPlan, generator: Path, path: Path) -> list[Attempts]:
     """Sample the attempts, or read those of an earlier run."""
-    asked = list(arithmetic_problems(plan.questions, seed=plan.seed, split="train"))
+    problems = list(arithmetic_problems(plan.questions, seed=plan.seed, split="train"))
     if not path.exists():
         with ArithmeticGenerator.from_pretrained(generator, device="cpu", max_batch=256) as model:
             pool = sample_attempts(model, plan)
-        path.write_text("".join(json.dumps([one.right, one.wrong]) + "\n" for one in pool), encoding="utf-8")
+        path.write_text(
+            "".join(json.dumps([attempts.right, attempts.wrong]) + "\n" for attempts in pool), encoding="utf-8"
+        )
     rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    pool = [Attempts(item, tuple(right), tuple(wrong)) for item, (right, wrong) in zip(asked, rows, strict=True)]
-    _LOG.info("%s attempts, %s of them wrong", sum(map(_count, pool)), sum(len(one.wrong) for one in pool))
+    pool = [
+        Attempts(problem, tuple(right), tuple(wrong)) for problem, (right, wrong) in zip(problems, rows, strict=True)
+    ]
+    right, wrong = sum(len(attempts.right) for attempts in pool), sum(len(attempts.wrong) for attempts in pool)
+    _LOG.info("%s attempts, %s of them wrong", right + wrong, wrong)
     return pool
-
-
-def _count(one: Attempts) -> int:
-    return len(one.right) + len(one.wrong)
 
 
 def _train(plan: PretrainPlan, generator: Path, pool: list[Attempts], folder: Path) -> None:
@@ -104,17 +105,10 @@ def _train(plan: PretrainPlan, generator: Path, pool: list[Attempts], folder: Pa
 
 
 def run_thinker_training_command(arguments: Sequence[str] | None = None) -> int:
-    """Read the command line and run; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m its_graph.embedded.train_thinker", description=__doc__)
-    parser.add_argument(
-        "--out", type=Path, default=Path("thinker-training"), help="folder of all results (default: %(default)s)"
-    )
-    parser.add_argument("--generator", type=Path, default=WEIGHTS / "generator", help="the plain generator")
-    parser.add_argument("--quick", action="store_true", help="seconds: proves the path, not the model")
-    parser.add_argument("--export", type=Path, help=f"folder for the weights, for example {WEIGHTS.name}")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    torch.set_num_threads(1)
+    """Run the command; return its exit code."""
+    parser = training_parser("train_thinker", __doc__, out="thinker-training")
+    parser.add_argument("--generator", type=Path, default=WEIGHTS / "generator", help="folder of the plain generator")
+    options = start_training_command(parser, arguments)
     train_thinker(
         QUICK_THINKER if options.quick else FULL_THINKER, options.generator, options.out, export=options.export
     )

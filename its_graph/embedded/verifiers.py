@@ -1,4 +1,4 @@
-"""Three reward models from the same labels: the shipped one and the two it is compared with."""
+"""Three reward models trained on the same labels: the shipped one and two for comparison."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ TRAINED_ON = "its_graph.embedded generator"
 
 
 def likelihood_scorer(backbone: Path) -> LikelihoodScorer:
-    """Return the shipped family: the backbone's own likelihood of the least likely token of a step."""
+    """Return the shipped family: the backbone's likelihood of the least likely token of a step."""
     metadata = ScorerMetadata(
         family="likelihood", aggregation="min", label_kind="mc", trained_on=TRAINED_ON, max_tokens=512
     )
@@ -26,13 +26,13 @@ def likelihood_scorer(backbone: Path) -> LikelihoodScorer:
 
 
 def head_scorer(backbone: Path) -> QwenScorer:
-    """Return a plain head on the backbone, read on a mark after each step."""
+    """Return a linear head on the backbone, read on a mark after each step."""
     metadata = ScorerMetadata(family="qwen", aggregation="min", label_kind="mc", trained_on=TRAINED_ON, max_tokens=512)
     return QwenScorer.on_backbone(_model(backbone), _tokenizer(backbone), metadata)
 
 
 def implicit_scorer(generator: Path) -> ImplicitScorer:
-    """Return the generator against its frozen self: a reward model without any stronger model behind it."""
+    """Return the generator against a frozen copy of itself: a reward model that needs no stronger model."""
     metadata = ScorerMetadata(
         family="implicit", aggregation="min", label_kind="mc", trained_on=TRAINED_ON, max_tokens=512
     )
@@ -42,7 +42,7 @@ def implicit_scorer(generator: Path) -> ImplicitScorer:
 def train_scorer(
     scorer: StepScorer, data: Sequence[LabeledSolution], plan: TrainPlan, report: Callable[[str], None]
 ) -> None:
-    """Train one of them, reporting the loss every 50 updates."""
+    """Train a scorer, and report the loss every 50 updates."""
     name, losses = scorer.metadata.family, []
 
     def progress(update: Progress) -> None:

@@ -6,7 +6,7 @@ therefore does not depend on which other problems run, on their order, or on the
 
 from its_graph.evaluation.data.problem import Problem
 from its_graph.evaluation.outcome import Outcome, SampleRecord
-from its_graph.evaluation.pools import DifficultyBins, SamplePool, oracle_bins, pass_curve, sample_pools, widest_pools
+from its_graph.evaluation.pools import DifficultyBins, SamplePool, build_pools, oracle_bins, pass_curve, widest_pools
 from its_graph.evaluation.runs.evaluate import evaluate
 from its_graph.evaluation.runs.grid import GridCell, measure, measure_cells
 from its_graph.evaluation.summary import SummaryRow, compare_outcomes, summarize_outcomes
@@ -19,13 +19,13 @@ __all__ = [
     "SamplePool",
     "SampleRecord",
     "SummaryRow",
+    "build_pools",
     "compare_outcomes",
     "evaluate",
     "measure",
     "measure_cells",
     "oracle_bins",
     "pass_curve",
-    "sample_pools",
     "summarize_outcomes",
     "widest_pools",
 ]

@@ -18,9 +18,9 @@ __all__ = [
     "MIN_POOL_SAMPLES",
     "DifficultyBins",
     "SamplePool",
+    "build_pools",
     "oracle_bins",
     "pass_curve",
-    "sample_pools",
     "widest_pools",
 ]
 
@@ -89,7 +89,7 @@ class DifficultyBins(NamedTuple):
     members: tuple[frozenset[int], ...]
 
 
-def sample_pools(outcomes: Iterable[Outcome]) -> list[SamplePool]:
+def build_pools(outcomes: Iterable[Outcome]) -> list[SamplePool]:
     """Return the pool of each outcome whose samples are recorded and independent; other outcomes have none.
 
     Args:
@@ -98,11 +98,11 @@ def sample_pools(outcomes: Iterable[Outcome]) -> list[SamplePool]:
     Example:
         >>> import asyncio
         >>> from its_graph import create
-        >>> from its_graph.evaluation import evaluate, sample_pools
+        >>> from its_graph.evaluation import build_pools, evaluate
         >>> from its_graph.testing import ToyGenerator
         >>> graph = create("self_consistency", ToyGenerator(0.3), n=8).compile()
         >>> outcomes = asyncio.run(evaluate(graph, [("Add 1, 2.", "3"), ("Add 3, 5, 4.", "12")], seed=1))
-        >>> [(pool.index, len(pool.samples)) for pool in sample_pools(outcomes)]
+        >>> [(pool.index, len(pool.samples)) for pool in build_pools(outcomes)]
         [(0, 8), (1, 8)]
     """
     return [
@@ -150,7 +150,7 @@ def widest_pools(measured: Mapping[_Key, Sequence[Outcome]]) -> tuple[_Key, list
 def _complete_pools(outcomes: Sequence[Outcome]) -> list[SamplePool]:
     """Return the pools of all problems that are not lost; empty if one is missing or at least half are lost."""
     usable = [outcome for outcome in outcomes if not _is_lost(outcome)]
-    pools = sample_pools(usable)
+    pools = build_pools(usable)
     return pools if len(pools) == len(usable) > len(outcomes) - len(usable) else []
 
 
@@ -180,10 +180,10 @@ def pass_curve(pools: Sequence[SamplePool]) -> dict[int, float]:
     Example:
         >>> import asyncio
         >>> from its_graph import create
-        >>> from its_graph.evaluation import evaluate, pass_curve, sample_pools
+        >>> from its_graph.evaluation import build_pools, evaluate, pass_curve
         >>> from its_graph.testing import ToyGenerator
         >>> graph = create("self_consistency", ToyGenerator(0.0), n=6).compile()
-        >>> pass_curve(sample_pools(asyncio.run(evaluate(graph, [("Add 1, 2.", "3")]))))
+        >>> pass_curve(build_pools(asyncio.run(evaluate(graph, [("Add 1, 2.", "3")]))))
         {1: 1.0, 2: 1.0, 4: 1.0, 6: 1.0}
     """
     if not pools:
@@ -206,11 +206,11 @@ def oracle_bins(pools: Sequence[SamplePool], count: int = 5) -> DifficultyBins:
     Example:
         >>> import asyncio
         >>> from its_graph import create
-        >>> from its_graph.evaluation import evaluate, oracle_bins, sample_pools
+        >>> from its_graph.evaluation import build_pools, evaluate, oracle_bins
         >>> from its_graph.testing import ToyGenerator
         >>> problems = [("Add 1, 2.", "3"), ("Add 3, 5, 4, 1, 2, 8, 8, 1, 9.", "41")]
         >>> graph = create("self_consistency", ToyGenerator(0.3), n=8).compile()
-        >>> bins = oracle_bins(sample_pools(asyncio.run(evaluate(graph, problems))), count=2)
+        >>> bins = oracle_bins(build_pools(asyncio.run(evaluate(graph, problems))), count=2)
         >>> [sorted(members) for members in bins.members]
         [[0], [1]]
     """

@@ -217,7 +217,7 @@ def events_of(update: Update) -> Iterator[dict[str, Any]]:
 
 
 def event_emitter() -> Callable[[Update], None]:
-    """Return a function that sends the events of an update to whoever streams this run.
+    """Return a function that sends the events of an update to the stream of this run.
 
     With `dispatch` in the settings they are sent as LangChain custom events too, for `astream_events` and AG-UI.
     """
@@ -247,7 +247,7 @@ def token_emitter() -> Callable[[str, int, str], None]:
 
 
 def emit(update: Update) -> None:
-    """Send the events of one update to whoever streams this run."""
+    """Send the events of one update to the stream of this run."""
     event_emitter()(update)
 
 

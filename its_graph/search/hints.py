@@ -39,7 +39,7 @@ def without_hints(text: str) -> str:
 
 
 def _paragraph(hint: str) -> str:
-    """Return a hint without empty lines, so that its end can be told from the text after it."""
+    """Return a hint without empty lines, so that it is clear where it ends."""
     return re.sub(r"\n\s*\n", "\n", hint)
 
 

@@ -46,7 +46,7 @@ class CandidateResult(TypedDict):
     >>> graph = create("best_of_n", ToyGenerator(), ToyVerifier(), n=4).compile()
     >>> result = graph.invoke({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7))["result"]
     >>> [(candidate["answer"], candidate["score"]) for candidate in result["candidates"]]
-    [('12', 0.9), ('12', 0.9), ('12', 0.9), ('20', 0.1)]
+    [('12', 0.9), ('12', 0.9), ('12', 0.9), ('21', 0.1)]
     """
 
     id: str
@@ -54,7 +54,7 @@ class CandidateResult(TypedDict):
     text: str
     """The whole solution."""
     answer: str | None
-    """Final answer extracted from `text`, as written there; None if there is none."""
+    """Final answer extracted from `text`, as written there; None without one."""
     score: float | None
     """The verifier's score, in the verifier's range ([0, 1] for `prob`); None if it has none."""
     finished: bool
@@ -71,7 +71,7 @@ class Vote(TypedDict):
     >>> graph = create("self_consistency", ToyGenerator(), n=4).compile()
     >>> result = graph.invoke({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7))["result"]
     >>> result["votes"]
-    [{'answer': '12', 'count': 3, 'weight': 3.0}, {'answer': '20', 'count': 1, 'weight': 1.0}]
+    [{'answer': '12', 'count': 3, 'weight': 3.0}, {'answer': '21', 'count': 1, 'weight': 1.0}]
     """
 
     answer: str

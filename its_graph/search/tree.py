@@ -45,7 +45,7 @@ class Finalist(NamedTuple):
 
 
 class Tree(StepTree):
-    """The search tree in a state, or in the events of a search, which carry the same records.
+    r"""The search tree in a state, or in the events of a search, which carry the same records.
 
     A view never changes: it is derived from one state, and a node that needs another frontier makes another view.
 
@@ -60,9 +60,17 @@ class Tree(StepTree):
     >>> *_, state = graph.stream({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7), stream_mode="values")
     >>> tree = Tree(state)
     >>> tree
-    Tree(strategy='beam_search', steps=12, complete=4, calls=24, tokens=318)
-    >>> print(tree.pretty(height=3))
-    """
+    Tree(strategy='beam_search', steps=12, complete=4, calls=17, tokens=219)
+    >>> print(tree.pretty())
+    ├─ ★ 0.90 3 + 5 = 8
+    │  ├─ ● 0.10 8 + 4 = 16
+    │  │  └─ ✓ 0.10 → 16 ×2 \boxed{16}
+    │  ├─ ★ 0.90 8 + 4 = 12
+    │  │  ├─ ★ 0.90 → 12 \boxed{12}
+    │  │  └─ ✓ 0.90 → 12 \boxed{12}
+    │  └─ ✗ 0.90 ×2 8 + 4 = 12
+    └─ ✗ 0.90 ×3 3 + 5 = 8
+    """  # noqa: RUF002
 
     def __init__(self, state: Mapping[str, Any], *, hidden: int = 0) -> None:
         super().__init__(state.get("steps") or {}, state.get("scores") or {}, state.get("frontier") or [])
@@ -211,7 +219,7 @@ class Tree(StepTree):
         return {record["parent"]: key for key, record in records.items() if record.get("auxiliary") == "rollout"}
 
     def rollout_tip(self, step: str) -> str:
-        """Return the last step of the rollout drawn from `step`, or `step` itself if there is none."""
+        """Return the last step of the rollout drawn from `step`, or `step` itself without one."""
         while step in self._rollouts:
             step = self._rollouts[step]
         return step

@@ -64,7 +64,7 @@ class TreeRows:
 
     Args:
         tree: the search so far.
-        winner: id of the last step of the answer; None while there is none.
+        winner: id of the last step of the answer; None before the search has answered.
         over: whether the search has ended: then no step is waiting any more.
     """
 

@@ -77,7 +77,7 @@ class ServerProcess:
             if time.monotonic() > deadline:
                 raise ServerError(
                     f"{self.name} did not answer on {self.health} within {timeout_s:g} s. If it is still loading, wait "
-                    f"longer (--timeout).{self._log_tail()}"
+                    f"longer (--startup-timeout).{self._log_tail()}"
                 )
             time.sleep(_POLL_S)
 

@@ -43,7 +43,7 @@ _NO_ANSWER = frozenset({"correct", "right", "wrong", "incorrect", "unclear", "un
 
 
 def extract_answer(text: str) -> str | None:
-    r"""Return the final answer as written in `text`, or None if there is none.
+    r"""Return the final answer as written in `text`, or None without one.
 
     The content of the last complete box is returned verbatim; an empty box is not an answer. The answer after a marker
     ends with its sentence: "The answer is 42." gives "42". Units are kept ("18 dollars"): `equivalent` compares answers

@@ -26,7 +26,7 @@ try:
 except ImportError:  # Windows has no limits of this kind
     resource = None  # type: ignore[assignment]
 
-__all__ = ["main"]
+__all__ = ["serve_requests"]
 
 _MEMORY_BYTES = 4 << 30
 """Address space of the process on Linux: towers of exponents fail instead of filling the memory."""
@@ -44,7 +44,7 @@ _FAILURES = (
 """What sympy raises on odd input. Anything else ends the process, which its owner reports."""
 
 
-def main() -> None:
+def serve_requests() -> None:
     """Serve requests from standard input until it closes. The first argument is the CPU seconds for each request."""
     timeout_s = float(sys.argv[1])
     replies, sys.stdout = sys.stdout, sys.stderr  # a library that prints must not break the protocol
@@ -131,4 +131,4 @@ def _parse(text: str) -> list[Any]:
 
 
 if __name__ == "__main__":
-    main()
+    serve_requests()

@@ -73,7 +73,7 @@ class ThinkingSplit(NamedTuple):
     """A text's thinking and what follows it."""
 
     thinking: str
-    """Empty if there is none."""
+    """Empty in a text without thinking."""
     answer: str | None
     """None while the thinking has not ended."""
 

@@ -26,7 +26,6 @@ __all__ = [
     "ChoiceRule",
     "ComparisonRounds",
     "EndingRule",
-    "StartRule",
     "ModelRule",
     "OwnScore",
     "PathRule",
@@ -36,10 +35,11 @@ __all__ = [
     "RequestTransform",
     "Resampler",
     "ReserveRule",
-    "RewritePrompt",
     "Rewards",
+    "RewritePrompt",
     "SamplePlan",
     "SourceRule",
+    "StartRule",
     "StepScore",
     "StopRule",
     "SubsetRule",
@@ -112,7 +112,7 @@ AcceptRule: TypeAlias = Callable[[str], bool]
 """Text of a critique -> whether it finds no mistake. Example: `verdict_is_correct`."""
 
 ComparisonRounds: TypeAlias = Callable[[Tree], list[tuple[str, ...]]]
-"""Tree -> the groups of solutions to compare next, each in display order; empty once decided. Example: in `knockout`."""
+"""Tree -> the groups of solutions to compare next, each in display order; empty once decided. Example: `knockout`."""
 
 # --- particles ----------------------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ Resampler: TypeAlias = Callable[[Sequence[float], int, Random], list[int]]
 sum to 1. Example: `systematic`."""
 
 Annealing: TypeAlias = Callable[[int, Sequence[float]], float]
-"""(round from 1, scores in [0, 1]) -> temperature of the weights: 1 keeps them, more flattens them. Example: `cooling`."""
+"""(round from 1, scores in [0, 1]) -> temperature of the weights; above 1 flattens them. Example: `cooling`."""
 
 # --- tree search --------------------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ ModelRule: TypeAlias = Callable[[Mapping[str, Rewards], Random], str]
 """(rewards per model, rng) -> the model that writes the next answer. Example: `thompson_model`, `ucb_model()`."""
 
 RefinementPrompt: TypeAlias = Callable[[Sequence[Message], str, float | None], Sequence[Message]]
-"""(question, answer, its score in [0, 1] or None) -> the messages that ask for a better answer. Example: `with_score`."""
+"""(question, answer, score in [0, 1] or None) -> the messages that ask for a better answer. Example: `with_score`."""
 
 # --- people and pilots --------------------------------------------------------------------------------------------
 

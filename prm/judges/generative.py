@@ -144,7 +144,7 @@ class GenerativePRM(_GenerativeVerifier):
         >>> from its_graph import Candidate
         >>> from its_graph.prm import GenerativePRM
         >>> from its_graph.testing import ScriptedGenerator
-        >>> reply = r"Step 1: \boxed{correct} Step 2: \boxed{incorrect}"
+        >>> reply = "Step 1: \\boxed{correct}\nStep 2: \\boxed{incorrect}"
         >>> verifier = GenerativePRM(ScriptedGenerator(lambda request: reply))
         >>> question = ({"role": "user", "content": "What is 2 + 3 - 1?"},)
         >>> verdict = verifier.invoke(Candidate(messages=question, steps=("2 + 3 = 5", "5 - 1 = 3")))

@@ -18,11 +18,11 @@ ASKED = [HumanMessage("Book a table.")]
 
 
 def pick(choose: SelectionRule, *replies: AIMessage) -> int:
-    return choose.invoke(action_set_of(ASKED, replies)).index
+    return choose.invoke(action_set_of(ASKED, replies)).winner
 
 
 async def apick(choose: SelectionRule, *replies: AIMessage) -> int:
-    return (await choose.ainvoke(action_set_of(ASKED, replies))).index
+    return (await choose.ainvoke(action_set_of(ASKED, replies))).winner
 
 
 def test_the_most_frequent_call_wins() -> None:

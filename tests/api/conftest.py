@@ -1,4 +1,4 @@
-"""Fixtures of the tests over a server."""
+"""Fixtures for tests with a server."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from tests.api.servers import GatedGenerator
 
 @pytest.fixture
 def gated() -> GatedGenerator:
-    """A generator that answers when it is let through."""
+    """A generator that answers one batch of calls per permit."""
     return GatedGenerator()

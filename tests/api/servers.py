@@ -1,4 +1,4 @@
-"""Servers over real sockets on this machine, in the loop of the test, with toy models; and how to listen to them."""
+"""Servers over real sockets in the test's event loop, with toy models; and helpers to read their events."""
 
 import asyncio
 import json
@@ -19,18 +19,18 @@ QUESTION = [{"role": "user", "content": "Add 3, 5, 4."}]
 
 
 class Served(NamedTuple):
-    """A running server and its two kinds of client."""
+    """A running server and two kinds of client."""
 
     url: str
     http: httpx.AsyncClient
     openai: Any
-    """An `AsyncOpenAI`; untyped, as its types know neither our extra fields nor wrong requests."""
+    """An `AsyncOpenAI`; untyped, because its types allow neither extra fields nor invalid requests."""
     app: Any
 
 
 @asynccontextmanager
 async def serve(models: dict[str, ServedModel] | None = None, **options: Any) -> AsyncIterator[Served]:
-    """Serve models (the toy ones unless given) with the options of `create_app`."""
+    """Serve models (by default toy models) with the options of `create_app`."""
     app = create_app(models or {"toy": ServedModel(ToyGenerator(), ToyVerifier())}, **options)
     key = options.get("api_key") or "none"
     async with (
@@ -43,23 +43,23 @@ async def serve(models: dict[str, ServedModel] | None = None, **options: Any) ->
 
 @asynccontextmanager
 async def in_process(models: dict[str, ServedModel] | None = None, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """Ask an application without a server: enough for what it refuses at once."""
+    """Call an application without a server: enough for requests that it rejects at once."""
     app = create_app(models or {"toy": ServedModel(ToyGenerator(), ToyVerifier())}, **options)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
         yield http
 
 
 class GatedGenerator(ToyGenerator):
-    """Answers a batch of calls only when it is let through."""
+    """Answers one batch of calls per permit."""
 
     def __init__(self) -> None:
         super().__init__(0.3)
         self.permits = asyncio.Semaphore(0)
-        self.asked = asyncio.Semaphore(0)
-        self.given_up = asyncio.Event()
+        self.batch_requested = asyncio.Semaphore(0)
+        self.calls_cancelled = asyncio.Event()
         self.batches = 0
 
-    def let_through(self, batches: int = 1) -> None:
+    def allow_batches(self, batches: int = 1) -> None:
         for _ in range(batches):
             self.permits.release()
 
@@ -67,17 +67,17 @@ class GatedGenerator(ToyGenerator):
         self, inputs: Sequence[SampleRequest], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
     ) -> AsyncIterator[tuple[int, Any]]:
         self.batches += 1
-        self.asked.release()
+        self.batch_requested.release()
         try:
             await self.permits.acquire()
         except asyncio.CancelledError:
-            self.given_up.set()
+            self.calls_cancelled.set()
             raise
         async for reply in super().abatch_as_completed(inputs, config, return_exceptions=return_exceptions):
             yield reply
 
 
-class Told(NamedTuple):
+class ServerSentEvent(NamedTuple):
     """One server-sent event."""
 
     id: str | None
@@ -86,24 +86,24 @@ class Told(NamedTuple):
 
 
 @asynccontextmanager
-async def listening(
+async def open_events(
     http: httpx.AsyncClient, method: str, path: str, **options: Any
-) -> AsyncIterator[AsyncIterator[Told]]:
+) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
     """Open a stream of server-sent events."""
     async with http.stream(method, path, **options) as reply:
         assert reply.status_code in (200, 201), await reply.aread()
         assert reply.headers["content-type"].startswith("text/event-stream")
-        yield _told(reply)
+        yield _parse_events(reply)
 
 
-async def _told(reply: httpx.Response) -> AsyncIterator[Told]:
+async def _parse_events(reply: httpx.Response) -> AsyncIterator[ServerSentEvent]:
     fields: dict[str, str] = {}
     async for line in reply.aiter_lines():
         if line and not line.startswith(":"):
             name, _, value = line.partition(": ")
             fields[name] = value
         elif not line and fields:
-            yield Told(fields.get("id"), fields.get("event"), _data(fields["data"]))
+            yield ServerSentEvent(fields.get("id"), fields.get("event"), _data(fields["data"]))
             fields = {}
 
 
@@ -111,21 +111,21 @@ def _data(text: str) -> Any:
     return text if text == "[DONE]" else json.loads(text)
 
 
-async def heard(http: httpx.AsyncClient, path: str, **options: Any) -> list[Told]:
-    """Listen to the end."""
-    async with listening(http, "GET", path, **options) as events:
-        return [told async for told in events]
+async def read_events(http: httpx.AsyncClient, path: str, **options: Any) -> list[ServerSentEvent]:
+    """Read all events to the end."""
+    async with open_events(http, "GET", path, **options) as events:
+        return [event async for event in events]
 
 
-async def begun(http: httpx.AsyncClient, **body: Any) -> str:
-    """Begin a search and return its id."""
+async def start_search(http: httpx.AsyncClient, **body: Any) -> str:
+    """Start a search and return its id."""
     reply = await http.post("/search", json={"problem": "Add 3, 5, 4.", **body})
     assert reply.status_code == 201, reply.text
     return str(reply.json()["id"])
 
 
-async def stood(http: httpx.AsyncClient, id: str, status: str) -> dict[str, Any]:
-    """Wait until a search stands so, and return its status."""
-    while (found := (await http.get(f"/search/{id}")).json())["status"] != status:
+async def wait_for_status(http: httpx.AsyncClient, id: str, status: str) -> dict[str, Any]:
+    """Wait until a search has this status, and return its details."""
+    while (details := (await http.get(f"/search/{id}")).json())["status"] != status:
         await asyncio.sleep(0.002)
-    return dict(found)
+    return dict(details)

@@ -1,4 +1,4 @@
-"""OpenAI's API, asked by OpenAI's own client and by LangChain's."""
+"""OpenAI's API, called with OpenAI's own client and with LangChain's."""
 
 import asyncio
 from typing import Any
@@ -13,13 +13,13 @@ from its_graph.api.model_catalog import ServedModel
 from its_graph.contracts import Sample, SampleRequest
 from its_graph.errors import InputError
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
-from tests.api.servers import QUESTION, GatedGenerator, in_process, listening, serve, stood
+from tests.api.servers import QUESTION, GatedGenerator, in_process, open_events, serve, wait_for_status
 
 
-async def test_every_strategy_over_every_model_that_can_serve_it_is_a_model() -> None:
+async def test_every_supported_strategy_and_model_is_listed() -> None:
     models = {"toy": ServedModel(ToyGenerator(), ToyVerifier()), "org/plain": ServedModel(ScriptedGenerator(str))}
     async with serve(models) as served:
-        ids = [one.id async for one in served.openai.models.list()]
+        ids = [model.id async for model in served.openai.models.list()]
         assert ids[:2] == ["toy", "org/plain"]
         assert {"single/toy", "beam_search/toy", "self_consistency/org/plain"} <= set(ids)
         assert "beam_search/org/plain" not in ids
@@ -48,11 +48,11 @@ async def test_the_answer_of_a_search_is_the_completion() -> None:
         assert its["spend"]["verifier_tokens"] > 0
         assert done.usage.completion_tokens == its["spend"]["generated_tokens"] > len(choice.message.content.split())
         assert done.usage.total_tokens == its["spend"]["generated_tokens"] + its["spend"]["prompt_tokens"]
-        search = await stood(served.http, its["search"], "done")
+        search = await wait_for_status(served.http, its["search"], "done")
         assert search["result"]["spend"] == its["spend"]
 
 
-async def test_the_bare_model_is_asked_once() -> None:
+async def test_a_bare_model_is_sampled_once() -> None:
     generator = ToyGenerator()
     async with serve({"toy": ServedModel(generator)}) as served:
         done = await served.openai.chat.completions.create(model="toy", messages=QUESTION)
@@ -74,12 +74,12 @@ async def test_the_fields_of_a_request_reach_the_model() -> None:
             extra_body={"options": {"n": 3}},
         )
     assert len(generator.requests) == 3
-    asked = generator.requests[0]
-    assert (asked.temperature, asked.top_p, asked.max_tokens) == (0.5, 0.9, 50)
-    assert [message["role"] for message in asked.messages] == ["system", "user"]
+    sample_request = generator.requests[0]
+    assert (sample_request.temperature, sample_request.top_p, sample_request.max_tokens) == (0.5, 0.9, 50)
+    assert [message["role"] for message in sample_request.messages] == ["system", "user"]
 
 
-async def test_a_budget_holds() -> None:
+async def test_a_budget_is_enforced() -> None:
     async with serve() as served:
         done = await served.openai.chat.completions.create(
             model="best_of_n/toy", messages=QUESTION, extra_body={"budget": {"calls": 5}}
@@ -93,7 +93,7 @@ async def test_a_budget_holds() -> None:
         assert nothing.choices[0].message.content == ""
 
 
-async def test_a_winner_that_was_cut_off_says_so() -> None:
+async def test_a_truncated_winner_has_finish_reason_length() -> None:
     def ramble(request: SampleRequest) -> Sample:
         return Sample(text=r"so \boxed{1} and", finish_reason="length", generated_tokens=3)
 
@@ -102,78 +102,78 @@ async def test_a_winner_that_was_cut_off_says_so() -> None:
         assert done.choices[0].finish_reason == "length"
 
 
-async def test_steps_are_told_while_the_search_runs_and_then_the_answer(gated: GatedGenerator) -> None:
+async def test_steps_stream_as_reasoning_before_the_answer(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
         stream = await served.openai.chat.completions.create(
             model="beam_search/toy", messages=QUESTION, seed=1, stream=True, stream_options={"include_usage": True}
         )
         chunks = [await anext(stream)]
-        gated.let_through(1)
+        gated.allow_batches(1)
         chunks.append(await anext(stream))
-        assert gated.permits.locked()  # the second round cannot have begun to answer
+        assert gated.permits.locked()  # the second round cannot have started to answer
         assert "3 + 5 = 8\n" in chunks[1].choices[0].delta.model_extra["reasoning_content"]
-        gated.let_through(100)
+        gated.allow_batches(100)
         chunks += [chunk async for chunk in stream]
-        *said, last, usage = chunks
-        deltas = [chunk.choices[0].delta for chunk in said]
+        *content_chunks, last, usage = chunks
+        deltas = [chunk.choices[0].delta for chunk in content_chunks]
         assert deltas[0].role == "assistant"
-        kinds = ["thought" if "reasoning_content" in delta.model_extra else "text" for delta in deltas[1:]]
-        assert kinds == sorted(kinds, reverse=True)  # no thought behind the answer
+        kinds = ["reasoning" if "reasoning_content" in delta.model_extra else "text" for delta in deltas[1:]]
+        assert kinds == sorted(kinds, reverse=True)  # no reasoning after the answer
         assert "".join(delta.content or "" for delta in deltas) == "3 + 5 = 8\n\n8 + 4 = 12\n\n\\boxed{12}"
         assert last.choices[0].finish_reason == "stop"
         assert usage.choices == []
         assert usage.usage.completion_tokens == last.model_extra["its"]["spend"]["generated_tokens"]
-        assert all(chunk.usage is None for chunk in [*said, last])
+        assert all(chunk.usage is None for chunk in [*content_chunks, last])
         assert len({chunk.id for chunk in chunks}) == 1
 
 
-async def test_without_being_asked_a_stream_tells_no_usage() -> None:
+async def test_a_stream_reports_usage_only_on_request() -> None:
     async with (
         serve() as served,
-        listening(
+        open_events(
             served.http,
             "POST",
             "/v1/chat/completions",
             json={"model": "best_of_n/toy", "messages": QUESTION, "stream": True},
         ) as events,
     ):
-        chunks = [told.data async for told in events]
+        chunks = [event.data async for event in events]
     assert chunks[-1] == "[DONE]"
     assert not any("usage" in chunk for chunk in chunks[:-1])
-    thoughts = [chunk["choices"][0]["delta"].get("reasoning_content", "") for chunk in chunks[:-1]]
-    assert "".join(thoughts).count("Solution") == 16
+    reasoning = [chunk["choices"][0]["delta"].get("reasoning_content", "") for chunk in chunks[:-1]]
+    assert "".join(reasoning).count("Solution") == 16
 
 
-async def test_who_leaves_a_stream_ends_the_search_and_its_calls(gated: GatedGenerator) -> None:
+async def test_disconnecting_from_a_stream_cancels_the_search_and_its_calls(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
         stream = await served.openai.chat.completions.create(model="beam_search/toy", messages=QUESTION, stream=True)
         await anext(stream)
-        await gated.asked.acquire()
+        await gated.batch_requested.acquire()
         await stream.close()
-        await gated.given_up.wait()
+        await gated.calls_cancelled.wait()
         [left] = (await served.http.get("/search")).json()["searches"]
-        await stood(served.http, left["id"], "cancelled")
-        gated.let_through(100)
+        await wait_for_status(served.http, left["id"], "cancelled")
+        gated.allow_batches(100)
         assert gated.batches == 1
 
 
-async def test_who_leaves_before_the_reply_ends_the_search_as_well(gated: GatedGenerator) -> None:
+async def test_disconnecting_before_the_reply_cancels_the_search(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
-        asked = asyncio.create_task(served.openai.chat.completions.create(model="beam_search/toy", messages=QUESTION))
-        await gated.asked.acquire()
-        asked.cancel()
-        await gated.given_up.wait()
+        pending = asyncio.create_task(served.openai.chat.completions.create(model="beam_search/toy", messages=QUESTION))
+        await gated.batch_requested.acquire()
+        pending.cancel()
+        await gated.calls_cancelled.wait()
         [left] = (await served.http.get("/search")).json()["searches"]
-        await stood(served.http, left["id"], "cancelled")
+        await wait_for_status(served.http, left["id"], "cancelled")
 
 
-async def test_a_search_that_is_cancelled_tells_who_asked_for_it(gated: GatedGenerator) -> None:
+async def test_clients_of_a_cancelled_search_get_an_error(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
         create = served.openai.chat.completions.create
         whole = asyncio.create_task(create(model="best_of_n/toy", messages=QUESTION))
         stream = await create(model="best_of_n/toy", messages=QUESTION, stream=True)
         for _ in range(2):
-            await gated.asked.acquire()
+            await gated.batch_requested.acquire()
         for search in (await served.http.get("/search")).json()["searches"]:
             await served.http.post(f"/search/{search['id']}/cancel")
         with pytest.raises(openai.ConflictError, match="was cancelled"):
@@ -190,7 +190,7 @@ def fail(request: SampleRequest) -> str:
     raise RuntimeError("out of order")
 
 
-async def test_a_question_that_the_model_refuses_is_the_callers_fault_and_a_failure_the_servers() -> None:
+async def test_rejected_questions_are_client_errors_and_failures_are_server_errors() -> None:
     models = {name: ServedModel(ScriptedGenerator(script)) for name, script in (("picky", refuse), ("sick", fail))}
     async with serve(models) as served:
         create = served.openai.chat.completions.create
@@ -203,7 +203,7 @@ async def test_a_question_that_the_model_refuses_is_the_callers_fault_and_a_fail
             [chunk async for chunk in await create(model="sick", messages=QUESTION, stream=True)]
 
 
-async def test_one_that_fails_before_it_began_is_an_error_of_http_in_a_stream_as_well() -> None:
+async def test_a_failure_before_the_first_event_is_an_http_error_in_a_stream_too() -> None:
     class Broken(ToyGenerator):
         def prompt_tokens(self, request: SampleRequest) -> int:
             raise InputError("not for me")
@@ -225,10 +225,10 @@ async def test_langchains_client_works(stream: bool) -> None:
             stream_usage=True,
             seed=1,
         )
-        said = await model.ainvoke("Add 3, 5, 4.")
-        assert said.text.endswith(r"\boxed{12}")
-        assert said.usage_metadata is not None
-        assert said.usage_metadata["output_tokens"] > 100
+        message = await model.ainvoke("Add 3, 5, 4.")
+        assert message.text.endswith(r"\boxed{12}")
+        assert message.usage_metadata is not None
+        assert message.usage_metadata["output_tokens"] > 100
 
 
 REFUSED: list[tuple[dict[str, Any], int, str | None, str]] = [
@@ -260,7 +260,7 @@ REFUSED: list[tuple[dict[str, Any], int, str | None, str]] = [
 
 
 @pytest.mark.parametrize(("change", "status", "param", "says"), REFUSED)
-async def test_what_cannot_be_honoured_is_refused_by_the_field(
+async def test_unsupported_requests_are_rejected_by_field(
     change: dict[str, Any], status: int, param: str | None, says: str
 ) -> None:
     async with in_process() as http:
@@ -272,13 +272,13 @@ async def test_what_cannot_be_honoured_is_refused_by_the_field(
             assert says in error["message"]
 
 
-async def test_harmless_fields_and_empty_wishes_are_passed_over() -> None:
+async def test_harmless_fields_and_empty_values_are_ignored() -> None:
     async with in_process() as http:
         body = {"model": "toy", "messages": QUESTION, "stop": [], "presence_penalty": 0, "metadata": {"a": "b"}}
-        passed_over = {"reasoning_effort": "low", "verbosity": "low", "prompt_cache_retention": "24h"}
+        ignored = {"reasoning_effort": "low", "verbosity": "low", "prompt_cache_retention": "24h"}
         of_text = {"response_format": {"type": "text"}, "modalities": ["text"]}
         nothing = {"budget": None, "options": None}
-        reply: httpx.Response = await http.post("/v1/chat/completions", json=body | passed_over | of_text | nothing)
+        reply: httpx.Response = await http.post("/v1/chat/completions", json=body | ignored | of_text | nothing)
         assert reply.status_code == 200
 
 
@@ -290,7 +290,7 @@ def called(**function: Any) -> dict[str, Any]:
     return {"id": "call_1", "type": "function", "function": function}
 
 
-async def test_a_call_without_arguments_in_a_history_is_read() -> None:
+async def test_a_tool_call_without_arguments_is_accepted() -> None:
     generator = ToyGenerator()
     async with in_process({"toy": ServedModel(generator)}) as http:
         messages = history([called(name="now", arguments="")])
@@ -314,7 +314,7 @@ async def test_a_call_without_arguments_in_a_history_is_read() -> None:
         ([*QUESTION, {"role": "user", "content": 5}], "1.content: Input should be a valid string"),
     ],
 )
-async def test_of_a_broken_history_the_message_and_the_field_are_named(messages: Any, says: str) -> None:
+async def test_errors_in_messages_name_the_message_and_the_field(messages: Any, says: str) -> None:
     async with in_process() as http:
         reply = await http.post("/v1/chat/completions", json={"model": "toy", "messages": messages})
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "messages")

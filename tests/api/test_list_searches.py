@@ -1,4 +1,4 @@
-"""How many searches of a store are listed, and which."""
+"""Which searches of a store are listed."""
 
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -6,7 +6,7 @@ from its_graph.api.list_searches import SearchList
 from its_graph.api.schemas import SearchStatus
 
 
-def stood(id: str, created: float) -> SearchStatus:
+def summary(id: str, created: float) -> SearchStatus:
     question = [{"role": "user", "content": "Add 3, 5."}]
     return SearchStatus(
         id=id,
@@ -23,12 +23,12 @@ def stood(id: str, created: float) -> SearchStatus:
     )
 
 
-async def test_the_oldest_makes_room() -> None:
+async def test_the_oldest_search_is_dropped() -> None:
     listing = SearchList(InMemorySaver(), max_listed=2)
     assert await listing.newest() == []
     for id, created in (("b", 2.0), ("a", 1.0), ("c", 3.0)):
-        listing.put(stood(id, created))
-    assert {one.id for one in await listing.newest()} == {"b", "c"}
+        listing.put(summary(id, created))
+    assert {search.id for search in await listing.newest()} == {"b", "c"}
 
 
 async def test_without_a_store_nothing_is_read() -> None:

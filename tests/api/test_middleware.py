@@ -1,4 +1,4 @@
-"""What stands before every request: key, length, host, and headers behind it."""
+"""Middleware: API key, body size, hosts, CORS, security headers, unexpected errors."""
 
 from collections.abc import AsyncIterator
 
@@ -7,13 +7,13 @@ import pytest
 from its_graph.api.model_catalog import ServedModel
 from its_graph.contracts import SampleRequest
 from its_graph.testing import ToyGenerator
-from tests.api.servers import QUESTION, begun, in_process, serve, stood
+from tests.api.servers import QUESTION, in_process, serve, start_search, wait_for_status
 
 
-@pytest.mark.parametrize("given", [None, "Bearer wrong", "secret", "Bearer secret "])
-async def test_without_the_key_nobody_gets_in(given: str | None) -> None:
+@pytest.mark.parametrize("authorization", [None, "Bearer wrong", "secret", "Bearer secret "])
+async def test_requests_without_the_key_are_rejected(authorization: str | None) -> None:
     async with in_process(api_key="secret") as http:
-        headers = {} if given is None else {"Authorization": given}
+        headers = {} if authorization is None else {"Authorization": authorization}
         for method, path in [
             ("GET", "/catalog"),
             ("GET", "/metrics"),
@@ -31,13 +31,13 @@ async def test_without_the_key_nobody_gets_in(given: str | None) -> None:
         assert (await http.get("/ui/none", headers=headers)).status_code == 404
 
 
-async def test_with_the_key_everything_is_open() -> None:
+async def test_requests_with_the_key_are_accepted() -> None:
     async with serve(api_key="secret") as served:
-        assert [one.id async for one in served.openai.models.list()]
-        await stood(served.http, await begun(served.http), "done")
+        assert [model.id async for model in served.openai.models.list()]
+        await wait_for_status(served.http, await start_search(served.http), "done")
 
 
-async def test_a_body_that_is_too_long_is_refused_declared_or_not() -> None:
+async def test_a_body_that_is_too_large_is_rejected_declared_or_not() -> None:
     async def parts() -> AsyncIterator[bytes]:
         for _ in range(50):
             yield b" " * 100
@@ -47,10 +47,10 @@ async def test_a_body_that_is_too_long_is_refused_declared_or_not() -> None:
             reply = await served.http.post("/search", content=content, headers={"Content-Type": "application/json"})
             assert reply.status_code == 413
             assert reply.json()["error"]["message"] == "The body must not exceed 1,000 bytes."
-        await stood(served.http, await begun(served.http), "done")
+        await wait_for_status(served.http, await start_search(served.http), "done")
 
 
-async def test_another_host_is_refused() -> None:
+async def test_other_hosts_are_rejected() -> None:
     async with in_process(allowed_hosts=("127.0.0.1", "[::1]")) as http:
         for host, status in [
             ("127.0.0.1:81", 200),
@@ -62,7 +62,7 @@ async def test_another_host_is_refused() -> None:
             assert (await http.get("/health", headers={"Host": host})).status_code == status
 
 
-async def test_browsers_are_told_to_be_careful() -> None:
+async def test_replies_have_security_headers() -> None:
     async with in_process(api_key="secret") as http:
         for path in ("/health", "/catalog", "/"):
             headers = (await http.get(path)).headers
@@ -70,7 +70,7 @@ async def test_browsers_are_told_to_be_careful() -> None:
             assert headers["x-content-type-options"] == "nosniff"
 
 
-async def test_pages_elsewhere_may_call_only_if_they_are_named() -> None:
+async def test_only_listed_origins_may_call_the_api() -> None:
     asks = {"Origin": "http://a.example", "Access-Control-Request-Method": "POST"}
     async with in_process(api_key="secret") as http:
         assert "access-control-allow-origin" not in (await http.options("/search", headers=asks)).headers
@@ -90,7 +90,7 @@ async def test_pages_elsewhere_may_call_only_if_they_are_named() -> None:
         ("DELETE", "authorization"),
     ],
 )
-async def test_clients_of_named_pages_may_send_headers_of_their_own(method: str, headers: str) -> None:
+async def test_listed_origins_may_send_any_header(method: str, headers: str) -> None:
     asks = {"Origin": "http://a.example", "Access-Control-Request-Method": method}
     async with in_process(api_key="secret", cors_origins=["http://a.example"]) as http:
         allowed = await http.options("/search", headers=asks | {"Access-Control-Request-Headers": headers})
@@ -100,7 +100,7 @@ async def test_clients_of_named_pages_may_send_headers_of_their_own(method: str,
         )
 
 
-async def test_a_form_of_another_page_cannot_ask() -> None:
+async def test_a_cross_site_form_cannot_start_a_search() -> None:
     async with in_process() as http:
         body = '{"model": "toy", "messages": [{"role": "user", "content": "Add 1, 2."}]}'
         reply = await http.post("/v1/chat/completions", content=body, headers={"Content-Type": "text/plain"})
@@ -108,15 +108,15 @@ async def test_a_form_of_another_page_cannot_ask() -> None:
         assert (await http.post("/v1/chat/completions", json={"model": "toy", "messages": QUESTION})).status_code == 200
 
 
-class Sick(ToyGenerator):
-    """Fails where nobody expects it."""
+class FailingGenerator(ToyGenerator):
+    """Fails in an unexpected place."""
 
     def prompt_tokens(self, request: SampleRequest) -> int:
         raise RuntimeError("the secret of the server")
 
 
-async def test_what_fails_unforeseen_is_answered_inside_the_guards(caplog: pytest.LogCaptureFixture) -> None:
-    async with in_process({"toy": ServedModel(Sick())}, cors_origins=["http://a.example"]) as http:
+async def test_unexpected_errors_get_the_headers_of_the_other_middleware(caplog: pytest.LogCaptureFixture) -> None:
+    async with in_process({"toy": ServedModel(FailingGenerator())}, cors_origins=["http://a.example"]) as http:
         body = {"problem": "Add 1, 2."}
         reply = await http.post("/search", json=body, headers={"Origin": "http://a.example"})
     assert reply.status_code == 500

@@ -1,4 +1,4 @@
-"""Which strategy runs on which model, and by which name."""
+"""Which models support which strategies, and their ids."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from its_graph.routing.default_policy import default_policy
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 
 
-class Whole(ToyGenerator):
-    """Answers whole, as clouds do."""
+class NonContinuingGenerator(ToyGenerator):
+    """Cannot continue a partial solution, like most hosted APIs."""
 
     can_continue = False
 
@@ -22,13 +22,13 @@ def catalog() -> ModelCatalog:
     return ModelCatalog(
         {
             "toy": ServedModel(ToyGenerator(), ToyVerifier()),
-            "org/whole": ServedModel(Whole(), ToyVerifier()),
+            "org/whole": ServedModel(NonContinuingGenerator(), ToyVerifier()),
             "alone": ServedModel(ScriptedGenerator(str)),
         }
     )
 
 
-def test_a_strategy_needs_what_it_needs(catalog: ModelCatalog) -> None:
+def test_missing_needs_of_strategies(catalog: ModelCatalog) -> None:
     assert catalog.missing_needs("beam_search", "toy") == []
     assert catalog.missing_needs("beam_search", "org/whole") == ["continuation"]
     assert catalog.missing_needs("beam_search", "alone") == ["verifier"] + ["continuation"] * (
@@ -41,9 +41,9 @@ def test_a_strategy_needs_what_it_needs(catalog: ModelCatalog) -> None:
     ]
 
 
-def test_a_name_is_a_strategy_and_a_model_or_a_model(catalog: ModelCatalog) -> None:
-    chosen = [catalog.resolve_id(name) for name in ("beam_search/toy", "best_of_n/org/whole", "org/whole", "toy")]
-    assert [(one.strategy.name, one.model) for one in chosen] == [
+def test_a_model_id_is_a_bare_model_or_a_strategy_and_a_model(catalog: ModelCatalog) -> None:
+    resolved_ids = [catalog.resolve_id(name) for name in ("beam_search/toy", "best_of_n/org/whole", "org/whole", "toy")]
+    assert [(resolved.strategy.name, resolved.model) for resolved in resolved_ids] == [
         ("beam_search", "toy"),
         ("best_of_n", "org/whole"),
         ("single", "org/whole"),
@@ -55,13 +55,13 @@ def test_a_name_is_a_strategy_and_a_model_or_a_model(catalog: ModelCatalog) -> N
 @pytest.mark.parametrize(
     "name", ["", "/", "beam_search", "beam_search/", "beam_search/alone", "best/toy", "toy/best_of_n"]
 )
-def test_another_name_is_no_model(catalog: ModelCatalog, name: str) -> None:
+def test_other_model_ids_do_not_exist(catalog: ModelCatalog, name: str) -> None:
     with pytest.raises(ApiError, match="does not exist") as refused:
         catalog.resolve_id(name)
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")
 
 
-def test_what_a_model_lacks_is_named_with_what_it_serves(catalog: ModelCatalog) -> None:
+def test_the_error_names_missing_needs_and_supported_strategies(catalog: ModelCatalog) -> None:
     with pytest.raises(
         ApiError,
         match=r"beam_search needs continuation, which org/whole does not have. Strategies that org/whole "
@@ -70,12 +70,12 @@ def test_what_a_model_lacks_is_named_with_what_it_serves(catalog: ModelCatalog) 
         catalog.resolve("beam_search", "org/whole")
 
 
-def test_without_a_model_there_is_nothing_to_serve() -> None:
+def test_an_empty_catalog_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="models must not be empty"):
         ModelCatalog({})
 
 
-def test_what_the_server_sets_stands_under_what_a_request_sets() -> None:
+def test_server_options_replace_defaults() -> None:
     policy = default_policy("agreement")
     catalog = ModelCatalog(
         {"toy": ServedModel(ToyGenerator(), ToyVerifier())},
@@ -83,8 +83,8 @@ def test_what_the_server_sets_stands_under_what_a_request_sets() -> None:
     )
     assert catalog.resolve("best_of_n", None).options == {"n": 3}
     assert catalog.resolve("single", None).options == {}
-    shown = {one["name"]: one["options"] for one in catalog.describe()["strategies"]}
-    assert (shown["best_of_n"], shown["compute_optimal"]) == ({"n": 3}, {"budget": None})
+    options_of = {strategy["name"]: strategy["options"] for strategy in catalog.describe()["strategies"]}
+    assert (options_of["best_of_n"], options_of["compute_optimal"]) == ({"n": 3}, {"budget": None})
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,6 @@ def test_what_the_server_sets_stands_under_what_a_request_sets() -> None:
         ({"best_of_n": {"n": 0}}, "at least one sample"),
     ],
 )
-def test_what_the_server_sets_wrong_is_told_when_it_starts(options: dict[str, Any], says: str) -> None:
+def test_invalid_server_options_fail_at_startup(options: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         ModelCatalog({"toy": ServedModel(ToyGenerator(), ToyVerifier())}, options)

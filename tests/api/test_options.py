@@ -1,4 +1,4 @@
-"""Which options of a strategy a request may set, and what they may be."""
+"""Strategy options that a request may set, and their valid values."""
 
 import math
 from typing import Any, get_type_hints
@@ -10,7 +10,7 @@ from its_graph.api.options import MAX_COUNT, settable_options, validate_options
 from its_graph.catalog.registry import STRATEGIES, strategy
 
 
-def test_rules_and_models_cannot_be_set_and_the_rest_can() -> None:
+def test_plain_options_can_be_set_and_rules_cannot() -> None:
     assert settable_options(strategy("best_of_n")) == {"n": 16}
     assert settable_options(strategy("rebase")) == {"n": 16, "temperature": 0.2, "keep_share": 1.0, "max_steps": 25}
     assert settable_options(strategy("budget_forcing"))["style"] is None
@@ -18,15 +18,16 @@ def test_rules_and_models_cannot_be_set_and_the_rest_can() -> None:
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_no_caller_names_files_of_the_server(name: str) -> None:
+def test_no_option_accepts_a_path(name: str) -> None:
     hints = get_type_hints(strategy(name).factory)
     assert [option for option in settable_options(strategy(name)) if "Path" in str(hints[option])] == []
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_the_defaults_of_every_strategy_may_be_set(name: str) -> None:
+def test_the_defaults_of_every_strategy_are_valid(name: str) -> None:
     defaults = {
-        key: list(one) if isinstance(one, tuple) else one for key, one in settable_options(strategy(name)).items()
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in settable_options(strategy(name)).items()
     }
     assert validate_options(strategy(name), defaults) == defaults
 
@@ -42,7 +43,7 @@ def test_the_defaults_of_every_strategy_may_be_set(name: str) -> None:
         ("diverse_prompts", {"prompts": ["", "Think."]}),
     ],
 )
-def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
+def test_valid_options_are_accepted(name: str, options: dict[str, Any]) -> None:
     assert validate_options(strategy(name), options) == options
 
 
@@ -70,7 +71,7 @@ def test_what_json_can_say_is_taken(name: str, options: dict[str, Any]) -> None:
         ("single", {"temperature": math.inf}, "options.temperature", "finite"),
     ],
 )
-def test_everything_else_is_refused_by_name(name: str, options: dict[str, Any], param: str, says: str) -> None:
+def test_invalid_options_are_rejected_by_name(name: str, options: dict[str, Any], param: str, says: str) -> None:
     with pytest.raises(ApiError, match=says) as refused:
         validate_options(strategy(name), options)
     assert (refused.value.status, refused.value.param) == (422, param)

@@ -1,4 +1,4 @@
-"""What of a search is told as reasoning."""
+"""What a search emits as reasoning."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ def selected(*frontier: str) -> dict[str, Any]:
     return {"type": "its.selected", "frontier": list(frontier)}
 
 
-def told(*events: dict[str, Any]) -> list[str]:
-    thoughts = ReasoningStream()
-    return [thought for event in events if (thought := thoughts.text_of(event))]
+def reasoning(*events: dict[str, Any]) -> list[str]:
+    stream = ReasoningStream()
+    return [text for event in events if (text := stream.text_of(event))]
 
 
-def test_a_step_is_told_once_when_the_search_goes_on_with_it() -> None:
-    assert told(
+def test_a_step_is_emitted_once_when_it_is_selected() -> None:
+    assert reasoning(
         added("0", "one\n\n"),
         added("1", "two\n\n"),
         selected("1", "1"),
@@ -29,13 +29,13 @@ def test_a_step_is_told_once_when_the_search_goes_on_with_it() -> None:
     ) == ["two\n", "end\n"]
 
 
-def test_a_whole_solution_is_told_by_its_answer() -> None:
-    assert told(added("0", r"so \boxed{4}", "end"), added("1", "hm", "end"), selected("0", "1")) == [
+def test_a_whole_solution_is_emitted_as_its_answer() -> None:
+    assert reasoning(added("0", r"so \boxed{4}", "end"), added("1", "hm", "end"), selected("0", "1")) == [
         "Solution 0: 4\n",
         "Solution 1: no answer\n",
     ]
 
 
-def test_what_was_cut_off_or_serves_the_search_alone_is_no_thought() -> None:
-    assert told(added("0", r"\boxed{4}", "length"), added("1", r"\boxed{4}", "end", auxiliary="rollout")) == []
-    assert told({"type": "its.charged", "id": "0"}, selected("7")) == []
+def test_truncated_and_auxiliary_text_is_not_emitted() -> None:
+    assert reasoning(added("0", r"\boxed{4}", "length"), added("1", r"\boxed{4}", "end", auxiliary="rollout")) == []
+    assert reasoning({"type": "its.charged", "id": "0"}, selected("7")) == []

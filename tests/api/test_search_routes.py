@@ -1,4 +1,4 @@
-"""The search API over a real server: from the beginning of a search to its end, and back."""
+"""The search API over a real server: start, watch, cancel, resume, delete."""
 
 import asyncio
 import json
@@ -17,10 +17,19 @@ from its_graph.routing.default_policy import default_policy
 from its_graph.search.events import rebuild
 from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
-from tests.api.servers import QUESTION, GatedGenerator, begun, heard, in_process, listening, serve, stood
+from tests.api.servers import (
+    QUESTION,
+    GatedGenerator,
+    in_process,
+    open_events,
+    read_events,
+    serve,
+    start_search,
+    wait_for_status,
+)
 
 
-async def test_a_search_is_begun_watched_and_read() -> None:
+async def test_a_search_is_started_watched_and_read() -> None:
     async with serve() as served:
         reply = await served.http.post(
             "/search", json={"problem": "Add 3, 5, 4.", "strategy": "beam_search", "options": {"n": 8}, "seed": 3}
@@ -31,10 +40,10 @@ async def test_a_search_is_begun_watched_and_read() -> None:
         assert status["status"] == "running"
         assert (status["strategy"], status["model"], status["seed"]) == ("beam_search", "toy", 3)
         assert status["question"] == [{"role": "user", "content": "Add 3, 5, 4."}]
-        events = await heard(served.http, f"/search/{status['id']}/events")
+        events = await read_events(served.http, f"/search/{status['id']}/events")
         log = str(events[0].id).removesuffix("-0")
-        assert [told.id for told in events] == [f"{log}-{number}" for number in range(len(events))]
-        assert all(told.kind == told.data["type"] for told in events)
+        assert [event.id for event in events] == [f"{log}-{number}" for number in range(len(events))]
+        assert all(event.kind == event.data["type"] for event in events)
         assert events[0].kind == "its.search_started"
         assert events[-1].data == {"type": "its.ended", "status": "done", "error": None}
         done = (await served.http.get(f"/search/{status['id']}")).json()
@@ -42,7 +51,7 @@ async def test_a_search_is_begun_watched_and_read() -> None:
         assert done["result"]["answer"] == "12"
         assert done["events"] == len(events)
         assert done["spend"] == done["result"]["spend"]
-        tree = Tree.of(rebuild(told.data for told in events))
+        tree = Tree.of(rebuild(event.data for event in events))
         assert tree.spend._asdict() == done["spend"]
 
 
@@ -50,110 +59,112 @@ async def test_the_same_seed_gives_the_same_search() -> None:
     async with serve() as served:
         texts = []
         for _ in range(2):
-            id = await begun(served.http, strategy="beam_search", seed=5)
-            texts.append((await stood(served.http, id, "done"))["result"]["candidates"])
+            id = await start_search(served.http, strategy="beam_search", seed=5)
+            texts.append((await wait_for_status(served.http, id, "done"))["result"]["candidates"])
         assert texts[0] == texts[1]
 
 
-async def test_a_stream_of_events_is_the_reply_where_it_is_asked_for(gated: GatedGenerator) -> None:
+async def test_the_reply_can_be_the_event_stream(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
         body = {"problem": "Add 3, 5, 4.", "strategy": "beam_search", "stream": True}
-        async with listening(served.http, "POST", "/search", json=body) as events:
+        async with open_events(served.http, "POST", "/search", json=body) as events:
             kinds = [(await anext(events)).kind]
-            await gated.asked.acquire()
-            gated.let_through()
+            await gated.batch_requested.acquire()
+            gated.allow_batches()
             kinds.append((await anext(events)).kind)
-            await gated.asked.acquire()  # the second round waits, and the first round's steps are here
-            gated.let_through(100)
-            kinds += [told.kind async for told in events]
+            await gated.batch_requested.acquire()  # the second round waits; the first round's steps have arrived
+            gated.allow_batches(100)
+            kinds += [event.kind async for event in events]
         assert kinds[:2] == ["its.search_started", "its.step_added"]
         assert kinds[-2:] == ["its.answered", "its.ended"]
 
 
-async def test_the_catalog_says_what_can_be_asked_for() -> None:
+async def test_the_catalog_lists_models_strategies_and_options() -> None:
     async with serve(
         {"toy": ServedModel(ToyGenerator(), ToyVerifier()), "other": ServedModel(ToyGenerator())}
     ) as served:
         catalog = (await served.http.get("/catalog")).json()
     assert catalog["models"] == ["toy", "other"]
-    assert [one["name"] for one in catalog["strategies"]] == list(STRATEGIES)
-    beam = next(one for one in catalog["strategies"] if one["name"] == "beam_search")
+    assert [strategy["name"] for strategy in catalog["strategies"]] == list(STRATEGIES)
+    beam = next(strategy for strategy in catalog["strategies"] if strategy["name"] == "beam_search")
     assert beam["options"] == {"n": 16, "width": 4, "max_steps": 40, "lookahead": 0}
     assert beam["needs"] == ["verifier", "continuation"]
     assert beam["steerable"]
     assert catalog["defaults"] == {"model": "toy", "strategy": "best_of_n"}
 
 
-async def test_events_are_told_again_from_where_a_listener_was() -> None:
+async def test_event_streams_resume_after_the_last_event_id() -> None:
     async with serve() as served:
-        id = await begun(served.http)
-        await stood(served.http, id, "done")
-        whole = await heard(served.http, f"/search/{id}/events")
-        rest = await heard(served.http, f"/search/{id}/events", headers={"Last-Event-ID": str(whole[4].id)})
+        id = await start_search(served.http)
+        await wait_for_status(served.http, id, "done")
+        whole = await read_events(served.http, f"/search/{id}/events")
+        rest = await read_events(served.http, f"/search/{id}/events", headers={"Last-Event-ID": str(whole[4].id)})
         assert rest == whole[5:]
         log = str(whole[0].id).removesuffix("-0")
-        for unheard in ("4", "last", "", f"{log}-", f"{log}--1", f"{log}-{len(whole)}", f"{log}0-4"):
-            again = await heard(served.http, f"/search/{id}/events", headers={"Last-Event-ID": unheard})
-            assert again == whole, unheard
+        for unknown_id in ("4", "last", "", f"{log}-", f"{log}--1", f"{log}-{len(whole)}", f"{log}0-4"):
+            replayed = await read_events(served.http, f"/search/{id}/events", headers={"Last-Event-ID": unknown_id})
+            assert replayed == whole, unknown_id
 
 
-async def test_two_listeners_hear_the_same(gated: GatedGenerator) -> None:
+async def test_two_subscribers_get_the_same_events(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
-        id = await begun(served.http, strategy="beam_search")
-        early = asyncio.create_task(heard(served.http, f"/search/{id}/events"))
-        await gated.asked.acquire()
-        gated.let_through()
-        await gated.asked.acquire()
-        late = asyncio.create_task(heard(served.http, f"/search/{id}/events"))
-        gated.let_through(100)
+        id = await start_search(served.http, strategy="beam_search")
+        early = asyncio.create_task(read_events(served.http, f"/search/{id}/events"))
+        await gated.batch_requested.acquire()
+        gated.allow_batches()
+        await gated.batch_requested.acquire()
+        late = asyncio.create_task(read_events(served.http, f"/search/{id}/events"))
+        gated.allow_batches(100)
         assert await early == await late
 
 
-async def test_a_listener_who_leaves_ends_nothing(gated: GatedGenerator) -> None:
+async def test_disconnecting_does_not_cancel_a_search(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
         body = {"problem": "Add 3, 5, 4.", "stream": True}
-        async with listening(served.http, "POST", "/search", json=body) as events:
+        async with open_events(served.http, "POST", "/search", json=body) as events:
             await anext(events)
         [left] = (await served.http.get("/search")).json()["searches"]
-        gated.let_through(100)
-        await stood(served.http, left["id"], "done")
+        gated.allow_batches(100)
+        await wait_for_status(served.http, left["id"], "done")
 
 
-async def test_cancelling_ends_the_calls_and_resuming_goes_on(gated: GatedGenerator) -> None:
+async def test_cancelling_cancels_model_calls_and_resuming_continues(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
-        id = await begun(served.http, strategy="beam_search", seed=3)
-        await gated.asked.acquire()
-        gated.let_through()
-        await gated.asked.acquire()
+        id = await start_search(served.http, strategy="beam_search", seed=3)
+        await gated.batch_requested.acquire()
+        gated.allow_batches()
+        await gated.batch_requested.acquire()
         cancelled = (await served.http.post(f"/search/{id}/cancel")).json()
-        assert gated.given_up.is_set()
+        assert gated.calls_cancelled.is_set()
         assert cancelled["status"] == "cancelled"
         assert cancelled["spend"]["calls"] > 0
-        first = await heard(served.http, f"/search/{id}/events")
+        first = await read_events(served.http, f"/search/{id}/events")
         assert first[-1].data["status"] == "cancelled"
-        gated.let_through(100)
+        gated.allow_batches(100)
         assert (await served.http.post(f"/search/{id}/resume")).status_code == 200
-        resumed = await stood(served.http, id, "done")
-        events = await heard(served.http, f"/search/{id}/events")
-        assert [told.kind for told in events].count("its.ended") == 1
-        assert [told.kind for told in events].count("its.search_started") == 1
-        whole = await stood(served.http, await begun(served.http, strategy="beam_search", seed=3), "done")
+        resumed = await wait_for_status(served.http, id, "done")
+        events = await read_events(served.http, f"/search/{id}/events")
+        assert [event.kind for event in events].count("its.ended") == 1
+        assert [event.kind for event in events].count("its.search_started") == 1
+        whole = await wait_for_status(
+            served.http, await start_search(served.http, strategy="beam_search", seed=3), "done"
+        )
         assert resumed["result"]["candidates"] == whole["result"]["candidates"]
 
 
-async def test_one_that_was_cancelled_before_it_ran_can_be_resumed(gated: GatedGenerator) -> None:
+async def test_a_search_cancelled_before_it_ran_can_be_resumed(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
-        id = await begun(served.http)
+        id = await start_search(served.http)
         search = await served.app.state.searches.get(id)
         await search.cancel()
         search.graph.checkpointer.delete_thread(id)
-        gated.let_through(100)
+        gated.allow_batches(100)
         await served.http.post(f"/search/{id}/resume")
-        await stood(served.http, id, "done")
+        await wait_for_status(served.http, id, "done")
 
 
 class BrokenOnce(ToyGenerator):
-    """Fails the whole search at its third batch, once."""
+    """Fails the whole search once, at its third batch."""
 
     batches = 0
 
@@ -165,20 +176,22 @@ class BrokenOnce(ToyGenerator):
             yield reply
 
 
-async def test_a_search_that_failed_goes_on_from_its_last_checkpoint() -> None:
+async def test_a_failed_search_resumes_from_its_last_checkpoint() -> None:
     broken = BrokenOnce()
     async with serve({"toy": ServedModel(broken, ToyVerifier())}) as served:
-        id = await begun(served.http, strategy="beam_search", seed=3)
-        failed = await stood(served.http, id, "failed")
+        id = await start_search(served.http, strategy="beam_search", seed=3)
+        failed = await wait_for_status(served.http, id, "failed")
         assert failed["error"] == "the tape is torn"
-        assert (await heard(served.http, f"/search/{id}/events"))[-1].data["error"] == "the tape is torn"
+        assert (await read_events(served.http, f"/search/{id}/events"))[-1].data["error"] == "the tape is torn"
         await served.http.post(f"/search/{id}/resume")
-        done = await stood(served.http, id, "done")
+        done = await wait_for_status(served.http, id, "done")
         assert done["error"] is None
         rounds, broken.batches = broken.batches, 100
-        whole = await stood(served.http, await begun(served.http, strategy="beam_search", seed=3), "done")
+        whole = await wait_for_status(
+            served.http, await start_search(served.http, strategy="beam_search", seed=3), "done"
+        )
         assert done["result"]["candidates"] == whole["result"]["candidates"]
-        assert rounds == broken.batches - 100 + 1  # the round that failed was made again, and no other
+        assert rounds == broken.batches - 100 + 1  # only the failed round is repeated
 
 
 def nested(depth: int) -> list[Any]:
@@ -220,9 +233,9 @@ def nested(depth: int) -> list[Any]:
         ({"problem": "Add 1, 2.", "options": {"n": nested(245)}}, "options", "nested too deeply"),
     ],
 )
-async def test_a_bad_request_is_refused_by_the_field(body: dict[str, Any], param: str | None, says: str) -> None:
+async def test_invalid_requests_are_rejected_by_field(body: dict[str, Any], param: str | None, says: str) -> None:
     async with in_process() as http:
-        # As JSON of Python, which has words for numbers that are none, and escapes for half of a character.
+        # Python's JSON, which writes NaN and infinity, and escapes lone surrogates.
         reply = await http.post("/search", content=json.dumps(body), headers={"Content-Type": "application/json"})
         assert reply.status_code == 422
         error = reply.json()["error"]
@@ -231,22 +244,22 @@ async def test_a_bad_request_is_refused_by_the_field(body: dict[str, Any], param
         assert (await http.get("/search")).json() == {"searches": []}
 
 
-async def test_what_is_not_json_is_refused() -> None:
+async def test_invalid_json_is_rejected() -> None:
     async with in_process() as http:
         reply = await http.post("/search", content=b"{", headers={"Content-Type": "application/json"})
         assert reply.status_code == 422
         assert "JSON" in reply.json()["error"]["message"]
 
 
-async def test_what_is_not_there_is_said_so() -> None:
+async def test_unknown_searches_and_wrong_states_are_errors() -> None:
     async with serve() as served:
         for method, path in [("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/resume")]:
             reply = await served.http.request(method, f"/search/none{path}")
             assert reply.status_code == 404
             assert "There is no search 'none'" in reply.json()["error"]["message"]
         assert (await served.http.get("/nothing")).json()["error"]["message"] == "GET /nothing: Not Found"
-        id = await begun(served.http)
-        await stood(served.http, id, "done")
+        id = await start_search(served.http)
+        await wait_for_status(served.http, id, "done")
         assert (await served.http.post(f"/search/{id}/resume")).status_code == 409
         assert (await served.http.post(f"/search/{id}/steer", json={})).status_code == 409
         assert (await served.http.post(f"/search/{id}/cancel")).json()["status"] == "done"
@@ -254,42 +267,42 @@ async def test_what_is_not_there_is_said_so() -> None:
 
 async def test_the_newest_search_comes_first() -> None:
     async with serve() as served:
-        ids = [await begun(served.http) for _ in range(3)]
+        ids = [await start_search(served.http) for _ in range(3)]
         listed = (await served.http.get("/search")).json()["searches"]
-        assert [one["id"] for one in listed] == ids[::-1]
+        assert [search["id"] for search in listed] == ids[::-1]
         assert not {"result", "human_request"} & set(listed[0])
 
 
-async def test_a_list_shows_the_beginning_of_a_question() -> None:
+async def test_a_list_shows_a_preview_of_the_question() -> None:
     async with serve() as served:
         question = "Add 3, 5, 4." + " " * 1000
-        id = await begun(served.http, problem=question)
+        id = await start_search(served.http, problem=question)
         [listed] = (await served.http.get("/search")).json()["searches"]
         assert listed["question"] == [{"role": "user", "content": question[:200]}]
         assert (await served.http.get(f"/search/{id}")).json()["question"] == [{"role": "user", "content": question}]
 
 
-async def test_null_is_no_budget_and_no_option() -> None:
+async def test_null_means_no_budget_and_no_options() -> None:
     async with serve() as served:
-        await stood(served.http, await begun(served.http, budget=None, options=None), "done")
+        await wait_for_status(served.http, await start_search(served.http, budget=None, options=None), "done")
 
 
-async def test_half_a_character_of_a_model_harms_nobody() -> None:
-    said = r"\ud800 \boxed{3}".replace(r"\ud800", "\ud800")
-    async with serve({"toy": ServedModel(ScriptedGenerator(lambda request: said))}) as served:
-        id = await begun(served.http, options={"n": 2})
-        assert (await stood(served.http, id, "done"))["result"]["text"] == said
-        events = await heard(served.http, f"/search/{id}/events")
-        assert events[1].data["step"]["text"] == said
+async def test_lone_surrogates_in_model_output_are_returned() -> None:
+    text = r"\ud800 \boxed{3}".replace(r"\ud800", "\ud800")
+    async with serve({"toy": ServedModel(ScriptedGenerator(lambda request: text))}) as served:
+        id = await start_search(served.http, options={"n": 2})
+        assert (await wait_for_status(served.http, id, "done"))["result"]["text"] == text
+        events = await read_events(served.http, f"/search/{id}/events")
+        assert events[1].data["step"]["text"] == text
         assert (await served.http.get("/search")).status_code == 200
         done = await served.openai.chat.completions.create(model="toy", messages=QUESTION)
-        assert done.choices[0].message.content == said
+        assert done.choices[0].message.content == text
 
 
-async def test_half_a_character_of_a_person_is_refused() -> None:
+async def test_lone_surrogates_in_a_reply_are_rejected() -> None:
     async with serve() as served:
-        id = await begun(served.http, strategy="beam_search", steer={"every": 1})
-        await stood(served.http, id, "waiting")
+        id = await start_search(served.http, strategy="beam_search", steer={"every": 1})
+        await wait_for_status(served.http, id, "waiting")
         content = json.dumps({"hint": "\ud800"})
         refused = await served.http.post(
             f"/search/{id}/steer", content=content, headers={"Content-Type": "application/json"}
@@ -299,7 +312,7 @@ async def test_half_a_character_of_a_person_is_refused() -> None:
 
 
 @pytest.mark.parametrize("word", ["progress", {"type": "progress"}, {"type": 3}, None])
-async def test_what_a_model_tells_of_itself_is_no_event_of_the_search(word: Any) -> None:
+async def test_custom_stream_data_of_models_is_not_an_event(word: Any) -> None:
     class Chatty(ToyGenerator):
         async def abatch_as_completed(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             get_stream_writer()(word)
@@ -307,17 +320,18 @@ async def test_what_a_model_tells_of_itself_is_no_event_of_the_search(word: Any)
                 yield reply
 
     async with serve({"toy": ServedModel(Chatty(), ToyVerifier())}) as served:
-        id = await begun(served.http)
-        await stood(served.http, id, "done")
+        id = await start_search(served.http)
+        await wait_for_status(served.http, id, "done")
         assert all(
-            told.kind and told.kind.startswith("its.") for told in await heard(served.http, f"/search/{id}/events")
+            event.kind and event.kind.startswith("its.")
+            for event in await read_events(served.http, f"/search/{id}/events")
         )
 
 
-async def test_a_cancel_behind_the_answer_comes_too_late(gated: GatedGenerator) -> None:
+async def test_cancelling_after_the_answer_has_no_effect(gated: GatedGenerator) -> None:
     async with serve({"toy": ServedModel(gated, ToyVerifier())}) as served:
-        id = await begun(served.http)
-        await gated.asked.acquire()
+        id = await start_search(served.http)
+        await gated.batch_requested.acquire()
         search = await served.app.state.searches.get(id)
         reading = asyncio.Event()
 
@@ -326,30 +340,30 @@ async def test_a_cancel_behind_the_answer_comes_too_late(gated: GatedGenerator) 
             await asyncio.Event().wait()
 
         search.graph.aget_state = never
-        gated.let_through()
+        gated.allow_batches()
         await reading.wait()
         ended = (await served.http.post(f"/search/{id}/cancel")).json()
         assert (ended["status"], ended["result"]["answer"]) == ("done", "12")
         assert (await served.http.post(f"/search/{id}/resume")).status_code == 409
 
 
-async def test_an_answer_that_nobody_was_told_is_not_paid_for_again() -> None:
+async def test_resuming_after_the_answer_makes_no_calls() -> None:
     generator = ToyGenerator()
     async with serve({"toy": ServedModel(generator, ToyVerifier())}) as served:
-        id = await begun(served.http)
-        told = await stood(served.http, id, "done")
+        id = await start_search(served.http)
+        original = await wait_for_status(served.http, id, "done")
         calls = len(generator.requests)
         search = await served.app.state.searches.get(id)
-        search.status, search.result = "cancelled", None  # as if it had been cancelled just before it was told
+        search.status, search.result = "cancelled", None  # as if it had been cancelled just before the event
         await served.http.post(f"/search/{id}/resume")
-        assert (await stood(served.http, id, "done"))["result"] == told["result"]
+        assert (await wait_for_status(served.http, id, "done"))["result"] == original["result"]
         assert len(generator.requests) == calls
 
 
-async def test_the_server_sets_what_requests_cannot() -> None:
+async def test_server_options_may_hold_what_requests_cannot_set() -> None:
     policy = default_policy("agreement", pilots=2)
     async with serve(options={"compute_optimal": {"policy": policy}}) as served:
-        done = await stood(served.http, await begun(served.http, strategy="compute_optimal"), "done")
+        done = await wait_for_status(served.http, await start_search(served.http, strategy="compute_optimal"), "done")
         assert done["result"]["route"]["estimator"] == "agreement"
         plain = {"problem": "Add 1, 2.", "strategy": "compute_optimal", "options": {"policy": "/etc/hostname"}}
         assert (await served.http.post("/search", json=plain)).status_code == 422

@@ -1,4 +1,4 @@
-"""The page's files, as the server gives them."""
+"""The page's files and the OpenAPI schema, over HTTP."""
 
 from its_graph.ui.page import page_files
 from tests.api.servers import in_process
@@ -19,7 +19,7 @@ async def test_the_page_and_its_files_are_served() -> None:
         )
 
 
-async def test_the_api_describes_itself() -> None:
+async def test_the_openapi_schema_lists_the_routes() -> None:
     async with in_process() as http:
         paths = (await http.get("/openapi.json")).json()["paths"]
     assert {"/search", "/search/{id}/events", "/v1/chat/completions", "/v1/models", "/catalog"} <= set(paths)

@@ -1,4 +1,4 @@
-"""Requests with tools: several replies of a chat model, one that is chosen, in OpenAI's form."""
+"""Requests with tools: several replies of a chat model, one of them chosen, in OpenAI's format."""
 
 import asyncio
 import json
@@ -26,8 +26,8 @@ TOOLS: list[Any] = [
 ]
 
 
-def replies(*said: AIMessage | str) -> ScriptedChatModel:
-    return ScriptedChatModel(script=lambda messages, number: said[number % len(said)])
+def replies(*script: AIMessage | str) -> ScriptedChatModel:
+    return ScriptedChatModel(script=lambda messages, number: script[number % len(script)])
 
 
 def toy(model: ScriptedChatModel, verifier: Any = None) -> dict[str, ServedModel]:
@@ -37,7 +37,7 @@ def toy(model: ScriptedChatModel, verifier: Any = None) -> dict[str, ServedModel
 Y, X = calling("look", what="y"), calling("look", what="x")
 
 
-async def test_the_call_that_most_want_is_made() -> None:
+async def test_the_majority_tool_call_wins() -> None:
     model = replies(Y, X, X)
     async with serve(toy(model)) as served:
         done = await served.openai.chat.completions.create(
@@ -59,7 +59,7 @@ async def test_the_call_that_most_want_is_made() -> None:
     assert len(model.calls) == 3
 
 
-async def test_best_of_n_goes_by_the_verifier() -> None:
+async def test_best_of_n_selects_by_the_verifier() -> None:
     def judge(candidate: Candidate) -> float:
         return 0.9 if '"y"' in candidate.steps[0] else 0.1
 
@@ -71,7 +71,7 @@ async def test_best_of_n_goes_by_the_verifier() -> None:
     assert done.model_extra["its"]["scores"] == [0.9, 0.1, 0.1]
 
 
-async def test_the_bare_model_replies_once_and_text_may_win() -> None:
+async def test_a_bare_model_replies_once_and_text_may_win() -> None:
     model = replies("It is 12.")
     async with serve(toy(model)) as served:
         done = await served.openai.chat.completions.create(model="toy", messages=QUESTION, tools=TOOLS)
@@ -80,7 +80,7 @@ async def test_the_bare_model_replies_once_and_text_may_win() -> None:
     assert len(model.calls) == 1
 
 
-async def test_calls_are_streamed_in_openais_form() -> None:
+async def test_tool_calls_are_streamed_in_openais_format() -> None:
     async with serve(toy(replies(X))) as served:
         stream = await served.openai.chat.completions.create(
             model="self_consistency/toy",
@@ -99,10 +99,10 @@ async def test_calls_are_streamed_in_openais_form() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_call_that_is_no_json_is_handed_on_as_it_was_written(stream: bool) -> None:
+async def test_a_tool_call_with_invalid_json_is_returned_unchanged(stream: bool) -> None:
     broken = {"name": "look", "args": '{"what', "id": "call_1", "error": "cut"}
-    said = AIMessage("", invalid_tool_calls=[{"type": "invalid_tool_call", **broken}], tool_calls=X.tool_calls)
-    async with serve(toy(replies(said))) as served:
+    message = AIMessage("", invalid_tool_calls=[{"type": "invalid_tool_call", **broken}], tool_calls=X.tool_calls)
+    async with serve(toy(replies(message))) as served:
         done: Any = await served.openai.chat.completions.create(
             model="toy", messages=QUESTION, tools=TOOLS, stream=stream
         )
@@ -119,9 +119,9 @@ async def test_a_call_that_is_no_json_is_handed_on_as_it_was_written(stream: boo
     assert calls[1].id == "call_1"
 
 
-async def test_a_broken_call_alone_is_still_one() -> None:
-    said = AIMessage("", invalid_tool_calls=[{"type": "invalid_tool_call", "name": None, "args": None, "id": None}])
-    async with serve(toy(replies(said))) as served:
+async def test_a_single_invalid_tool_call_is_returned() -> None:
+    message = AIMessage("", invalid_tool_calls=[{"type": "invalid_tool_call", "name": None, "args": None, "id": None}])
+    async with serve(toy(replies(message))) as served:
         done = await served.openai.chat.completions.create(model="toy", messages=QUESTION, tools=TOOLS)
     [call] = done.choices[0].message.tool_calls
     assert (done.choices[0].finish_reason, call.function.name, call.function.arguments) == ("tool_calls", "", "")
@@ -142,13 +142,13 @@ async def test_a_conversation_with_tools_by_langchains_client(stream: bool) -> N
         model = ChatOpenAI(
             model="self_consistency/toy", base_url=f"{served.url}/v1", api_key=SecretStr("none"), streaming=stream
         ).bind_tools([look])
-        asked = await model.ainvoke("Which?")
-        assert [call["args"] for call in asked.tool_calls] == [{"what": "x"}]
-        result = await look.ainvoke(asked.tool_calls[0])
-        assert (await model.ainvoke([("user", "Which?"), asked, result])).text == "It is x."
+        reply = await model.ainvoke("Which?")
+        assert [call["args"] for call in reply.tool_calls] == [{"what": "x"}]
+        result = await look.ainvoke(reply.tool_calls[0])
+        assert (await model.ainvoke([("user", "Which?"), reply, result])).text == "It is x."
 
 
-async def test_the_sampling_of_the_request_reaches_the_model() -> None:
+async def test_sampling_parameters_reach_the_model() -> None:
     seen: list[Any] = []
 
     class Sampled(ScriptedChatModel):
@@ -169,12 +169,12 @@ async def test_the_sampling_of_the_request_reaches_the_model() -> None:
     assert set(seen[1:]) == {(0.3, 9, None)}
 
 
-async def test_who_leaves_ends_the_calls() -> None:
-    begun, over, ended = threading.Event(), asyncio.Event(), []
+async def test_disconnecting_cancels_the_calls() -> None:
+    start_search, over, ended = threading.Event(), asyncio.Event(), []
 
     class Slow(ScriptedChatModel):
         async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
-            begun.set()
+            start_search.set()
             try:
                 await over.wait()
             except asyncio.CancelledError:
@@ -184,23 +184,23 @@ async def test_who_leaves_ends_the_calls() -> None:
     async with serve(toy(Slow(script=lambda messages, number: "12"))) as served:
         create = served.openai.chat.completions.create
         for stream in (False, True):
-            begun.clear()
+            start_search.clear()
             ended.clear()
-            asked: Any = asyncio.create_task(
+            pending: Any = asyncio.create_task(
                 create(model="best_of_n/toy", messages=QUESTION, tools=TOOLS, stream=stream)
             )
-            while not begun.is_set():
+            while not start_search.is_set():
                 await asyncio.sleep(0.002)
             if stream:
-                await (await asked).close()
-            asked.cancel()
+                await (await pending).close()
+            pending.cancel()
             while len(ended) < 16:
                 await asyncio.sleep(0.002)
         text = (await served.http.get("/metrics")).text
         assert 'its_searches_ended_total{status="cancelled",strategy="best_of_n"} 2.0' in text
 
 
-async def test_replies_that_all_fail_are_the_servers_fault(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_server_error_if_all_replies_fail(caplog: pytest.LogCaptureFixture) -> None:
     def lost(messages: list[BaseMessage], number: int) -> str:
         raise ConnectionError("lost")
 
@@ -213,7 +213,7 @@ async def test_replies_that_all_fail_are_the_servers_fault(caplog: pytest.LogCap
     assert caplog.text.count("ConnectionError: lost") == 2
 
 
-async def test_as_many_replies_are_drawn_as_the_server_sets() -> None:
+async def test_server_options_set_the_number_of_replies() -> None:
     model = replies(X)
     async with serve(toy(model), options={"best_of_n": {"n": 3}}) as served:
         create = served.openai.chat.completions.create
@@ -238,7 +238,7 @@ async def test_as_many_replies_are_drawn_as_the_server_sets() -> None:
         (toy(replies(X)), {"options": {"n": 0}}, "options.n", "options.n must be >= 1; got 0"),
     ],
 )
-async def test_what_tools_cannot_do_is_refused(
+async def test_unsupported_requests_with_tools_are_rejected(
     models: dict[str, ServedModel], change: dict[str, Any], param: str, says: str
 ) -> None:
     async with in_process(models) as http:

@@ -279,7 +279,7 @@ async def test_a_flops_budget_needs_a_model_with_known_parameters(verifier: ToyV
     with closing(JsonLines.temporary()) as lines:
         journal = Journal(lines)
         refused = stream_solutions(sums(2), ToyGenerator(), verifier, budget=Budget(flops=1e9), journal=journal)
-        with pytest.raises(ConfigurationError, match="does not know its model's parameters"):
+        with pytest.raises(ConfigurationError, match="does not know its model's number of parameters"):
             await anext(refused)
         assert journal.spent == NOTHING
     report = await solve_batch(sums(2), ToyGenerator(parameters=2), verifier, budget=Budget(flops=9_000.0))

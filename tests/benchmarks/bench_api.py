@@ -1,6 +1,6 @@
-"""The API under load: 64 searches at once over HTTP, with a model that takes a fixed time for every batch of calls.
+"""The API under load: 64 concurrent searches over HTTP, with a model that takes a fixed time per batch of calls.
 
-Printed: errors, how much longer a search takes than its model calls, and how far apart searches of equal work end.
+Prints errors, the time of a search relative to its model calls, and the spread of finish times of equal searches.
 
     python tests/benchmarks/bench_api.py
 """
@@ -23,7 +23,7 @@ PROBLEM = "Add 3, 5, 4, 8."
 
 
 class TimedGenerator(ToyGenerator):
-    """Takes `seconds` for every batch, and sleeps meanwhile, as who waits for a GPU does."""
+    """Sleeps for `seconds` per batch, as if waiting for a GPU."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(0.0)
@@ -38,9 +38,9 @@ class TimedGenerator(ToyGenerator):
             yield reply
 
 
-async def searched(http: httpx.AsyncClient, strategy: str, seed: int) -> float:
-    """Return the seconds from the request to the reply."""
-    began = time.perf_counter()
+async def run_search(http: httpx.AsyncClient, strategy: str, seed: int) -> float:
+    """Return the seconds from request to reply."""
+    start = time.perf_counter()
     body = {
         "model": f"{strategy}/toy",
         "messages": [{"role": "user", "content": PROBLEM}],
@@ -49,27 +49,28 @@ async def searched(http: httpx.AsyncClient, strategy: str, seed: int) -> float:
     }
     reply = await http.post("/v1/chat/completions", json=body)
     reply.raise_for_status()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
-async def measured(strategy: str, at_once: int, seconds: float) -> str:
-    """Return a line of the table."""
+async def measure(strategy: str, concurrency: int, seconds: float) -> str:
+    """Return one row of the table."""
     generator = TimedGenerator(seconds)
-    app = create_app({"toy": ServedModel(generator, ToyVerifier())}, max_searches=at_once)
-    limits = httpx.Limits(max_connections=at_once)
+    app = create_app({"toy": ServedModel(generator, ToyVerifier())}, max_searches=concurrency)
+    limits = httpx.Limits(max_connections=concurrency)
     async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=600, limits=limits) as http:
-        await searched(http, strategy, 0)  # the first one imports and compiles
+        await run_search(http, strategy, 0)  # the first search imports and compiles
         rounds, generator.batches = generator.batches, 0
         results = await asyncio.gather(
-            *(searched(http, strategy, seed) for seed in range(at_once)), return_exceptions=True
+            *(run_search(http, strategy, seed) for seed in range(concurrency)), return_exceptions=True
         )
-    took = sorted(one for one in results if isinstance(one, float))
+    times = sorted(result for result in results if isinstance(result, float))
     model = rounds * seconds
-    middle, high = took[len(took) // 2], took[int(0.95 * (len(took) - 1))]
+    median, p95 = times[len(times) // 2], times[int(0.95 * (len(times) - 1))]
     return (
-        f"{strategy:<12} {at_once:>3} at once, {len(results) - len(took)} errors, {rounds} rounds of {seconds} s: "
-        f"median {middle / model:.2f}, p95 {high / model:.2f} times the model's time, "
-        f"last / first {took[-1] / took[0]:.2f}"
+        f"{strategy:<12} {concurrency:>3} concurrent, {len(results) - len(times)} errors, "
+        f"{rounds} rounds of {seconds} s: "
+        f"median {median / model:.2f}, p95 {p95 / model:.2f} times the model time, "
+        f"last / first {times[-1] / times[0]:.2f}"
     )
 
 
@@ -77,10 +78,10 @@ async def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=0.5)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     for strategy in ("best_of_n", "beam_search"):
-        for at_once in (1, 64):
-            print(await measured(strategy, at_once, given.seconds))
+        for concurrency in (1, 64):
+            print(await measure(strategy, concurrency, arguments.seconds))
 
 
 asyncio.run(main())

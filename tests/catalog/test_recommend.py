@@ -8,7 +8,7 @@ from its_graph.catalog.recommend import DifficultyLevel, Latency, Task, recommen
 from its_graph.errors import ConfigurationError
 from its_graph.testing import ToyGenerator, ToyVerifier
 
-ONE_SHORT_THOUGHT = {"n": 1, "ignores": 0, "max_thinking_tokens": 1024}
+SHORT_THINKING = {"n": 1, "ignores": 0, "max_thinking_tokens": 1024}
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ ONE_SHORT_THOUGHT = {"n": 1, "ignores": 0, "max_thinking_tokens": 1024}
         ("verifiable", "hard", "relaxed", "beam_search", {"n": 16, "width": 4}, ["mcts"]),
         ("free_form", "easy", "relaxed", "best_of_n", {"n": 16}, ["extended_cot"]),
         ("free_form", "hard", "relaxed", "best_of_n", {"n": 16}, ["extended_cot"]),
-        ("verifiable", "hard", "real_time", "budget_forcing", ONE_SHORT_THOUGHT, ["best_of_n"]),
-        ("free_form", "easy", "real_time", "budget_forcing", ONE_SHORT_THOUGHT, ["best_of_n"]),
+        ("verifiable", "hard", "real_time", "budget_forcing", SHORT_THINKING, ["best_of_n"]),
+        ("free_form", "easy", "real_time", "budget_forcing", SHORT_THINKING, ["best_of_n"]),
     ],
 )
 def test_the_guide(
@@ -36,17 +36,17 @@ def test_real_time_with_a_light_reward_model_is_best_of_four() -> None:
     assert dict(other.options) == {"n": 4}
 
 
-def test_without_a_verifier_nothing_that_needs_one_is_named() -> None:
+def test_without_a_verifier_nothing_that_needs_one_is_recommended() -> None:
     assert recommend("verifiable", "hard", verifier=False).strategy == "self_consistency"
     assert recommend("free_form", verifier=False).strategy == "extended_cot"
     assert recommend("verifiable", latency="real_time", verifier=False).alternatives == ()
 
 
-def test_texts_that_cannot_vote_are_not_made_to() -> None:
+def test_free_form_texts_do_not_vote() -> None:
     assert dict(recommend("free_form", verifier=False).options) == {"n": 1}
 
 
-def test_the_ceiling_of_a_thought_is_the_one_that_the_reason_names() -> None:
+def test_the_reason_names_the_thinking_limit() -> None:
     found = recommend("verifiable", latency="real_time")
     assert f"at most {found.options['max_thinking_tokens']} tokens" in found.reason
 
@@ -61,6 +61,6 @@ def test_what_is_recommended_runs(task: Task, difficulty: DifficultyLevel, laten
         assert graph.invoke({"problem": "Add 3, 5, 4."})["answer"] is not None
 
 
-def test_an_unknown_value_is_named_with_those_there_are() -> None:
+def test_an_unknown_value_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"task must be one of verifiable, free_form; got 'poetry'\."):
         recommend("poetry")  # type: ignore[arg-type]

@@ -119,7 +119,7 @@ def test_a_warning_of_ours_is_one_line_and_not_in_the_way(call: Any) -> None:
     called = call("solve", PROBLEM, "-s", "self_consistency", "--n", "65", "--json")
     assert called.code == 0
     assert len(json.loads(called.out)["candidates"]) == 65
-    assert called.err.startswith("note: self_consistency with n=65: beyond 64, gains are small as a rule.")
+    assert called.err.startswith("note: self_consistency with n=65: above 64, gains are usually small.")
     assert called.err.count("\n") == 1
     assert warnings.showwarning is usual
 

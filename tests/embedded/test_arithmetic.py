@@ -1,4 +1,4 @@
-"""The world: solutions by hand, disjoint splits, repeatable streams."""
+"""The domain: solutions by hand, disjoint splits, repeatable streams."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from its_graph.embedded import problems as evaluation_problems
 from its_graph.embedded.arithmetic import (
     LIMIT,
     DataSplit,
+    arithmetic_problem,
     arithmetic_problems,
-    problem,
     problem_text,
-    split_of,
     reference_solution,
+    split_of,
 )
 from its_graph.embedded.expressions import count_operations, parse, render, solve_steps
 
@@ -35,25 +35,25 @@ def test_every_problem_is_exact_bounded_and_in_its_split(split: DataSplit) -> No
 
 
 def test_splits_share_no_problem_even_among_the_shortest() -> None:
-    """With one operation the streams collide constantly, so only the rule of the split can keep them apart."""
-    seen = {
+    """With one operation the streams collide constantly, so only the split rule separates them."""
+    texts = {
         split: {item.text for item in arithmetic_problems(800, seed=1, split=split, operations=(1, 1))}
         for split in ("train", "validation", "test")
     }
-    assert all(len(texts) > 100 for texts in seen.values())
-    assert not seen["train"] & seen["test"]
-    assert not seen["train"] & seen["validation"]
-    assert not seen["validation"] & seen["test"]
+    assert all(len(split_texts) > 100 for split_texts in texts.values())
+    assert not texts["train"] & texts["test"]
+    assert not texts["train"] & texts["validation"]
+    assert not texts["validation"] & texts["test"]
 
 
 def test_streams_repeat_and_differ_by_seed() -> None:
     first = [item.text for item in arithmetic_problems(20, seed=1)]
     assert first == [item.text for item in arithmetic_problems(20, seed=1)]
-    assert first[7] == problem(7, seed=1).text
+    assert first[7] == arithmetic_problem(7, seed=1).text
     assert not set(first) & {item.text for item in arithmetic_problems(20, seed=2)}
 
 
-def test_operations_are_as_asked() -> None:
+def test_operation_counts_are_in_range() -> None:
     counts = [count_operations(item.expression) for item in arithmetic_problems(60, seed=3, operations=(2, 4))]
     assert set(counts) == {2, 3, 4}
 

@@ -1,4 +1,4 @@
-"""Labels of the world: right solutions prove themselves, first errors are found, hopeless ones are masked."""
+"""Labels of the domain: right solutions need no rollouts, first errors are located, untrusted ones are masked."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ def test_right_solutions_need_no_completion() -> None:
     assert (report.solutions, report.right, report.completions) == (6, 6, 0)
 
 
-def test_first_error_is_labelled_and_nothing_after_it() -> None:
-    """Every solution errs in its second step; from there nothing succeeds, from the first step everything does."""
+def test_labels_end_at_the_first_error() -> None:
+    """Every solution errs in its second step: completions fail after it and succeed before it."""
     turn = iter(range(10**6))
 
     def script(request: SampleRequest) -> str:
@@ -49,20 +49,20 @@ def test_hopeless_questions_give_no_negative_labels() -> None:
     assert {row.labels for row in rows} == {(None,)}
 
 
-def test_cut_solutions_are_counted_and_left_out() -> None:
+def test_truncated_solutions_are_counted_and_left_out() -> None:
     generator = ScriptedGenerator(lambda _: "word " * 100)
     rows, report = label_solutions(generator, PLAN)
     assert rows == []
     assert report.cut_solutions == PLAN.questions * PLAN.samples
 
 
-def test_labels_survive_a_file(tmp_path: Path) -> None:
+def test_labels_round_trip_through_a_file(tmp_path: Path) -> None:
     rows, _ = label_solutions(ScriptedGenerator(_truth), PLAN)
     write_labels(tmp_path / "labels.jsonl", rows)
     assert read_labels(tmp_path / "labels.jsonl") == rows
 
 
-def test_right_is_the_boxed_answer() -> None:
+def test_the_boxed_answer_decides() -> None:
     assert is_correct(reference_solution(parse("3 - 5")), "-2")
     assert not is_correct("Step 1: 3 - 5 = -2\n\\boxed{2}", "-2")
     assert not is_correct("Step 1: 3 - 5 = -2", "-2")

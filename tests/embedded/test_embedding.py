@@ -1,4 +1,4 @@
-"""Features of a question, as the learned estimate of difficulty reads them."""
+"""Features of a question, the input of the learned difficulty estimate."""
 
 import pytest
 
@@ -15,6 +15,6 @@ def test_features_follow_the_question_and_not_its_phrasing() -> None:
     assert generator.embed([]) == []
 
 
-def test_what_the_model_never_learned_has_no_features() -> None:
+def test_an_unsupported_question_has_no_features() -> None:
     with pytest.raises(EmbeddedScopeError):
         load()[0].embed(["Why is the sky blue?"])

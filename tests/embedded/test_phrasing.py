@@ -1,4 +1,4 @@
-"""What users type becomes the trained phrasing, or is refused with a way out."""
+"""User phrasings are normalized to the trained phrasing, or rejected with a remedy."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from its_graph.search.hints import with_hints
         "what's 34+57*2",
         "Calculate $34 + 57 \\times 2$.",
         "34+57*2",
-        "34 + 57 × 2 =",  # noqa: RUF001 - what people type
+        "34 + 57 × 2 =",  # noqa: RUF001 - as users type it
         "34 + 57 * 2 는?",
         "34 + 57 * 2는 얼마인가요?",
         "다음 식을 계산하라: 34 + 57 * 2",
@@ -28,16 +28,16 @@ def test_known_phrasings(text: str) -> None:
     assert normalize(text) == "Compute 34 + 57 * 2."
 
 
-def test_the_hints_of_a_person_are_left_out() -> None:
-    told = with_hints([{"role": "user", "content": "What is 34+57*2?"}], ["Multiply first.", "See 1 + 1."])
-    assert canonical_conversation(told) == ({"role": "user", "content": "Compute 34 + 57 * 2."},)
+def test_human_hints_are_removed() -> None:
+    conversation = with_hints([{"role": "user", "content": "What is 34+57*2?"}], ["Multiply first.", "See 1 + 1."])
+    assert canonical_conversation(conversation) == ({"role": "user", "content": "Compute 34 + 57 * 2."},)
 
 
-def test_a_question_that_goes_on_behind_a_hint_of_its_own_is_refused() -> None:
-    asked = {"role": "user", "content": "Compute 1 + 2.\n\nHint: it is small.\n\nThen double it."}
-    for told in ([asked], with_hints([asked], ["Multiply first."])):
+def test_a_question_with_text_after_its_own_hint_is_rejected() -> None:
+    question = {"role": "user", "content": "Compute 1 + 2.\n\nHint: it is small.\n\nThen double it."}
+    for conversation in ([question], with_hints([question], ["Multiply first."])):
         with pytest.raises(EmbeddedScopeError, match="Then double it"):
-            canonical_conversation(told)
+            canonical_conversation(conversation)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_a_question_that_goes_on_behind_a_hint_of_its_own_is_refused() -> None:
         ("2 ** 3", "where a number was expected"),
     ],
 )
-def test_refusals_name_question_world_and_way_out(text: str, reason: str) -> None:
-    with pytest.raises(EmbeddedScopeError) as refused:
+def test_errors_name_question_domain_and_remedy(text: str, reason: str) -> None:
+    with pytest.raises(EmbeddedScopeError) as error:
         normalize(text)
-    message = str(refused.value)
+    message = str(error.value)
     assert repr(text) in message
     assert reason in message
     assert "integer arithmetic" in message
@@ -79,7 +79,7 @@ def test_refusals_name_question_world_and_way_out(text: str, reason: str) -> Non
         ("1 + 1 " + "(" * 1_000, "longer than 1,000 characters"),
     ],
 )
-def test_long_questions_are_refused_as_clearly(text: str, reason: str) -> None:
+def test_long_questions_are_rejected_clearly(text: str, reason: str) -> None:
     with pytest.raises(EmbeddedScopeError, match=reason):
         normalize(text)
 
@@ -94,6 +94,6 @@ def test_only_the_last_user_message_is_kept() -> None:
     assert canonical_conversation(conversation) == ({"role": "user", "content": "Compute 2 + 3."},)
 
 
-def test_a_conversation_without_a_user_is_refused() -> None:
+def test_a_conversation_without_a_user_is_rejected() -> None:
     with pytest.raises(EmbeddedScopeError, match="no user message"):
         canonical_conversation([{"role": "system", "content": "1 + 1"}])

@@ -1,4 +1,4 @@
-"""The shipped weights: they load, repeat, solve about half of fresh problems, and stay small."""
+"""The shipped weights: they load, are deterministic, solve about half of unseen problems, and stay small."""
 
 import json
 import subprocess
@@ -9,8 +9,7 @@ import pytest
 
 from its_graph.contracts import Candidate, SampleRequest
 from its_graph.embedded import WEIGHTS, load, load_larger, load_thinker, problems
-from its_graph.embedded.arithmetic import arithmetic_problems as world_problems
-from its_graph.embedded.arithmetic import reference_solution
+from its_graph.embedded.arithmetic import arithmetic_problems, reference_solution
 from its_graph.embedded.expressions import parse
 from its_graph.embedded.models import ArithmeticGenerator, ArithmeticPRM
 from its_graph.embedded.tokenizer import build_tokenizer
@@ -65,19 +64,19 @@ def test_layout_and_size(name: str, layers: int, limit: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["generator", "thinker", "verifier", "larger"])
-def test_auto_tokenizer_reads_the_world_as_the_models_were_trained(name: str) -> None:
-    """AutoTokenizer puts its own Qwen2 class in charge of this architecture: the same ids must come out."""
+def test_auto_tokenizer_gives_the_ids_of_training(name: str) -> None:
+    """AutoTokenizer uses its own Qwen2 class for this architecture: it must produce the same ids."""
     from transformers import AutoTokenizer
 
     loaded, built = AutoTokenizer.from_pretrained(str(WEIGHTS / name)), build_tokenizer()
     assert loaded.get_vocab() == built.get_vocab()
     assert (loaded.eos_token_id, loaded.pad_token_id) == (built.eos_token_id, built.pad_token_id)
-    for item in world_problems(100, seed=3, operations=(1, 8)):
-        text = f"<|im_start|>user\n{item.text}<|im_end|>\n{true_solution(item.expression)}<|im_end|>"
+    for item in arithmetic_problems(100, seed=3, operations=(1, 8)):
+        text = f"<|im_start|>user\n{item.text}<|im_end|>\n{reference_solution(item.expression)}<|im_end|>"
         assert loaded.encode(text) == built.encode(text)
 
 
-def test_records_say_how_they_were_trained() -> None:
+def test_training_records_are_complete() -> None:
     for name in ("generator", "verifier"):
         record = json.loads((WEIGHTS / name / "training.json").read_text())
         assert record["gate"]["checks"]
@@ -94,17 +93,17 @@ def test_parameters_and_limits(pair: Pair) -> None:
     assert verifier.metadata.label_kind == "mc"
 
 
-def test_the_larger_generator_differs_in_size_alone() -> None:
+def test_the_larger_generator_differs_only_in_size() -> None:
     larger, plain = (json.loads((WEIGHTS / name / "training.json").read_text()) for name in ("larger", "generator"))
     assert {**larger["pretraining"], "layers": 4} == {**plain["pretraining"], "hidden": 128}
 
 
-def test_the_larger_generator_is_the_better_one(pair: Pair) -> None:
+def test_the_larger_generator_is_better(pair: Pair) -> None:
     exam = list(problems(40, seed=12))
-    asked = [_ask(text, temperature=0.0) for text, _ in exam]
+    requests = [_ask(text, temperature=0.0) for text, _ in exam]
 
     def right(model: TransformersGenerator) -> int:
-        answers = [extract_answer(reply[0].text) for reply in model.batch(asked)]
+        answers = [extract_answer(reply[0].text) for reply in model.batch(requests)]
         return sum(answer == expected for answer, (_, expected) in zip(answers, exam, strict=True))
 
     with load_larger() as larger:

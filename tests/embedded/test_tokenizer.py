@@ -1,4 +1,4 @@
-"""The tokenizer: any UTF-8 comes back, the tokens that searches rely on are single."""
+"""The tokenizer: any UTF-8 text round-trips, and the tokens that searches rely on are single."""
 
 import unicodedata
 from pathlib import Path
@@ -18,13 +18,13 @@ def _ids(text: str) -> list[int]:
 
 
 @given(st.text())
-def test_any_text_comes_back(text: str) -> None:
-    assert TOKENIZER.decode(_ids(text)) == unicodedata.normalize("NFC", text)  # as the Qwen tokenizers read
+def test_any_text_round_trips(text: str) -> None:
+    assert TOKENIZER.decode(_ids(text)) == unicodedata.normalize("NFC", text)  # as Qwen tokenizers normalize
 
 
 @pytest.mark.parametrize("text", ["한국어 34 + 57는?\n\n", "Step 1: Step 12: \\boxed{-3}", "  a , b . 's", "😀é\u0000"])
-def test_awkward_text_comes_back(text: str) -> None:
-    assert TOKENIZER.decode(_ids(text)) == unicodedata.normalize("NFC", text)  # as the Qwen tokenizers read
+def test_awkward_text_round_trips(text: str) -> None:
+    assert TOKENIZER.decode(_ids(text)) == unicodedata.normalize("NFC", text)  # as Qwen tokenizers normalize
 
 
 @pytest.mark.parametrize("text", ["Step 1: ", "Step 8: ", "\\boxed{", "\n\n", STEP_TAG, " + ", " = ", "7", "("])
@@ -32,7 +32,7 @@ def test_single_tokens(text: str) -> None:
     assert len(_ids(text)) == 1
 
 
-def test_about_ten_tokens_a_step_and_digits_alone() -> None:
+def test_about_ten_tokens_per_step_and_one_per_digit() -> None:
     pieces = [TOKENIZER.decode([token]) for token in _ids("Step 1: 34 + 57 = 91\n\n")]
     assert pieces == ["Step 1: ", "3", "4", " + ", "5", "7", " = ", "9", "1", "\n\n"]
 

@@ -1,4 +1,4 @@
-"""The whole training path at toy size: every stage runs, reports, exports, and a second run finds everything done."""
+"""The whole training pipeline at toy size: every stage runs, reports and exports, and a second run skips all stages."""
 
 import json
 from dataclasses import replace
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from its_graph.embedded import train_larger
-from its_graph.embedded.arithmetic import problem
+from its_graph.embedded.arithmetic import arithmetic_problem
 from its_graph.embedded.gate import GateReport
 from its_graph.embedded.models import ArithmeticPRM
 from its_graph.embedded.pretrain import Phase, PretrainPlan, build_model, pretrain, training_batch
 from its_graph.embedded.tokenizer import build_tokenizer
 from its_graph.embedded.train import GateFailedError, run_training_command, train_embedded
+from its_graph.embedded.train_larger import run_larger_training_command, train_larger_generator
 from its_graph.embedded.train_plans import FULL, QUICK, QUICK_LARGER
 
 STRICT_FAILURES = {"pass@4 >= 85", "single < majority"}
@@ -21,11 +21,13 @@ STRICT_FAILURES = {"pass@4 >= 85", "single < majority"}
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("quick")
-    assert run_training_command(["--out", str(out), "--quick", "--gate", "report", "--export", str(out / "weights")]) == 0
+    assert (
+        run_training_command(["--out", str(out), "--quick", "--gate", "report", "--export", str(out / "weights")]) == 0
+    )
     return out
 
 
-def test_quick_run_goes_through_all_stages(finished: Path) -> None:
+def test_quick_run_runs_all_stages(finished: Path) -> None:
     report = (finished / "gate.txt").read_text()
     for line in ("single", "majority@4", "random score", "plain head", "implicit PRM", "dvts", "own greedy"):
         assert line in report
@@ -62,14 +64,17 @@ def test_phases_follow_each_other_and_windows_move() -> None:
 
 def test_loss_is_on_the_solution_only() -> None:
     tokenizer = build_tokenizer()
-    items = [problem(0, split="train", operations=(1, 1)), problem(1, split="train", operations=(4, 4))]
+    items = [
+        arithmetic_problem(0, split="train", operations=(1, 1)),
+        arithmetic_problem(1, split="train", operations=(4, 4)),
+    ]
     ids, labels = training_batch(tokenizer, items)
     for row, label, item in zip(ids.tolist(), labels.tolist(), items, strict=True):
-        kept = [token for token in label if token != -100]
-        text = tokenizer.decode(kept)
+        targets = [token for token in label if token != -100]
+        text = tokenizer.decode(targets)
         assert text.startswith("Step 1: ")
         assert text.endswith(f"\\boxed{{{item.answer}}}<|im_end|>")
-        assert [token for token, wanted in zip(row, label, strict=True) if wanted != -100] == kept
+        assert [token for token, target in zip(row, label, strict=True) if target != -100] == targets
 
 
 def test_architecture_is_the_documented_one() -> None:
@@ -101,12 +106,12 @@ def test_pretraining_learns_and_resumes(tmp_path: Path) -> None:
         assert first.detach().equal(second.detach())
 
 
-def test_the_larger_generator_is_trained_exported_and_found_again(tmp_path: Path) -> None:
+def test_the_larger_generator_is_trained_exported_and_reused(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert train_larger.main(["--quick", "--out", str(out), "--export", str(tmp_path / "weights")]) == 0
+    assert run_larger_training_command(["--quick", "--out", str(out), "--export", str(tmp_path / "weights")]) == 0
     exported = tmp_path / "weights" / "larger"
     assert json.loads((exported / "training.json").read_text())["pretraining"]["hidden"] == 128
     assert json.loads((exported / "config.json").read_text())["hidden_size"] == 128
     stamp = (out / "larger" / "model.safetensors").stat().st_mtime_ns
-    train_larger.train_larger_generator(QUICK_LARGER, out)
+    train_larger_generator(QUICK_LARGER, out)
     assert (out / "larger" / "model.safetensors").stat().st_mtime_ns == stamp

@@ -1,4 +1,4 @@
-"""Problems of the toy world, and outcomes made by hand."""
+"""Problems of the toy world and hand-made outcomes."""
 
 import random
 from collections.abc import Callable
@@ -9,27 +9,27 @@ import pytest
 from its_graph.budget import Spend
 from its_graph.evaluation import Outcome, SampleRecord
 
-Made = Callable[..., Outcome]
+MakeOutcome = Callable[..., Outcome]
 
 
 @pytest.fixture
 def sums() -> list[tuple[str, str]]:
-    """Sums of four numbers: three steps each."""
+    """Sums of four numbers, three steps each."""
     chance = random.Random(11)
     terms = [[chance.randint(1, 9) for _ in range(4)] for _ in range(12)]
-    return [(f"Add {', '.join(map(str, one))}.", str(sum(one))) for one in terms]
+    return [(f"Add {', '.join(map(str, numbers))}.", str(sum(numbers))) for numbers in terms]
 
 
 @pytest.fixture
-def drawn() -> Callable[..., SampleRecord]:
-    """Make a sample."""
+def make_sample() -> Callable[..., SampleRecord]:
+    """Return a function that makes a sample."""
 
-    def make(key: int, right: bool, **changes: Any) -> SampleRecord:
+    def make(key: int, correct: bool, **changes: Any) -> SampleRecord:
         fields: dict[str, Any] = {
             "id": str(key),
-            "answer": "3" if right else "4",
-            "score": 0.9 if right else 0.1,
-            "correct": right,
+            "answer": "3" if correct else "4",
+            "score": 0.9 if correct else 0.1,
+            "correct": correct,
             "finished": True,
             "truncated": False,
             "tokens": 10,
@@ -41,22 +41,22 @@ def drawn() -> Callable[..., SampleRecord]:
 
 
 @pytest.fixture
-def made(drawn: Callable[..., SampleRecord]) -> Made:
-    """Make an outcome of samples that are right or wrong; the first sample is its answer."""
+def make_outcome(make_sample: Callable[..., SampleRecord]) -> MakeOutcome:
+    """Return a function that makes an outcome of correct and incorrect samples; the first sample is its answer."""
 
-    def make(index: int, *right: bool, **changes: Any) -> Outcome:
-        samples = tuple(drawn(key, one) for key, one in enumerate(right))
+    def make(index: int, *correct: bool, **changes: Any) -> Outcome:
+        samples = tuple(make_sample(key, value) for key, value in enumerate(correct))
         fields: dict[str, Any] = {
             "index": index,
             "problem": "Add 1, 2.",
             "expected": "3",
             "answer": samples[0].answer if samples else None,
-            "correct": bool(right) and right[0],
-            "candidates": len(right),
-            "correct_candidates": sum(right),
-            "finished": len(right),
-            "correct_finished": sum(right),
-            "spend": Spend(calls=len(right), prompt_tokens=8, generated_tokens=10 * len(right), flops=100.0),
+            "correct": bool(correct) and correct[0],
+            "candidates": len(correct),
+            "correct_candidates": sum(correct),
+            "finished": len(correct),
+            "correct_finished": sum(correct),
+            "spend": Spend(calls=len(correct), prompt_tokens=8, generated_tokens=10 * len(correct), flops=100.0),
             "seconds": 0.5,
             "seed": 1,
             "samples": samples,

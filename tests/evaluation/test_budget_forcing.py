@@ -7,7 +7,7 @@ from its_graph.evaluation.budget_forcing import ForcedRun, control, performance,
 
 
 def test_control_is_the_share_of_runs_within_their_limits() -> None:
-    """Both limits count as kept; one run is too long, one too short."""
+    """Both limits are inclusive; one run is too long, one too short."""
     runs = [
         ForcedRun(100, 100, 0.5),
         ForcedRun(200, 201, 0.5),
@@ -32,7 +32,7 @@ def test_a_line_has_its_own_slope() -> None:
 def test_runs_of_equal_length_have_no_slope() -> None:
     runs = [ForcedRun(9, 1, 0.1), ForcedRun(9, 1, 0.9), ForcedRun(9, 3, 0.5)]
     assert scaling(runs) == pytest.approx(((0.5 - 0.1) / 2 + (0.5 - 0.9) / 2) / 2)
-    with pytest.raises(ConfigurationError, match="2 runs, all of one"):
+    with pytest.raises(ConfigurationError, match="2 runs of equal length"):
         scaling(runs[:2])
 
 
@@ -41,6 +41,6 @@ def test_performance_is_the_best_accuracy() -> None:
 
 
 @pytest.mark.parametrize("figure", [control, performance, scaling])
-def test_nothing_measured_is_an_error(figure: object) -> None:
+def test_no_runs_are_an_error(figure: object) -> None:
     with pytest.raises(ConfigurationError):
         figure([])  # type: ignore[operator]

@@ -20,7 +20,7 @@ TERMS = 4
 
 
 def toy_problems(n: int) -> list[tuple[str, str]]:
-    """Sums of four numbers: three steps each."""
+    """Sums of four numbers, three steps each."""
     chance = random.Random(11)
     sums = [[chance.randint(1, 9) for _ in range(TERMS)] for _ in range(n)]
     return [(f"Add {', '.join(map(str, terms))}.", str(sum(terms))) for terms in sums]
@@ -50,7 +50,7 @@ async def toy_outcomes(name: str, n_problems: int, **options: Any) -> list[Outco
     return await evaluate(graph, toy_problems(n_problems), seed=7)
 
 
-async def test_a_single_sample_is_right_as_often_as_its_steps_are() -> None:
+async def test_a_single_sample_is_correct_as_often_as_all_its_steps() -> None:
     """Accuracy (1 - error) ** steps = .7 ** 3 = .343; 400 problems give a standard error of .024."""
     row = summarize_outcomes(await toy_outcomes("single", 400))
     assert row.accuracy == pytest.approx(0.7**3, abs=3 * 0.024)
@@ -60,8 +60,8 @@ async def test_a_single_sample_is_right_as_often_as_its_steps_are() -> None:
     assert row.random is None
 
 
-async def test_a_known_verifier_finds_what_the_oracle_finds() -> None:
-    """The toy verifier knows right from wrong, so best-of-8 fails only where all 8 samples do: 1 - .657 ** 8 = .965."""
+async def test_a_perfect_verifier_matches_the_oracle() -> None:
+    """The toy verifier is perfect, so best-of-8 fails only where all 8 samples do: 1 - .657 ** 8 = .965."""
     outcomes = await toy_outcomes("best_of_n", 200, n=8)
     row = summarize_outcomes(outcomes)
     assert row.pass_at_n is not None
@@ -70,7 +70,7 @@ async def test_a_known_verifier_finds_what_the_oracle_finds() -> None:
     assert row.random == pytest.approx(0.7**3, abs=0.04)
 
 
-async def test_strategies_come_out_in_the_order_of_their_means() -> None:
+async def test_strategies_rank_as_expected() -> None:
     rows = [
         summarize_outcomes(await toy_outcomes(name, 200, **options))
         for name, options in (("single", {}), ("self_consistency", {"n": 16}), ("best_of_n", {"n": 16}))
@@ -78,7 +78,7 @@ async def test_strategies_come_out_in_the_order_of_their_means() -> None:
     assert rows[0].accuracy < rows[1].accuracy < rows[2].accuracy
 
 
-async def test_costs_are_the_ledgers_means() -> None:
+async def test_costs_are_means_of_the_ledgers() -> None:
     """A sample of 3 steps and a box has 16 words, its problem 5; the verifier reads both."""
     row = summarize_outcomes(await toy_outcomes("best_of_n", 5, n=1))
     assert row.mean_calls == 2
@@ -87,20 +87,20 @@ async def test_costs_are_the_ledgers_means() -> None:
     assert row.seconds > 0
 
 
-async def test_each_problem_has_its_own_seed_whatever_runs_beside_it() -> None:
+async def test_each_problem_has_its_own_seed_whatever_runs_concurrently() -> None:
     problems = toy_problems(12)
     graph = create("single", ToyGenerator(0.3)).compile()
     alone = await evaluate(graph, problems, seed=3, concurrency=1)
-    together = await evaluate(graph, problems, seed=3, concurrency=12)
+    concurrent = await evaluate(graph, problems, seed=3, concurrency=12)
     fewer = await evaluate(graph, problems[:5], seed=3)
     assert [one.seed for one in alone] == [derive_seed(3, str(index)) for index in range(12)]
     answers = [one.answer for one in alone]
-    assert [one.answer for one in together] == answers
+    assert [one.answer for one in concurrent] == answers
     assert [one.answer for one in fewer] == answers[:5]
     assert [one.answer for one in await evaluate(graph, problems, seed=4)] != answers
 
 
-async def test_settings_reach_every_search() -> None:
+async def test_context_reaches_every_search() -> None:
     graph = create("single", ToyGenerator(0.9)).compile()
     greedy = await evaluate(graph, toy_problems(6), context=SearchContext(temperature=0))
     assert summarize_outcomes(greedy).accuracy == 1.0
@@ -110,33 +110,33 @@ async def test_settings_reach_every_search() -> None:
 
 
 class Counting(ScriptedGenerator):
-    """Counts the calls under way; answers none before three were."""
+    """Counts calls in flight; answers none before there are three."""
 
     def __init__(self) -> None:
         super().__init__(lambda request: r"\boxed{1}")
-        self.now = self.most = 0
+        self.in_flight = self.maximum = 0
         self.reached = asyncio.Event()
 
     async def abatch_as_completed(self, inputs: Any, config: Any = None, **kwargs: Any) -> Any:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        if self.now == 3:
+        self.in_flight += 1
+        self.maximum = max(self.maximum, self.in_flight)
+        if self.in_flight == 3:
             self.reached.set()
         await self.reached.wait()
         await asyncio.sleep(0.01)
-        self.now -= 1
+        self.in_flight -= 1
         for index, request in enumerate(inputs):
             yield index, self.invoke(request)
 
 
 async def test_concurrency_is_reached_and_never_exceeded() -> None:
     generator = Counting()
-    async with asyncio.timeout(60):  # too few at once never end
+    async with asyncio.timeout(60):  # fewer concurrent calls would never end
         await evaluate(create("single", generator).compile(), [("one?", "1")] * 10, concurrency=3)
-    assert generator.most == 3
+    assert generator.maximum == 3
 
 
-async def test_a_failed_search_is_wrong_counted_and_paid_for() -> None:
+async def test_a_failed_search_is_incorrect_counted_and_paid_for() -> None:
     def script(request: SampleRequest) -> str:
         if "bad" in str(request.messages[-1]["content"]):
             raise ValueError("no luck")
@@ -159,15 +159,15 @@ async def test_other_errors_end_the_evaluation() -> None:
         await evaluate(graph, [*toy_problems(3), (" ", "1")])
 
 
-async def test_an_error_stops_the_searches_beside_it() -> None:
-    heard: list[Outcome] = []
+async def test_an_error_stops_concurrent_searches() -> None:
+    reported: list[Outcome] = []
     graph = create("single", Counting()).compile()
     with pytest.raises(ValueError, match="empty"):
-        await evaluate(graph, [(" ", "1"), *toy_problems(30)], on_result=heard.append, concurrency=2)
-    assert heard == []
+        await evaluate(graph, [(" ", "1"), *toy_problems(30)], on_result=reported.append, concurrency=2)
+    assert reported == []
 
 
-async def test_a_cut_off_candidate_counts_for_the_oracle_but_is_not_finished() -> None:
+async def test_a_truncated_candidate_counts_for_the_oracle_but_is_not_finished() -> None:
     drawn: Iterator[str | Sample] = iter([r"\boxed{2}", Sample(text=r"\boxed{1}", finish_reason="length")])
     graph = create("self_consistency", ScriptedGenerator(lambda request: next(drawn)), n=2).compile()
     (one,) = await evaluate(graph, [("one?", "1")])
@@ -175,46 +175,50 @@ async def test_a_cut_off_candidate_counts_for_the_oracle_but_is_not_finished() -
     assert not one.correct
 
 
-async def test_known_outcomes_are_taken_over_and_not_run_again() -> None:
+async def test_completed_outcomes_are_reused() -> None:
     generator = ToyGenerator(0.3)
     graph = create("single", generator).compile()
     before = outcome(1, answer="from before")
-    heard: list[int] = []
-    result = await evaluate(graph, toy_problems(3), completed={1: before}, on_result=lambda one: heard.append(one.index))
+    reported: list[int] = []
+    result = await evaluate(
+        graph, toy_problems(3), completed={1: before}, on_result=lambda one: reported.append(one.index)
+    )
     assert result[1] is before
-    assert sorted(heard) == [0, 2]
+    assert sorted(reported) == [0, 2]
     assert len(generator.requests) == 2
 
 
-async def test_a_cancelled_evaluation_has_reported_what_was_done() -> None:
-    heard: list[Outcome] = []
+async def test_a_cancelled_evaluation_has_reported_completed_searches() -> None:
+    reported: list[Outcome] = []
 
     def stop_after_four(one: Outcome) -> None:
-        heard.append(one)
-        if len(heard) == 4:
+        reported.append(one)
+        if len(reported) == 4:
             task.cancel()
 
     graph = create("single", ToyGenerator()).compile()
     task = asyncio.create_task(evaluate(graph, toy_problems(200), on_result=stop_after_four, concurrency=2))
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert 4 <= len(heard) < 10
+    assert 4 <= len(reported) < 10
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_equivalent_answers_are_right() -> None:
+async def test_equivalent_answers_are_correct() -> None:
     graph = create("single", ScriptedGenerator(lambda request: r"\boxed{\frac{1}{2}}")).compile()
     (one,) = await evaluate(graph, [("A half?", "0.5")])
     assert one.correct
 
 
-async def test_a_concurrency_of_zero_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="Given: 0"):
+async def test_a_concurrency_of_zero_is_rejected() -> None:
+    with pytest.raises(ConfigurationError, match="got 0"):
         await evaluate(create("single", ToyGenerator()).compile(), [], concurrency=0)
 
 
-def test_a_row_sums_up() -> None:
-    row = summarize_outcomes([outcome(0), outcome(1, correct=False, correct_candidates=0, correct_finished=0, seconds=1.5)])
+def test_a_row_summarizes_outcomes() -> None:
+    row = summarize_outcomes(
+        [outcome(0), outcome(1, correct=False, correct_candidates=0, correct_finished=0, seconds=1.5)]
+    )
     assert (row.accuracy, row.pass_at_n, row.random, row.seconds) == (0.5, 0.5, 0.125, 1.0)
     assert (row.mean_calls, row.mean_prompt_tokens, row.mean_generated_tokens) == (4, 8, 40)
     assert (row.mean_verifier_tokens, row.mean_flops) == (6, 100.0)
@@ -226,25 +230,25 @@ def test_the_random_choice_is_among_finished_candidates() -> None:
 
 
 def test_no_outcomes_make_no_row() -> None:
-    with pytest.raises(ConfigurationError, match="at least one problem"):
+    with pytest.raises(ConfigurationError, match="at least one outcome"):
         summarize_outcomes([])
 
 
-def test_strategies_are_compared_on_the_problems_that_both_have() -> None:
-    one = [outcome(index, correct=True) for index in range(4)]
-    other = [outcome(index, correct=index == 3) for index in range(2, 8)]
-    difference = compare_outcomes(one, other)
+def test_strategies_are_compared_on_shared_problems() -> None:
+    outcomes = [outcome(index, correct=True) for index in range(4)]
+    baseline = [outcome(index, correct=index == 3) for index in range(2, 8)]
+    difference = compare_outcomes(outcomes, baseline)
     assert difference is not None
     assert difference.mean == 0.5
-    assert compare_outcomes(one, other[2:]) is None
+    assert compare_outcomes(outcomes, baseline[2:]) is None
 
 
-def test_the_order_in_which_searches_ended_moves_no_interval() -> None:
-    one = [outcome(index, correct=index % 3 > 0) for index in range(30)]
-    other = [outcome(index, correct=index % 4 == 0) for index in range(30)]
+def test_the_order_of_outcomes_does_not_affect_the_interval() -> None:
+    outcomes = [outcome(index, correct=index % 3 > 0) for index in range(30)]
+    baseline = [outcome(index, correct=index % 4 == 0) for index in range(30)]
     chance = random.Random(0)
-    found = {compare_outcomes(chance.sample(one, 30), chance.sample(other, 30)) for _ in range(20)}
-    assert found == {compare_outcomes(one, other)}
+    differences = {compare_outcomes(chance.sample(outcomes, 30), chance.sample(baseline, 30)) for _ in range(20)}
+    assert differences == {compare_outcomes(outcomes, baseline)}
 
 
 def test_outcomes_survive_json() -> None:

@@ -1,4 +1,4 @@
-"""What an outcome tells beside its answer: baselines of its own candidates, samples, costs apart; and old files."""
+"""What an outcome records besides its answer: baselines of its candidates, samples, separate costs; older files."""
 
 import json
 from collections.abc import Callable
@@ -10,26 +10,26 @@ from its_graph.contracts import Candidate, Sample, SampleRequest
 from its_graph.evaluation import Outcome, Problem, evaluate, summarize_outcomes
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier
 
-Made = Callable[..., Outcome]
+MakeOutcome = Callable[..., Outcome]
 
 
-def by_turns(*said: str | Sample) -> ScriptedGenerator:
-    """Says one thing after the other."""
-    waiting = iter(said)
+def replying(*replies: str | Sample) -> ScriptedGenerator:
+    """Return a generator with these replies, in order."""
+    waiting = iter(replies)
     return ScriptedGenerator(lambda request: next(waiting), parameters=10)
 
 
-def by_answer(**scores: float) -> ScriptedVerifier:
+def scoring(**scores: float) -> ScriptedVerifier:
     def judge(candidate: Candidate) -> float:
         return scores["".join(candidate.steps).split("{")[1].rstrip("}")]
 
     return ScriptedVerifier(judge, parameters=3)
 
 
-async def test_the_vote_and_the_best_score_stand_beside_the_strategys_own_answer() -> None:
-    """Two for a (.3 each), one for b (.9): the vote says a, the best score b, and the weighted vote b."""
-    generator = by_turns(r"\boxed{a}", r"\boxed{b}", r"\boxed{a}")
-    graph = create("best_of_n", generator, by_answer(a=0.3, b=0.9), n=3).compile()
+async def test_vote_and_best_score_are_recorded_next_to_the_answer() -> None:
+    """Two for a (.3 each), one for b (.9): the vote chooses a, the best score b, and the weighted vote b."""
+    generator = replying(r"\boxed{a}", r"\boxed{b}", r"\boxed{a}")
+    graph = create("best_of_n", generator, scoring(a=0.3, b=0.9), n=3).compile()
     (one,) = await evaluate(graph, [("Which?", "b")])
     assert (one.answer, one.correct, one.majority_correct, one.best_correct) == ("b", True, False, True)
     assert [(each.id, each.answer, each.score, each.correct) for each in one.samples] == [
@@ -42,17 +42,17 @@ async def test_the_vote_and_the_best_score_stand_beside_the_strategys_own_answer
 
 
 async def test_without_scores_there_is_no_best_one() -> None:
-    graph = create("self_consistency", by_turns(r"\boxed{a}", r"\boxed{b}"), n=2).compile()
+    graph = create("self_consistency", replying(r"\boxed{a}", r"\boxed{b}"), n=2).compile()
     (one,) = await evaluate(graph, [("Which?", "b")])
     assert one.best_correct is None
     assert summarize_outcomes([one]).best_score is None
     assert summarize_outcomes([one]).majority == 0.0
 
 
-async def test_generator_and_verifier_cost_apart_and_cached_tokens_cost_nothing() -> None:
+async def test_generator_and_verifier_costs_are_separate_and_cached_tokens_are_free() -> None:
     cached = Sample(text=r"\boxed{a}", finish_reason="end", prompt_tokens=9, cached_tokens=4, generated_tokens=5)
-    verifier = by_answer(a=0.3)
-    graph = create("best_of_n", by_turns(cached), verifier, n=1).compile()
+    verifier = scoring(a=0.3)
+    graph = create("best_of_n", replying(cached), verifier, n=1).compile()
     (one,) = await evaluate(graph, [("Which one?", "a")])
     read = verifier.tokens(verifier.candidates[0])
     assert one.verifier_flops == 2 * 3 * read
@@ -62,9 +62,9 @@ async def test_generator_and_verifier_cost_apart_and_cached_tokens_cost_nothing(
     assert row.mean_tokens == 9 + 5 + read
 
 
-async def test_a_generator_that_counts_no_prompt_is_no_verifier() -> None:
+async def test_a_generator_without_prompt_counts_is_not_taken_for_a_verifier() -> None:
     said = Sample(text=r"\boxed{a}", finish_reason="end", generated_tokens=5)
-    (one,) = await evaluate(create("single", by_turns(said)).compile(), [("Which one?", "a")])
+    (one,) = await evaluate(create("single", replying(said)).compile(), [("Which one?", "a")])
     assert (one.spend.flops, one.verifier_flops) == (2 * 10 * 5, 0)
 
 
@@ -77,30 +77,31 @@ async def test_a_failed_search_is_paid_for_and_has_no_samples() -> None:
     assert summarize_outcomes([one, one]).majority is None
 
 
-async def test_a_problem_may_have_a_scorer_of_its_own() -> None:
+async def test_a_problem_may_have_its_own_scorer() -> None:
     graph = create("single", ScriptedGenerator(lambda request: r"\boxed{7}")).compile()
     odd = Problem("An odd number?", "3", scorer=lambda answer: int(answer) % 2 == 1)
     even = Problem("An even number?", "4", scorer=lambda answer: int(answer) % 2 == 0)
     assert [one.correct for one in await evaluate(graph, [odd, even])] == [True, False]
 
 
-def test_rows_of_failed_and_starved_searches_count_as_wrong(made: Made) -> None:
-    good = made(0, True, True, majority_correct=True, best_correct=True, verifier_flops=5.0)
-    starved = made(1, verifier_flops=0.0, majority_correct=False)
-    failed = made(2, error="none came", verifier_flops=1.0)
+def test_failed_and_starved_searches_count_as_incorrect(make_outcome: MakeOutcome) -> None:
+    good = make_outcome(0, True, True, majority_correct=True, best_correct=True, verifier_flops=5.0)
+    starved = make_outcome(1, verifier_flops=0.0, majority_correct=False)
+    failed = make_outcome(2, error="none came", verifier_flops=1.0)
     row = summarize_outcomes([good, starved, failed])
     assert (row.majority, row.best_score, row.mean_verifier_flops) == pytest.approx((1 / 3, 1 / 3, 2.0))
 
 
-def test_texts_are_not_written_with_an_outcome_and_all_else_is(made: Made) -> None:
-    one = made(0, True)
-    told = one.model_copy(update={"samples": tuple(each.model_copy(update={"text": "long"}) for each in one.samples)})
-    assert "long" not in told.model_dump_json()
-    assert Outcome.model_validate_json(told.model_dump_json()) == one
+def test_an_outcome_is_written_without_its_texts(make_outcome: MakeOutcome) -> None:
+    outcome = make_outcome(0, True)
+    samples = tuple(sample.model_copy(update={"text": "long"}) for sample in outcome.samples)
+    with_texts = outcome.model_copy(update={"samples": samples})
+    assert "long" not in with_texts.model_dump_json()
+    assert Outcome.model_validate_json(with_texts.model_dump_json()) == outcome
 
 
-def test_an_outcome_of_an_older_file_is_read(made: Made) -> None:
-    whole = json.loads(made(0, True, majority_correct=True).model_dump_json())
+def test_outcomes_of_older_files_are_read(make_outcome: MakeOutcome) -> None:
+    whole = json.loads(make_outcome(0, True, majority_correct=True).model_dump_json())
     newer = ("majority_correct", "best_correct", "verifier_flops", "reused", "samples")
     older = Outcome.model_validate({name: value for name, value in whole.items() if name not in newer})
     assert (older.samples, older.reused, older.majority_correct) == ((), 0, None)

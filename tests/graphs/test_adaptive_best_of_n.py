@@ -139,5 +139,5 @@ def test_it_saves_most_where_the_model_is_good() -> None:
 @pytest.mark.parametrize("options", [{"n": 0}, {"wave": 0}, {"price": -0.1}])
 def test_options_out_of_range_are_named(options: dict[str, Any]) -> None:
     ((name, value),) = options.items()
-    with pytest.raises(ConfigurationError, match=rf"Given: .*{name}={value}"):
+    with pytest.raises(ConfigurationError, match=rf"got .*{name}={value}"):
         create_adaptive_best_of_n(ToyGenerator(), ToyVerifier(), **options)

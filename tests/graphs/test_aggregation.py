@@ -180,7 +180,7 @@ def test_a_random_member_can_be_the_answer() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"n": 0}, "population"), ({"k": 0}, "at least one other"), ({"rounds": -1}, "rounds >= 0")],
+    [({"n": 0}, "n >= 1; got n=0"), ({"k": 0}, "k >= 1; got k=0"), ({"rounds": -1}, "rounds >= 0")],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):

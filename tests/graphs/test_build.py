@@ -28,13 +28,13 @@ def asked(given: dict[str, Any], **context: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("problem", "kind"), [(12, "int"), (["Add"], "list"), ({"text": "Add"}, "dict")])
 def test_a_problem_that_is_no_text_is_refused_by_type(problem: object, kind: str) -> None:
-    with pytest.raises(InputError, match=f"The problem is of type {kind}: .*Give a question in text as `problem`"):
+    with pytest.raises(InputError, match=f"`problem` must be text; got {kind}: .*Pass a conversation as `messages`"):
         asked({"problem": problem})
 
 
 @pytest.mark.parametrize("content", ["", " ", [], [{"type": "text", "text": " "}], ["", " "]])
 def test_a_last_message_that_says_nothing_is_refused(content: Any) -> None:
-    with pytest.raises(InputError, match=r"whose last one has text or an image\. Given: 2 messages"):
+    with pytest.raises(InputError, match=r"whose last message has text or an image; got 2 messages"):
         asked({"messages": [HumanMessage("Hello."), HumanMessage(content)]})
 
 
@@ -78,10 +78,10 @@ def test_a_problem_is_asked_once_and_the_threads_next_question_may_be_a_message(
 
 def test_more_than_pays_is_warned_about_and_done() -> None:
     """Reference 1.1: N > 64 and more than 200 iterations bring little."""
-    with pytest.warns(DiminishingReturnsWarning, match=r"best_of_n with n=65: beyond 64"):
+    with pytest.warns(DiminishingReturnsWarning, match=r"best_of_n with n=65: above 64"):
         graph = create("best_of_n", ToyGenerator(), ToyVerifier(), n=65).compile()
     assert len(graph.invoke({"problem": "Add 1, 2."})["result"]["candidates"]) == 65
-    with pytest.warns(DiminishingReturnsWarning, match=r"mine with iterations=201: beyond 200"):
+    with pytest.warns(DiminishingReturnsWarning, match=r"mine with iterations=201: above 200"):
         search_graph("mine", iterations=201)
 
 
@@ -105,7 +105,7 @@ SIZED = [(one.name, size) for one in strategies() for size in ("n", "iterations"
 
 @pytest.mark.parametrize(("name", "size"), SIZED)
 def test_every_strategy_warns_of_its_own_size(name: str, size: str) -> None:
-    with pytest.warns(DiminishingReturnsWarning, match=rf"{name} with {size}=208: beyond"):
+    with pytest.warns(DiminishingReturnsWarning, match=rf"{name} with {size}=208: above"):
         create(name, ToyGenerator(), ToyVerifier(), **{size: 208})
 
 

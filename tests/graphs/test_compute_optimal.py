@@ -91,7 +91,7 @@ def test_every_strategy_goes_on_begins_or_is_refused() -> None:
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_a_part_is_refused_with_the_reason(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{name} cannot be part of another search: .* Take another"):
+    with pytest.raises(ConfigurationError, match=rf"{name} cannot be part of another search: .* Use another"):
         routed_to(setting(name))
 
 
@@ -204,7 +204,7 @@ def test_a_strategy_of_ones_own_begins_beside_the_pilots(monkeypatch: pytest.Mon
     result, _ = run(routed_to(StrategyConfig(strategy="mine")))
     assert result["route"]["config"] == "mine"
     register("foreign", f"{__name__}:create_foreign")
-    with pytest.raises(ConfigurationError, match=r"only if it begins with `search_graph`.*'foreign'"):
+    with pytest.raises(ConfigurationError, match=r"foreign cannot be .* must start with `search_graph`"):
         routed_to(StrategyConfig(strategy="foreign"))
 
 
@@ -412,8 +412,8 @@ def test_a_policy_is_read_from_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("estimator", "pilots", "verifier", "message"),
     [
-        ("verifier", 2, None, "reads difficulty from a verifier's scores"),
-        ("agreement", 0, ToyVerifier(), "by agreement from pilots"),
+        ("verifier", 2, None, "estimates difficulty from a verifier's scores"),
+        ("agreement", 0, ToyVerifier(), "by agreement needs pilots >= 1"),
     ],
 )
 def test_a_difficulty_that_cannot_be_read_is_refused(
@@ -436,7 +436,7 @@ def test_an_estimate_of_one_s_own_takes_the_place_of_the_policy_s() -> None:
     )
     assert (result["route"]["config"], result["route"]["difficulty"]) == ("best_of_n n=8", 0.3)
     bad = create("compute_optimal", ToyGenerator(0.3), ToyVerifier(), estimate=lambda tree: float("nan"))
-    with pytest.raises(ConfigurationError, match=r"lies in \[0, 1\]; the estimate of this search gave nan"):
+    with pytest.raises(ConfigurationError, match=r"must be in \[0, 1\]; got nan"):
         run(bad)
 
 

@@ -99,12 +99,12 @@ def test_the_window_suits_the_generator(longest: int, window: int) -> None:
 def test_a_generator_that_tells_no_confidences_is_refused() -> None:
     generator = ToyGenerator()
     generator.signals = frozenset({"logprobs"})
-    with pytest.raises(ConfigurationError, match="deepconf reads the token_confidences of samples"):
+    with pytest.raises(ConfigurationError, match="deepconf needs token_confidences, which ToyGenerator does not return"):
         create_deepconf(generator)
 
 
 @pytest.mark.parametrize("options", [{"n": 0}, {"keep": 0.0}, {"keep": 1.1}, {"window": 0}])
 def test_options_out_of_range_are_named(options: dict[str, Any]) -> None:
     ((name, value),) = options.items()
-    with pytest.raises(ConfigurationError, match=rf"Given: {name}={value}\."):
+    with pytest.raises(ConfigurationError, match=rf"got {name}={value}\."):
         create_deepconf(ToyGenerator(), **options)

@@ -121,12 +121,12 @@ def test_a_recursion_limit_cuts_waves_off_and_still_answers(limit: int) -> None:
 def test_a_generator_that_tells_no_confidences_is_refused() -> None:
     generator = ToyGenerator()
     generator.signals = frozenset()
-    with pytest.raises(ConfigurationError, match="deepconf_online reads the token_confidences of samples"):
+    with pytest.raises(ConfigurationError, match="deepconf_online needs token_confidences, which ToyGenerator does not return"):
         create_deepconf_online(generator)
 
 
 @pytest.mark.parametrize("options", [{"n": 0}, {"warmup": 0}, {"wave": 0}, {"keep": 0.0}, {"keep": 1.5}, {"window": 0}])
 def test_options_out_of_range_are_named(options: dict[str, Any]) -> None:
     ((name, value),) = options.items()
-    with pytest.raises(ConfigurationError, match=rf"Given: .*{name}={value}"):
+    with pytest.raises(ConfigurationError, match=rf"got .*{name}={value}"):
         create_deepconf_online(ToyGenerator(), **options)

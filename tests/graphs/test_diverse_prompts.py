@@ -91,4 +91,4 @@ def test_options_out_of_range_are_named(options: dict[str, Any]) -> None:
     ((name, value),) = options.items()
     with pytest.raises(ConfigurationError) as error:
         create_diverse_prompts(ToyGenerator(), **options)
-    assert f"Given: {name}={value!r}." in str(error.value)
+    assert f"got {name}={value!r}." in str(error.value)

@@ -340,5 +340,5 @@ def test_unbounded_scores_guide_it_too() -> None:
     ],
 )
 def test_impossible_options_are_refused_when_the_graph_is_built(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=f"Given: .*{next(iter(wrong))}="):
+    with pytest.raises(ConfigurationError, match=f"got .*{next(iter(wrong))}="):
         create_mcts(ToyGenerator(), ToyVerifier(), **wrong)

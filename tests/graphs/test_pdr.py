@@ -185,5 +185,5 @@ def test_a_recursion_limit_leaves_room_for_the_answer() -> None:
 @pytest.mark.parametrize("option", ["n", "rounds", "workspace_tokens"])
 def test_impossible_options_are_refused(option: str) -> None:
     options: dict[str, Any] = {option: 0}
-    with pytest.raises(ConfigurationError, match="at least one"):
+    with pytest.raises(ConfigurationError, match=rf"{option} >= 1; got {option}=0"):
         create_pdr(ToyGenerator(), **options)

@@ -130,7 +130,7 @@ def test_it_finds_the_optimum_where_one_sample_rarely_does() -> None:
 
 @pytest.mark.parametrize("options", [{"n": 0}, {"max_steps": 0}, {"temperature": 0}, {"keep_share": 0}])
 def test_impossible_options_are_refused_when_the_graph_is_built(options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="Given"):
+    with pytest.raises(ConfigurationError, match="got"):
         create_rebase(ToyGenerator(), ToyVerifier(), **options)
 
 

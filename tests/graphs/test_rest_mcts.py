@@ -246,5 +246,5 @@ def test_a_spent_budget_still_gives_an_answer(calls: int) -> None:
     ],
 )
 def test_impossible_options_are_refused_when_the_graph_is_built(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=f"Given: .*{next(iter(wrong))}="):
+    with pytest.raises(ConfigurationError, match=f"got .*{next(iter(wrong))}="):
         create_rest_mcts(ToyGenerator(), ToyVerifier(), **wrong)

@@ -80,5 +80,5 @@ def test_a_generator_that_does_not_tell_it_is_refused() -> None:
 @pytest.mark.parametrize("options", [{"n": 0}, {"power": -0.5}])
 def test_options_out_of_range_are_named(options: dict[str, Any]) -> None:
     ((name, value),) = options.items()
-    with pytest.raises(ConfigurationError, match=rf"Given: {name}={value}\."):
+    with pytest.raises(ConfigurationError, match=rf"got {name}={value}\."):
         create_self_certainty(ToyGenerator(), **options)

@@ -214,10 +214,10 @@ def test_a_verifier_reads_the_attempt_and_the_question_alone() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": 0}, "at least one attempt"),
+        ({"n": 0}, "n >= 1; got n=0"),
         ({"chains": 3}, "divide n"),
         ({"chains": 0}, "divide n"),
-        ({"shown": 0}, "see"),
+        ({"shown": 0}, "shown >= 1; got shown=0"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:

@@ -399,7 +399,7 @@ def test_a_bad_reply_is_asked_for_again_with_the_reason(name: str, build: Build,
     run(person)
     problems = [ask["problem"] for ask in run.asks[:8]]
     assert problems[0] is problems[7] is None
-    said = ["Steering", "no path", "neither boosted", "prune", "text is empty", "comment"]
+    said = ["Steering", "not the id", "cannot be boosted", "prune", "text is empty", "comment"]
     assert all(word in str(problem) for word, problem in zip(said, problems[1:7], strict=True)), problems
     assert {ask["round"] for ask in run.asks[:7]} == {1}
     assert timeless(run.result) == timeless(Run(build, name)(approve).result)
@@ -418,7 +418,7 @@ def test_a_beam_search_is_not_left_without_a_path(build: Build) -> None:
     run = Run(build, "beam_search")(
         lambda ask: APPROVE if ask["problem"] else {"prune": [one["id"] for one in ask["frontier"]]}
     )
-    assert "no path to go on with" in str(run.asks[1]["problem"])
+    assert "no path to continue" in str(run.asks[1]["problem"])
     assert run.result["answer"] is not None
 
 

@@ -1,4 +1,4 @@
-"""Problems of known make: `trials([difficulty, {"best_of_n 4": (right, cost)}], ...)`."""
+"""Hand-made trials: `trials((difficulty, {"best_of_n 4": (correct, cost)}), ...)`."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,8 +10,8 @@ from its_graph.routing.trials import Trial, TrialResult
 Make = Callable[..., list[Trial]]
 
 
-def named(text: str) -> StrategyConfig:
-    """`best_of_n 4` as a setting; without a number one without options."""
+def parse_config(text: str) -> StrategyConfig:
+    """Return the config of `best_of_n 4`, or without a number one without options."""
     name, *n = text.split()
     return StrategyConfig(strategy=name, options={"n": int(n[0])} if n else {})
 
@@ -20,7 +20,7 @@ def named(text: str) -> StrategyConfig:
 def trials() -> Make:
     def make(*problems: tuple[float, Mapping[str, tuple[float, float]]]) -> list[Trial]:
         return [
-            Trial(difficulty, {named(name): TrialResult(*result) for name, result in results.items()})
+            Trial(difficulty, {parse_config(name): TrialResult(*result) for name, result in results.items()})
             for difficulty, results in problems
         ]
 

@@ -1,4 +1,4 @@
-"""Cross-fitting: no problem is measured under a policy that it had a say in."""
+"""Cross-fitting: no problem is measured with a policy that it influenced."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import pytest
 
 from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
-from its_graph.routing.crossfit import RoutedResults, cheapest_at_accuracy, cross_fit, routing_gain, route_trials
+from its_graph.routing.crossfit import RoutedResults, cheapest_at_accuracy, cross_fit, route_trials, routing_gain
 from its_graph.routing.fitting import fit_policy
 from its_graph.routing.policy import Policy
 from its_graph.routing.trials import Trial, TrialResult, mean_result
@@ -18,24 +18,24 @@ Make = Callable[..., list[Trial]]
 FIT = partial(fit_policy, budgets=[10.0], estimator="verifier", pilots=2, unit="flops", bins=1)
 
 
-def test_a_problem_has_no_say_in_its_own_route() -> None:
+def test_a_problem_does_not_influence_its_own_route() -> None:
     chance = random.Random(1)
-    settings = [StrategyConfig(strategy="best_of_n", options={"n": n}) for n in (1, 2, 4)]
+    configs = [StrategyConfig(strategy="best_of_n", options={"n": n}) for n in (1, 2, 4)]
     problems = [
-        Trial(chance.random(), {one: TrialResult(float(chance.random() < 0.5), one.options["n"]) for one in settings})
+        Trial(chance.random(), {one: TrialResult(float(chance.random() < 0.5), one.options["n"]) for one in configs})
         for _ in range(12)
     ]
     (before,) = cross_fit(problems, FIT)
-    for place, trial in enumerate(problems):
-        turned = trial._replace(
-            results={one: TrialResult(1 - right, cost) for one, (right, cost) in trial.results.items()}
+    for index, trial in enumerate(problems):
+        flipped = trial._replace(
+            results={config: TrialResult(1 - correct, cost) for config, (correct, cost) in trial.results.items()}
         )
-        (after,) = cross_fit([*problems[:place], turned, *problems[place + 1 :]], FIT)
-        assert after.results[place] == TrialResult(1 - before.results[place].correct, before.results[place].cost)
+        (after,) = cross_fit([*problems[:index], flipped, *problems[index + 1 :]], FIT)
+        assert after.results[index] == TrialResult(1 - before.results[index].correct, before.results[index].cost)
 
 
 def test_results_are_in_the_order_of_the_problems(trials: Make) -> None:
-    problems = trials(*[(0.5, {"single": (number % 3 == 0, number + 1)}) for number in range(9)])
+    problems = trials(*[(0.5, {"single": (index % 3 == 0, index + 1)}) for index in range(9)])
     (row,) = cross_fit(problems, FIT)
     assert [result.cost for result in row.results] == list(range(1, 10))
 
@@ -51,12 +51,12 @@ def test_every_fit_sees_half_of_the_problems(trials: Make) -> None:
     assert sorted(seen) == [3, 4]
 
 
-def test_luck_does_not_pass_for_skill() -> None:
-    """Ten settings that are all right half of the time: the best of them on the fit is no better on the other half."""
+def test_luck_does_not_count_as_accuracy() -> None:
+    """Ten configs that are all correct half of the time: the best on one half is no better on the other."""
     chance = random.Random(3)
-    settings = [StrategyConfig(strategy="best_of_n", options={"n": n}) for n in range(1, 11)]
+    configs = [StrategyConfig(strategy="best_of_n", options={"n": n}) for n in range(1, 11)]
     problems = [
-        Trial(chance.random(), {one: TrialResult(float(chance.random() < 0.5), n) for n, one in enumerate(settings, 1)})
+        Trial(chance.random(), {one: TrialResult(float(chance.random() < 0.5), n) for n, one in enumerate(configs, 1)})
         for _ in range(2000)
     ]
     fitting = partial(FIT, bins=5)
@@ -66,24 +66,24 @@ def test_luck_does_not_pass_for_skill() -> None:
     assert row.accuracy == pytest.approx(0.5, abs=0.03)
 
 
-def test_the_cheapest_that_reaches() -> None:
+def test_the_cheapest_row_at_an_accuracy() -> None:
     rows = [
-        RoutedResults(str(cost), (TrialResult(right, cost),))
-        for right, cost in [(0.5, 1), (0.8, 3), (0.9, 2), (0.9, 9)]
+        RoutedResults(str(cost), (TrialResult(correct, cost),))
+        for correct, cost in [(0.5, 1), (0.8, 3), (0.9, 2), (0.9, 9)]
     ]
     assert cheapest_at_accuracy(0.8, rows) == rows[2]
     assert cheapest_at_accuracy(0.95, rows) is None
 
 
-def test_a_lead_is_paired() -> None:
-    one = RoutedResults("router", tuple(TrialResult(right, 2) for right in (1, 1, 1, 0)))
-    other = RoutedResults("fixed", tuple(TrialResult(right, 8) for right in (1, 0, 1, 0)))
-    found = routing_gain(one, other)
-    assert found.accuracy.mean == 0.25
-    assert found.accuracy.ci95.low == 0.0
-    assert found.cost_ratio == 4.0
+def test_a_gain_is_paired() -> None:
+    routed = RoutedResults("router", tuple(TrialResult(correct, 2) for correct in (1, 1, 1, 0)))
+    fixed = RoutedResults("fixed", tuple(TrialResult(correct, 8) for correct in (1, 0, 1, 0)))
+    gain = routing_gain(routed, fixed)
+    assert gain.accuracy.mean == 0.25
+    assert gain.accuracy.ci95.low == 0.0
+    assert gain.cost_ratio == 4.0
 
 
-def test_one_problem_cannot_be_halved(trials: Make) -> None:
+def test_one_problem_cannot_be_split(trials: Make) -> None:
     with pytest.raises(ConfigurationError, match="at least two"):
         cross_fit(trials((0.5, {"single": (1, 1)})), FIT)

@@ -1,4 +1,4 @@
-"""How hard a question seems, from its pilots or from its text."""
+"""Difficulty estimates from pilots or from text."""
 
 from typing import Any
 
@@ -34,15 +34,15 @@ def tree_of(*pilots: tuple[str | None, float | None], finish: str = "end", quest
 # --- by the verifier -------------------------------------------------------------------------------------------------
 
 
-def test_it_is_what_the_mean_score_leaves() -> None:
+def test_it_is_one_minus_the_mean_score() -> None:
     assert by_verifier(tree_of(("1", 0.9), ("2", 0.5), ("1", 0.1))) == pytest.approx(0.5)
 
 
-def test_a_missing_score_is_left_out_and_not_a_bad_one() -> None:
+def test_a_missing_score_is_ignored() -> None:
     assert by_verifier(tree_of(("1", 0.9), ("2", None), ("3", float("nan")))) == pytest.approx(0.1)
 
 
-def test_nothing_to_go_by_is_as_hard_as_can_be() -> None:
+def test_without_evidence_difficulty_is_maximal() -> None:
     assert by_verifier(tree_of()) == by_verifier(tree_of(("1", None))) == 1.0
     assert by_verifier(tree_of(("1", 0.9), finish="length")) == 1.0
 
@@ -58,7 +58,7 @@ def test_scores_of_another_range_are_scaled() -> None:
     ("answers", "difficulty"),
     [("1111", 0.0), ("1112", 0.25), ("1122", 0.5), ("1234", 0.75), ("1", 0.0)],
 )
-def test_it_is_what_the_largest_class_leaves(answers: str, difficulty: float) -> None:
+def test_it_is_one_minus_the_share_of_the_largest_class(answers: str, difficulty: float) -> None:
     assert by_agreement(tree_of(*((answer, None) for answer in answers))) == difficulty
 
 
@@ -66,7 +66,7 @@ def test_equivalent_answers_agree() -> None:
     assert by_agreement(tree_of(("1/2", None), ("0.5", None))) == 0.0
 
 
-def test_who_has_no_answer_agrees_with_nobody() -> None:
+def test_samples_without_an_answer_agree_with_none() -> None:
     assert by_agreement(tree_of(("1", None), (None, None), (None, None), ("1", None))) == 0.5
     assert by_agreement(tree_of((None, None))) == by_agreement(tree_of()) == 1.0
 
@@ -75,7 +75,7 @@ answers = st.lists(st.tuples(st.sampled_from(["1", "2", "3", None]), st.none() |
 
 
 @given(answers)
-def test_both_lie_between_easy_and_hard_whatever_the_pilots(pilots: list[tuple[str | None, float | None]]) -> None:
+def test_both_are_in_range_for_any_pilots(pilots: list[tuple[str | None, float | None]]) -> None:
     tree = tree_of(*pilots)
     assert 0 <= by_verifier(tree) <= 1
     assert 0 <= by_agreement(tree) <= 1
@@ -93,7 +93,7 @@ def test_both_lie_between_easy_and_hard_whatever_the_pilots(pilots: list[tuple[s
         ("", 0.0),
     ],
 )
-def test_it_says_how_a_question_looks_and_not_how_hard_it_is(question: str, difficulty: float) -> None:
+def test_it_measures_how_a_question_looks(question: str, difficulty: float) -> None:
     assert text_difficulty(question) == pytest.approx(difficulty, abs=5e-4)
 
 
@@ -102,6 +102,6 @@ def test_every_share_is_at_most_one() -> None:
     assert text_difficulty(everything) == 1.0
 
 
-def test_of_a_conversation_the_last_question_is_read() -> None:
+def test_the_last_message_of_a_conversation_is_read() -> None:
     tree = tree_of(question=[{"type": "text", "text": "Prove the"}, {"type": "text", "text": "Riemann hypothesis."}])
     assert by_text(tree) == text_difficulty("Prove the Riemann hypothesis.")

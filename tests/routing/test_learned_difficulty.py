@@ -1,4 +1,4 @@
-"""The learned estimate finds what there is to find, and nothing where there is nothing."""
+"""The learned estimate finds the signal in features, and none in noise."""
 
 import json
 import random
@@ -6,7 +6,7 @@ import random
 import pytest
 
 from its_graph.errors import ConfigurationError, InputError
-from its_graph.routing.learned_difficulty import by_regressor, fit_regressor, cross_val_difficulties
+from its_graph.routing.learned_difficulty import by_regressor, cross_val_difficulties, fit_regressor
 from its_graph.routing.regressor import Regressor
 from its_graph.search.tree import Tree
 
@@ -21,7 +21,7 @@ def spread(values: list[float]) -> float:
     ) - sum(value for value, hard in zip(values, HARD, strict=True) if hard < 0.5) / sum(hard < 0.5 for hard in HARD)
 
 
-def test_it_learns_what_the_features_tell() -> None:
+def test_it_learns_from_the_features() -> None:
     regressor = fit_regressor(FEATURES, HARD)
     assert regressor.difficulty([2.0, 3.0, 7.0]) > 0.75
     assert regressor.difficulty([-2.0, 3.0, 7.0]) < 0.25
@@ -35,26 +35,26 @@ def test_a_large_penalty_predicts_the_mean() -> None:
     assert regressor.difficulty([5.0, 3.0, 7.0]) == pytest.approx(sum(HARD) / len(HARD), abs=1e-3)
 
 
-def test_questions_are_estimated_by_what_was_fitted_without_them() -> None:
+def test_questions_are_estimated_by_regressors_fitted_without_them() -> None:
     assert spread(cross_val_difficulties(FEATURES, HARD)) > 0.4
     noise = [[CHANCE.random() for _ in range(60)] for _ in HARD]
     itself = fit_regressor(noise, HARD, penalty=0.1)
-    flattered = spread([itself.difficulty(row) for row in noise])
-    assert flattered > 0.15
-    assert spread(cross_val_difficulties(noise, HARD, penalty=0.1)) < flattered / 2
+    overfitted = spread([itself.difficulty(row) for row in noise])
+    assert overfitted > 0.15
+    assert spread(cross_val_difficulties(noise, HARD, penalty=0.1)) < overfitted / 2
 
 
-def test_it_goes_through_a_file() -> None:
+def test_it_survives_json() -> None:
     regressor = fit_regressor(FEATURES, HARD)
     again = Regressor.model_validate(json.loads(regressor.model_dump_json()))
     assert again == regressor
 
 
-def test_the_estimate_reads_the_last_turn() -> None:
-    asked: list[str] = []
+def test_the_estimate_reads_the_last_message() -> None:
+    embedded: list[str] = []
 
     def embed(texts: list[str]) -> list[list[float]]:
-        asked.extend(texts)
+        embedded.extend(texts)
         return [[2.0, 3.0, 7.0] for _ in texts]
 
     pieces = [
@@ -66,10 +66,10 @@ def test_the_estimate_reads_the_last_turn() -> None:
     for content in ("Add 1, 2.", pieces):
         question = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": content}]
         assert estimate(Tree.of({"question": question})) > 0.75
-    assert asked == ["Add 1, 2.", "What is\nit?"]
+    assert embedded == ["Add 1, 2.", "What is\nit?"]
 
 
-def test_other_features_than_those_of_the_fit() -> None:
+def test_a_wrong_number_of_features() -> None:
     with pytest.raises(InputError, match="fitted on 3 features"):
         fit_regressor(FEATURES, HARD).difficulty([1.0])
 
@@ -78,8 +78,8 @@ def test_other_features_than_those_of_the_fit() -> None:
     ("features", "difficulties"),
     [([[1.0]], [0.5, 0.5]), ([[float("nan")]], [0.5]), ([], []), ([[1.0], [2.0]], [0.5, 1.5])],
 )
-def test_what_cannot_be_learned_from(features: list[list[float]], difficulties: list[float]) -> None:
+def test_inputs_that_cannot_be_fitted(features: list[list[float]], difficulties: list[float]) -> None:
     with pytest.raises(ConfigurationError, match=r"A regressor needs|Difficulties must be"):
         fit_regressor(features, difficulties)
-    with pytest.raises(ConfigurationError, match="two folds"):
+    with pytest.raises(ConfigurationError, match="2 <= folds"):
         cross_val_difficulties([[1.0]], [0.5])

@@ -1,4 +1,4 @@
-"""The published schema says what searches send, and searches send what it says."""
+"""The published schema describes exactly what searches send."""
 
 import json
 from pathlib import Path
@@ -20,8 +20,8 @@ def search(name: str = "beam_search") -> Any:
     return create(name, ToyGenerator(), ToyVerifier(), n=4, **({"width": 2} if name == "beam_search" else {})).compile()
 
 
-def test_the_published_file_is_this_schema() -> None:
-    """`python -m its_graph.search.event_schema > its_graph/search/events.schema.json` writes it; think of EVENT_VERSION."""
+def test_the_published_file_is_up_to_date() -> None:
+    """Written by `python -m its_graph.search.event_schema > events.schema.json`; consider EVENT_VERSION."""
     published = json.loads((Path(its_graph.__file__).parent / "search" / "events.schema.json").read_text())
     assert published == event_schema()
     assert len(published["oneOf"]) == len(get_args(Event))
@@ -38,12 +38,12 @@ def test_all_events_of_a_search_are_valid(name: str) -> None:
 
 
 @pytest.mark.parametrize("broken", [{}, {"type": "its.unknown"}, {"type": "its.selected"}, 3])
-def test_what_is_no_event_is_refused(broken: Any) -> None:
+def test_anything_else_is_refused(broken: Any) -> None:
     with pytest.raises(InputError, match="Not an event of its_graph"):
         parse_event(broken)
 
 
-async def test_astream_events_sees_them_where_asked_for() -> None:
+async def test_astream_events_receives_them_on_request() -> None:
     context = SearchContext(seed=7, dispatch=True)
     seen = [
         event["data"]

@@ -1,4 +1,4 @@
-"""Events fold back into the state they describe."""
+"""Events fold back into the state that they describe."""
 
 from collections import defaultdict
 from typing import Any
@@ -18,7 +18,7 @@ def events(*updates: dict[str, Any]) -> list[dict[str, Any]]:
     return [event for update in updates for event in events_of(update)]
 
 
-def test_a_search_that_starts_leaves_nothing_of_the_one_before() -> None:
+def test_a_new_search_resets_the_state() -> None:
     first = events(
         STARTED | {"strategy": "beam_search"},
         {"steps": {"0": STEP, "1": STEP}, "charges": {"0": CHARGE}},
@@ -31,7 +31,7 @@ def test_a_search_that_starts_leaves_nothing_of_the_one_before() -> None:
     assert rebuild(second)["strategy"] == "single"
 
 
-def test_records_come_in_the_order_of_their_ids() -> None:
+def test_records_are_sorted_by_id() -> None:
     steps = {key: STEP | {"text": key} for key in ("10", "2", "1")}
     assert list(rebuild(events(STARTED, {"steps": steps}))["steps"]) == ["1", "2", "10"]
 
@@ -45,8 +45,8 @@ async def told(graph: Any, *, is_async: bool, stream_tokens: bool) -> list[dict[
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_tokens_are_told_from_the_thread_of_a_backend(is_async: bool) -> None:
-    """The embedded models tell what they write from the thread that gathers calls."""
+async def test_tokens_can_come_from_a_backend_thread(is_async: bool) -> None:
+    """The embedded models stream from the thread that batches calls."""
     generator, verifier = load()
     graph = create("beam_search", generator, verifier, n=4, width=2).compile()
     plain = await told(graph, is_async=is_async, stream_tokens=False)

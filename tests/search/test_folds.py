@@ -1,4 +1,4 @@
-"""A fold that goes on where it stopped gives what folding everything gives, and does it once for each record."""
+"""A fold that continues where it stopped equals a fold of everything, and takes each record once."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from its_graph.search.folds import Fold
 
 
 def summing(seen: list[str]) -> Fold[list[int], int]:
-    """Return a fold that adds up `x` (times the view) and notes which records it took."""
+    """Return a fold that sums `x` (times the view) and notes which records it took."""
 
     def take(value: list[int], key: str, record: dict[str, int], view: int) -> list[int]:
         seen.append(key)
@@ -34,7 +34,7 @@ def test_an_empty_log_has_the_starting_value() -> None:
     assert summing([])({}, 1) == [0]
 
 
-def test_a_fork_is_folded_anew_and_leaves_the_other_branch_alone() -> None:
+def test_a_fork_is_folded_from_the_start_and_does_not_affect_the_other_branch() -> None:
     fold = summing([])
     trunk = grown({}, 1, 2)
     left, right = grown(trunk, 10), grown(trunk, 20)
@@ -43,7 +43,7 @@ def test_a_fork_is_folded_anew_and_leaves_the_other_branch_alone() -> None:
     assert fold(grown(left, 1), 1) == [14]
 
 
-def test_an_earlier_state_is_folded_anew() -> None:
+def test_an_earlier_state_is_folded_from_the_start() -> None:
     fold = summing([])
     early = grown({}, 1, 2)
     late = grown(early, 3)
@@ -58,7 +58,7 @@ def test_equal_records_of_another_search_are_another_log() -> None:
     assert seen == ["0", "0"]
 
 
-def test_a_record_between_the_old_ones_is_no_continuation() -> None:
+def test_a_record_inserted_between_others_is_not_a_continuation() -> None:
     fold = summing([])
     log = grown({}, 1, 2)
     fold(log, 1)

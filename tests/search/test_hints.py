@@ -1,4 +1,4 @@
-"""Hints stand at the end of the last user message, and the question itself is not changed."""
+"""Hints are at the end of the last user message, and the question itself does not change."""
 
 from typing import Any
 
@@ -34,14 +34,14 @@ TOLD = "Why?\n\nHint: Think.\n\nHint: Twice."
         ),
     ],
 )
-def test_they_follow_what_the_user_asked_last(question: list[dict[str, Any]], told: list[dict[str, Any]]) -> None:
+def test_hints_follow_the_last_user_message(question: list[dict[str, Any]], told: list[dict[str, Any]]) -> None:
     before = [dict(message) for message in question]
     assert with_hints(question, ["Think.", "Twice."]) == told
     assert question == before
     assert with_hints(question, []) is question
 
 
-def test_the_tree_tells_them_to_whoever_asks_it_for_the_question() -> None:
+def test_the_question_of_a_tree_includes_hints() -> None:
     human_edits: dict[str, Any] = {
         str(key): {"prune": [], "boost": [], "edits": {}, "hint": hint, "stop": False}
         for key, hint in enumerate(("Think.", None, "Twice."))
@@ -51,17 +51,17 @@ def test_the_tree_tells_them_to_whoever_asks_it_for_the_question() -> None:
     assert tree.question == list(tree.candidate("0").messages) == [{"role": "user", "content": TOLD}]
 
 
-def test_a_model_that_knows_no_hints_is_spared_them() -> None:
+def test_hints_can_be_removed() -> None:
     assert without_hints(TOLD) == without_hints("Why?") == "Why?"
 
 
-def test_a_hint_is_one_paragraph_so_that_all_of_it_is_spared_them() -> None:
+def test_a_hint_is_one_paragraph_so_that_it_can_be_removed_whole() -> None:
     (told,) = with_hints([USER], ["Think.\n \n\nThen think.", "Twice."])
     assert told["content"] == "Why?\n\nHint: Think.\nThen think.\n\nHint: Twice."
     assert without_hints(told["content"]) == "Why?"
 
 
-def test_what_the_question_itself_says_behind_a_hint_is_kept() -> None:
+def test_text_of_the_question_after_a_hint_is_kept() -> None:
     asked = "Add 1, 2.\n\nHint: slowly.\n\nThen double it."
     (told,) = with_hints([USER | {"content": asked}], ["Think."])
     assert without_hints(asked) == without_hints(told["content"]) == asked

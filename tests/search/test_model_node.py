@@ -1,4 +1,4 @@
-"""The node body: waves under a budget, retries, arrival order, deadlines. Seen through whole searches."""
+"""The executor of model calls: waves under a budget, retries, arrival order, deadlines. Seen through whole searches."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ QUESTION = {"problem": "Add 3, 5, 4."}
 
 
 class Waves(ToyGenerator):
-    """Notes how many requests come together, and answers them in a random order."""
+    """Records how many requests come together and answers them in random order."""
 
     def __init__(self, order_seed: int = 0, error: float = 0.3) -> None:
         super().__init__(error)
@@ -48,8 +48,8 @@ def test_without_a_budget_there_is_one_wave() -> None:
     assert generator.sizes == [16]
 
 
-def test_what_a_wave_did_not_use_is_there_for_the_next() -> None:
-    """A sample may take 64 tokens and takes 11: a budget of 160 bears two at their worst, then more and more."""
+def test_what_a_wave_does_not_use_is_available_to_the_next() -> None:
+    """A sample may take 64 tokens and takes 11: a budget of 160 covers two at their worst, then more and more."""
     generator = Waves()
     context = SearchContext(seed=7, budget=Budget(generated_tokens=160))
     result = create("self_consistency", generator, n=16).compile().invoke(QUESTION, context=context)["result"]
@@ -73,7 +73,7 @@ async def test_the_order_of_arrival_changes_nothing() -> None:
     assert results[1:] == results[:1] * 3
 
 
-def test_a_call_too_dear_at_its_worst_is_made_shorter() -> None:
+def test_a_call_too_expensive_at_its_worst_is_shortened() -> None:
     generator = ToyGenerator()
     context = SearchContext(seed=7, budget=Budget(generated_tokens=30))
     result = create("single", generator).compile().invoke(QUESTION, context=context)["result"]
@@ -81,7 +81,7 @@ def test_a_call_too_dear_at_its_worst_is_made_shorter() -> None:
     assert result["answer"] is not None
 
 
-def test_a_call_that_could_say_nothing_is_not_made() -> None:
+def test_a_call_too_short_to_be_useful_is_not_made() -> None:
     generator = ToyGenerator()
     context = SearchContext(seed=7, budget=Budget(generated_tokens=7))
     result = create("single", generator).compile().invoke(QUESTION, context=context)["result"]
@@ -103,7 +103,7 @@ def flaky(failures: int, error: Exception) -> ScriptedGenerator:
 
 
 @pytest.mark.parametrize(("failures", "answered"), [(0, True), (2, True), (3, False)])
-def test_a_passing_failure_is_tried_again_as_often_as_the_settings_say(failures: int, answered: bool) -> None:
+def test_a_transient_failure_is_retried_as_often_as_the_settings_say(failures: int, answered: bool) -> None:
     graph = create("self_consistency", flaky(failures, TimeoutError("late")), n=1).compile()
     if answered:
         assert graph.invoke(QUESTION, context=SearchContext(retries=2))["answer"] == "12"
@@ -112,7 +112,7 @@ def test_a_passing_failure_is_tried_again_as_often_as_the_settings_say(failures:
             graph.invoke(QUESTION, context=SearchContext(retries=2))
 
 
-def test_trying_again_costs_calls_and_never_more_than_the_budget() -> None:
+def test_retries_cost_calls_and_never_exceed_the_budget() -> None:
     generator = flaky(3, TimeoutError("late"))
     context = SearchContext(seed=1, retries=9, budget=Budget(calls=5))
     result = create("self_consistency", generator, n=4).compile().invoke(QUESTION, context=context)["result"]
@@ -121,7 +121,7 @@ def test_trying_again_costs_calls_and_never_more_than_the_budget() -> None:
     assert result["failed"] == ["TimeoutError: late"] * 2
 
 
-def test_an_empty_sample_is_a_failure_that_was_paid_for() -> None:
+def test_an_empty_sample_is_a_failure_that_is_charged() -> None:
     answers = iter(["", "  \n", r"\boxed{12}"])
     result = (
         create("self_consistency", ScriptedGenerator(lambda request: next(answers)), n=3).compile().invoke(QUESTION)
@@ -131,7 +131,7 @@ def test_an_empty_sample_is_a_failure_that_was_paid_for() -> None:
     assert result["result"]["spend"]["calls"] == 3
 
 
-def test_an_interrupt_is_not_taken_for_a_failed_sample() -> None:
+def test_an_interrupt_is_not_a_failed_sample() -> None:
     def stop(request: SampleRequest) -> str:
         raise KeyboardInterrupt
 
@@ -140,8 +140,8 @@ def test_an_interrupt_is_not_taken_for_a_failed_sample() -> None:
 
 
 @pytest.mark.parametrize("error", [InputError("not arithmetic"), ContinuationError("cannot continue")])
-def test_a_question_no_model_can_read_is_the_callers_error(error: Exception) -> None:
-    """Sixteen equal failures would hide what is wrong behind a failed search."""
+def test_a_question_that_no_model_can_read_is_the_callers_error(error: Exception) -> None:
+    """Sixteen equal failures would hide the cause behind a failed search."""
     with pytest.raises(type(error), match=str(error)):
         create("self_consistency", flaky(99, error)).compile().invoke(QUESTION)
 
@@ -167,11 +167,11 @@ def test_cached_prompt_tokens_cost_no_flops() -> None:
     assert spend["cached_tokens"] == 80
 
 
-# --- repeats: their order and their pauses ---------------------------------------------------------------------------
+# --- retries: their order and their backoff --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order_seed", range(4))
-def test_calls_are_repeated_in_plan_order_whatever_the_order_of_arrival(order_seed: int) -> None:
+def test_calls_are_retried_in_plan_order_whatever_the_order_of_arrival(order_seed: int) -> None:
     class Late(Waves):
         """Fails the first six calls."""
 
@@ -189,7 +189,7 @@ def test_calls_are_repeated_in_plan_order_whatever_the_order_of_arrival(order_se
 
 
 class Pauses:
-    """Takes the place of the clock and of both ways to sleep; a sleep and a `tick` let the time go on."""
+    """Replaces the clock and both ways to sleep; time advances with a sleep or a `tick`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
@@ -216,7 +216,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_calls_are_repeated_after_a_pause_that_hangs_on_seed_and_attempt(
+async def test_calls_are_retried_after_a_backoff_that_depends_on_seed_and_attempt(
     is_async: bool, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[int, list[str], int]] = []
@@ -237,7 +237,7 @@ async def test_calls_are_repeated_after_a_pause_that_hangs_on_seed_and_attempt(
     assert asked[0][2] != asked[1][2]
 
 
-def test_a_pause_leaves_time_for_the_calls_behind_it(pauses: Pauses, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backoff_leaves_time_for_the_calls_after_it(pauses: Pauses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("its_graph.search.model_node.backoff_s", lambda attempts, errors, seed: 8.0)
     generator = flaky(1, TimeoutError("late"))
     context = SearchContext(seed=7, budget=Budget(seconds=6))
@@ -248,7 +248,7 @@ def test_a_pause_leaves_time_for_the_calls_behind_it(pauses: Pauses, monkeypatch
 
 
 def test_the_time_of_a_running_node_counts_against_the_seconds(pauses: Pauses) -> None:
-    """Each call takes a second; two fit into the first wave, and after the second wave the time is up."""
+    """Each call takes a second; two fit into the first wave, and time runs out after the second wave."""
     toy = ToyGenerator(0.0)
 
     def slow(request: SampleRequest) -> str:
@@ -265,7 +265,7 @@ def test_the_time_of_a_running_node_counts_against_the_seconds(pauses: Pauses) -
 
 
 def test_a_deadline_is_never_zero_or_less(pauses: Pauses) -> None:
-    """Time that passes between admission and call must not turn a deadline into none at all."""
+    """Time that passes between admission and call must not turn a deadline into no deadline."""
 
     class SlowCounting(ToyGenerator):
         def prompt_tokens(self, request: SampleRequest) -> int:
@@ -308,7 +308,7 @@ def test_nothing_is_logged_above_debug(caplog: pytest.LogCaptureFixture) -> None
 # --- calls without a price -------------------------------------------------------------------------------------------
 
 
-def test_a_sample_whose_price_cannot_be_told_fails_alone() -> None:
+def test_a_sample_that_cannot_be_priced_fails_alone() -> None:
     class Uncounted(ToyGenerator):
         def prompt_tokens(self, request: SampleRequest) -> int:
             if request.seed == derive_seed(7, "2"):
@@ -324,9 +324,9 @@ def test_a_sample_whose_price_cannot_be_told_fails_alone() -> None:
     assert result["stop_reason"] == "completed"
 
 
-def test_a_verdict_whose_price_cannot_be_told_fails_alone() -> None:
+def test_a_verdict_that_cannot_be_priced_fails_alone() -> None:
     class Uncounted(ToyVerifier):
-        """Cannot count the third candidate once it is whole."""
+        """Cannot count the second candidate once it is finished."""
 
         def tokens(self, candidate: Candidate) -> int:
             if candidate.finished and "9" in "".join(candidate.steps):
@@ -343,7 +343,7 @@ def test_a_verdict_whose_price_cannot_be_told_fails_alone() -> None:
     assert result["answer"] == "12"
 
 
-def test_if_no_call_has_a_price_the_search_failed_and_says_why() -> None:
+def test_if_no_call_can_be_priced_the_search_fails_and_says_why() -> None:
     class Uncounted(ToyGenerator):
         def prompt_tokens(self, request: SampleRequest) -> int:
             raise ValueError("no tokenizer")
@@ -365,8 +365,8 @@ def test_a_question_that_cannot_be_priced_is_the_callers_error() -> None:
         )
 
 
-def test_what_is_kept_back_without_a_price_keeps_nothing_back() -> None:
-    """The way out of a step search has the price of a path; a path without one is no way out."""
+def test_a_reserve_that_cannot_be_priced_reserves_nothing() -> None:
+    """A step search reserves the completion of a path; a path that cannot be priced cannot be completed."""
 
     class Uncounted(ToyGenerator):
         def prompt_tokens(self, request: SampleRequest) -> int:

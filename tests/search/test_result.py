@@ -18,7 +18,10 @@ QUESTION: Any = {"problem": "Add 3, 5, 4."}
 
 def results() -> list[SearchResult]:
     graphs = [create(name, ToyGenerator(), ToyVerifier(), n=4) for name in ("best_of_n", "mcts", "tournament")]
-    graphs += [create("self_consistency", ToyGenerator(), n=4), create("compute_optimal", ToyGenerator(), ToyVerifier())]
+    graphs += [
+        create("self_consistency", ToyGenerator(), n=4),
+        create("compute_optimal", ToyGenerator(), ToyVerifier()),
+    ]
     return [graph.compile().invoke(QUESTION, context=SearchContext(seed=7))["result"] for graph in graphs]
 
 

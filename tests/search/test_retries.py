@@ -1,4 +1,4 @@
-"""Which failures pass by themselves, and how long to wait for it."""
+"""Which failures are transient, and how long to back off."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ class Status(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "passing"),
+    ("error", "transient"),
     [
         (ConnectionResetError(), True),
         (TimeoutError(), True),
@@ -29,8 +29,8 @@ class Status(Exception):
         (type("APIConnectionError", (Exception,), {})(), True),
     ],
 )
-def test_what_passes_by_itself(error: Exception, passing: bool) -> None:
-    assert is_transient(error) is passing
+def test_which_failures_are_transient(error: Exception, transient: bool) -> None:
+    assert is_transient(error) is transient
 
 
 class Busy(Exception):
@@ -46,7 +46,7 @@ def bounds(attempts: int, errors: Sequence[Exception] = ()) -> tuple[float, floa
 
 
 @pytest.mark.parametrize(("attempts", "longest"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (5000, 8)])
-def test_pauses_double_up_to_a_cap_and_chance_shortens_them_by_a_quarter_at_most(attempts: int, longest: float) -> None:
+def test_backoff_doubles_up_to_a_cap_and_jitter_shortens_it_by_at_most_a_quarter(attempts: int, longest: float) -> None:
     low, high = bounds(attempts)
     assert 0.75 * longest <= low < 0.78 * longest
     assert 0.97 * longest < high <= longest
@@ -54,20 +54,20 @@ def test_pauses_double_up_to_a_cap_and_chance_shortens_them_by_a_quarter_at_most
     assert LONGEST_BACKOFF_S == 8
 
 
-def test_a_seed_repeats_its_pause() -> None:
+def test_a_seed_repeats_its_backoff() -> None:
     assert backoff_s(3, [], seed=5) == backoff_s(3, [], seed=5) != backoff_s(3, [], seed=6)
 
 
 @pytest.mark.parametrize("asked", [{"Retry_After": "3"}, {"retry_after": "3.0"}, {"Retry_After": 3}])
-def test_a_server_gets_the_pause_it_asks_for(asked: dict[str, object]) -> None:
+def test_a_server_gets_the_delay_it_requests(asked: dict[str, object]) -> None:
     assert bounds(1, [ConnectionError(), Busy(**asked), Busy(Retry_After="2")]) == (3, 3)
 
 
 @pytest.mark.parametrize("asked", ["0", "-3", "60", "8.5", "nan", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", None, [3]])
-def test_what_a_server_asks_in_vain_changes_nothing(asked: object) -> None:
+def test_an_unusable_request_of_a_server_changes_nothing(asked: object) -> None:
     assert backoff_s(1, [Busy(Retry_After=asked)], seed=1) == backoff_s(1, [], seed=1)
 
 
-def test_a_pause_is_never_shorter_than_without_the_servers_wish() -> None:
+def test_a_server_never_shortens_the_backoff() -> None:
     assert backoff_s(4, [Busy(Retry_After="1")], seed=1) == backoff_s(4, [], seed=1)
     assert backoff_s(4, [Busy(), Busy(Retry_After="8")], seed=1) == 8

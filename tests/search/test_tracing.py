@@ -1,4 +1,4 @@
-"""What tracers and the `messages` stream are told of the model calls of a search."""
+"""How tracers and the `messages` stream see the model calls of a search."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ SETTINGS = SearchContext(seed=1)
 
 
 class Tracer(BaseCallbackHandler):
-    """Keeps what is said of every model call."""
+    """Records every model call."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
 
-    def on_chat_model_start(self, serialized: dict[str, Any], messages: list[list[BaseMessage]], **told: Any) -> None:
-        self.calls.append(told)
+    def on_chat_model_start(self, serialized: dict[str, Any], messages: list[list[BaseMessage]], **details: Any) -> None:
+        self.calls.append(details)
 
 
 def _model() -> ScriptedChatModel:
@@ -46,7 +46,7 @@ async def test_every_call_names_its_search_and_its_candidate(wrap: Any) -> None:
         assert all(call["metadata"]["langgraph_node"] == "generate" for call in tracer.calls)
 
 
-def test_calls_hang_below_the_node_of_their_search() -> None:
+def test_calls_are_children_of_their_node() -> None:
     graph = create_self_consistency(Generator.from_chat_model(_model()), n=2).compile(name="vote")
     tracer = Tracer()
     graph.invoke(QUESTION, {"callbacks": [tracer], "metadata": {"mine": 1}, "tags": ["mine"]}, context=SETTINGS)
@@ -55,6 +55,6 @@ def test_calls_hang_below_the_node_of_their_search() -> None:
     assert all(call["metadata"]["mine"] == 1 and "mine" in call["tags"] for call in tracer.calls)
 
 
-def test_nobody_listens_nothing_is_named() -> None:
+def test_without_listeners_calls_are_not_named() -> None:
     assert call_configs(None, "generate", "single", ["0"]) is None
     assert call_configs({"callbacks": []}, "generate", "single", ["0"]) is None

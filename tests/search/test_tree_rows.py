@@ -96,12 +96,12 @@ def test_a_tree_too_deep_for_the_width_is_folded_too(events: list[dict[str, Any]
     assert drawn(TreeRows(Tree.of(state), winner=winner, over=True), 14, width=16) == RUNS_FOLDED
 
 
-def test_what_is_not_selected_yet_waits(events: list[dict[str, Any]]) -> None:
+def test_steps_not_selected_yet_are_waiting(events: list[dict[str, Any]]) -> None:
     selections = [index for index, event in enumerate(events) if event["type"] == "its.selected"]
     assert drawn(TreeRows(Tree.of(rebuild(events[: selections[1]]))), 50) == HALF_WAY
 
 
-def test_at_every_moment_some_path_lives(events: list[dict[str, Any]]) -> None:
+def test_some_path_is_alive_at_every_moment(events: list[dict[str, Any]]) -> None:
     for end in range(2, len(events) + 1):
         tree = Tree.of(rebuild(events[:end]))
         roles = {TreeRows(tree).role(step) for step in tree.steps}

@@ -121,7 +121,7 @@ def test_markers(text: str, answer: str) -> None:
         "답은 다음과 같다",
     ],
 )
-def test_what_is_not_an_answer_does_not_vote(text: str) -> None:
+def test_text_without_an_answer_does_not_vote(text: str) -> None:
     """Reference 1.3: a last-line fallback makes non-answers vote."""
     assert extract_answer(text) is None
 
@@ -183,7 +183,7 @@ WORDS += ["5", "x", "=", ".", "\n", " ", "*", "이다", "about ", "because "]
 
 
 @given(st.text(alphabet="abc{}1 \\\n", max_size=30).filter(lambda text: "\\" not in text))
-def test_a_balanced_box_comes_back_whole(content: str) -> None:
+def test_a_balanced_box_is_returned_whole(content: str) -> None:
     depth = 0
     for character in content:
         depth += (character == "{") - (character == "}")
@@ -194,7 +194,7 @@ def test_a_balanced_box_comes_back_whole(content: str) -> None:
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map("".join))
-def test_any_text_is_survived(text: str) -> None:
+def test_no_text_raises(text: str) -> None:
     answer = extract_answer(text)
     assert answer is None or answer.strip() == answer != ""
 

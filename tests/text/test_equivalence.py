@@ -26,14 +26,14 @@ needs_math_verify = pytest.mark.skipif(find_spec("math_verify") is None, reason=
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[AnswerComparer]:
-    judge = AnswerComparer(timeout_s=20)  # generous: these tests are about answers, and machines are busy
+    comparer = AnswerComparer(timeout_s=20)  # generous: these tests are about answers, and machines are busy
     yield judge
-    judge.close()
+    comparer.close()
 
 
 @pytest.fixture
-def cheap_judge(monkeypatch: pytest.MonkeyPatch) -> AnswerComparer:
-    """A judge without math-verify."""
+def cheap_comparer(monkeypatch: pytest.MonkeyPatch) -> AnswerComparer:
+    """A comparer without math-verify."""
     monkeypatch.setattr(equivalence, "find_spec", lambda name: None)
     return AnswerComparer()
 
@@ -170,30 +170,30 @@ def test_numbers_are_exact(numerator: int, denominator: int) -> None:
 
 
 @pytest.mark.parametrize(("a", "b"), [("50%", "0.5"), ("40", r"40\%"), (r"40\%", "2/5"), (r"40\%", "40 percent")])
-def test_percentages(cheap_judge: AnswerComparer, a: str, b: str) -> None:
+def test_percentages(cheap_comparer: AnswerComparer, a: str, b: str) -> None:
     """Reference 0.6: 50 % = 0.5. The sign may be left out, as math-verify allows."""
-    assert cheap_judge.equivalent(a, b)
-    assert cheap_judge.equivalent(b, a)
+    assert cheap_comparer.equivalent(a, b)
+    assert cheap_comparer.equivalent(b, a)
 
 
 @pytest.mark.parametrize(("a", "b"), [(r"40\%", r"4000\%"), ("40", "0.4"), (r"40\%", "4"), (r"40\%", "x")])
-def test_other_percentages_differ(cheap_judge: AnswerComparer, a: str, b: str) -> None:
-    assert not cheap_judge.equivalent(a, b)
-    assert not cheap_judge.equivalent(b, a)
+def test_other_percentages_differ(cheap_comparer: AnswerComparer, a: str, b: str) -> None:
+    assert not cheap_comparer.equivalent(a, b)
+    assert not cheap_comparer.equivalent(b, a)
 
 
-def test_groups_are_numbered_by_first_appearance(cheap_judge: AnswerComparer) -> None:
+def test_groups_are_numbered_by_first_appearance(cheap_comparer: AnswerComparer) -> None:
     """Reference 0.6 and 1.3: one class, and [A, B, A, None]."""
-    assert cheap_judge.group(["0.5", "1/2", r"\frac{1}{2}"]) == [0, 0, 0]
-    assert cheap_judge.group([None, "B", "A", "B", None, "C", "A"]) == [None, 0, 1, 0, None, 2, 1]
-    assert cheap_judge.group(["", None]) == [None, None]
-    assert cheap_judge.group([]) == []
+    assert cheap_comparer.group(["0.5", "1/2", r"\frac{1}{2}"]) == [0, 0, 0]
+    assert cheap_comparer.group([None, "B", "A", "B", None, "C", "A"]) == [None, 0, 1, 0, None, 2, 1]
+    assert cheap_comparer.group(["", None]) == [None, None]
+    assert cheap_comparer.group([]) == []
 
 
-def test_groups_are_transitive(cheap_judge: AnswerComparer) -> None:
+def test_groups_are_transitive(cheap_comparer: AnswerComparer) -> None:
     """Reference 0.6: `40%` equals both `0.4` and `40`, which alone differ."""
-    assert cheap_judge.group(["0.4", "7", "40"]) == [0, 1, 2]
-    assert cheap_judge.group(["0.4", "7", "40", "40%", "8"]) == [0, 1, 0, 0, 2]
+    assert cheap_comparer.group(["0.4", "7", "40"]) == [0, 1, 2]
+    assert cheap_comparer.group(["0.4", "7", "40", "40%", "8"]) == [0, 1, 0, 0, 2]
 
 
 def test_plain_answers_never_start_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,11 +208,11 @@ def test_plain_answers_never_start_the_process(monkeypatch: pytest.MonkeyPatch) 
     assert AnswerComparer().equivalent("2x", "2 x")
 
 
-def test_without_math_verify_the_cheap_tiers_decide(cheap_judge: AnswerComparer) -> None:
-    assert cheap_judge.equivalent("p - q", "p-q")
-    assert not cheap_judge.equivalent("(x+1)^2", "x^2+2x+1")
-    assert (cheap_judge.timeouts, cheap_judge.errors) == (0, 0)
-    cheap_judge.close()
+def test_without_math_verify_the_first_tiers_decide(cheap_comparer: AnswerComparer) -> None:
+    assert cheap_comparer.equivalent("p - q", "p-q")
+    assert not cheap_comparer.equivalent("(x+1)^2", "x^2+2x+1")
+    assert (cheap_comparer.timeouts, cheap_comparer.errors) == (0, 0)
+    cheap_comparer.close()
 
 
 @needs_math_verify
@@ -238,55 +238,55 @@ def test_without_math_verify_the_cheap_tiers_decide(cheap_judge: AnswerComparer)
         (r"\begin{bad 1, 2, 5", "5", False),
     ],
 )
-def test_math_verify_decides_the_rest(judge: AnswerComparer, a: str, b: str, same: bool) -> None:
-    """Reference 0.6; math-verify itself is not symmetric (interval against inequality), a judge is."""
-    assert judge.equivalent(a, b) is same
-    assert judge.equivalent(b, a) is same
-    assert (judge.timeouts, judge.errors) == (0, 0)
+def test_math_verify_decides_the_rest(comparer: AnswerComparer, a: str, b: str, same: bool) -> None:
+    """Reference 0.6; math-verify itself is not symmetric (interval against inequality), a comparer is."""
+    assert comparer.equivalent(a, b) is same
+    assert comparer.equivalent(b, a) is same
+    assert (comparer.timeouts, comparer.errors) == (0, 0)
 
 
 @needs_math_verify
-def test_algebraic_answers_form_classes(judge: AnswerComparer) -> None:
+def test_algebraic_answers_form_classes(comparer: AnswerComparer) -> None:
     answers = ["(x+1)^2", "y", "x^2+2x+1", None, r"\sqrt{9}", "3", "(1+x)^2"]
-    assert judge.group(answers) == [0, 1, 0, None, 2, 2, 0]
+    assert comparer.group(answers) == [0, 1, 0, None, 2, 2, 0]
 
 
-def test_two_letters_are_no_product_in_a_vote() -> None:
+def test_two_letters_are_not_a_product_in_a_vote() -> None:
     assert group(["UR", "RU", "UD", "UD", "RU", "no", "on"]) == [0, 1, 2, 2, 1, 3, 4]
 
 
 @needs_math_verify
-def test_threads_may_share_a_judge(judge: AnswerComparer) -> None:
+def test_threads_may_share_a_comparer(comparer: AnswerComparer) -> None:
     pairs = [(f"(x+{n})^2", f"x^2+{2 * n}x+{n * n + n % 2}") for n in range(1, 13)]
     with ThreadPoolExecutor(6) as pool:
-        assert list(pool.map(lambda pair: judge.equivalent(*pair), pairs)) == [n % 2 == 0 for n in range(1, 13)]
+        assert list(pool.map(lambda pair: comparer.equivalent(*pair), pairs)) == [n % 2 == 0 for n in range(1, 13)]
 
 
 @needs_math_verify
 def test_a_hostile_answer_is_counted_once_and_costs_bounded_time(caplog: pytest.LogCaptureFixture) -> None:
     """Reference 0.6: a timeout counts as "not equal" and is reported."""
-    judge = AnswerComparer(timeout_s=3)
-    assert judge.equivalent(r"\sqrt{4}", "2"), "the process is warm"
+    comparer = AnswerComparer(timeout_s=3)
+    assert comparer.equivalent(r"\sqrt{4}", "2"), "the process is warm"
     start = time.monotonic()
     answers = ["9^{9^{9^9}}", "x+1", "x+2", "x+3", "(" * 60 + "x" + ")" * 60, "1+x"]
-    assert judge.group(answers) == [0, 1, 2, 3, 4, 1]
+    assert comparer.group(answers) == [0, 1, 2, 3, 4, 1]
     assert time.monotonic() - start < 20
-    assert judge.timeouts == 2
-    assert len(caplog.records) == judge.timeouts + judge.errors
-    judge.close()
+    assert comparer.timeouts == 2
+    assert len(caplog.records) == comparer.timeouts + comparer.errors
+    comparer.close()
 
 
 @needs_math_verify
 def test_long_answers_are_compared_as_text_only() -> None:
-    judge = AnswerComparer()
+    comparer = AnswerComparer()
     long = "x+" * 50_000
     start = time.monotonic()
-    assert judge.equivalent(long + "1", long + " 1")
-    assert not judge.equivalent(long + "1", "x")
-    assert not judge.equivalent("1" * 100_000, "1" * 99_999 + "2")
+    assert comparer.equivalent(long + "1", long + " 1")
+    assert not comparer.equivalent(long + "1", "x")
+    assert not comparer.equivalent("1" * 100_000, "1" * 99_999 + "2")
     assert time.monotonic() - start < 5
-    assert judge._process is not None
-    assert judge._process._process is None
+    assert comparer._process is not None
+    assert comparer._process._process is None
 
 
 @pytest.mark.parametrize(
@@ -318,8 +318,8 @@ def test_a_process_that_hangs_is_killed_and_replaced() -> None:
 
 
 @needs_math_verify
-def test_a_busy_machine_refuses_no_answer() -> None:
-    """Time is the processor's: a process that got none of it for longer than its limit still answers."""
+def test_a_busy_machine_does_not_change_answers() -> None:
+    """Limits are in CPU time: a process that got none for longer than its limit still answers."""
     process = MathVerifyProcess(timeout_s=2.5)
     try:
         assert process.ask({"verify": ["x+1", "1+x"]}) == {"equal": True}
@@ -332,7 +332,7 @@ def test_a_busy_machine_refuses_no_answer() -> None:
 
 
 @needs_math_verify
-def test_work_that_does_not_listen_ends_with_its_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_work_that_ignores_the_alarm_ends_with_its_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     worker = tmp_path / "worker.py"
     worker.write_text(
         "import sys\n"
@@ -353,8 +353,8 @@ def test_work_that_does_not_listen_ends_with_its_process(monkeypatch: pytest.Mon
 
 
 @needs_math_verify
-def test_limits_that_stand_already_are_kept() -> None:
-    """Only root may raise a hard limit; for all others every comparison would fail."""
+def test_existing_limits_are_respected() -> None:
+    """Only root may raise a hard limit; for other users every comparison would fail."""
     program = (
         "import resource\n"
         "from its_graph.text.math_verify_worker import _time_limit\n"
@@ -383,7 +383,7 @@ def test_a_process_that_dies_is_reported_and_replaced() -> None:
         process.close()
 
 
-def test_a_process_that_cannot_start_is_reported_once_per_question(
+def test_a_process_that_cannot_start_is_reported_once_per_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "worker.py"
@@ -394,14 +394,14 @@ def test_a_process_that_cannot_start_is_reported_once_per_question(
     assert "did not start" in process.ask({"probe": "x"})["error"]
 
 
-def test_a_useless_timeout_is_refused() -> None:
+def test_a_timeout_of_zero_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="timeout_s must be positive; got 0"):
         MathVerifyProcess(timeout_s=0)
 
 
 @needs_math_verify
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
-def test_a_forked_child_leaves_the_process_of_its_parent_alone(judge: AnswerComparer) -> None:
+def test_a_forked_child_does_not_touch_its_parents_process(comparer: AnswerComparer) -> None:
     script = """
 import os
 from its_graph.text.equivalence import equivalent, default_comparer
@@ -445,6 +445,6 @@ def _python(script: str) -> SimpleNamespace | subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_functions_share_one_judge() -> None:
+def test_the_functions_share_one_comparer() -> None:
     assert default_comparer() is default_comparer()
     assert group(["1", "1.0", None]) == [0, 0, None]

@@ -69,7 +69,7 @@ def test_the_empty_text_has_no_steps() -> None:
     assert split_steps("") == []
 
 
-def test_white_space_is_never_a_step_of_its_own() -> None:
+def test_white_space_is_never_its_own_step() -> None:
     assert split_steps("\n\na\n\n\n\n \n\nb\n\n") == ["\n\na\n\n\n\n \n\n", "b\n\n"]
     assert split_steps(" ; ;a; ;b;", ";") == [" ; ;a; ;", "b;"]
     assert split_steps("\n\n") == ["\n\n"]
@@ -84,7 +84,7 @@ def test_white_space_is_never_a_step_of_its_own() -> None:
         "\\[\nx\n\ny\n\\]",
     ],
 )
-def test_nothing_is_cut_inside_code_or_display_math(block: str) -> None:
+def test_code_and_display_math_are_never_split(block: str) -> None:
     """Reference 0.3."""
     assert split_steps(f"a\n\n{block}\n\nb") == ["a\n\n", f"{block}\n\n", "b"]
     assert split_steps(block) == [block]
@@ -103,7 +103,7 @@ def test_an_open_fence_protects_the_rest_and_open_math_does_not() -> None:
     assert split_steps("x \\\\[4pt]\n\ny \\]") == ["x \\\\[4pt]\n\n", "y \\]"]
 
 
-def test_labelled_steps_rule_alone() -> None:
+def test_only_labels_count_where_steps_are_labeled() -> None:
     text = "Let us see.\n\n## Step 1: plan\n\nWe add.\n1. one\n2. two\n\n## Step 2: act\n\nDone.\n\nSo 3."
     assert split_steps(text) == [
         "Let us see.\n\n## Step 1: plan\n\nWe add.\n1. one\n2. two\n\n",
@@ -111,11 +111,11 @@ def test_labelled_steps_rule_alone() -> None:
     ]
 
 
-def test_one_label_is_not_enough_to_rule() -> None:
+def test_one_label_is_not_enough() -> None:
     assert split_steps("Step 1: a\n\nb\n\nc") == ["Step 1: a\n\n", "b\n\n", "c"]
 
 
-def test_items_and_blank_lines_cut_together() -> None:
+def test_items_and_blank_lines_both_split() -> None:
     text = "Facts:\n1. a\n2. b\n\nSo c.\n\n1. again"
     assert split_steps(text) == ["Facts:\n1. a\n", "2. b\n\n", "So c.\n\n", "1. again"]
 
@@ -131,7 +131,7 @@ def test_other_separators() -> None:
         split_steps("a", "")
 
 
-def test_the_problem_is_no_part_of_the_steps() -> None:
+def test_the_problem_is_not_part_of_the_steps() -> None:
     """Reference 0.3: the state `Problem: l1 / l2 / Solution: / a / b` has the steps a and b.
 
     Problem and solution are kept apart, so the splitter sees the solution only; every line of it can be a step.

@@ -1,4 +1,4 @@
-"""Where thinking ends: docs/reference/algorithms.md 4.1 and 4.2 (delimiters and forced ends)."""
+"""The end of thinking: docs/reference/algorithms.md 4.1 and 4.2 (delimiters and forced ends)."""
 
 import pytest
 from hypothesis import given
@@ -47,8 +47,8 @@ def test_a_text_is_split_where_its_thinking_ends(text: str, thinking: str, answe
         (r"so \boxed{3}", "3"),
     ],
 )
-def test_answers_are_looked_for_behind_the_thinking(text: str, answer: str | None) -> None:
-    """Reference 4.1: text with a thinking that never ends has no answer; without any tag nothing changes."""
+def test_answers_are_extracted_after_the_thinking(text: str, answer: str | None) -> None:
+    """Reference 4.1: text whose thinking never ends has no answer; without tags nothing changes."""
     assert extract_answer(text) == answer
     assert not has_final_answer(text) or answer is not None
 
@@ -57,7 +57,7 @@ TAGS = ["<think>", "</think>", "<|im_start|>think", "<|im_start|>answer"]
 
 
 @given(st.lists(st.sampled_from(["x", "\n", *TAGS]), max_size=8).map("".join))
-def test_a_text_that_is_split_loses_tags_and_nothing_else(text: str) -> None:
+def test_a_split_loses_only_tags(text: str) -> None:
     thinking, answer = split_thinking(text)
     if answer is not None:
         assert (thinking + answer).count("x") == text.count("x")
@@ -65,8 +65,8 @@ def test_a_text_that_is_split_loses_tags_and_nothing_else(text: str) -> None:
         assert (thinking, answer) == ("", text)
 
 
-def test_a_cut_thinking_ends_on_a_line_of_its_own() -> None:
-    r"""Reference 4.2: a newline only where there is none, the delimiter, and how the answer begins."""
+def test_cut_thinking_ends_on_its_own_line() -> None:
+    r"""Reference 4.2: a newline if missing, the delimiter, and how the answer begins."""
     assert S1.cut("a") == "a\n<|im_start|>answer\nFinal Answer:"
     assert S1.cut("a\n") == "a\n<|im_start|>answer\nFinal Answer:"
     assert THINK.cut("a") == "a\n</think>\n\nFinal Answer:"
@@ -74,13 +74,13 @@ def test_a_cut_thinking_ends_on_a_line_of_its_own() -> None:
     assert TURN.cut("a") == "a\n\nFinal Answer:"
 
 
-def test_a_thinking_that_ended_by_itself_gets_no_final_answer() -> None:
+def test_thinking_that_ended_by_itself_gets_no_final_answer() -> None:
     assert THINK.closed("a") == "a</think>\n\n"
     assert S1.closed("a\n") == "a\n<|im_start|>answer\n"
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
-def test_what_was_closed_is_known_from_the_text(style: object) -> None:
+def test_closed_thinking_is_recognized_by_its_text(style: object) -> None:
     known = think_style(style)  # type: ignore[arg-type]
     assert known.is_closed(known.cut("a"))
     assert known.is_closed(known.closed("a")) == bool(known.stop)
@@ -94,7 +94,7 @@ def test_a_style_is_known_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("style", ["r1", THINK._replace(close=""), TURN._replace(final="")])
-def test_a_style_that_cannot_end_a_thinking_is_refused(style: object) -> None:
+def test_a_style_that_cannot_end_thinking_is_refused(style: object) -> None:
     with pytest.raises(ConfigurationError, match=r"think, s1, turn|cannot end thinking"):
         think_style(style)  # type: ignore[arg-type]
 

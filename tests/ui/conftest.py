@@ -1,4 +1,4 @@
-"""A real browser for the page, and servers for it to talk to. Without Chromium these tests skip, and say so."""
+"""A real browser for the page, and servers for it. Without Chromium these tests are skipped."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.ui.searching import HOSTILE, Events, Gated, served
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
-    "--no-sandbox",  # as root, Chromium starts only so
+    "--no-sandbox",  # Chromium requires this to run as root
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -29,9 +29,9 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium. Not for the whole session: Playwright's loop runs as long, and other tests run their own."""
+    """A headless Chromium. Not session-scoped: Playwright's event loop runs as long, and other tests run their own."""
     if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is absent: the page needs a browser to be tested (apt-get install chromium)")
+        pytest.skip(f"{CHROMIUM} not found; install it with `apt-get install chromium`")
     expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as started:
         launched = started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
@@ -41,18 +41,18 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
-    """Return a function that opens an address. Behind the test: no script failed, and no other host was asked."""
+    """Return a function that opens a URL. After the test: no script failed, and no other host was contacted."""
     contexts: list[Any] = []
     problems: list[str] = []
-    asked: list[tuple[str, str]] = []
+    requests: list[tuple[str, str]] = []
 
     def open(url: str, **options: Any) -> Any:
         contexts.append(browser.new_context(**({"viewport": {"width": 1440, "height": 900}} | options)))
         page = contexts[-1].new_page()
         page.set_default_timeout(TIMEOUT_MS)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text) if "Content Security Policy" in said.text else None)
-        page.on("request", lambda request: asked.append((url, request.url)))
+        page.on("console", lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None)
+        page.on("request", lambda request: requests.append((url, request.url)))
         page.goto(url)
         return page
 
@@ -60,12 +60,12 @@ def open_page(browser: Browser) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert problems == []
-    assert [to for url, to in asked if not to.startswith((url.split("#")[0], "data:"))] == []
+    assert [to for url, to in requests if not to.startswith((url.split("#")[0], "data:"))] == []
 
 
 @pytest.fixture
 def recorded(open_page: Open, tmp_path: Path) -> Open:
-    """Return a function that shows events (of several searches, if several are given) as a page from a file."""
+    """Return a function that opens a standalone page of one or more searches."""
 
     def show(*searches: Events, **options: Any) -> Any:
         file = tmp_path / "searches.html"
@@ -80,7 +80,7 @@ def recorded(open_page: Open, tmp_path: Path) -> Open:
 
 @pytest.fixture(scope="session")
 def gated() -> Gated:
-    """A generator of the server that waits to be let through."""
+    """A generator of the server that answers one batch of calls per permit."""
     return Gated()
 
 

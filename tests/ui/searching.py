@@ -1,4 +1,4 @@
-"""Searches to show: their events in the toy world, a server of toy models in a thread, and models that misbehave."""
+"""Searches to show: their events with toy models, a server of toy models in a thread, and models that misbehave."""
 
 import asyncio
 import threading
@@ -31,37 +31,37 @@ Events = list[dict[str, Any]]
 
 @cache
 def events_of(name: str, n: int = 8, text: str | None = None) -> Events:
-    """Return the events of a search in the toy world, or of a generator that always says `text`."""
-    found = strategy(name)
+    """Return the events of a search with toy models, or with a generator that always returns `text`."""
+    registered = strategy(name)
     generator = ToyGenerator(0.3) if text is None else ScriptedGenerator(lambda request: text)
-    options = {key: value for key, value in {"n": n, "width": 4, "price": 0.005}.items() if key in found.options}
-    graph = found.create(generator, ToyVerifier(), options).compile(name=name)
-    return _told(graph, {"problem": PROBLEM}, {})
+    options = {key: value for key, value in {"n": n, "width": 4, "price": 0.005}.items() if key in registered.options}
+    graph = registered.create(generator, ToyVerifier(), options).compile(name=name)
+    return _events(graph, {"problem": PROBLEM}, {})
 
 
 def steered_events() -> Events:
-    """Return the events of a search in which a person pruned a path, wrote a step anew and gave a hint."""
+    """Return the events of a search in which a person pruned a path, edited a step and gave a hint."""
     graph = create_beam_search(ToyGenerator(0.3), ToyVerifier(), n=8, width=4, ask=every(1))
     search = graph.compile(name="beam_search", checkpointer=InMemorySaver())
     config: RunnableConfig = {"configurable": {"thread_id": "1"}}
-    events = _told(search, {"problem": PROBLEM}, config)
+    events = _events(search, {"problem": PROBLEM}, config)
     first, second, *_ = dict.fromkeys(search.get_state(config).values["frontier"])
     reply = {"prune": [first], "edits": {second: "3 + 5 = 8\n\n"}, "hint": "Slowly."}
-    events += _told(search, Command(resume=reply), config)
+    events += _events(search, Command(resume=reply), config)
     while search.get_state(config).next:
-        events += _told(search, Command(resume="approve"), config)
+        events += _events(search, Command(resume="approve"), config)
     return events
 
 
-def _told(graph: Any, given: Any, config: Any) -> Events:
+def _events(graph: Any, graph_input: Any, config: Any) -> Events:
     parts = graph.stream(
-        given, config, context=SearchContext(seed=7), stream_mode="custom", subgraphs=True, version="v2"
+        graph_input, config, context=SearchContext(seed=7), stream_mode="custom", subgraphs=True, version="v2"
     )
     return [part["data"] for part in parts if part["type"] == "custom"]
 
 
 class Gated(ToyGenerator):
-    """Answers one batch of calls for each time it is let through."""
+    """Answers one batch of calls per permit."""
 
     def __init__(self) -> None:
         super().__init__(0.3)
@@ -78,15 +78,15 @@ class Gated(ToyGenerator):
 
 @contextmanager
 def served(models: dict[str, ServedModel], **options: Any) -> Iterator[str]:
-    """Serve models on this machine, in a loop of its own, and give the address."""
-    ready, leave = threading.Event(), threading.Event()
+    """Serve models from a thread with its own event loop; yields the URL."""
+    ready, stop = threading.Event(), threading.Event()
     urls: list[str] = []
 
     async def serve() -> None:
         async with serving(create_app(models, **options)) as url:
             urls.append(url)
             ready.set()
-            while not leave.is_set():
+            while not stop.is_set():
                 await asyncio.sleep(0.02)
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="server")
@@ -95,5 +95,5 @@ def served(models: dict[str, ServedModel], **options: Any) -> Iterator[str]:
         assert ready.wait(30), "the server did not start"
         yield urls[0]
     finally:
-        leave.set()
+        stop.set()
         thread.join()

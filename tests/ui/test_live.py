@@ -1,4 +1,4 @@
-"""The page on a real server: ask, watch, steer, compare, look back."""
+"""The page on a real server: start, watch, steer, compare and reopen searches."""
 
 import re
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ def page(open_page: Open, address: str) -> Any:
     return page
 
 
-def ask(page: Any, strategy: str, **fields: Any) -> None:
-    """Fill the form and send it."""
+def submit_search(page: Any, strategy: str, **fields: Any) -> None:
+    """Fill in the form and submit it."""
     page.get_by_label("Question").fill(PROBLEM)
     page.locator("#first-strategy").select_option(strategy)
     for name, value in fields.items():
         control = page.locator(f"#{name.replace('_', '-')}")
-        if control.evaluate("(one) => one.tagName") == "SELECT":
+        if control.evaluate("(element) => element.tagName") == "SELECT":
             control.select_option(str(value))
         else:
             control.fill(str(value))
@@ -39,15 +39,15 @@ def badge(page: Any) -> Any:
     return page.locator(".heading .badge")
 
 
-def asked(page: Any, number: int) -> Any:
-    """Wait for the question of a round and return its panel."""
+def review_panel(page: Any, round_number: int) -> Any:
+    """Wait for the request after a round and return its panel."""
     panel = page.get_by_role("region", name="Your review")
-    expect(panel.locator("h2")).to_have_text(f"Your review after round {number}")
+    expect(panel.locator("h2")).to_have_text(f"Your review after round {round_number}")
     return panel
 
 
-def test_a_question_is_asked_and_its_answer_read(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, tokens=9000)
+def test_a_search_is_started_and_its_answer_shown(page: Any) -> None:
+    submit_search(page, "beam_search", first_n=8, tokens=9000)
     expect(badge(page)).to_have_text("done")
     expect(page.locator(".answer")).to_have_text(re.compile(r"\d+"))
     expect(page.get_by_role("meter", name="tokens")).to_have_attribute("aria-valuemax", "9000")
@@ -56,7 +56,7 @@ def test_a_question_is_asked_and_its_answer_read(page: Any) -> None:
 
 
 def test_the_tree_grows_while_the_search_runs(page: Any, gated: Gated) -> None:
-    ask(page, "beam_search", first_n=4, model="gated")
+    submit_search(page, "beam_search", first_n=4, model="gated")
     page.locator(".tree").focus()
     page.keyboard.press("Home")
     expect(badge(page)).to_have_text("running")
@@ -68,8 +68,8 @@ def test_the_tree_grows_while_the_search_runs(page: Any, gated: Gated) -> None:
     expect(badge(page)).to_have_text("cancelled")
 
 
-def test_a_cancelled_search_goes_on_where_it_was(page: Any, gated: Gated) -> None:
-    ask(page, "beam_search", first_n=4, model="gated")
+def test_a_cancelled_search_is_resumed(page: Any, gated: Gated) -> None:
+    submit_search(page, "beam_search", first_n=4, model="gated")
     gated.permits.release()
     page.locator(".tree").focus()
     expect(page.locator(".facts")).to_contain_text("steps4")
@@ -81,12 +81,12 @@ def test_a_cancelled_search_goes_on_where_it_was(page: Any, gated: Gated) -> Non
     expect(badge(page)).to_have_text("done")
     expect(page.locator(".answer")).to_have_text(re.compile(r"\d+"))
     while gated.permits.acquire(blocking=False):
-        pass  # the next test begins with a closed gate
+        pass  # the next test starts without permits
 
 
 def test_a_person_prunes_hints_and_approves(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, steering="every", every=2)
-    panel = asked(page, 2)
+    submit_search(page, "beam_search", first_n=8, steering="every", every=2)
+    panel = review_panel(page, 2)
     expect(badge(page)).to_have_text("waiting")
     row = panel.locator(".frontier li").first
     name = row.get_by_role("group").get_attribute("aria-label")
@@ -95,7 +95,7 @@ def test_a_person_prunes_hints_and_approves(page: Any) -> None:
     expect(row.get_by_role("button", name="Prune")).to_be_focused()
     panel.get_by_label("Hint for the models").fill("From left to right.")
     panel.get_by_role("button", name="Send 2 changes").click()
-    panel = asked(page, 4)
+    panel = review_panel(page, 4)
     expect(panel.get_by_role("button", name=f"Prune {name}")).to_have_count(0)
     expect(page.locator(".legend")).to_contain_text("pruned by a person")
     panel.get_by_role("button", name="Approve").click()
@@ -103,9 +103,9 @@ def test_a_person_prunes_hints_and_approves(page: Any) -> None:
     expect(panel).to_be_hidden()
 
 
-def test_a_refused_reply_says_why_and_can_be_corrected(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, steering="every", every=2)
-    row = asked(page, 2).locator(".frontier li").first
+def test_a_rejected_reply_shows_the_error_and_can_be_corrected(page: Any) -> None:
+    submit_search(page, "beam_search", first_n=8, steering="every", every=2)
+    row = review_panel(page, 2).locator(".frontier li").first
     row.get_by_role("button", name="Edit").click()
     row.get_by_role("textbox").fill(" ")
     row.get_by_role("button", name="Save text").click()
@@ -115,33 +115,33 @@ def test_a_refused_reply_says_why_and_can_be_corrected(page: Any) -> None:
     row.get_by_role("textbox").fill("8 + 4 = 12")
     row.get_by_role("button", name="Save text").click()
     page.get_by_role("button", name="Send 1 change").click()
-    asked(page, 4)
+    review_panel(page, 4)
     expect(page.locator(".legend")).to_contain_text("edited by a person")
 
 
-def test_a_search_in_doubt_asks_and_one_that_is_sure_does_not(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, steering="uncertain", uncertain_above=0, uncertain_below=1)
-    asked(page, 1).get_by_role("button", name="Stop and answer").click()
+def test_an_uncertain_search_asks_and_a_certain_one_does_not(page: Any) -> None:
+    submit_search(page, "beam_search", first_n=8, steering="uncertain", uncertain_above=0, uncertain_below=1)
+    review_panel(page, 1).get_by_role("button", name="Stop and answer").click()
     expect(badge(page)).to_have_text("done")
-    ask(page, "beam_search", steering="uncertain", uncertain_above=1, uncertain_below=1.5)
+    submit_search(page, "beam_search", steering="uncertain", uncertain_above=1, uncertain_below=1.5)
     expect(badge(page)).to_have_text("done")
     expect(page.locator(".stop-reason")).to_have_text("completed")
 
 
-def test_what_cannot_be_steered_is_not_asked_how(page: Any) -> None:
+def test_steering_is_disabled_for_other_strategies(page: Any) -> None:
     page.locator("#first-strategy").select_option("beam_search")
     page.locator("#steering").select_option("uncertain")
     expect(page.get_by_label("Best score above")).to_be_visible()
     page.locator("#first-strategy").select_option("best_of_n")
     expect(page.locator("#steering")).to_be_disabled()
     expect(page.get_by_label("Best score above")).to_be_hidden()
-    ask(page, "best_of_n")
+    submit_search(page, "best_of_n")
     expect(badge(page)).to_have_text("done")
 
 
-def test_the_selected_step_offers_what_can_be_done_with_it(page: Any) -> None:
-    ask(page, "beam_search", first_n=8, steering="every", every=1)
-    panel = asked(page, 1)
+def test_the_selected_step_has_steering_buttons(page: Any) -> None:
+    submit_search(page, "beam_search", first_n=8, steering="every", every=1)
+    panel = review_panel(page, 1)
     panel.locator(".frontier .plain").first.click()
     page.locator(".inspector").get_by_role("button", name="Boost").click()
     expect(panel.locator(".frontier li").first.get_by_role("button", name="Boost")).to_have_attribute(
@@ -152,47 +152,50 @@ def test_the_selected_step_offers_what_can_be_done_with_it(page: Any) -> None:
     expect(page.locator(".stop-reason")).to_have_text("stopped by a person")
 
 
-def test_two_strategies_answer_one_question_side_by_side(page: Any) -> None:
+def test_two_strategies_are_compared_side_by_side(page: Any) -> None:
     page.get_by_label("Compare with a second strategy").check()
     page.locator("#second-strategy").select_option("dvts")
-    ask(page, "best_of_n")
+    submit_search(page, "best_of_n")
     expect(page.locator(".pane h2")).to_have_text(["best of n", "DVTS"])
     expect(badge(page)).to_have_text(["done", "done"])
     expect(page.locator(".question")).to_have_text([PROBLEM, PROBLEM])
 
 
-def test_of_two_that_are_compared_none_is_left_running_where_one_is_refused(page: Any) -> None:
+def test_a_rejected_comparison_leaves_no_search_running(page: Any) -> None:
     page.get_by_label("Compare with a second strategy").check()
     page.locator("#second-strategy").select_option("beam_search")
-    ask(page, "best_of_n", first_n=5, second_n=7, model="gated")
+    submit_search(page, "best_of_n", first_n=5, second_n=7, model="gated")
     expect(page.locator(".search-form .error")).to_contain_text("width")
     newest = page.get_by_role("navigation", name="Searches").locator("li").first
     expect(newest).to_contain_text("best of n")
     expect(newest.locator(".badge")).to_have_text("cancelled")
 
 
-def test_a_connection_that_breaks_is_made_again_behind_the_last_event(page: Any) -> None:
-    behind = page.evaluate(
+def test_a_lost_connection_resumes_after_the_last_event(page: Any) -> None:
+    outcome = page.evaluate(
         """async () => {
           const { ApiClient } = await import('/ui/api-client.js');
-          const one = ([id, type]) => `id: ${id}\ndata: {"type": "${type}"}\n\n`;
-          const told = (...events) => new Response(events.map(one).join(""));
+          const message = ([id, type]) => `id: ${id}\ndata: {"type": "${type}"}\n\n`;
+          const reply = (...events) => new Response(events.map(message).join(""));
           const replies = [
-            told(["a-0", "its.search_started"], ["a-7", "its.selected"]),
-            told(["b-0", "its.search_started"], ["b-3", "its.ended"]),
+            reply(["a-0", "its.search_started"], ["a-7", "its.selected"]),
+            reply(["b-0", "its.search_started"], ["b-3", "its.ended"]),
           ];
-          const seen = [];
-          const real = window.fetch;
-          window.fetch = async (path, { headers }) => (seen.push(headers.get("Last-Event-ID")), replies.shift());
+          const lastEventIds = [];
+          const originalFetch = window.fetch;
+          window.fetch = async (path, { headers }) => {
+            lastEventIds.push(headers.get("Last-Event-ID"));
+            return replies.shift();
+          };
           const last = await new ApiClient().follow("x", null, () => {}, new AbortController().signal);
-          window.fetch = real;
-          return [seen, last];
+          window.fetch = originalFetch;
+          return [lastEventIds, last];
         }"""
     )
-    assert behind == [[None, "a-7"], "b-3"]
+    assert outcome == [[None, "a-7"], "b-3"]
 
 
-def test_an_earlier_search_shows_the_whole_of_its_question(page: Any) -> None:
+def test_an_earlier_search_shows_its_whole_question(page: Any) -> None:
     question = PROBLEM + " " * 300 + "Thank you."
     page.get_by_label("Question").fill(question)
     page.get_by_role("button", name="Search", exact=True).click()
@@ -202,13 +205,13 @@ def test_an_earlier_search_shows_the_whole_of_its_question(page: Any) -> None:
     expect(page.get_by_label("Question")).to_have_value(question)
 
 
-def test_earlier_searches_are_opened_again_and_compared(page: Any) -> None:
-    ask(page, "self_consistency")
+def test_earlier_searches_are_reopened_and_compared(page: Any) -> None:
+    submit_search(page, "self_consistency")
     expect(badge(page)).to_have_text("done")
-    ask(page, "beam_search", first_n=4)
+    submit_search(page, "beam_search", first_n=4)
     expect(page.locator(".pane h2")).to_have_text(["beam search"])
     rows = page.get_by_role("navigation", name="Searches").locator("li")
-    expect(rows.nth(0)).to_contain_text("beam search")  # listed behind the search's own row
+    expect(rows.nth(0)).to_contain_text("beam search")  # listed after the search started
     expect(rows.nth(1)).to_contain_text("self consistency")
     rows.nth(1).get_by_role("button", name="Compare").click()
     expect(page.locator(".pane h2")).to_have_text(["beam search", "self consistency"])
@@ -218,17 +221,17 @@ def test_earlier_searches_are_opened_again_and_compared(page: Any) -> None:
     expect(page.locator(".pane h2")).to_have_text(["self consistency"])
 
 
-def test_only_options_that_differ_are_sent_and_bad_ones_are_explained(page: Any) -> None:
+def test_only_changed_options_are_sent_and_invalid_ones_show_an_error(page: Any) -> None:
     sent: list[Any] = []
     page.on("request", lambda request: sent.append(request.post_data_json) if request.method == "POST" else None)
-    ask(page, "beam_search", first_n=7)
+    submit_search(page, "beam_search", first_n=7)
     expect(page.locator(".search-form .error")).to_contain_text("width")
     assert sent[0]["options"] == {"n": 7}
     assert (sent[0]["problem"], sent[0]["seed"], sent[0]["steer"]) == (PROBLEM, 0, None)
 
 
-def test_what_a_model_wrote_stays_text_on_the_live_page(page: Any) -> None:
-    ask(page, "best_of_n", first_n=4, model="hostile")
+def test_model_output_stays_text_on_the_live_page(page: Any) -> None:
+    submit_search(page, "best_of_n", first_n=4, model="hostile")
     expect(page.locator(".answer")).to_have_text("<b>7</b>")
     assert page.locator("img").count() == 0
     assert page.title() == "its_graph"
@@ -240,23 +243,23 @@ def locked() -> Iterator[str]:
         yield f"{url}/"
 
 
-def test_a_locked_server_is_opened_with_its_key(open_page: Open, locked: str) -> None:
+def test_a_server_with_a_key_asks_for_it(open_page: Open, locked: str) -> None:
     page = open_page(locked)
     page.get_by_label("This server requires an API key").fill("wrong")
     page.get_by_role("button", name="Continue").click()
     page.get_by_label("This server requires an API key").fill(KEY)
     page.get_by_role("button", name="Continue").click()
-    ask(page, "best_of_n", first_n=4)
+    submit_search(page, "best_of_n", first_n=4)
     expect(badge(page)).to_have_text("done")
     assert KEY not in page.content()
 
 
-def test_a_key_that_no_header_can_hold_is_asked_for_again(open_page: Open, locked: str) -> None:
+def test_a_key_that_no_header_can_contain_is_requested_again(open_page: Open, locked: str) -> None:
     page = open_page(locked)
     page.get_by_label("This server requires an API key").fill("schlüssel 鍵")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_label("This server requires an API key")).to_have_value("")
     page.get_by_label("This server requires an API key").fill(KEY)
     page.get_by_role("button", name="Continue").click()
-    ask(page, "best_of_n", first_n=4)
+    submit_search(page, "best_of_n", first_n=4)
     expect(badge(page)).to_have_text("done")

@@ -1,4 +1,4 @@
-"""What the page hands out: its files, and the one file that holds everything."""
+"""The page's files, and the standalone page."""
 
 import base64
 import hashlib
@@ -33,35 +33,35 @@ def test_every_file_has_its_type_and_goes_into_the_wheel() -> None:
     assert {"index.html", "main.js", "style.css", "vendor/d3-hierarchy.min.js"} <= set(page_files())
 
 
-def test_what_the_page_asks_for_is_there_and_on_its_own_host() -> None:
+def test_everything_the_page_loads_is_a_file_of_the_page() -> None:
     index = page_files()["index.html"][0].decode()
-    asked = re.findall(r'(?:src|href)="([^"]*)"', index)
-    assert all(one.startswith("ui/") and one[3:] in page_files() for one in asked)
+    urls = re.findall(r'(?:src|href)="([^"]*)"', index)
+    assert all(url.startswith("ui/") and url[3:] in page_files() for url in urls)
     for name, (content, _) in page_files().items():
         if name.endswith(".js") and not name.startswith("vendor/"):
             imported = re.findall(r"\bimport\b.*\bfrom \"(.*)\";", content.decode())
-            assert all(one.startswith("./") and one[2:] in page_files() for one in imported), name
+            assert all(url.startswith("./") and url[2:] in page_files() for url in imported), name
 
 
 def test_no_markup_is_made_from_text() -> None:
-    """Model output reaches the page through text nodes alone: nothing here parses markup or runs text."""
+    """Model output reaches the page only through text nodes: nothing parses markup or runs text."""
     banned = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|srcdoc"
     ours = [name for name in page_files() if name.endswith(".js") and not name.startswith("vendor/")]
     assert [name for name in ours if re.search(banned, page_files()[name][0].decode())] == []
 
 
-def test_the_one_file_names_nothing_outside_itself() -> None:
+def test_the_standalone_page_loads_nothing() -> None:
     page = standalone_page([recording()])
     assert re.findall(r'(?:src|href)="(?!data:)', page) == []
     assert re.findall(r"^\s*(?:import|export) ", page, re.MULTILINE) == []
     assert "default-src 'none'" in page
 
 
-def test_its_policy_allows_its_own_scripts_and_nothing_else() -> None:
+def test_the_policy_allows_only_its_own_scripts() -> None:
     page = standalone_page([recording()])
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
-    assert re.search(r"script-src ([^;]*);", page)[1] == " ".join(f"'sha256-{one}'" for one in hashes)  # type: ignore[index]
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert re.search(r"script-src ([^;]*);", page)[1] == " ".join(f"'sha256-{digest}'" for digest in hashes)  # type: ignore[index]
     assert "unsafe" not in page.split("<style>")[0]
 
 
@@ -76,21 +76,21 @@ def test_no_character_of_a_recording_ends_its_element() -> None:
     assert "<title>a &lt;b&gt;search&lt;/b&gt;</title>" in page
 
 
-def test_half_of_a_character_is_written_and_read_as_it_is() -> None:
-    said = "\ud800 \\boxed{7}"
-    page = standalone_page([recording(said)]).encode().decode()
+def test_lone_surrogates_are_preserved() -> None:
+    text = "\ud800 \\boxed{7}"
+    page = standalone_page([recording(text)]).encode().decode()
     held = re.search(r'id="recordings">(.*?)</script>', page, re.DOTALL)
     assert held is not None
     steps = [event["step"]["text"] for event in json.loads(held[1])[0]["events"] if event["type"] == "its.step_added"]
-    assert set(steps) == {said}
+    assert set(steps) == {text}
 
 
-def test_a_score_that_is_no_number_is_missing() -> None:
+def test_a_nan_score_is_missing() -> None:
     score = {"step": "0", "value": float("nan"), "steps": [float("inf"), 0.5], "tokens": 1}
     page = standalone_page([{"title": "odd", "events": [{"type": "its.scored", "id": "0", "score": score}]}])
     assert '"value": null, "steps": [null, 0.5]' in page
 
 
-def test_no_search_is_no_page() -> None:
+def test_a_page_without_recordings_is_an_error() -> None:
     with pytest.raises(InputError, match="at least one recording"):
         standalone_page([])

@@ -1,4 +1,4 @@
-"""The page as one file: looked at, walked and replayed in a browser that has no network."""
+"""The standalone page in a browser without network: view, navigate, replay."""
 
 import math
 import re
@@ -18,7 +18,7 @@ def tree(page: Any) -> Any:
     return page.get_by_role("tree")
 
 
-def test_it_shows_question_answer_votes_and_spend(recorded: Open) -> None:
+def test_the_page_shows_question_answer_votes_and_spend(recorded: Open) -> None:
     events = events_of("beam_search")
     result = events[-1]["result"]
     page = recorded(events)
@@ -29,11 +29,11 @@ def test_it_shows_question_answer_votes_and_spend(recorded: Open) -> None:
     expect(page.locator(".badge")).to_have_text("done")
 
 
-def test_the_winners_path_is_read_with_the_score_of_each_step(recorded: Open) -> None:
+def test_the_winning_path_is_shown_with_the_score_of_each_step(recorded: Open) -> None:
     events = events_of("beam_search")
     page = recorded(events)
-    said = "".join(page.locator(".path .step-text").all_inner_texts())
-    assert re.sub(r"\s", "", said) == re.sub(r"\s", "", events[-1]["result"]["text"])
+    text = "".join(page.locator(".path .step-text").all_inner_texts())
+    assert re.sub(r"\s", "", text) == re.sub(r"\s", "", events[-1]["result"]["text"])
     assert set(page.locator(".path b").all_inner_texts()) <= {"0.90", "0.10"}
 
 
@@ -42,7 +42,7 @@ def test_a_whole_solution_shows_the_scores_inside_it(recorded: Open) -> None:
     assert page.locator(".part-score").count() == 5  # four sums and the box
 
 
-def test_arrow_keys_walk_the_tree_and_are_heard(recorded: Open) -> None:
+def test_arrow_keys_navigate_the_accessible_tree(recorded: Open) -> None:
     page = recorded(events_of("beam_search"))
     tree(page).focus()
     page.keyboard.press("Home")
@@ -66,23 +66,23 @@ def test_arrow_keys_walk_the_tree_and_are_heard(recorded: Open) -> None:
     expect(page.locator(".path [aria-current]")).to_contain_text("answer")
 
 
-def test_a_click_on_a_mark_selects_it(recorded: Open) -> None:
+def test_a_click_on_a_node_selects_it(recorded: Open) -> None:
     page = recorded(events_of("beam_search"))
     box = tree(page).bounding_box()
     for x in range(int(box["x"]) + 200, int(box["x"] + box["width"]), 9):
         page.mouse.move(x, box["y"] + box["height"] / 2)
         if page.locator(".tooltip").is_visible():
             break
-    said = page.locator(".tooltip .step-text").inner_text()
+    text = page.locator(".tooltip .step-text").inner_text()
     page.mouse.down()
     page.mouse.up()
-    expect(page.locator(".path li").last.locator(".step-text")).to_have_text(said)
+    expect(page.locator(".path li").last.locator(".step-text")).to_have_text(text)
 
 
 def test_zoom_and_drag_change_the_view_and_fit_brings_it_back(recorded: Open) -> None:
     page = recorded(events_of("beam_search"))
     picture = "() => document.querySelector('.tree canvas').toDataURL()"
-    page.wait_for_timeout(400)  # the tree has settled, where frames are drawn in time
+    page.wait_for_timeout(400)  # enough for the animation, if frames are on time
     frames = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
     page.wait_for_function(
         f"async () => {{ const before = ({picture})(); await {frames}; return ({picture})() === before; }}"
@@ -103,7 +103,7 @@ def test_zoom_and_drag_change_the_view_and_fit_brings_it_back(recorded: Open) ->
     page.wait_for_function(f"(before) => ({picture})() === before", arg=whole)
 
 
-def test_the_slider_goes_back_to_any_moment(recorded: Open) -> None:
+def test_the_slider_seeks_to_any_event(recorded: Open) -> None:
     events = events_of("beam_search")
     page = recorded(events)
     slider = page.get_by_role("slider", name="Replay position")
@@ -131,7 +131,7 @@ def test_play_runs_from_the_start_to_the_end_and_pauses(recorded: Open) -> None:
     expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
-def test_what_a_model_wrote_is_text_and_nothing_else(recorded: Open) -> None:
+def test_model_output_is_text_only(recorded: Open) -> None:
     page = recorded(events_of("best_of_n", text=HOSTILE))
     expect(page.locator(".answer")).to_have_text("<b>7</b>")
     expect(page.locator(".path .step-text").first).to_contain_text("<img src=x")
@@ -139,13 +139,13 @@ def test_what_a_model_wrote_is_text_and_nothing_else(recorded: Open) -> None:
     assert page.title() == "best_of_n"
 
 
-def test_marks_of_a_person_are_in_the_legend(recorded: Open) -> None:
+def test_human_edits_are_in_the_legend(recorded: Open) -> None:
     page = recorded(steered_events())
     expect(page.locator(".legend")).to_contain_text("pruned by a person")
     expect(page.locator(".legend")).to_contain_text("edited by a person")
 
 
-def test_two_searches_stand_side_by_side_and_more_are_chosen_from(recorded: Open) -> None:
+def test_two_searches_are_side_by_side_and_more_are_selected_one_at_a_time(recorded: Open) -> None:
     searches = [events_of("best_of_n"), events_of("beam_search"), events_of("mcts")]
     page = recorded(*searches[:2])
     expect(page.locator(".pane h2")).to_have_text(["best of n", "beam search"])
@@ -158,7 +158,7 @@ def test_two_searches_stand_side_by_side_and_more_are_chosen_from(recorded: Open
     expect(page.locator(".pane h2")).to_have_text("MCTS")
 
 
-def test_dark_follows_the_machine_until_a_person_chooses(recorded: Open) -> None:
+def test_the_theme_follows_the_system_until_a_person_chooses(recorded: Open) -> None:
     page = recorded(events_of("best_of_n"), color_scheme="dark")
     ground = "() => getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(ground)
@@ -168,13 +168,13 @@ def test_dark_follows_the_machine_until_a_person_chooses(recorded: Open) -> None
     assert page.evaluate(ground) == dark
 
 
-def test_a_narrow_window_needs_no_scrolling_sideways(recorded: Open) -> None:
+def test_a_narrow_window_does_not_scroll_sideways(recorded: Open) -> None:
     page = recorded(events_of("beam_search"), viewport={"width": 360, "height": 740})
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator(".path")).to_be_visible()
 
 
-def test_every_control_is_reached_by_the_tab_key(recorded: Open) -> None:
+def test_every_control_is_reachable_by_the_tab_key(recorded: Open) -> None:
     page = recorded(events_of("best_of_n"))
     reached = []
     for _ in range(8):
@@ -185,7 +185,7 @@ def test_every_control_is_reached_by_the_tab_key(recorded: Open) -> None:
     assert reached[:5] == ["button", "button", "tree", "button", "range"]
 
 
-def test_a_block_of_many_samples_is_walked_too(recorded: Open) -> None:
+def test_a_block_of_many_samples_is_navigable(recorded: Open) -> None:
     page = recorded(events_of("best_of_n", n=64))
     tree(page).focus()
     page.keyboard.press("Home")
@@ -195,11 +195,11 @@ def test_a_block_of_many_samples_is_walked_too(recorded: Open) -> None:
     expect(page.get_by_role("treeitem", selected=True)).to_have_attribute("aria-posinset", "64")
 
 
-def test_what_nobody_expects_leaves_the_page_whole(recorded: Open) -> None:
-    *told, answered = events_of("best_of_n")
+def test_unexpected_events_do_not_break_the_page(recorded: Open) -> None:
+    *events, answered = events_of("best_of_n")
     votes = [vote | {"weight": math.inf} for vote in answered["result"]["votes"]]
     odd = [{"type": "toString"}, {"type": "its.ended", "status": "to be seen", "error": None}]
-    page = recorded([*told, answered | {"result": answered["result"] | {"votes": votes}}, *odd])
+    page = recorded([*events, answered | {"result": answered["result"] | {"votes": votes}}, *odd])
     expect(page.locator(".answer")).to_have_text(answered["answer"])
     expect(page.locator(".vote").first).to_have_attribute("title", "weight –")  # noqa: RUF001 - as the page writes it
     expect(page.locator(".heading .badge")).to_have_text("done")

@@ -50,7 +50,8 @@ def api_command(
         ),
     ] = None,
     cors_origin: Annotated[
-        list[str] | None, typer.Option(help="Origin of another page that may call the API from a browser. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="Origin of a page that may call the API from a browser. Repeatable."),
     ] = None,
     max_searches: Annotated[int, typer.Option(min=1, help="Maximum number of concurrent searches.")] = 64,
 ) -> None:

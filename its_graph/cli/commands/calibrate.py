@@ -53,7 +53,9 @@ def calibrate_command(
     strategy_config: Annotated[
         list[str] | None,
         typer.Option(
-            help='One more configuration, e.g. "beam_search n=16 width=4". Repeatable.', rich_help_panel=STRATEGY_PANEL
+            metavar="CONFIG",
+            help='One more strategy config, e.g. "beam_search n=16 width=4". Repeatable.',
+            rich_help_panel=STRATEGY_PANEL,
         ),
     ] = None,
     data: Data = EMBEDDED_DATASET,
@@ -71,7 +73,7 @@ def calibrate_command(
     """Fit a policy for compute_optimal: the best strategy by difficulty and budget.
 
     Measures strategies on problems with known answers, fits the best one for each difficulty bin and budget, and
-    compares the router with every fixed configuration: fitted on one half of the problems, measured on the other. Use
+    compares the router with every fixed config: fitted on one half of the problems, measured on the other. Use
     the policy with `its-graph solve "..." --strategy compute_optimal --set policy=policy.json`.
     """
     grid = calibration_grid(strategies, n, strategy_config or [], sampling.context())

@@ -11,6 +11,7 @@ from its_graph.cli.display.evaluation_tables import evaluation_rows, evaluation_
 from its_graph.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 from its_graph.cli.options.data import DATA_PANEL, Data, Seed
 from its_graph.cli.options.grid import build_grid, parse_strategies, skip_infeasible
+from its_graph.cli.options.models import MODELS_PANEL
 from its_graph.cli.options.number_types import int_list
 from its_graph.cli.options.sampling import SamplingOptions
 from its_graph.cli.options.set_option import parse_set_options
@@ -92,7 +93,7 @@ def eval_command(
     ] = None,
     reports: ReportOptions,
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Problems in flight at the same time.", rich_help_panel=OUTPUT_PANEL)
+        int, typer.Option(min=1, help="Problems in flight at the same time.", rich_help_panel=MODELS_PANEL)
     ] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.", rich_help_panel=OUTPUT_PANEL)] = (
         False

@@ -12,10 +12,12 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from its_graph.catalog.strategy_config import StrategyConfig
+from its_graph.cli.options.data import DATA_PANEL, Data, Seed
 from its_graph.cli.options.grid import build_grid, parse_strategies, skip_infeasible
-from its_graph.cli.options.models import Family
+from its_graph.cli.options.models import MODELS_PANEL, Family, PrmPath
 from its_graph.cli.options.number_types import int_list
 from its_graph.cli.options.sampling import SamplingOptions
+from its_graph.cli.options.strategy_flags import STRATEGY_PANEL
 from its_graph.cli.runs.evaluation_run import RunOptions, evaluation_run
 from its_graph.cli.runs.models import LARGER_MODEL, ModelOptions
 from its_graph.cli.runs.output_files import explain_write_errors, require_distinct_files, require_folder
@@ -46,22 +48,31 @@ _NOTE = (
 
 
 def eval_sizes_command(
-    model: Annotated[Path | None, typer.Option(help="Folder of the small model. Default: the embedded one.")] = None,
-    prm: Annotated[Path | None, typer.Option(help="Folder of a reward model. Default: the embedded one.")] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the small model. Default: the embedded one.", rich_help_panel=MODELS_PANEL),
+    ] = None,
+    prm: PrmPath = None,
     family: Family = "auto",
     larger: Annotated[
-        Path, typer.Option(help="Folder of the larger model. `larger` is the embedded one.")
+        Path,
+        typer.Option(help="Folder of the larger model; `larger` is the embedded one.", rich_help_panel=MODELS_PANEL),
     ] = LARGER_MODEL,
+    concurrency: Annotated[
+        int, typer.Option(min=1, help="Problems in flight at the same time.", rich_help_panel=MODELS_PANEL)
+    ] = 8,
     strategies: Annotated[
-        str, typer.Option(help="Comma-separated strategies of the small model.")
+        str, typer.Option(help="Comma-separated strategies of the small model.", rich_help_panel=STRATEGY_PANEL)
     ] = "single,self_consistency,best_of_n,adaptive_best_of_n",
-    n: Annotated[str, typer.Option(help="Samples per search; every value is measured.")] = "2,3,4,8,16,32",
+    n: Annotated[
+        str, typer.Option(help="Samples per search; every value is measured.", rich_help_panel=STRATEGY_PANEL)
+    ] = "2,3,4,8,16,32",
     ratios: Annotated[str, typer.Option(help="Values of R, inference tokens per training token.")] = _RATIOS,
-    data: Annotated[str, typer.Option(help="Problems, as for eval.")] = EMBEDDED_DATASET,
-    limit: Annotated[int, typer.Option(min=2, help="Maximum number of problems.")] = 300,
+    data: Data = EMBEDDED_DATASET,
+    limit: Annotated[int, typer.Option(min=2, help="Maximum number of problems.", rich_help_panel=DATA_PANEL)] = 300,
+    seed: Seed = 0,
     *,
     sampling: SamplingOptions,
-    seed: Annotated[int, typer.Option(help="Seed of the searches and of the embedded problems.")] = 0,
     outcomes: Annotated[
         Path | None,
         typer.Option(
@@ -70,7 +81,6 @@ def eval_sizes_command(
         ),
     ] = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for the plot, as PNG and SVG.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Problems in flight at the same time.")] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
     """Compare a small model that searches with a larger one that answers once, at equal FLOPs including training.

@@ -68,7 +68,7 @@ def solve_command(
     budget: BudgetOptions,
     budget_seconds: BudgetSeconds = None,
     json_output: Annotated[
-        bool, typer.Option("--json", help="Print only one JSON object.", rich_help_panel=_OUTPUT_PANEL)
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=_OUTPUT_PANEL)
     ] = False,
     no_live: Annotated[
         bool,

@@ -63,6 +63,7 @@ def solve_batch_command(
         typer.Option(
             "--strategy",
             "-s",
+            metavar="NAME",
             help="How answers are chosen. Default: best_of_n with a verifier, self_consistency without.",
         ),
     ] = None,

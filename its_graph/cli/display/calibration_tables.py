@@ -40,7 +40,7 @@ def calibration_tables(fitted: PolicyCalibration, out: Path) -> Group:
         _policy_table(policy),
         "Accuracy % by difficulty, cost including pilots:",
         _curve_table(policy),
-        "Accuracy % of each fixed configuration, and of the router at the same mean cost on held-out problems "
+        "Accuracy % of each fixed config, and of the router at the same mean cost on held-out problems "
         "(cross-fitted):",
         _gain_table(fitted),
         _savings_text(fitted),
@@ -69,7 +69,7 @@ def _savings_text(fitted: PolicyCalibration) -> str:
 
 
 def _policy_table(policy: Policy) -> Table:
-    """Return the chosen configuration by budget and bin."""
+    """Return the chosen config by budget and bin."""
     table = _table(first="budget")
     for index, curve in enumerate(policy.curves):
         low = policy.thresholds[index - 1] if index else 0.0
@@ -80,14 +80,14 @@ def _policy_table(policy: Policy) -> Table:
 
 
 def _curve_table(policy: Policy) -> Table:
-    """Return the accuracy of each configuration in each bin, by ascending mean cost."""
+    """Return the accuracy of each config in each bin, by ascending mean cost."""
     points = [{point.config: point for point in curve} for curve in policy.curves]
     problems = sum(curve[0].problems for curve in policy.curves)
     mean_costs = {
         config: sum(by_config[config].problems * by_config[config].cost for by_config in points) / problems
         for config in points[0]
     }
-    table = _table("cost", *(f"bin {number}" for number in range(1, len(points) + 1)), first="configuration")
+    table = _table("cost", *(f"bin {number}" for number in range(1, len(points) + 1)), first="config")
     for config in sorted(mean_costs, key=lambda config: mean_costs[config]):
         accuracies = (_percent(by_config[config].accuracy) for by_config in points)
         table.add_row(config.label, _cost_text(mean_costs[config], policy.unit), *accuracies)
@@ -95,8 +95,8 @@ def _curve_table(policy: Policy) -> Table:
 
 
 def _gain_table(fitted: PolicyCalibration) -> Table:
-    """Return every fixed configuration, beside the router where its pilots leave it that budget."""
-    table = _table("cost", "fixed", "router\ncost", "router", "router gain", first="configuration")
+    """Return every fixed config, beside the router where its pilots leave it that budget."""
+    table = _table("cost", "fixed", "router\ncost", "router", "router gain", first="config")
     comparisons = {comparison.fixed.name: comparison for comparison in fitted.comparisons}
     for row in fitted.fixed:
         cells = [row.name, _cost_text(row.cost, fitted.policy.unit), _percent(row.accuracy)]

@@ -67,11 +67,20 @@ class StrategyFlags(NamedTuple):
         int, typer.Option(help="Steps rolled out before a path is scored.", rich_help_panel=STRATEGY_PANEL)
     ] = 0
     stop: Annotated[
-        StopName | None, typer.Option(help="Rule that stops sampling early.", rich_help_panel=STRATEGY_PANEL)
+        StopName | None,
+        typer.Option(
+            metavar="RULE",
+            help=f"Rule that stops sampling early: {', '.join(StopName)}.",
+            rich_help_panel=STRATEGY_PANEL,
+        ),
     ] = None
     choose: Annotated[
         ChoiceName | None,
-        typer.Option(help="Rule that chooses the answer. Default: the strategy's.", rich_help_panel=STRATEGY_PANEL),
+        typer.Option(
+            metavar="RULE",
+            help=f"Rule that chooses the answer: {', '.join(ChoiceName)}. Default: the strategy's.",
+            rich_help_panel=STRATEGY_PANEL,
+        ),
     ] = None
 
 

@@ -40,9 +40,14 @@ class BatchStrategy(StrEnum):
 class PlanOptions(NamedTuple):
     """How samples are allocated to problems."""
 
-    plan: Annotated[PlanName, typer.Option(help="How samples are allocated to problems.", rich_help_panel=_PANEL)] = (
-        PlanName.BETA_GREEDY
-    )
+    plan: Annotated[
+        PlanName,
+        typer.Option(
+            metavar="PLAN",
+            help=f"How samples are allocated to problems: {', '.join(PlanName)}.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = PlanName.BETA_GREEDY
     policy: Annotated[
         Path | None,
         typer.Option(help="File of a fitted policy, for --plan policy.", dir_okay=False, rich_help_panel=_PANEL),

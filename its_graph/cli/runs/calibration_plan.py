@@ -56,7 +56,7 @@ class FitOptions(NamedTuple):
         str | None,
         typer.Option(
             help="Budgets per question, in --unit, e.g. `2e8,4e8`. Default: eight, from the cheapest to the most "
-            "expensive configuration.",
+            "expensive config.",
             rich_help_panel=_PANEL,
         ),
     ] = None
@@ -71,7 +71,7 @@ class FitOptions(NamedTuple):
         float,
         typer.Option(
             min=0.0,
-            help="Standard errors by which a more expensive configuration must be better.",
+            help="Standard errors by which a more expensive config must be better.",
             rich_help_panel=_PANEL,
         ),
     ] = GUARD
@@ -105,7 +105,7 @@ def _one_of(flag: str, value: str, literal: Any) -> Any:
 
 
 def _pilots(estimator: Estimator, samples: int | None, grid: Sequence[GridCell], *, has_verifier: bool) -> Pilots:
-    """Return the pilots; they are verified if the router can choose a configuration with a verifier."""
+    """Return the pilots; they are verified if the router can choose a config with a verifier."""
     default = 0 if estimator in ("learned", "text") else 2
     count = default if samples is None else samples
     if not count and default:

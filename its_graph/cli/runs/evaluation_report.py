@@ -27,6 +27,7 @@ class ReportOptions(NamedTuple):
         list[Path] | None,
         typer.Option(
             dir_okay=False,
+            metavar="FILE",
             help="Report with tables, plots and the command that made it: .html or .md. Repeatable.",
             rich_help_panel=OUTPUT_PANEL,
         ),

@@ -103,7 +103,7 @@ class ResultsStore:
         for cells in by_cause.values():
             outcomes = [outcome for cell in cells for outcome in measured[cell]]
             failed = sum(outcome.error is not None for outcome in outcomes)
-            more = f" and {pluralize(len(cells) - 1, 'more configuration')}" if cells[1:] else ""
+            more = f" and {pluralize(len(cells) - 1, 'more config')}" if cells[1:] else ""
             yield one_line(
                 f"{cells[0].label}{more}: {failed} of {len(outcomes)} searches failed. "
                 f"First error: {first_errors[cells[0]]}"

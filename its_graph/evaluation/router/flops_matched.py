@@ -73,7 +73,7 @@ def inference_multiplier(
 
 
 def unseen_difficulty(outcome: Outcome, seen: int) -> float:
-    """Return the share of incorrect samples among those of a problem from number `seen` on; 1 if there are none."""
+    """Return the share of incorrect samples among those of a problem from number `seen` on; 1 without any."""
     unseen = [sample.correct for sample in outcome.samples if int(sample.id) >= seen]
     return 1 - sum(unseen) / len(unseen) if unseen else 1.0
 

@@ -54,10 +54,10 @@ def test_one_supported_problem_is_enough() -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("eval", "single and 4 more configurations: 10 of 10 searches failed. First error: No candidate survived"),
+        ("eval", "single and 4 more configs: 10 of 10 searches failed. First error: No candidate survived"),
         (
             "calibrate",
-            "error: self_consistency n=2 and 6 more configurations: 14 of 14 searches failed. First error: N",
+            "error: self_consistency n=2 and 6 more configs: 14 of 14 searches failed. First error: N",
         ),
         ("eval-sizes", "error: single: 2 of 2 searches failed. First error: No candidate survived"),
     ],

@@ -1,4 +1,4 @@
-"""Data sets by name and by file, in the shapes in which benchmarks come."""
+"""Data sets by name and by file, in the formats of common benchmarks."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from its_graph.errors import ConfigurationError, InputError
 from its_graph.evaluation import Problem
 from its_graph.evaluation.data.datasets import load_problems
-from its_graph.evaluation.data.problem_file import to_json_lines, read_problems
+from its_graph.evaluation.data.problem_file import read_problems, to_json_lines
 
 Write = Callable[..., Path]
 
@@ -26,7 +26,7 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.mark.parametrize(
-    ("record", "answer", "fields"),
+    ("record", "answer", "metadata"),
     [
         ({"problem": "One?", "answer": "1"}, "1", {}),
         ({"question": "One?", "answer": "First a.\nThen b.\n#### 1,042"}, "1,042", {}),
@@ -36,13 +36,13 @@ def write(tmp_path: Path) -> Write:
         ({"problem": "One?", "answer": -0.5}, "-0.5", {}),
     ],
 )
-def test_the_shapes_of_benchmarks_are_read(
-    write: Write, record: dict[str, Any], answer: str, fields: dict[str, Any]
+def test_benchmark_formats_are_read(
+    write: Write, record: dict[str, Any], answer: str, metadata: dict[str, Any]
 ) -> None:
-    (one,) = read_problems(write(record))
-    assert (one.problem, one.answer) == ("One?", answer)
-    assert fields.items() <= one.metadata.items()
-    assert not {"problem", "question", "answer"} & set(one.metadata)
+    (problem,) = read_problems(write(record))
+    assert (problem.problem, problem.answer) == ("One?", answer)
+    assert metadata.items() <= problem.metadata.items()
+    assert not {"problem", "question", "answer"} & set(problem.metadata)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_the_shapes_of_benchmarks_are_read(
         {"answer": "1"},
     ],
 )
-def test_a_line_that_is_no_problem_is_named(write: Write, record: dict[str, Any]) -> None:
+def test_an_invalid_line_is_reported(write: Write, record: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="line 2 needs"):
         read_problems(write({"problem": "One?", "answer": "1"}, record))
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+def test_written_problems_are_read_back(tmp_path: Path) -> None:
     problems = [Problem("One?", "1", {"level": 2}), Problem("Zwei Äpfel?", r"\frac{1}{2}")]
     path = tmp_path / "again.jsonl"
     path.write_text("\n".join(to_json_lines(problems)), encoding="utf-8")
@@ -71,13 +71,13 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     ]
 
 
-def test_embedded_problems_hang_on_the_seed() -> None:
+def test_embedded_problems_depend_on_the_seed() -> None:
     assert len(load_problems("embedded", limit=7)) == 7
     assert load_problems("embedded", limit=5, seed=1) == load_problems("embedded", limit=9, seed=1)[:5]
     assert load_problems("embedded", limit=5, seed=1) != load_problems("embedded", limit=5, seed=2)
 
 
-def test_an_absent_file_is_told() -> None:
+def test_a_missing_file_is_reported() -> None:
     with pytest.raises(ConfigurationError, match=r"no file absent\.jsonl"):
         load_problems("absent.jsonl")
 
@@ -92,7 +92,7 @@ def test_published_files_are_read(data_folder: Path, data_rows: Callable[..., An
         assert sum(one.metadata["level"] == 5 for one in found) == 134
 
 
-def test_an_answer_is_right_if_it_is_equivalent() -> None:
+def test_an_equivalent_answer_is_correct() -> None:
     one = Problem("A half?", r"\frac{1}{2}")
     assert one.is_correct("0.5")
     assert not one.is_correct("2")
@@ -110,8 +110,8 @@ def gym() -> None:
 
 
 @pytest.mark.usefixtures("gym")
-def test_only_a_whole_answer_is_right() -> None:
-    """Its scorer pays .067 for `The answer is 7`, and more for an answer that contains the right one."""
+def test_only_a_complete_answer_is_correct() -> None:
+    """The scorer gives .067 for `The answer is 7`, and more for an answer that contains the correct one."""
     for one in load_problems(CHAIN):
         assert one.is_correct(one.answer)
         assert not one.is_correct(f"The answer is {one.answer}")
@@ -121,7 +121,7 @@ def test_only_a_whole_answer_is_right() -> None:
 
 
 @pytest.mark.usefixtures("gym")
-def test_the_name_says_which_problems() -> None:
+def test_the_name_determines_the_problems() -> None:
     same = [(one.problem, one.answer) for one in load_problems(CHAIN)]
     assert len(same) == 6
     assert [(one.problem, one.answer) for one in load_problems(CHAIN, limit=2)] == same[:2]
@@ -132,13 +132,13 @@ def test_the_name_says_which_problems() -> None:
 
 @pytest.mark.usefixtures("gym")
 @pytest.mark.parametrize(
-    ("name", "why"),
+    ("name", "reason"),
     [
-        ("chain_sums", "Near it: chain_sum"),
-        ("chain_sum?colour=red", "colour"),
+        ("chain_sums", "Similar names: chain_sum"),
+        ("chain_sum?color=red", "color"),
         ("chain_sum?min_terms=9&max_terms=2", "max_terms"),
     ],
 )
-def test_impossible_tasks_are_told(name: str, why: str) -> None:
-    with pytest.raises(ConfigurationError, match=why):
+def test_impossible_tasks_are_reported(name: str, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
         load_problems(f"reasoning-gym:{name}")

@@ -18,10 +18,10 @@ from its_graph.evaluation.router.flops_matched import (
 )
 from its_graph.evaluation.router.pilot_accounting import SINGLE
 
-Made = Callable[..., Outcome]
+MakeOutcome = Callable[..., Outcome]
 
 FOUR = StrategyConfig(strategy="best_of_n", options={"n": 4})
-PROBLEMS, EASY = 40, 10  # so few are easy that the median is hard in both halves
+PROBLEMS, EASY = 40, 10  # so few easy ones that the median is hard in both halves
 
 
 @pytest.mark.parametrize(
@@ -33,26 +33,26 @@ def test_the_papers_multipliers_with_a_verifier_of_the_same_size(size: float, ra
 
 
 @pytest.mark.parametrize(("ratio", "multiplier"), [(0.16, 257.75), (0.79, 63.37), (22, 15.77)])
-def test_the_papers_multipliers_without(ratio: float, multiplier: float) -> None:
+def test_the_papers_multipliers_without_a_verifier(ratio: float, multiplier: float) -> None:
     assert inference_multiplier(14, ratio) == pytest.approx(multiplier, abs=0.005)
 
 
-def test_both_ways_cost_the_same_in_all() -> None:
-    """Training and inference, added up: parameters N and 5 N, 1,000 tokens of training for 30 of inference."""
+def test_both_models_cost_the_same_in_total() -> None:
+    """Training plus inference: N and 5 N parameters, 1,000 training tokens for 30 inference tokens."""
     training, inference, small, large = 1_000, 30, 7.0, 35.0
     whole = 6 * large * training + 2 * large * inference
     k = inference_multiplier(large / small, inference / training)
     assert 6 * small * training + k * 2 * small * inference == pytest.approx(whole)
 
 
-def test_difficulty_is_read_from_samples_that_no_search_reads(made: Made) -> None:
-    outcome = made(0, True, True, False, True, False, False)
+def test_difficulty_uses_samples_that_no_search_uses(make_outcome: MakeOutcome) -> None:
+    outcome = make_outcome(0, True, True, False, True, False, False)
     assert unseen_difficulty(outcome, 2) == pytest.approx(0.75)
     assert unseen_difficulty(outcome, 6) == 1.0
 
 
 @pytest.mark.parametrize(("size", "ratio"), [(0.5, 1.0), (4.0, 0.0), (4.0, -1.0), (4.0, float("nan"))])
-def test_impossible_sizes_and_ratios_are_refused(size: float, ratio: float) -> None:
+def test_invalid_sizes_and_ratios_are_rejected(size: float, ratio: float) -> None:
     with pytest.raises(ConfigurationError, match="above 0"):
         inference_multiplier(size, ratio)
 
@@ -62,12 +62,12 @@ def _spend(flops: float) -> Spend:
 
 
 @pytest.fixture
-def world(made: Made) -> dict[str, Any]:
-    """Easy problems are always solved, hard ones by four samples alone; the larger model solves every second one."""
+def world(make_outcome: MakeOutcome) -> dict[str, Any]:
+    """Easy problems are always solved, hard ones only by four samples; the larger model solves every second one."""
     hard = [index >= EASY for index in range(PROBLEMS)]
-    single = [made(at, not one, spend=_spend(100.0)) for at, one in enumerate(hard)]
-    four = [made(at, *(True,) * 4, spend=_spend(400.0)) for at in range(PROBLEMS)]
-    larger = [made(at, not is_hard or at % 4 < 2, spend=_spend(160.0)) for at, is_hard in enumerate(hard)]
+    single = [make_outcome(at, not one, spend=_spend(100.0)) for at, one in enumerate(hard)]
+    four = [make_outcome(at, *(True,) * 4, spend=_spend(400.0)) for at in range(PROBLEMS)]
+    larger = [make_outcome(at, not is_hard or at % 4 < 2, spend=_spend(160.0)) for at, is_hard in enumerate(hard)]
     difficulties = [0.75 if one else 0.0 for one in hard]
     return {"measured": {SINGLE: single, FOUR: four}, "larger": larger, "difficulties": difficulties}
 
@@ -76,14 +76,14 @@ def _rows(matches: list[FlopsMatch], ratio: float) -> list[FlopsMatch]:
     return [one for one in matches if one.ratio == ratio]
 
 
-def test_search_wins_where_its_budget_allows_it(world: dict[str, Any]) -> None:
+def test_search_wins_if_its_budget_allows(world: dict[str, Any]) -> None:
     matches = flops_matched(size=1.5, bins=2, **world)
     rich, poor = _rows(matches, RATIOS[0]), _rows(matches, RATIOS[2])
     assert [one.multiplier for one in (rich[0], poor[0])] == pytest.approx([1.6 + 1.5 / 0.16, 1.6 + 1.5 / 22])
     assert [one.bin for one in rich] == [None, 0, 1]
     assert [one.problems for one in rich] == [PROBLEMS, EASY, PROBLEMS - EASY]
     everything, easy, hard = rich
-    assert (easy.search, easy.larger, easy.spent) == (1.0, 1.0, 1.0)  # one answer is enough, and no more is spent
+    assert (easy.search, easy.larger, easy.spent) == (1.0, 1.0, 1.0)  # one answer suffices, and no more is spent
     assert (hard.single, hard.search, hard.larger, hard.spent) == (0.0, 1.0, 14 / 30, 4.0)
     assert everything.gain.mean == pytest.approx(16 / PROBLEMS)
     assert everything.gain.ci95.low > 0
@@ -91,14 +91,14 @@ def test_search_wins_where_its_budget_allows_it(world: dict[str, Any]) -> None:
     assert poor[2].gain.mean == pytest.approx(-14 / 30)
 
 
-def test_the_larger_answers_cost_is_what_it_was_measured_to_be(world: dict[str, Any]) -> None:
-    dear = [one.model_copy(update={"spend": _spend(500.0)}) for one in world["larger"]]
-    poor = _rows(flops_matched(size=1.5, bins=2, **world | {"larger": dear}), RATIOS[2])
+def test_the_cost_of_the_larger_answer_is_measured(world: dict[str, Any]) -> None:
+    expensive = [one.model_copy(update={"spend": _spend(500.0)}) for one in world["larger"]]
+    poor = _rows(flops_matched(size=1.5, bins=2, **world | {"larger": expensive}), RATIOS[2])
     assert poor[0].multiplier == pytest.approx(5 + 1.5 / 22)
     assert poor[2].search == 1.0  # now four samples fit
 
 
-def test_what_is_missing_is_named(world: dict[str, Any]) -> None:
+def test_missing_inputs_are_reported(world: dict[str, Any]) -> None:
     measured, larger = world["measured"], world["larger"]
     with pytest.raises(ConfigurationError, match="measure `single`"):
         flops_matched(size=2.0, **world | {"measured": {FOUR: measured[FOUR]}})

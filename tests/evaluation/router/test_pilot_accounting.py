@@ -1,4 +1,4 @@
-"""What plain searches say of a router: exactly what the router itself then does, where samples are shared."""
+"""Accounting of plain searches predicts exactly what the router does, if samples are shared."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +10,20 @@ from its_graph.catalog.strategy_config import StrategyConfig
 from its_graph.errors import ConfigurationError
 from its_graph.evaluation import Outcome, measure
 from its_graph.evaluation.router.difficulty_estimates import estimate_difficulties, unseen_pass_at_1
-from its_graph.evaluation.router.pilot_accounting import SINGLE, ConfigOutcomes, Pilots, after_pilots, pilot_tree, outcome_cost
+from its_graph.evaluation.router.pilot_accounting import (
+    SINGLE,
+    ConfigOutcomes,
+    Pilots,
+    after_pilots,
+    outcome_cost,
+    pilot_tree,
+)
 from its_graph.routing.difficulty import by_agreement, by_verifier
 from its_graph.routing.policy import Estimator, Policy
 from its_graph.routing.trials import TrialResult
 from its_graph.testing import ToyGenerator, ToyVerifier
 
-Made = Callable[..., Outcome]
+MakeOutcome = Callable[..., Outcome]
 Problems = list[tuple[str, str]]
 
 
@@ -29,23 +36,23 @@ PLAIN = [SINGLE, VERIFIED.draw_config, VERIFIED.answer_config]
 GRID = [SINGLE, *(of(strategy, n) for strategy in ("self_consistency", "best_of_n") for n in (1, 2, 4, 8))]
 
 
-async def toy(settings: list[StrategyConfig], sums: Problems) -> dict[StrategyConfig, list[Outcome]]:
+async def toy(configs: list[StrategyConfig], sums: Problems) -> dict[StrategyConfig, list[Outcome]]:
     return await measure(
-        settings, ToyGenerator(0.3, parameters=10), ToyVerifier(parameters=3), sums, seed=4, concurrency=1
+        configs, ToyGenerator(0.3, parameters=10), ToyVerifier(parameters=3), sums, seed=4, concurrency=1
     )
 
 
-def constant(setting: StrategyConfig, estimator: Estimator, folder: Path) -> StrategyConfig:
-    """The router itself, under a policy that always says the same."""
-    path = folder / f"{estimator} {setting.label}.json"
-    table = ((setting,),)
+def constant(config: StrategyConfig, estimator: Estimator, folder: Path) -> StrategyConfig:
+    """Return the router with a policy that always chooses `config`."""
+    path = folder / f"{estimator} {config.label}.json"
+    table = ((config,),)
     policy = Policy(estimator=estimator, pilots=2, unit="flops", thresholds=(), budgets=(1e9,), table=table)
     policy.save(path)
     return StrategyConfig(strategy="compute_optimal", options={"policy": str(path)})
 
 
 @pytest.mark.parametrize(
-    ("setting", "estimator"),
+    ("config", "estimator"),
     [
         (SINGLE, "verifier"),
         (of("best_of_n", 4), "verifier"),
@@ -53,17 +60,17 @@ def constant(setting: StrategyConfig, estimator: Estimator, folder: Path) -> Str
         (of("self_consistency", 8), "verifier"),
     ],
 )
-async def test_the_router_does_what_was_foretold(
-    sums: Problems, tmp_path: Path, setting: StrategyConfig, estimator: Estimator
+async def test_the_router_does_what_was_predicted(
+    sums: Problems, tmp_path: Path, config: StrategyConfig, estimator: Estimator
 ) -> None:
-    """Accuracy and cost, problem by problem, of settings that go on with the pilots."""
-    foretold = after_pilots(await toy(list(dict.fromkeys([*PLAIN, setting])), sums), VERIFIED, "flops")
-    router = constant(setting, estimator, tmp_path)
+    """Accuracy and cost of each problem, for configs that continue from the pilots."""
+    predicted = after_pilots(await toy(list(dict.fromkeys([*PLAIN, config])), sums), VERIFIED, "flops")
+    router = constant(config, estimator, tmp_path)
     routed = (await toy([router], sums))[router]
-    assert [TrialResult(float(one.correct), one.spend.flops) for one in routed] == [one[setting] for one in foretold]
+    assert [TrialResult(float(one.correct), one.spend.flops) for one in routed] == [one[config] for one in predicted]
 
 
-async def test_who_draws_fewer_than_the_pilots_answers_from_them(sums: Problems) -> None:
+async def test_a_config_with_fewer_samples_than_the_pilots_has_their_answer(sums: Problems) -> None:
     for one in after_pilots(await toy(GRID, sums), VERIFIED, "tokens"):
         assert one[of("best_of_n", 1)] == one[SINGLE]
         assert one[of("best_of_n", 4)].cost < one[of("best_of_n", 8)].cost
@@ -71,24 +78,24 @@ async def test_who_draws_fewer_than_the_pilots_answers_from_them(sums: Problems)
         assert VERIFIED.answer_config not in one
 
 
-async def test_a_step_search_is_paid_on_top_of_the_pilots(sums: Problems) -> None:
+async def test_a_step_search_is_paid_in_addition_to_the_pilots(sums: Problems) -> None:
     beam = StrategyConfig(strategy="beam_search", options={"n": 4, "width": 2})
     measured = await toy([*GRID, beam], sums)
-    for place, one in enumerate(after_pilots(measured, VERIFIED, "flops")):
-        alone = measured[beam][place]
-        both = alone.spend.flops + measured[VERIFIED.answer_config][place].spend.flops
+    for index, one in enumerate(after_pilots(measured, VERIFIED, "flops")):
+        alone = measured[beam][index]
+        both = alone.spend.flops + measured[VERIFIED.answer_config][index].spend.flops
         assert one[beam] == TrialResult(float(alone.correct), both)
 
 
-async def test_without_pilots_everything_is_as_it_is(sums: Problems) -> None:
+async def test_without_pilots_results_are_unchanged(sums: Problems) -> None:
     measured = await toy(GRID, sums)
-    for place, one in enumerate(after_pilots(measured, Pilots(0, verified=False), "tokens")):
-        for setting in (SINGLE, of("self_consistency", 4), of("best_of_n", 8)):
-            alone = measured[setting][place]
-            assert one[setting] == TrialResult(float(alone.correct), alone.spend.tokens)
+    for index, one in enumerate(after_pilots(measured, Pilots(0, verified=False), "tokens")):
+        for config in (SINGLE, of("self_consistency", 4), of("best_of_n", 8)):
+            alone = measured[config][index]
+            assert one[config] == TrialResult(float(alone.correct), alone.spend.tokens)
 
 
-async def test_estimates_are_those_that_the_router_makes(sums: Problems) -> None:
+async def test_estimates_equal_those_of_the_router(sums: Problems) -> None:
     measured = await toy(GRID, sums)
     pilots = measured[VERIFIED.answer_config]
     by_scores = estimate_difficulties("verifier", measured, VERIFIED, "flops").difficulties
@@ -101,7 +108,7 @@ async def test_estimates_are_those_that_the_router_makes(sums: Problems) -> None
     assert set(estimate_difficulties("text", measured, Pilots(0, verified=False), "flops").costs) == {0.0}
 
 
-async def test_learned_estimates_pay_for_reading_the_question(sums: Problems) -> None:
+async def test_learned_estimates_pay_for_the_prompt(sums: Problems) -> None:
     measured = await toy(GRID, sums)
     none = Pilots(0, verified=False)
 
@@ -117,12 +124,12 @@ async def test_learned_estimates_pay_for_reading_the_question(sums: Problems) ->
     assert again.costs == tuple(float(one.spend.prompt_tokens) for one in measured[SINGLE])
 
 
-def test_a_lost_problem_has_a_learned_estimate_by_what_the_others_taught(made: Made) -> None:
-    """Even problems are easy and look so; the second, which was lost, looks hard."""
+def test_a_lost_problem_gets_a_learned_estimate_from_the_others(make_outcome: MakeOutcome) -> None:
+    """Even problems are easy and look easy; the second, which is lost, looks hard."""
     samples = {index: [index % 2 == 0] * 8 for index in range(30) if index != 1}
     measured: ConfigOutcomes = {
-        SINGLE: [made(index, *samples.get(index, ())[:1]) for index in range(30)],
-        of("best_of_n", 8): [made(index, *samples.get(index, ())) for index in range(30)],
+        SINGLE: [make_outcome(index, *samples.get(index, ())[:1]) for index in range(30)],
+        of("best_of_n", 8): [make_outcome(index, *samples.get(index, ())) for index in range(30)],
     }
 
     def embed(texts: object) -> list[list[float]]:
@@ -135,25 +142,31 @@ def test_a_lost_problem_has_a_learned_estimate_by_what_the_others_taught(made: M
     assert sorted(unseen_pass_at_1(measured, VERIFIED) or {}) == [index for index in range(30) if index != 1]
 
 
-def test_pass_at_1_is_measured_behind_the_pilots(made: Made) -> None:
-    measured: ConfigOutcomes = {of("best_of_n", 4): [made(0, True, True, False, False), made(1, False, False, True, False)]}
+def test_pass_at_1_is_measured_after_the_pilots(make_outcome: MakeOutcome) -> None:
+    measured: ConfigOutcomes = {
+        of("best_of_n", 4): [make_outcome(0, True, True, False, False), make_outcome(1, False, False, True, False)]
+    }
     assert unseen_pass_at_1(measured, VERIFIED) == {0: 0.0, 1: 0.5}
     assert unseen_pass_at_1(measured, Pilots(0, verified=False)) == {0: 0.5, 1: 0.25}
-    assert unseen_pass_at_1({of("best_of_n", 2): [made(0, True, True)]}, VERIFIED) is None
+    assert unseen_pass_at_1({of("best_of_n", 2): [make_outcome(0, True, True)]}, VERIFIED) is None
 
 
-def test_a_failed_search_is_paid_for_and_wrong(made: Made) -> None:
+def test_a_failed_search_is_paid_for_and_incorrect(make_outcome: MakeOutcome) -> None:
     pilots = Pilots(2, verified=False)
-    failed = made(0, spend=Spend(generated_tokens=7), error="lost")
-    measured = {SINGLE: [made(0, True)], pilots.draw_config: [made(0, True, True)], of("best_of_n", 4): [failed]}
+    failed = make_outcome(0, spend=Spend(generated_tokens=7), error="lost")
+    measured = {
+        SINGLE: [make_outcome(0, True)],
+        pilots.draw_config: [make_outcome(0, True, True)],
+        of("best_of_n", 4): [failed],
+    }
     (one,) = after_pilots(measured, pilots, "generated_tokens")
     assert one[of("best_of_n", 4)] == TrialResult(0.0, 27)
 
 
-def test_what_is_missing_is_named(made: Made) -> None:
-    with pytest.raises(ConfigurationError, match="measure self_consistency n=2 and best_of_n n=2 as well"):
-        after_pilots({SINGLE: [made(0, True)]}, VERIFIED, "flops")
-    uneven = {VERIFIED.draw_config: [made(0, True)], VERIFIED.answer_config: [made(1, True)]}
+def test_missing_inputs_are_reported(make_outcome: MakeOutcome) -> None:
+    with pytest.raises(ConfigurationError, match="also measure self_consistency n=2 and best_of_n n=2"):
+        after_pilots({SINGLE: [make_outcome(0, True)]}, VERIFIED, "flops")
+    uneven = {VERIFIED.draw_config: [make_outcome(0, True)], VERIFIED.answer_config: [make_outcome(1, True)]}
     with pytest.raises(ConfigurationError, match="same problems"):
         after_pilots(uneven, VERIFIED, "flops")
     with pytest.raises(ConfigurationError, match="verified pilots"):
@@ -162,6 +175,6 @@ def test_what_is_missing_is_named(made: Made) -> None:
         estimate_difficulties("learned", {}, Pilots(0, verified=False), "flops")
 
 
-def test_a_price_is_read_from_the_ledger(made: Made) -> None:
-    assert outcome_cost(made(0, True, True), "tokens") == 28.0
-    assert outcome_cost(made(0, True, True), "generated_tokens") == 20.0
+def test_a_cost_is_read_from_the_ledger(make_outcome: MakeOutcome) -> None:
+    assert outcome_cost(make_outcome(0, True, True), "tokens") == 28.0
+    assert outcome_cost(make_outcome(0, True, True), "generated_tokens") == 20.0

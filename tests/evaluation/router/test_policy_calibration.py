@@ -1,4 +1,4 @@
-"""From outcomes to a policy and its worth."""
+"""From outcomes to a policy and its benefit."""
 
 import io
 import re
@@ -17,7 +17,7 @@ from its_graph.evaluation.router.difficulty_estimates import estimate_difficulti
 from its_graph.evaluation.router.pilot_accounting import SINGLE, ConfigOutcomes, Pilots
 from its_graph.evaluation.router.policy_calibration import FitPlan, calibrate_policy, fixed_results, minimum_budget
 
-Made = Callable[..., Outcome]
+MakeOutcome = Callable[..., Outcome]
 
 PILOTS = Pilots(2, verified=True)
 WIDE = StrategyConfig(strategy="best_of_n", options={"n": 8})
@@ -32,23 +32,23 @@ def printed(shown: Group) -> str:
 
 
 @pytest.fixture
-def measured(made: Made) -> ConfigOutcomes:
-    """Every other problem is easy; the hard ones are solved by eight samples alone, and their pilots are all wrong."""
+def measured(make_outcome: MakeOutcome) -> ConfigOutcomes:
+    """Every other problem is easy; only eight samples solve the hard ones, whose pilots are all incorrect."""
 
     def outcomes(n: int) -> list[Outcome]:
         found = []
-        for number in range(40):
-            samples = [number % 2 == 0] * n
-            right = number % 2 == 0 or n == 8
+        for index in range(40):
+            samples = [index % 2 == 0] * n
+            correct = index % 2 == 0 or n == 8
             spend = Spend(generated_tokens=10 * n, flops=float(n))
-            found.append(made(number, *samples, correct=right, spend=spend))
+            found.append(make_outcome(index, *samples, correct=correct, spend=spend))
         return found
 
     two = outcomes(2)
     return {SINGLE: outcomes(1), PILOTS.draw_config: two, PILOTS.answer_config: two, WIDE: outcomes(8)}
 
 
-def test_hard_problems_get_what_helps_them(measured: ConfigOutcomes) -> None:
+def test_hard_problems_get_the_config_that_helps(measured: ConfigOutcomes) -> None:
     found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
     assert list(found.policy.thresholds) == pytest.approx([0.9])
     assert [[one.label for one in row] for row in found.policy.table] == [
@@ -59,17 +59,17 @@ def test_hard_problems_get_what_helps_them(measured: ConfigOutcomes) -> None:
     assert found.cross_fitted[-1].accuracy == 1.0
 
 
-def test_the_saving_is_told_against_the_widest_best_of_n(measured: ConfigOutcomes) -> None:
+def test_the_reference_is_the_widest_best_of_n(measured: ConfigOutcomes) -> None:
     found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
     assert found.reference.name == "best_of_n n=8"
     assert found.cheapest_match is not None
     assert found.reference.cost == 8.0 > found.cheapest_match.cost
     assert found.cheapest_match.accuracy == found.reference.accuracy == 1.0
-    assert [rival.fixed.name for rival in found.comparisons][-1] == "best_of_n n=8"
+    assert [comparison.fixed.name for comparison in found.comparisons][-1] == "best_of_n n=8"
     assert found.comparisons[-1].gain.accuracy.mean == 0.0
 
 
-def test_the_table_has_the_router_at_its_own_cost(measured: ConfigOutcomes) -> None:
+def test_the_table_shows_the_cost_of_the_router(measured: ConfigOutcomes) -> None:
     found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
     assert found.comparisons[-1].routed.cost == pytest.approx(6.35)
     lines = printed(calibration_tables(found, Path("policy.json"))).splitlines()
@@ -77,14 +77,14 @@ def test_the_table_has_the_router_at_its_own_cost(measured: ConfigOutcomes) -> N
     assert re.findall(r"[\d.]+ FLOP", row) == ["8 FLOP", "6.35 FLOP"]
 
 
-def test_single_is_beaten_by_nobody_who_costs_more_than_it(measured: ConfigOutcomes) -> None:
+def test_configs_cheaper_than_the_pilots_are_not_compared(measured: ConfigOutcomes) -> None:
     assert fixed_results(measured, "flops")[0].name == "single"
     found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
-    assert "single" not in [rival.fixed.name for rival in found.comparisons]
+    assert "single" not in [comparison.fixed.name for comparison in found.comparisons]
     assert minimum_budget(found.policy) == 2.0
 
 
-def test_calibration_is_against_samples_that_were_no_pilots(measured: ConfigOutcomes) -> None:
+def test_calibration_uses_samples_other_than_the_pilots(measured: ConfigOutcomes) -> None:
     found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops")).calibration
     assert found is not None
     assert [one.measured for one in found.bins] == [1.0, 0.0]
@@ -92,10 +92,12 @@ def test_calibration_is_against_samples_that_were_no_pilots(measured: ConfigOutc
     assert found.correlation == pytest.approx(1.0)
 
 
-def test_a_lost_problem_is_left_out_of_the_calibration_alone(measured: ConfigOutcomes, made: Made) -> None:
-    """The first of all problems: those behind it keep their own difficulties."""
+def test_a_lost_problem_is_omitted_only_from_the_calibration(
+    measured: ConfigOutcomes, make_outcome: MakeOutcome
+) -> None:
+    """It is the first problem: the ones after it keep their own difficulties."""
     lost = {
-        setting: [made(0, error="lost", spend=outcomes[0].spend), *outcomes[1:]]
+        setting: [make_outcome(0, error="lost", spend=outcomes[0].spend), *outcomes[1:]]
         for setting, outcomes in measured.items()
     }
     fitted = calibrate_policy(lost, PLAN, estimate_difficulties("verifier", lost, PILOTS, "flops"))
@@ -106,16 +108,16 @@ def test_a_lost_problem_is_left_out_of_the_calibration_alone(measured: ConfigOut
     assert "Left out" not in printed(calibration_tables(whole, Path("policy.json")))
 
 
-def test_a_budget_that_does_not_pay_for_the_pilots(measured: ConfigOutcomes) -> None:
+def test_a_budget_that_does_not_cover_the_pilots(measured: ConfigOutcomes) -> None:
     estimates = estimate_difficulties("verifier", measured, PILOTS, "flops")
-    with pytest.raises(ConfigurationError, match="budgets of at least that"):
+    with pytest.raises(ConfigurationError, match="Budgets must cover the pilots"):
         calibrate_policy(measured, PLAN._replace(budgets=(1.0, 8.0)), estimates)
 
 
-def test_costs_that_nobody_knows(measured: ConfigOutcomes) -> None:
+def test_unknown_costs(measured: ConfigOutcomes) -> None:
     free = {
         setting: [one.model_copy(update={"spend": Spend(generated_tokens=5)}) for one in outcomes]
         for setting, outcomes in measured.items()
     }
-    with pytest.raises(ConfigurationError, match="Take another unit"):
+    with pytest.raises(ConfigurationError, match="Use the unit"):
         calibrate_policy(free, PLAN, estimate_difficulties("verifier", free, PILOTS, "flops"))

@@ -1,4 +1,4 @@
-"""measure: many settings over the same problems; what is reused is exactly what would have been drawn."""
+"""measure: many configs over the same problems; reused samples equal those that would have been drawn."""
 
 import asyncio
 from collections import Counter
@@ -26,35 +26,35 @@ OTHERS = [
 ]
 
 
-def told(outcomes: list[Outcome]) -> list[dict[str, Any]]:
-    """Everything but times, and how the replies came."""
+def without_times(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    """Return everything except times and cache hits."""
     timeless = [one.model_copy(update={"spend": one.spend._replace(seconds=0.0)}) for one in outcomes]
     return [one.model_dump(exclude={"seconds", "reused"}) for one in timeless]
 
 
 async def alone(
-    setting: StrategyConfig, generator: Generator, verifier: Verifier, pairs: Pairs, seed: int
+    config: StrategyConfig, generator: Generator, verifier: Verifier, pairs: Pairs, seed: int
 ) -> list[Outcome]:
-    return await evaluate(setting.create(generator, verifier).compile(), pairs, seed=seed)
+    return await evaluate(config.create(generator, verifier).compile(), pairs, seed=seed)
 
 
-async def test_a_setting_finds_and_pays_what_it_would_alone(sums: Pairs) -> None:
+async def test_a_config_finds_and_pays_what_it_would_alone(sums: Pairs) -> None:
     generator, verifier = ToyGenerator(0.4, parameters=10), ToyVerifier(parameters=3)
     measured = await measure([SINGLE, *WIDTHS, *VOTES, *OTHERS], generator, verifier, sums, seed=5, concurrency=3)
-    for setting, outcomes in measured.items():
-        assert told(outcomes) == told(await alone(setting, generator, verifier, sums, 5)), setting.label
+    for config, outcomes in measured.items():
+        assert without_times(outcomes) == without_times(await alone(config, generator, verifier, sums, 5)), config.label
 
 
-async def test_so_it_is_with_real_models() -> None:
+async def test_the_same_holds_for_real_models() -> None:
     generator, verifier = load()
     pairs = list(problems(2, seed=3))
-    settings = [*WIDTHS[:2], VOTES[0], StrategyConfig(strategy="beam_search", options={"n": 2, "width": 1})]
-    measured = await measure(settings, generator, verifier, pairs, seed=5)
+    configs = [*WIDTHS[:2], VOTES[0], StrategyConfig(strategy="beam_search", options={"n": 2, "width": 1})]
+    measured = await measure(configs, generator, verifier, pairs, seed=5)
     assert any(one.reused for one in measured[WIDTHS[0]])
-    for setting in settings:
-        expected = told(await alone(setting, generator, verifier, pairs, 5))
-        for ours, theirs in zip(told(measured[setting]), expected, strict=True):
-            # Batched arithmetic differs in the last bits, and so do scores.
+    for config in configs:
+        expected = without_times(await alone(config, generator, verifier, pairs, 5))
+        for ours, theirs in zip(without_times(measured[config]), expected, strict=True):
+            # Batched arithmetic differs in the last bits, which changes scores.
             for one in (*ours["samples"], *theirs["samples"]):
                 one["score"] = None if one["score"] is None else round(one["score"], 4)
             assert ours == theirs
@@ -71,59 +71,61 @@ async def test_every_sample_is_drawn_once(sums: Pairs) -> None:
     assert calls - reused == len(generator.requests) + len(verifier.candidates)
 
 
-async def test_the_widest_search_is_its_own_and_has_a_true_time(sums: Pairs) -> None:
+async def test_the_widest_search_reuses_nothing_and_has_its_own_time(sums: Pairs) -> None:
     measured = await measure(WIDTHS, ToyGenerator(0.4), ToyVerifier(), sums)
-    assert [sum(one.reused for one in measured[setting]) > 0 for setting in WIDTHS] == [True, True, False]
+    assert [sum(one.reused for one in measured[config]) > 0 for config in WIDTHS] == [True, True, False]
 
 
-async def test_without_reuse_everything_is_asked_again(sums: Pairs) -> None:
+async def test_without_reuse_every_request_is_repeated(sums: Pairs) -> None:
     generator = ToyGenerator(0.4)
     measured = await measure(VOTES, generator, None, sums, reuse=False)
     assert len(generator.requests) == (2 + 8) * len(sums)
     assert not any(one.reused for outcomes in measured.values() for one in outcomes)
-    assert told(measured[VOTES[0]]) == told((await measure(VOTES, generator, None, sums))[VOTES[0]])
+    assert without_times(measured[VOTES[0]]) == without_times((await measure(VOTES, generator, None, sums))[VOTES[0]])
 
 
-async def test_budgets_are_arms_of_one_run_and_hold(sums: Pairs) -> None:
+async def test_budgets_are_cells_of_one_run_and_are_respected(sums: Pairs) -> None:
     generator, verifier = ToyGenerator(0.4), ToyVerifier()
-    arms = [GridCell(WIDTHS[2], SearchContext(budget=Budget(tokens=tokens))) for tokens in (60, 200, 2000)]
-    measured = await measure_cells(arms, generator, verifier, sums, seed=2)
-    for arm in arms:
-        assert all(one.spend.tokens <= (arm.context.budget.tokens or 0) for one in measured[arm])
-        graph = arm.config.create(ToyGenerator(0.4), ToyVerifier()).compile()
-        assert told(measured[arm]) == told(await evaluate(graph, sums, seed=2, context=arm.context))
-    assert sum(one.reused for one in measured[arms[1]]) > 0
+    cells = [GridCell(WIDTHS[2], SearchContext(budget=Budget(tokens=tokens))) for tokens in (60, 200, 2000)]
+    measured = await measure_cells(cells, generator, verifier, sums, seed=2)
+    for cell in cells:
+        assert all(one.spend.tokens <= (cell.context.budget.tokens or 0) for one in measured[cell])
+        graph = cell.config.create(ToyGenerator(0.4), ToyVerifier()).compile()
+        assert without_times(measured[cell]) == without_times(await evaluate(graph, sums, seed=2, context=cell.context))
+    assert sum(one.reused for one in measured[cells[1]]) > 0
 
 
-async def test_only_who_is_told_of_an_outcome_sees_its_texts(sums: Pairs) -> None:
-    heard: list[Outcome] = []
-    measured = await measure(VOTES, ToyGenerator(0.4), None, sums, on_result=lambda _, outcome: heard.append(outcome))
-    assert all("boxed" in one.text for outcome in heard for one in outcome.samples)
+async def test_only_on_result_sees_texts(sums: Pairs) -> None:
+    reported: list[Outcome] = []
+    measured = await measure(
+        VOTES, ToyGenerator(0.4), None, sums, on_result=lambda _, outcome: reported.append(outcome)
+    )
+    assert all("boxed" in one.text for outcome in reported for one in outcome.samples)
     assert not any(one.text for outcomes in measured.values() for outcome in outcomes for one in outcome.samples)
-    assert told(sorted(heard, key=lambda one: (len(one.samples), one.index))) == told(
+    assert without_times(sorted(reported, key=lambda one: (len(one.samples), one.index))) == without_times(
         [*measured[VOTES[0]], *measured[VOTES[1]]]
     )
 
 
-async def test_a_deadline_is_never_answered_from_memory(sums: Pairs) -> None:
+async def test_requests_with_a_deadline_are_never_cached(sums: Pairs) -> None:
     generator = ToyGenerator(0.4)
     await measure(VOTES, generator, None, sums, context=SearchContext(budget=Budget(seconds=60)))
     assert len(generator.requests) == (2 + 8) * len(sums)
 
 
-async def test_a_failed_sample_is_tried_by_each_search(sums: Pairs) -> None:
+async def test_a_failed_sample_is_retried_by_each_search(sums: Pairs) -> None:
     def script(request: SampleRequest) -> str:
         if (request.seed or 0) % 3 == 0:
             raise ValueError("no luck")
         return r"\boxed{1}"
 
     measured = await measure(VOTES, ScriptedGenerator(script), None, sums)
-    for setting in VOTES:
-        graph = setting.create(ScriptedGenerator(script), None).compile()
-        assert told(measured[setting]) == told(await evaluate(graph, sums))
+    for config in VOTES:
+        graph = config.create(ScriptedGenerator(script), None).compile()
+        assert without_times(measured[config]) == without_times(await evaluate(graph, sums))
 
 
-async def test_one_bad_problem_costs_itself_alone(sums: Pairs) -> None:
+async def test_a_bad_problem_affects_no_other(sums: Pairs) -> None:
     measured = await measure([SINGLE, *VOTES], ToyGenerator(0.0), None, [*sums[:2], (" ", "1"), *sums[2:]])
     for outcomes in measured.values():
         assert [one.index for one in outcomes if one.error] == [2]
@@ -131,43 +133,43 @@ async def test_one_bad_problem_costs_itself_alone(sums: Pairs) -> None:
         assert "empty" in str(outcomes[2].error)
 
 
-async def test_known_outcomes_are_taken_over(sums: Pairs, made: Any) -> None:
-    generator, before, heard = ToyGenerator(0.4), made(1, True), list[tuple[str, int]]()
+async def test_completed_outcomes_are_reused(sums: Pairs, make_outcome: Any) -> None:
+    generator, before, reported = ToyGenerator(0.4), make_outcome(1, True), list[tuple[str, int]]()
     measured = await measure(
         VOTES,
         generator,
         None,
         sums[:3],
         completed={VOTES[0]: {1: before}},
-        on_result=lambda setting, outcome: heard.append((setting.label, outcome.index)),
+        on_result=lambda config, outcome: reported.append((config.label, outcome.index)),
     )
     assert measured[VOTES[0]][1] is before
-    assert len(heard) == 5
-    assert (VOTES[0].label, 1) not in heard
+    assert len(reported) == 5
+    assert (VOTES[0].label, 1) not in reported
     assert [one.index for one in measured[VOTES[1]]] == [0, 1, 2]
 
 
-async def test_problems_come_in_order_so_that_an_early_end_leaves_pairs(sums: Pairs) -> None:
-    heard: list[int] = []
+async def test_problems_run_in_order_so_that_an_early_stop_leaves_pairs(sums: Pairs) -> None:
+    reported: list[int] = []
 
-    def stop(setting: StrategyConfig, outcome: Outcome) -> None:
-        heard.append(outcome.index)
-        if len(heard) == 7:
+    def stop(config: StrategyConfig, outcome: Outcome) -> None:
+        reported.append(outcome.index)
+        if len(reported) == 7:
             task.cancel()
 
     task = asyncio.create_task(measure(VOTES, ToyGenerator(), None, sums, concurrency=2, on_result=stop))
     with pytest.raises(asyncio.CancelledError):
         await task
-    ended = Counter(heard)
-    assert sum(ended[index] < 2 for index in range(max(ended) + 1)) <= 2, "as many as are under way at once"
+    ended = Counter(reported)
+    assert sum(ended[index] < 2 for index in range(max(ended) + 1)) <= 2, "as many as run at the same time"
     assert sum(count == 2 for count in ended.values()) >= 3
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_impossible_settings_are_refused_before_a_search(sums: Pairs) -> None:
+async def test_impossible_configs_are_rejected_before_a_search(sums: Pairs) -> None:
     generator = ToyGenerator()
     with pytest.raises(ConfigurationError, match="verifier"):
         await measure([SINGLE, WIDTHS[0]], generator, None, sums)
-    with pytest.raises(ConfigurationError, match="Given: 0"):
+    with pytest.raises(ConfigurationError, match="got 0"):
         await measure([SINGLE], generator, None, sums, concurrency=0)
     assert generator.requests == []

@@ -1,4 +1,4 @@
-"""Models that remember: an equal request has the same reply, and nothing else has."""
+"""The cache: equal requests have the same reply, and no others do."""
 
 from typing import Any
 
@@ -12,97 +12,97 @@ from its_graph.testing import ScriptedGenerator, ToyGenerator, ToyVerifier
 QUESTION = ({"role": "user", "content": "Add 3, 5, 4."},)
 
 
-def ask(**changes: Any) -> SampleRequest:
+def request(**changes: Any) -> SampleRequest:
     fields: dict[str, Any] = {"messages": QUESTION, "seed": 1}
     return SampleRequest(**fields | changes)
 
 
 async def both_ways(generator: Generator, *requests: SampleRequest) -> list[Any]:
-    """Ask twice, once in each way."""
+    """Send the requests twice, synchronously and asynchronously."""
     replies: list[Any] = generator.batch(list(requests), return_exceptions=True)
     return [replies, await generator.abatch(list(requests), return_exceptions=True)]
 
 
-async def test_what_was_asked_is_not_asked_again_either_way() -> None:
+async def test_a_repeated_request_is_cached_synchronously_and_asynchronously() -> None:
     inner = ToyGenerator(0.5)
-    first, second = await both_ways(CachedGenerator(inner), ask(seed=1), ask(seed=2))
+    first, second = await both_ways(CachedGenerator(inner), request(seed=1), request(seed=2))
     assert first == second
     assert [one.seed for one in inner.requests] == [1, 2]
 
 
-async def test_replies_keep_their_places_between_known_and_new_ones() -> None:
+async def test_cached_and_new_replies_keep_their_order() -> None:
     inner = ToyGenerator(0.5)
-    remembering = CachedGenerator(inner)
-    alone = {seed: inner.invoke(ask(seed=seed)) for seed in range(5)}
-    remembering.batch([ask(seed=seed) for seed in (1, 3)])
-    assert remembering.batch([ask(seed=seed) for seed in range(5)]) == [alone[seed] for seed in range(5)]
-    assert remembering.reused == 2
+    cached = CachedGenerator(inner)
+    alone = {seed: inner.invoke(request(seed=seed)) for seed in range(5)}
+    cached.batch([request(seed=seed) for seed in (1, 3)])
+    assert cached.batch([request(seed=seed) for seed in range(5)]) == [alone[seed] for seed in range(5)]
+    assert cached.hits == 2
 
 
 @pytest.mark.parametrize(
     "change", [{"seed": 2}, {"temperature": 0.1}, {"max_tokens": 9}, {"stop": ("x",)}, {"prefix": "3 + "}]
 )
-def test_another_request_is_asked(change: dict[str, Any]) -> None:
+def test_a_different_request_reaches_the_model(change: dict[str, Any]) -> None:
     inner = ToyGenerator()
-    remembering = CachedGenerator(inner)
-    remembering.batch([ask()])
-    remembering.batch([ask(**change)])
+    cached = CachedGenerator(inner)
+    cached.batch([request()])
+    cached.batch([request(**change)])
     assert len(inner.requests) == 2
 
 
-def test_who_watches_makes_no_difference() -> None:
-    remembering = CachedGenerator(ToyGenerator())
-    remembering.batch([ask()])
-    assert remembering.knows(ask(stream_id="0"))
+def test_the_stream_id_does_not_matter() -> None:
+    cached = CachedGenerator(ToyGenerator())
+    cached.batch([request()])
+    assert cached.is_cached(request(stream_id="0"))
 
 
 @pytest.mark.parametrize("change", [{"seed": None}, {"timeout_s": 5.0}])
-async def test_what_may_come_out_otherwise_is_always_asked(change: dict[str, Any]) -> None:
+async def test_irreproducible_requests_always_reach_the_model(change: dict[str, Any]) -> None:
     inner = ToyGenerator()
-    remembering = CachedGenerator(inner)
-    await both_ways(remembering, ask(**change))
+    cached = CachedGenerator(inner)
+    await both_ways(cached, request(**change))
     assert len(inner.requests) == 2
-    assert remembering.reused == 0
+    assert cached.hits == 0
 
 
-async def test_failures_are_not_remembered() -> None:
-    def script(request: SampleRequest) -> str:
+async def test_failures_are_not_cached() -> None:
+    def script(_: SampleRequest) -> str:
         raise ValueError("no luck")
 
     inner = ScriptedGenerator(script)
-    first, second = await both_ways(CachedGenerator(inner), ask())
+    first, second = await both_ways(CachedGenerator(inner), request())
     assert isinstance(first[0], ValueError)
     assert isinstance(second[0], ValueError)
     with pytest.raises(ValueError, match="no luck"):
-        CachedGenerator(inner).invoke(ask())
+        CachedGenerator(inner).invoke(request())
     assert len(inner.requests) == 3
 
 
-def test_what_is_forgotten_is_asked_again() -> None:
+def test_a_cleared_cache_is_empty() -> None:
     inner = ToyGenerator()
-    remembering = CachedGenerator(inner)
-    remembering.batch([ask()])
-    remembering.forget()
-    assert not remembering.knows(ask())
-    remembering.batch([ask()])
+    cached = CachedGenerator(inner)
+    cached.batch([request()])
+    cached.clear()
+    assert not cached.is_cached(request())
+    cached.batch([request()])
     assert len(inner.requests) == 2
 
 
-def test_only_new_candidates_are_begun() -> None:
+def test_only_uncached_candidates_are_prefetched() -> None:
     class Eager(ToyVerifier):
         def prefetch(self, candidate: Candidate, /) -> None:
-            begun.append(candidate)
+            prefetched.append(candidate)
 
-    begun: list[Candidate] = []
+    prefetched: list[Candidate] = []
     candidate = Candidate(messages=QUESTION, steps=("3 + 5 = 8\n\n",))
-    remembering = CachedVerifier(Eager())
-    remembering.prefetch(candidate)
-    assert remembering.invoke(candidate) == remembering.invoke(candidate)
-    remembering.prefetch(candidate)
-    assert begun == [candidate]
+    cached = CachedVerifier(Eager())
+    cached.prefetch(candidate)
+    assert cached.invoke(candidate) == cached.invoke(candidate)
+    cached.prefetch(candidate)
+    assert prefetched == [candidate]
 
 
-def test_features_of_questions_are_those_of_the_model_if_it_has_any() -> None:
+def test_embed_exists_only_if_the_model_has_it() -> None:
     class Reader(ToyGenerator):
         def embed(self, texts: list[str]) -> list[list[float]]:
             return [[float(len(text))] for text in texts]
@@ -111,16 +111,16 @@ def test_features_of_questions_are_those_of_the_model_if_it_has_any() -> None:
     assert CachedGenerator(Reader()).embed(["one", "three"]) == [[3.0], [5.0]]
 
 
-def test_it_is_in_all_else_the_model_that_it_stands_for() -> None:
+def test_all_other_attributes_are_those_of_the_model() -> None:
     small, large = ToyGenerator(parameters=3), ToyGenerator(parameters=40)
     team = Team({"small": small, "large": large})
-    remembering = CachedGenerator(team)
+    cached = CachedGenerator(team)
     for name in ("can_continue", "signals", "models", "max_tokens", "step_tokens", "temperature", "think_style"):
-        assert getattr(remembering, name) == getattr(team, name)
-    assert remembering.parameters_of(ask(model="large")) == 40
-    assert remembering.prompt_tokens(ask(model="small")) == team.prompt_tokens(ask(model="small"))
-    said: list[Sample] = remembering.invoke(ask(model="small"))
-    assert said == team.invoke(ask(model="small"))
+        assert getattr(cached, name) == getattr(team, name)
+    assert cached.parameters_of(request(model="large")) == 40
+    assert cached.prompt_tokens(request(model="small")) == team.prompt_tokens(request(model="small"))
+    samples: list[Sample] = cached.invoke(request(model="small"))
+    assert samples == team.invoke(request(model="small"))
     verifier = ToyVerifier(parameters=5)
     assert CachedVerifier(verifier).parameters == 5
     assert CachedVerifier(verifier).score_range == verifier.score_range

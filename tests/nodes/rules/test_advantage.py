@@ -75,5 +75,5 @@ def test_unbounded_scores_are_squashed_first(frontier_of: FrontierOf) -> None:
 
 @pytest.mark.parametrize("options", [{"alpha": -0.1}, {"k": 0}])
 def test_impossible_options_are_refused(options: dict[str, float]) -> None:
-    with pytest.raises(ConfigurationError, match="Given: alpha="):
+    with pytest.raises(ConfigurationError, match="got alpha="):
         advantage(**options)  # type: ignore[arg-type]

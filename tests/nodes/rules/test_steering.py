@@ -80,8 +80,8 @@ def test_everything_can_be_said_at_once() -> None:
         ({"prune": [1]}, r"prune\.0"),
         ({"edits": {"1": ""}}, "edits: .*empty"),
         ({"hint": "\n"}, "hint: .*empty"),
-        ({"prune": ["1", "2"], "boost": ["2"]}, "the reply: .*neither boosted nor edited: 2"),
-        ({"prune": ["1"], "edits": {"1": "x"}}, "neither boosted nor edited: 1"),
+        ({"prune": ["1", "2"], "boost": ["2"]}, "the reply: .*cannot be boosted or edited: 2"),
+        ({"prune": ["1"], "edits": {"1": "x"}}, "cannot be boosted or edited: 1"),
     ],
 )
 def test_a_bad_reply_is_refused_with_the_field(reply: Any, problem: str) -> None:
