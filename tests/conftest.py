@@ -57,10 +57,10 @@ def data_rows(data_folder: Path) -> Callable[[str], Rows]:
     """Read a data file by name; the test is skipped if the file is missing or not the known version."""
 
     def rows(name: str) -> Rows:
-        found = _checked(data_folder / name)
-        if isinstance(found, str):
-            pytest.skip(found)
-        return found
+        rows_or_reason = _checked(data_folder / name)
+        if isinstance(rows_or_reason, str):
+            pytest.skip(rows_or_reason)
+        return rows_or_reason
 
     return rows
 

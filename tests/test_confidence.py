@@ -64,7 +64,7 @@ def test_a_trace_shorter_than_the_window_is_one_group() -> None:
 
 def test_only_a_full_window_is_a_group_while_tokens_arrive() -> None:
     groups = Groups(3)
-    assert [groups.add(one) for one in (1.0, 2.0, 3.0, 7.0)] == [None, None, 2.0, 4.0]
+    assert [groups.add(confidence) for confidence in (1.0, 2.0, 3.0, 7.0)] == [None, None, 2.0, 4.0]
 
 
 @given(st.lists(st.floats(0, 50), min_size=1, max_size=40), st.integers(1, 12))
@@ -77,7 +77,7 @@ def test_the_sliding_sum_is_the_mean_of_each_window(confidences: list[float], wi
 @pytest.mark.parametrize(("percent", "value"), [(10, 2.5), (90, 14.5), (0, 1), (100, 16), (50, 8.5)])
 def test_percentile_is_linear_between_neighbors(percent: float, value: float) -> None:
     """Reference 1.5: warm-up minima 1..16: q=90 -> percentile(10) = 2.5; q=10 -> percentile(90) = 14.5."""
-    assert percentile([float(one) for one in range(16, 0, -1)], percent) == pytest.approx(value)
+    assert percentile([float(number) for number in range(16, 0, -1)], percent) == pytest.approx(value)
 
 
 def test_percentile_of_one_value_is_that_value() -> None:

@@ -96,12 +96,12 @@ def test_a_system_prompt_is_put_before_the_conversation() -> None:
 
 
 def test_the_registry_describes_each_strategy() -> None:
-    known = {one.name: one for one in strategies()}
-    assert list(known) == list(STRATEGIES)
-    assert all(one.summary.endswith(".") or ":" in one.summary for one in known.values())
-    assert not known["self_consistency"].needs_verifier
-    assert known["beam_search"].needs_verifier
-    assert known["beam_search"].options["width"] == 4
+    by_name = {strategy.name: strategy for strategy in strategies()}
+    assert list(by_name) == list(STRATEGIES)
+    assert all(known.summary.endswith(".") or ":" in known.summary for known in by_name.values())
+    assert not by_name["self_consistency"].needs_verifier
+    assert by_name["beam_search"].needs_verifier
+    assert by_name["beam_search"].options["width"] == 4
 
 
 @pytest.mark.parametrize(

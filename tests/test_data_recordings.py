@@ -17,7 +17,7 @@ DataRows = Callable[[str], Rows]
 
 
 @pytest.fixture(scope="module")
-def judge() -> AnswerComparer:
+def comparer() -> AnswerComparer:
     return AnswerComparer()
 
 
@@ -29,12 +29,12 @@ def recorded(data_rows: DataRows) -> list[tuple[str, list[str | None], list[dict
     return [(gold[row["id"]], [extract_answer(s["text"]) for s in row["samples"]], row["samples"]) for row in rows]
 
 
-def test_each_recorded_model(recorded: Any, judge: AnswerComparer) -> None:
+def test_each_recorded_model(recorded: Any, comparer: AnswerComparer) -> None:
     """Reference 11.2: our verdict agrees with every flag of the file."""
     right: Counter[str] = Counter()
     for gold, answers, samples in recorded:
         for answer, sample in zip(answers, samples, strict=True):
-            verdict = judge.equivalent(gold, answer)
+            verdict = comparer.equivalent(gold, answer)
             assert verdict is sample["correct"], sample["text"]
             right[sample["model"]] += verdict
     assert right == {"6b_finetuning": 286, "6b_verification": 515, "175b_finetuning": 458, "175b_verification": 742}
@@ -48,33 +48,33 @@ def test_texts_without_an_answer(recorded: Any) -> None:
     assert Counter(missing) == {"175b_finetuning": 5, "6b_finetuning": 4, "6b_verification": 1, "175b_verification": 1}
 
 
-def test_any_of_the_four(recorded: Any, judge: AnswerComparer) -> None:
+def test_any_of_the_four(recorded: Any, comparer: AnswerComparer) -> None:
     """Reference 11.2: 887."""
-    assert sum(any(judge.equivalent(gold, answer) for answer in answers) for gold, answers, _ in recorded) == 887
+    assert sum(any(comparer.equivalent(gold, answer) for answer in answers) for gold, answers, _ in recorded) == 887
 
 
-def test_majority_of_the_four(recorded: Any, judge: AnswerComparer) -> None:
+def test_majority_of_the_four(recorded: Any, comparer: AnswerComparer) -> None:
     """Reference 11.2: 584, ties to the lowest index, no answer does not vote."""
     right = 0
     for gold, answers, _ in recorded:
-        classes = judge.group(answers)
+        classes = comparer.group(answers)
         votes = Counter(number for number in classes if number is not None)
         # Counter keeps first appearance among equals, which is the lowest index.
         winner = votes.most_common(1)[0][0] if votes else None
-        right += winner is not None and judge.equivalent(gold, answers[classes.index(winner)])
+        right += winner is not None and comparer.equivalent(gold, answers[classes.index(winner)])
     assert right == 584
 
 
-def test_gsm8k_solutions_contain_their_answers(data_rows: DataRows, judge: AnswerComparer) -> None:
+def test_gsm8k_solutions_contain_their_answers(data_rows: DataRows, comparer: AnswerComparer) -> None:
     """Reference 11.1: each solution ends with `#### answer`."""
     rows = data_rows("gsm8k_test.jsonl")
-    assert all(judge.equivalent(row["answer"], extract_answer(row["solution"])) for row in rows)
+    assert all(comparer.equivalent(row["answer"], extract_answer(row["solution"])) for row in rows)
 
 
-def test_math500_solutions_contain_their_answers(data_rows: DataRows, judge: AnswerComparer) -> None:
+def test_math500_solutions_contain_their_answers(data_rows: DataRows, comparer: AnswerComparer) -> None:
     """Reference 11.4: 500 of 500, without exception and without math-verify."""
     rows = data_rows("math500.jsonl")
-    assert [row["id"] for row in rows if not judge.equivalent(row["answer"], extract_answer(row["solution"]))] == []
+    assert [row["id"] for row in rows if not comparer.equivalent(row["answer"], extract_answer(row["solution"]))] == []
 
 
 def test_math500_answers_have_stable_normal_forms(data_rows: DataRows) -> None:

@@ -23,17 +23,17 @@ def read(path: Path) -> list[Any]:
 
 
 def fruits(lines: JsonLines) -> list[Any]:
-    found: list[Any] = []
-    lines.read(lambda place, value: found.append(value["fruit"]), FRUIT)
-    return found
+    names: list[Any] = []
+    lines.read(lambda offset, value: names.append(value["fruit"]), FRUIT)
+    return names
 
 
 def test_lines_are_appended_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "fruits"
     with closing(JsonLines.open(path)) as lines:
         assert fruits(lines) == []
-        places = [lines.append({"fruit": name}) for name in ("apple", "pear")]
-        assert [lines.value_at(place)["fruit"] for place in places] == ["apple", "pear"]
+        offsets = [lines.append({"fruit": name}) for name in ("apple", "pear")]
+        assert [lines.value_at(offset)["fruit"] for offset in offsets] == ["apple", "pear"]
     path.write_bytes(path.read_bytes() + b"\n")
     assert read(path) == ["apple", "pear"]
 

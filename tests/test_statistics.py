@@ -52,9 +52,9 @@ def test_wilson_matches_newcombes_intervals(successes: int, trials: int, low: fl
 
 def test_wilson_is_symmetric_and_stays_inside() -> None:
     for successes in range(11):
-        one, mirrored = wilson(successes, 10), wilson(10 - successes, 10)
-        assert one.low == pytest.approx(1 - mirrored.high)
-        assert 0 <= one.low <= successes / 10 <= one.high <= 1
+        first, mirrored = wilson(successes, 10), wilson(10 - successes, 10)
+        assert first.low == pytest.approx(1 - mirrored.high)
+        assert 0 <= first.low <= successes / 10 <= first.high <= 1
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 0), (3, 2), (-1, 2)])
@@ -65,18 +65,18 @@ def test_wilson_refuses_impossible_counts(successes: int, trials: int) -> None:
 
 def test_a_paired_difference_has_the_width_of_its_pairs() -> None:
     """10 of 100 problems gained, 2 lost: mean .08, standard error sqrt((.12 - .08**2) / 100) = .0337."""
-    one = [1.0] * 10 + [0.0] * 2 + [1.0] * 88
-    other = [0.0] * 10 + [1.0] * 2 + [1.0] * 88
-    difference = paired_difference(one, other, seed=5)
+    first = [1.0] * 10 + [0.0] * 2 + [1.0] * 88
+    second = [0.0] * 10 + [1.0] * 2 + [1.0] * 88
+    difference = paired_difference(first, second, seed=5)
     assert difference.mean == pytest.approx(0.08)
     assert difference.ci95.high - difference.ci95.low == pytest.approx(2 * 1.96 * math.sqrt(0.1136 / 100), rel=0.15)
     assert difference.ci95.low < difference.mean < difference.ci95.high
 
 
 def test_a_paired_difference_is_seeded_and_antisymmetric() -> None:
-    one, other = [1.0, 0.0, 1.0, 1.0] * 10, [0.0, 0.0, 1.0, 0.0] * 10
-    assert paired_difference(one, other, seed=1) == paired_difference(one, other, seed=1)
-    there, back = paired_difference(one, other, seed=1), paired_difference(other, one, seed=1)
+    first, second = [1.0, 0.0, 1.0, 1.0] * 10, [0.0, 0.0, 1.0, 0.0] * 10
+    assert paired_difference(first, second, seed=1) == paired_difference(first, second, seed=1)
+    there, back = paired_difference(first, second, seed=1), paired_difference(second, first, seed=1)
     assert (back.mean, back.ci95.low, back.ci95.high) == pytest.approx((-there.mean, -there.ci95.high, -there.ci95.low))
 
 
@@ -84,7 +84,7 @@ def test_equal_results_have_no_difference() -> None:
     assert paired_difference([1.0, 0.0], [1.0, 0.0]) == (0.0, (0.0, 0.0))
 
 
-@pytest.mark.parametrize(("one", "other"), [([], []), ([1.0], []), ([1.0, 0.0], [1.0])])
-def test_a_paired_difference_needs_the_same_problems(one: list[float], other: list[float]) -> None:
+@pytest.mark.parametrize(("first", "second"), [([], []), ([1.0], []), ([1.0, 0.0], [1.0])])
+def test_a_paired_difference_needs_the_same_problems(first: list[float], second: list[float]) -> None:
     with pytest.raises(ConfigurationError, match="same problems"):
-        paired_difference(one, other)
+        paired_difference(first, second)

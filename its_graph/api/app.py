@@ -44,19 +44,19 @@ def create_app(
     """Return the application that serves searches.
 
     Args:
-        models: Served models by name; the first is the default.
-        options: Server-side strategy options, by strategy name; a request's own options override them. Rules and
+        models: served models by name; the first is the default.
+        options: server-side strategy options, by strategy name; a request's own options override them. Rules and
             policies are allowed here: `{"compute_optimal": {"policy": policy}}`.
-        api_key: Bearer token that clients must send; None accepts every client.
-        checkpointer: Stores searches until they are deleted. None keeps them in memory for as long as they are
+        api_key: bearer token that clients must send; None accepts every client.
+        checkpointer: stores searches until they are deleted. None keeps them in memory for as long as they are
             retained. Searches behind OpenAI's API are always in memory.
-        max_body_bytes: Maximum size of a request body, in bytes.
-        max_searches: Maximum number of concurrent searches; requests over it get status 429.
-        max_retained: Maximum number of searches held in memory. Over it, the oldest finished search is evicted first,
+        max_body_bytes: maximum size of a request body, in bytes.
+        max_searches: maximum number of concurrent searches; requests over it get status 429.
+        max_retained: maximum number of searches held in memory. Over it, the oldest finished search is evicted first,
             then the oldest that waits for a person: with a checkpointer it can be loaded again, without one it is
             cancelled.
-        allowed_hosts: Accepted values of the `Host` header, without a port; empty accepts all.
-        cors_origins: Origins of other pages that may call the API from a browser.
+        allowed_hosts: accepted values of the `Host` header, without a port; empty accepts all.
+        cors_origins: origins of other pages that may call the API from a browser.
 
     Returns:
         The application; `its_graph.api.server.serving` runs it.

@@ -27,9 +27,9 @@ class CompletionFormat:
     """Formats the parts of one completion.
 
     Args:
-        id: Id of the completion.
-        model: Model name as in the request.
-        include_usage: Whether a final chunk reports the usage.
+        id: id of the completion.
+        model: model name as in the request.
+        include_usage: whether a final chunk reports the usage.
     """
 
     def __init__(self, id: str, model: str, include_usage: bool) -> None:

@@ -62,7 +62,7 @@ async def _wait_for_start(search: Search) -> None:
     """Wait for the first event: a search that fails before it gets an HTTP error, not an error in the stream.
 
     Raises:
-        ApiError: The search failed.
+        ApiError: the search failed.
     """
     if (await search.log.wait_for(0))["type"] == "its.ended":
         raise _failure(search)
@@ -91,7 +91,7 @@ def _reply(search: Search) -> ChatReply:
     """Return the search's answer.
 
     Raises:
-        ApiError: The search has no answer.
+        ApiError: the search has no answer.
     """
     if (result := search.result) is None:
         raise _failure(search)

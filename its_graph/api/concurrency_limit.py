@@ -14,7 +14,7 @@ class ConcurrencyLimit:
     """Concurrency limit; requests over it get status 429.
 
     Args:
-        max_running: Maximum number of slots in use at once.
+        max_running: maximum number of slots in use at once.
     """
 
     def __init__(self, max_running: int) -> None:
@@ -24,7 +24,7 @@ class ConcurrencyLimit:
         """Take a slot.
 
         Raises:
-            ApiError: No slot is free (429), or the server is shutting down (503).
+            ApiError: no slot is free (429), or the server is shutting down (503).
         """
         if self._closed:
             raise ApiError(503, "The server is shutting down.", code="shutting_down")

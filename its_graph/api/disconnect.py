@@ -17,7 +17,7 @@ async def cancel_on_disconnect(request: Request, work: Awaitable[_T]) -> _T:
     """Return the result of `work`; cancel it if the client disconnects first.
 
     Raises:
-        ApiError: The client disconnected, so no one reads this error.
+        ApiError: the client disconnected, so no one reads this error.
     """
     working, disconnecting = asyncio.ensure_future(work), asyncio.create_task(_disconnected(request))
     try:

@@ -34,10 +34,10 @@ class ApiError(Exception):
 
     Args:
         status: HTTP status.
-        message: What is wrong, what is expected, and the remedy.
-        param: The request field that caused the error.
-        code: Machine-readable error code.
-        headers: Headers of the reply.
+        message: what is wrong, what is expected, and the remedy.
+        param: the request field that caused the error.
+        code: machine-readable error code.
+        headers: headers of the reply.
     """
 
     def __init__(

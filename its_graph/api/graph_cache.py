@@ -22,8 +22,8 @@ class GraphCache:
     """Compiled graphs by strategy, model and options.
 
     Args:
-        catalog: Available models and strategies.
-        checkpointer: Checkpointer that the graphs are compiled with.
+        catalog: available models and strategies.
+        checkpointer: checkpointer that the graphs are compiled with.
     """
 
     def __init__(self, catalog: ModelCatalog, checkpointer: BaseCheckpointSaver[Any]) -> None:
@@ -34,7 +34,7 @@ class GraphCache:
         """Return the graph of a request.
 
         Raises:
-            ApiError: An option of the request is not valid for the strategy.
+            ApiError: an option of the request is not valid for the strategy.
         """
         options = json.dumps(request.options, sort_keys=True)
         return self._cached_build(resolved.strategy.name, resolved.model, options, request.steer)

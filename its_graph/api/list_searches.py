@@ -26,8 +26,8 @@ class SearchList:
     """The newest searches of a store. Read once, at the first call: reading takes longer the more the store holds.
 
     Args:
-        store: The checkpointer; None if searches are only in memory.
-        max_listed: Maximum number of searches to list.
+        store: the checkpointer; None if searches are only in memory.
+        max_listed: maximum number of searches to list.
     """
 
     def __init__(self, store: BaseCheckpointSaver[Any] | None, max_listed: int) -> None:

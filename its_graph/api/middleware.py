@@ -31,8 +31,8 @@ class ApiKeyMiddleware:
     """Rejects requests without the API key, except for the page's files and `/health`.
 
     Args:
-        app: The wrapped application.
-        api_key: The key.
+        app: the wrapped application.
+        api_key: the key.
     """
 
     def __init__(self, app: ASGIApp, api_key: str) -> None:
@@ -64,8 +64,8 @@ class BodySizeMiddleware:
     """Reads the body of a request and rejects one that is too large before it is parsed.
 
     Args:
-        app: The wrapped application.
-        max_bytes: Maximum size of a body.
+        app: the wrapped application.
+        max_bytes: maximum size of a body.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -104,8 +104,8 @@ class AllowedHostsMiddleware:
     """Rejects requests for other hosts: prevents DNS rebinding, where another site points its name at this machine.
 
     Args:
-        app: The wrapped application.
-        allowed_hosts: Accepted hosts, without a port.
+        app: the wrapped application.
+        allowed_hosts: accepted hosts, without a port.
     """
 
     def __init__(self, app: ASGIApp, allowed_hosts: Collection[str]) -> None:
@@ -129,7 +129,7 @@ class UnexpectedErrorMiddleware:
     """Answers unexpected errors. It runs inside the other middleware, so that its reply gets their headers too.
 
     Args:
-        app: The wrapped application.
+        app: the wrapped application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -157,7 +157,7 @@ class SecurityHeadersMiddleware:
     """Adds the headers that restrict what browsers may do with a reply.
 
     Args:
-        app: The wrapped application.
+        app: the wrapped application.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -43,8 +43,8 @@ class ModelCatalog:
     """Everything that a server offers.
 
     Args:
-        models: Served models by name; the first is the default.
-        options: Server-side strategy options, by strategy name; they replace the strategy's own defaults.
+        models: served models by name; the first is the default.
+        options: server-side strategy options, by strategy name; they replace the strategy's own defaults.
 
     Raises:
         ConfigurationError: `models` is empty, or `options` names an unknown strategy or option.
@@ -105,7 +105,7 @@ class ModelCatalog:
         """Return the strategy and the model of a request; None selects the default.
 
         Raises:
-            ApiError: The model or the strategy is unknown, or the model does not support the strategy.
+            ApiError: the model or the strategy is unknown, or the model does not support the strategy.
         """
         model = self.default_model if model is None else model
         if model not in self.models:
@@ -126,7 +126,7 @@ class ModelCatalog:
         """Return the strategy and the model that a value of OpenAI's `model` field names.
 
         Raises:
-            ApiError: There is no such model.
+            ApiError: there is no such model.
         """
         if model_id in self.models:
             return self.resolve(_BARE_MODEL_STRATEGY, model_id)

@@ -25,7 +25,7 @@ def validate_options(strategy: Strategy, options: Mapping[str, Any]) -> dict[str
     """Return `options` if the strategy's factory accepts all of them.
 
     Raises:
-        ApiError: An option is unknown, has another type, or exceeds `MAX_COUNT`; the message names it.
+        ApiError: an option is unknown, has another type, or exceeds `MAX_COUNT`; the message names it.
     """
     types = _types(strategy)
     for name in options:

@@ -46,9 +46,9 @@ class EventStream(StreamingResponse):
     """A stream of server-sent events.
 
     Args:
-        parts: The text of the stream, event by event.
-        on_close: Called once the stream is over, whether it was read to the end or the client disconnected.
-        headers: Additional headers.
+        parts: the text of the stream, event by event.
+        on_close: called once the stream is over, whether it was read to the end or the client disconnected.
+        headers: additional headers.
     """
 
     def __init__(

@@ -22,13 +22,13 @@ __all__ = ["is_search_checkpoint", "load_checkpoint", "restore_search", "stored_
 async def restore_search(
     checkpointer: BaseCheckpointSaver[Any], id: str, create: Callable[[str, SearchRequest], Search]
 ) -> Search | None:
-    """Return the search with the thread `id` as of its last checkpoint; None if there is none.
+    """Return the search with the thread `id` as of its last checkpoint; None if it does not exist.
 
     Its events are in the order of the logs. A search that was running when its server ended counts as cancelled; one
     that was cancelled while it waited for a person waits again.
 
     Raises:
-        ApiError: This server cannot read or cannot run the stored request.
+        ApiError: this server cannot read or cannot run the stored request.
     """
     if (checkpoint := await load_checkpoint(checkpointer, id)) is None:
         return None
@@ -45,7 +45,7 @@ async def restore_search(
 
 
 async def load_checkpoint(checkpointer: BaseCheckpointSaver[Any], id: str) -> CheckpointTuple | None:
-    """Return the newest checkpoint of the search with the thread `id`; None if there is none."""
+    """Return the newest checkpoint of the search with the thread `id`; None if it does not exist."""
     checkpoint = await checkpointer.aget_tuple({"configurable": {"thread_id": id}})
     return checkpoint if checkpoint is not None and is_search_checkpoint(checkpoint) else None
 

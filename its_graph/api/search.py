@@ -27,11 +27,11 @@ class Search:
     """One search.
 
     Args:
-        id: Id of the search, and of its thread in the checkpointer.
-        request: The request, seed included.
-        resolved: Strategy and model.
-        graph: The graph, compiled with a checkpointer.
-        metrics: Metrics of the server.
+        id: id of the search, and of its thread in the checkpointer.
+        request: the request, seed included.
+        resolved: strategy and model.
+        graph: the graph, compiled with a checkpointer.
+        metrics: metrics of the server.
     """
 
     def __init__(self, id: str, request: SearchRequest, resolved: ResolvedModel, graph: Any, metrics: Metrics) -> None:

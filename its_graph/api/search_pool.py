@@ -30,12 +30,12 @@ class SearchPool:
     A search that is only in memory ends when it is evicted; one in the store can be restored.
 
     Args:
-        catalog: Available models and strategies.
-        store: Checkpointer for the state of searches; None uses memory.
-        limit: Limit on concurrent searches.
-        max_retained: Maximum number of searches held; over it, the oldest that does not run is evicted, preferably one
+        catalog: available models and strategies.
+        store: checkpointer for the state of searches; None uses memory.
+        limit: limit on concurrent searches.
+        max_retained: maximum number of searches held; over it, the oldest that does not run is evicted, preferably one
             that has ended.
-        metrics: Metrics of the server.
+        metrics: metrics of the server.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class SearchPool:
         """Start a search and keep its state in the store.
 
         Raises:
-            ApiError: The request is invalid, or a limit is reached.
-            ItsGraphError: The strategy or the model rejects the request.
+            ApiError: the request is invalid, or a limit is reached.
+            ItsGraphError: the strategy or the model rejects the request.
         """
         return await self._start(request, self._store_graphs)
 
@@ -69,8 +69,8 @@ class SearchPool:
         """Start a search and keep its state in memory, even if there is a store.
 
         Raises:
-            ApiError: As for `start`.
-            ItsGraphError: As for `start`.
+            ApiError: as for `start`.
+            ItsGraphError: as for `start`.
         """
         return await self._start(request, self._memory_graphs)
 
@@ -102,7 +102,7 @@ class SearchPool:
         """Return a search, restored from the store if needed.
 
         Raises:
-            ApiError: There is no search with this id.
+            ApiError: there is no search with this id.
         """
         if id in self._searches:
             return self._searches[id]
@@ -123,7 +123,7 @@ class SearchPool:
         """Reply to a search that waits for a person.
 
         Raises:
-            ApiError: The search is not waiting, or the reply is invalid; then it still waits.
+            ApiError: the search is not waiting, or the reply is invalid; then it still waits.
         """
         if search.status != "waiting":
             raise ApiError(409, f"The search is {search.status}. Only waiting searches accept a reply.")
@@ -137,7 +137,7 @@ class SearchPool:
         """Cancel a search and delete it, also from the store, even if this server could not run it.
 
         Raises:
-            ApiError: There is no search with this id.
+            ApiError: there is no search with this id.
         """
         search = self._searches.get(id)
         if search is None and await load_checkpoint(self._store, id) is None:

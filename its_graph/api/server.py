@@ -37,7 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 picks any free port.
 
     Raises:
-        ConfigurationError: The address is not available.
+        ConfigurationError: the address is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -16,7 +16,7 @@ def steering_options(strategy: Strategy, schedule: SteeringSchedule | None) -> d
     """Return the factory option that implements `schedule`; empty for None.
 
     Raises:
-        ApiError: The strategy does not support steering, or the schedule is invalid.
+        ApiError: the strategy does not support steering, or the schedule is invalid.
     """
     if schedule is None:
         return {}

@@ -35,8 +35,8 @@ class ToolCompletions:
     """Answers requests with tools.
 
     Args:
-        limit: Limit on concurrent requests, shared with searches.
-        metrics: Metrics of the server.
+        limit: limit on concurrent requests, shared with searches.
+        metrics: metrics of the server.
     """
 
     def __init__(self, limit: ConcurrencyLimit, metrics: Metrics) -> None:
@@ -46,7 +46,7 @@ class ToolCompletions:
         """Return the best reply, whole or as a stream.
 
         Raises:
-            ApiError: The request is invalid, a limit is reached, or all samples failed.
+            ApiError: the request is invalid, a limit is reached, or all samples failed.
         """
         model = _deliberate_model(body, resolved)
         completion = CompletionFormat(uuid4().hex, body.model, body.include_usage)

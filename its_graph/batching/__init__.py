@@ -1,1 +1,1 @@
-"""Merging concurrent calls of one model into batches, and all ways to call a runnable that does so."""
+"""The runnables below generators, verifiers and judges, and the batching of concurrent calls to one model."""

@@ -41,7 +41,7 @@ def load() -> "tuple[ArithmeticGenerator, ArithmeticPRM]":
         ... )
         >>> print(generator.invoke(request)[0].text)
         Step 1: 2 + 3 = 5
-        \\boxed{5}
+        \boxed{5}
         >>> generator.close(), verifier.close()
         (None, None)
     """

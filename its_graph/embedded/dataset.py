@@ -8,7 +8,7 @@ from pathlib import Path
 from its_graph.contracts import Candidate, Generator, SampleRequest
 from its_graph.embedded.arithmetic import ArithmeticProblem, arithmetic_problems
 from its_graph.prm.training.labels import FirstError, RolloutPlan, Trajectory, first_errors, trusted_labels
-from its_graph.prm.training.train import LabeledSolution
+from its_graph.prm.training.train import TrainingExample
 from its_graph.seeds import derive_seed
 from its_graph.text.answers import extract_answer
 from its_graph.text.steps import split_steps
@@ -56,13 +56,13 @@ def is_correct(text: str, answer: str) -> bool:
     return extract_answer(text) == answer
 
 
-def label_solutions(generator: Generator, plan: LabelPlan) -> tuple[list[LabeledSolution], LabelReport]:
+def label_solutions(generator: Generator, plan: LabelPlan) -> tuple[list[TrainingExample], LabelReport]:
     """Sample solutions of training problems and label their steps.
 
     In a right solution all steps are labeled right. In a wrong one the first error is located by binary search.
     """
     problems = list(arithmetic_problems(plan.questions, seed=plan.seed, split="train"))
-    rows: list[LabeledSolution] = []
+    rows: list[TrainingExample] = []
     reports: list[LabelReport] = []
     for start in range(0, len(problems), plan.chunk):
         labeled, report = _label_chunk(generator, problems[start : start + plan.chunk], start, plan)
@@ -74,7 +74,7 @@ def label_solutions(generator: Generator, plan: LabelPlan) -> tuple[list[Labeled
 
 def _label_chunk(
     generator: Generator, problems: Sequence[ArithmeticProblem], start: int, plan: LabelPlan
-) -> tuple[list[LabeledSolution], LabelReport]:
+) -> tuple[list[TrainingExample], LabelReport]:
     replies = generator.batch(
         [
             SampleRequest(
@@ -107,13 +107,13 @@ def _trajectory(problem: ArithmeticProblem, text: str) -> Trajectory:
 
 def _label_trajectories(
     trajectories: Sequence[Trajectory], rates: Sequence[float], errors: Sequence[FirstError], cut: int
-) -> tuple[list[LabeledSolution], LabelReport]:
+) -> tuple[list[TrainingExample], LabelReport]:
     rows, masked = [], 0
     for trajectory, rate, error in zip(trajectories, rates, errors, strict=True):
         labels = _labels(len(trajectory.steps), rate, error)
         masked += error.index is not None and labels[-1] is None
         candidate = Candidate(messages=trajectory.messages, steps=trajectory.steps, finished=True)
-        rows.append(LabeledSolution(trajectory.messages[0]["content"], candidate, tuple(labels)))
+        rows.append(TrainingExample(trajectory.messages[0]["content"], candidate, tuple(labels)))
     # A whole finished solution is checked directly; only the other prefixes need completions.
     completed = [
         estimate
@@ -140,7 +140,7 @@ def _labels(steps: int, rate: float, error: FirstError) -> list[float | None]:
     return [None if label is None else float(label) for label in trusted_labels(values, question_value=rate)]
 
 
-def write_labels(path: Path, rows: Iterable[LabeledSolution]) -> None:
+def write_labels(path: Path, rows: Iterable[TrainingExample]) -> None:
     """Write labeled solutions as JSON lines."""
     lines = [
         json.dumps({"candidate": row.candidate.model_dump(), "labels": row.labels}, ensure_ascii=False) for row in rows
@@ -148,11 +148,11 @@ def write_labels(path: Path, rows: Iterable[LabeledSolution]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def read_labels(path: Path) -> list[LabeledSolution]:
+def read_labels(path: Path) -> list[TrainingExample]:
     """Read labeled solutions that `write_labels` wrote."""
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         candidate = Candidate.model_validate(entry["candidate"])
-        rows.append(LabeledSolution(candidate.messages[0]["content"], candidate, tuple(entry["labels"])))
+        rows.append(TrainingExample(candidate.messages[0]["content"], candidate, tuple(entry["labels"])))
     return rows

@@ -10,7 +10,7 @@ from its_graph.prm.families.base import StepScorer
 from its_graph.prm.families.likelihood import ImplicitScorer, LikelihoodScorer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.families.qwen import QwenScorer
-from its_graph.prm.training.train import LabeledSolution, Progress, TrainPlan, train
+from its_graph.prm.training.train import Progress, TrainingExample, TrainPlan, train
 
 __all__ = ["TRAINED_ON", "head_scorer", "implicit_scorer", "likelihood_scorer", "train_scorer"]
 
@@ -40,7 +40,7 @@ def implicit_scorer(generator: Path) -> ImplicitScorer:
 
 
 def train_scorer(
-    scorer: StepScorer, data: Sequence[LabeledSolution], plan: TrainPlan, report: Callable[[str], None]
+    scorer: StepScorer, data: Sequence[TrainingExample], plan: TrainPlan, report: Callable[[str], None]
 ) -> None:
     """Train a scorer, and report the loss every 50 updates."""
     name, losses = scorer.metadata.family, []

@@ -22,7 +22,7 @@ _SEARCHES = 64
 
 class _Progress(NamedTuple, Generic[_Value]):
     value: _Value
-    count: int
+    taken: int
     """Records folded."""
     last: tuple[str, Any]
     """Id and record folded last: as long as the log holds it, everything before it is the same too."""
@@ -52,7 +52,7 @@ class Fold(Generic[_Value, _View]):
         if progress is None or not _extends(log, progress):
             progress = _Progress(self._start(), 0, ("", None))
         value = progress.value
-        for name, record in _newest(log, len(log) - progress.count):
+        for name, record in _newest(log, len(log) - progress.taken):
             value = self._take(value, name, record, view)
         with self._lock:
             self._progress[key] = _Progress(value, len(log), _newest(log, 1)[0])
@@ -64,7 +64,7 @@ class Fold(Generic[_Value, _View]):
 def _extends(log: dict[str, Any], progress: _Progress[Any]) -> bool:
     """Return whether `log` starts with all the records that were folded, the last of them in its place."""
     name, record = progress.last
-    new = len(log) - progress.count
+    new = len(log) - progress.taken
     return new >= 0 and log.get(name) is record and next(islice(reversed(log), new, None)) == name
 
 

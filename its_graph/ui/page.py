@@ -53,7 +53,7 @@ def standalone_page(recordings: Sequence[Recording]) -> str:
     The file needs no server and no network. Model output is data in it, never markup.
 
     Args:
-        recordings: The searches to show, at least one.
+        recordings: the searches to show, at least one.
 
     Raises:
         InputError: `recordings` is empty.

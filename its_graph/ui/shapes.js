@@ -1,4 +1,4 @@
-/** One shape per role of a node: shape alone tells roles apart, so color is free to show the score. */
+/** One shape per role of a node: shape alone identifies the role, so color is free to show the score. */
 
 const TURN = 2 * Math.PI;
 

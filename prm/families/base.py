@@ -5,7 +5,7 @@ score is read (`step_logits`). Padding, limits, token counts, saving and loading
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -70,20 +70,20 @@ class StepScorer(nn.Module, ABC):
         model: the transformers model that reads candidates. Its `max_position_embeddings` is the longest input in
             tokens; `metadata.max_tokens` overrides it.
         tokenizer: a fast Hugging Face tokenizer, with a chat template if the family needs one.
-        metadata: what the model was trained on and how its scores are used.
+        metadata: what the model was trained on and how its scores are used; default: `default_metadata`.
     """
 
     model_class: ClassVar[Any]
     """Class of `model`, with a `from_pretrained` as in transformers."""
-    load_tokenizer: ClassVar[Callable[[str | Path], Any]] = staticmethod(load_chat_tokenizer)
-    """Loads the tokenizer of a folder."""
+    default_metadata: ClassVar[ScorerMetadata]
+    """Metadata of models whose folders have no `its_graph.json`."""
 
-    def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata) -> None:
+    def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__()
         self.model = model
         self.tokenizer = tokenizer
-        self.metadata = metadata
-        self.max_tokens = metadata.max_tokens or model.config.max_position_embeddings
+        self.metadata = metadata or self.default_metadata
+        self.max_tokens = self.metadata.max_tokens or model.config.max_position_embeddings
 
     @abstractmethod
     def layout(self, candidate: Candidate) -> StepLayout:
@@ -107,6 +107,11 @@ class StepScorer(nn.Module, ABC):
         """Load what `save_pretrained` wrote, or a published checkpoint of the family, in eval mode."""
         model = load_model(cls.model_class, folder, dtype=dtype)
         return cls(model, cls.load_tokenizer(folder), ScorerMetadata.load(folder)).eval()
+
+    @staticmethod
+    def load_tokenizer(folder: str | Path) -> Any:
+        """Return the tokenizer of `folder`."""
+        return load_chat_tokenizer(folder)
 
     def scalars(self) -> dict[str, float]:
         """Return the numbers of the read-out that are saved in `its_graph.json` and not with the weights."""

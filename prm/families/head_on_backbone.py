@@ -75,11 +75,7 @@ class HeadOnBackboneScorer(StepScorer):
     """
 
     model_class: ClassVar[type[HeadOnBackbone]]
-    published: ClassVar[ScorerMetadata]
     load_tokenizer = staticmethod(load_tokenizer)
-
-    def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
-        super().__init__(model, tokenizer, metadata or self.published)
 
     @property
     def backbones(self) -> tuple[Any, ...]:

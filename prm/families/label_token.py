@@ -34,14 +34,12 @@ __all__ = ["ERPRMScorer", "LabelSpec", "LabelTokenScorer", "MathPsaScorer", "Mat
 
 @dataclass(frozen=True)
 class LabelSpec:
-    """Tag, labels and metadata of one family."""
+    """Tag and labels of one family."""
 
     tag_format: TagFormat
     """How a solution is written. A dialogue uses only `tag`, the placeholder of the answers, and `tag_pattern`."""
     good: str
     bad: str
-    published: ScorerMetadata
-    """Metadata of the published models, whose folders have no `its_graph.json`."""
 
 
 class LabelTokenScorer(StepScorer):
@@ -58,7 +56,7 @@ class LabelTokenScorer(StepScorer):
     load_tokenizer = staticmethod(load_tokenizer)
 
     def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
-        super().__init__(model, tokenizer, metadata or self.spec.published)
+        super().__init__(model, tokenizer, metadata)
         rows = model.get_input_embeddings().num_embeddings
         self.tag_id = single_token_id(tokenizer, self.spec.tag_format.tag, rows)
         self.good_id = single_token_id(tokenizer, self.spec.good, rows)
@@ -101,8 +99,8 @@ class MathShepherdScorer(LabelTokenScorer):
         TagFormat(" ки", after_question=" ", between_steps="\n", tag_pattern=r"(?<!\S)ки(?!\S)"),
         good="+",
         bad="-",
-        published=ScorerMetadata(family="math-shepherd", aggregation="min", label_kind="mc"),
     )
+    default_metadata = ScorerMetadata(family="math-shepherd", aggregation="min", label_kind="mc")
 
 
 class ERPRMScorer(LabelTokenScorer):
@@ -112,8 +110,8 @@ class ERPRMScorer(LabelTokenScorer):
         TagFormat(" ки", after_question=" ", between_steps="", tag_pattern=r"(?<!\S)ки(?!\S)"),
         good=" +",
         bad=" -",
-        published=ScorerMetadata(family="er-prm", aggregation="min", label_kind="mc"),
     )
+    default_metadata = ScorerMetadata(family="er-prm", aggregation="min", label_kind="mc")
 
 
 class MathPsaScorer(LabelTokenScorer):
@@ -123,8 +121,8 @@ class MathPsaScorer(LabelTokenScorer):
         TagFormat(" \n\n\n\n\n", after_question=" ", between_steps=" ", tag_pattern=r"\s*\n{3,}\s*"),
         good=" +",
         bad=" -",
-        published=ScorerMetadata(family="math-psa", aggregation="min", label_kind="unknown"),
     )
+    default_metadata = ScorerMetadata(family="math-psa", aggregation="min", label_kind="unknown")
 
 
 class RLHFlowScorer(LabelTokenScorer):
@@ -139,12 +137,12 @@ class RLHFlowScorer(LabelTokenScorer):
         ),
         good="+",
         bad="-",
-        published=ScorerMetadata(
-            family="rlhflow",
-            aggregation="last",
-            label_kind="mc",
-            trained_on="Mistral or DeepSeek, as the name of the checkpoint says",
-        ),
+    )
+    default_metadata = ScorerMetadata(
+        family="rlhflow",
+        aggregation="last",
+        label_kind="mc",
+        trained_on="Mistral or DeepSeek, as the name of the checkpoint says",
     )
     load_tokenizer = staticmethod(load_chat_tokenizer)
 

@@ -92,8 +92,10 @@ class LikelihoodScorer(TokenScorer):
         metadata: `scalars` may hold a and b, which default to 1 and 2.
     """
 
+    default_metadata = ScorerMetadata(family="likelihood", label_kind="none")
+
     def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
-        super().__init__(model, tokenizer, metadata or ScorerMetadata(family="likelihood", label_kind="none"))
+        super().__init__(model, tokenizer, metadata)
         self.a = nn.Parameter(torch.tensor(self.metadata.scalars.get("a", 1.0)))
         self.b = nn.Parameter(torch.tensor(self.metadata.scalars.get("b", 2.0)))
 
@@ -122,8 +124,10 @@ class ImplicitScorer(TokenScorer):
         metadata: `scalars` may hold beta, which defaults to 1.
     """
 
+    default_metadata = ScorerMetadata(family="implicit", label_kind="none")
+
     def __init__(self, model: Any, reference: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
-        super().__init__(model, tokenizer, metadata or ScorerMetadata(family="implicit", label_kind="none"))
+        super().__init__(model, tokenizer, metadata)
         if model.config.vocab_size != reference.config.vocab_size:
             raise ConfigurationError(
                 f"Model and reference must share a vocabulary; got {model.config.vocab_size} and "

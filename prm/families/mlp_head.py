@@ -68,7 +68,7 @@ class MlpHeadScorer(HeadOnBackboneScorer):
     """
 
     model_class = MlpHeadModel
-    published = ScorerMetadata(family="mlp", aggregation="last", label_kind="none")
+    default_metadata = ScorerMetadata(family="mlp", aggregation="last", label_kind="none")
 
     def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata)

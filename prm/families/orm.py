@@ -51,8 +51,10 @@ class OutcomeScorer(StepScorer):
         metadata: defaults to unbounded scores.
     """
 
+    default_metadata = UNKNOWN
+
     def __init__(self, model: Any, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
-        super().__init__(model, tokenizer, metadata or UNKNOWN)
+        super().__init__(model, tokenizer, metadata)
         if model.config.num_labels != 1 and not isinstance(model, Qwen2ForRewardModel):
             raise ConfigurationError(
                 f"An outcome reward model must have one label; got a classifier with {model.config.num_labels}. "

@@ -66,11 +66,12 @@ class QwenScorer(StepScorer):
     """
 
     model_class = Qwen2ForProcessRewardModel
+    default_metadata = PUBLISHED
 
     def __init__(
         self, model: Qwen2ForProcessRewardModel, tokenizer: Any, metadata: ScorerMetadata | None = None
     ) -> None:
-        super().__init__(model, tokenizer, metadata or PUBLISHED)
+        super().__init__(model, tokenizer, metadata)
         mark_ids = tokenizer.encode(STEP_MARK, add_special_tokens=False)
         if len(mark_ids) != 1:
             raise ConfigurationError(

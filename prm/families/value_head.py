@@ -65,7 +65,7 @@ class SkyworkScorer(HeadOnBackboneScorer):
     """
 
     model_class = Qwen2ForPrmModel
-    published = ScorerMetadata(family="skywork", aggregation="last")
+    default_metadata = ScorerMetadata(family="skywork", aggregation="last")
 
     def __init__(self, model: HeadOnBackbone, tokenizer: Any, metadata: ScorerMetadata | None = None) -> None:
         super().__init__(model, tokenizer, metadata)
@@ -92,7 +92,7 @@ class PQMScorer(HeadOnBackboneScorer):
     """
 
     model_class = ValueHeadModel
-    published = ScorerMetadata(family="pqm", aggregation="min", label_kind="mc", score_range="real")
+    default_metadata = ScorerMetadata(family="pqm", aggregation="min", label_kind="mc", score_range="real")
     tag_format: ClassVar[TagFormat] = TagFormat(
         " [PRM]", after_question="\n", between_steps="\n", tag_pattern=r"\[PRM\]"
     )

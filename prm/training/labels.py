@@ -7,7 +7,6 @@ dropped. To find only the first error, a binary search examines O(log steps) pre
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from its_graph.contracts import Generator, Message, Sample, SampleRequest
 from its_graph.errors import ConfigurationError
@@ -220,7 +219,8 @@ def trusted_labels(
     return labels
 
 
-class _Prefix(NamedTuple):
+@dataclass(frozen=True)
+class _Prefix:
     """The first `length` steps of the trajectory at `index`."""
 
     index: int

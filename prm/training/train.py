@@ -20,9 +20,9 @@ from its_graph.prm.families.base import StepScorer
 from its_graph.prm.training.training_state import restore_training, save_training
 
 __all__ = [
-    "LabeledSolution",
     "Progress",
     "TrainPlan",
+    "TrainingExample",
     "held_out_auc",
     "split_by_question",
     "step_loss",
@@ -31,7 +31,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class LabeledSolution:
+class TrainingExample:
     """One solution with a target for each step."""
 
     question: str
@@ -92,7 +92,7 @@ def step_loss(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 
 def train(
     scorer: StepScorer,
-    data: Sequence[LabeledSolution],
+    data: Sequence[TrainingExample],
     plan: TrainPlan,
     *,
     checkpoint: Path | None = None,
@@ -137,7 +137,7 @@ def _rows(solutions: int, plan: TrainPlan, update: int) -> list[int]:
 
 
 def _update(
-    scorer: StepScorer, optimizer: torch.optim.Optimizer, rows: Sequence[LabeledSolution], clip: float
+    scorer: StepScorer, optimizer: torch.optim.Optimizer, rows: Sequence[TrainingExample], clip: float
 ) -> float:
     batch = scorer.encode([row.candidate for row in rows])
     targets, labeled = _targets(rows, batch.step_mask.shape[1])
@@ -151,7 +151,7 @@ def _update(
     return loss.item()
 
 
-def _targets(rows: Sequence[LabeledSolution], columns: int) -> tuple[Tensor, Tensor]:
+def _targets(rows: Sequence[TrainingExample], columns: int) -> tuple[Tensor, Tensor]:
     """Return targets [B, S], 0 for steps without a label, and a mask of the labeled steps."""
     padded = [row.labels + (None,) * (columns - len(row.labels)) for row in rows]
     targets = torch.tensor([[label or 0.0 for label in labels] for labels in padded])
@@ -159,8 +159,8 @@ def _targets(rows: Sequence[LabeledSolution], columns: int) -> tuple[Tensor, Ten
 
 
 def split_by_question(
-    data: Sequence[LabeledSolution], held_out: float = 0.1, *, seed: int = 0
-) -> tuple[list[LabeledSolution], list[LabeledSolution]]:
+    data: Sequence[TrainingExample], held_out: float = 0.1, *, seed: int = 0
+) -> tuple[list[TrainingExample], list[TrainingExample]]:
     """Return (training, validation) without a common question.
 
     Args:
@@ -181,7 +181,7 @@ def split_by_question(
 
 
 @torch.inference_mode()
-def held_out_auc(scorer: StepScorer, data: Sequence[LabeledSolution], *, batch: int = 64) -> float | None:
+def held_out_auc(scorer: StepScorer, data: Sequence[TrainingExample], *, batch: int = 64) -> float | None:
     """Return the AUC over all labeled steps of `data`; targets above 1/2 are positive. None without both kinds."""
     scores: list[float] = []
     labels: list[bool] = []

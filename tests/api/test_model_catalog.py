@@ -92,7 +92,7 @@ def test_server_options_replace_defaults() -> None:
     [
         ({"beam": {"n": 4}}, "There is no strategy 'beam'"),
         ({"best_of_n": {"m": 4}}, "best_of_n has no option m"),
-        ({"best_of_n": {"n": 0}}, "at least one sample"),
+        ({"best_of_n": {"n": 0}}, "n >= 1"),
     ],
 )
 def test_invalid_server_options_fail_at_startup(options: dict[str, Any], says: str) -> None:

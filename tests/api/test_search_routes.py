@@ -210,7 +210,7 @@ def nested(depth: int) -> list[Any]:
         ({"problem": "Add 1, 2.", "model": "gpt"}, "model", "Unknown model 'gpt'. Available: toy"),
         ({"problem": "Add 1, 2.", "options": {"n": "4"}}, "options.n", "valid integer"),
         ({"problem": "Add 1, 2.", "options": {"n": 1_000_000}}, "options.n", "1024"),
-        ({"problem": "Add 1, 2.", "options": {"n": 0}}, "options", "at least one sample"),
+        ({"problem": "Add 1, 2.", "options": {"n": 0}}, "options", "n >= 1"),
         ({"problem": "Add 1, 2.", "options": {"m": 4}}, "options.m", "Available options: n"),
         ({"problem": "Add 1, 2.", "budget": {"tokens": -1}}, "budget.tokens", "greater than"),
         ({"problem": "Add 1, 2.", "budget": {"token": 1}}, "budget.token", "not permitted"),

@@ -84,7 +84,7 @@ async def test_a_waiting_search_does_not_count_as_running() -> None:
     ("steer", "param", "says"),
     [
         ({"every": 0}, "steer.every", "greater than"),
-        ({"uncertain": [0.7, 0.3]}, "steer", "unsure from low up to high"),
+        ({"uncertain": [0.7, 0.3]}, "steer", "low <= high"),
         ({"uncertain": [0.3]}, "steer.uncertain.1", "steer.uncertain.1: Field required"),
         ({"uncertain": "x"}, "steer.uncertain", "valid tuple"),
         ({"often": 1}, "steer.often", "not permitted"),

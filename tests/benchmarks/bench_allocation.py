@@ -1,11 +1,13 @@
-"""What one budget for many problems brings, and what dividing it takes: `python tests/benchmarks/bench_allocation.py`.
+"""The benefit of one budget for many problems, and the cost of dividing it.
 
-1. Dividing a budget over 100,000 problems: time of the plan, over that of the same greedy rule with a Python heap.
+Run with `python tests/benchmarks/bench_allocation.py`.
+
+1. Dividing a budget over 100,000 problems: time of the plan, compared with the same greedy rule on a Python heap.
 2. Accuracy on fresh problems of the embedded models, at a mean budget of 4 and of 8 samples' tokens, verifier included.
-   Every plan is really run under its budget; a sample and a verdict are computed once and looked up afterwards, with
-   what they cost. Weights of 1, 4, 16 and 64 by true difficulty, and the greedy rule with known chances (oracle p),
-   know what nobody knows: the share of right ones among 16 samples of each problem. They get exactly their counts.
-   Intervals are Wilson's; differences to uniform are paired. Figures are printed as they fall; nothing is asserted.
+   Every plan really runs under its budget; each sample and verdict is computed once and then looked up with its cost.
+   Weights of 1, 4, 16 and 64 by true difficulty, and the greedy rule with known probabilities (oracle p), use what is
+   unknown in practice: the share of correct ones among 16 samples of each problem. They get exactly their counts.
+   Intervals are Wilson's; differences to uniform are paired. Figures are printed as measured; nothing is asserted.
 """
 
 import argparse
@@ -45,29 +47,29 @@ from its_graph.text.equivalence import equivalent
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
 POOL = 16
-"""Samples from which the true chance of a problem is read."""
+"""Samples that measure the true success probability of a problem."""
 
 
-class Remembered(Runnable[_Request, _Reply], Generic[_Request, _Reply]):
-    """A model that computes nothing twice."""
+class Memoized(Runnable[_Request, _Reply], Generic[_Request, _Reply]):
+    """A model that computes every reply once."""
 
     def __init__(self, model: Runnable[_Request, _Reply]) -> None:
         self.model: Any = model
-        self.known: dict[str, Any] = {}
+        self.replies: dict[str, Any] = {}
 
     async def abatch_as_completed(
         self, inputs: Sequence[Any], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
     ) -> AsyncIterator[tuple[int, Any]]:
-        keys = [one.model_dump_json() for one in inputs]
-        missing = [place for place, key in enumerate(keys) if key not in self.known]
-        asked = [inputs[place] for place in missing]
-        async for place, reply in self.model.abatch_as_completed(asked, return_exceptions=return_exceptions):
-            self.known[keys[missing[place]]] = reply
-        for place, key in enumerate(keys):
-            yield place, self.known[key]
+        keys = [request.model_dump_json() for request in inputs]
+        missing = [index for index, key in enumerate(keys) if key not in self.replies]
+        requests = [inputs[index] for index in missing]
+        async for position, reply in self.model.abatch_as_completed(requests, return_exceptions=return_exceptions):
+            self.replies[keys[missing[position]]] = reply
+        for index, key in enumerate(keys):
+            yield index, self.replies[key]
 
 
-class RememberedGenerator(Remembered[SampleRequest, list[Sample]], Generator):
+class MemoizedGenerator(Memoized[SampleRequest, list[Sample]], Generator):
     def invoke(self, input: SampleRequest, config: RunnableConfig | None = None, **kwargs: Any) -> list[Sample]:
         return list(self.model.invoke(input))
 
@@ -75,7 +77,7 @@ class RememberedGenerator(Remembered[SampleRequest, list[Sample]], Generator):
         return int(self.model.prompt_tokens(request))
 
 
-class RememberedVerifier(Remembered[Candidate, Verdict], Verifier):
+class MemoizedVerifier(Memoized[Candidate, Verdict], Verifier):
     def invoke(self, input: Candidate, config: RunnableConfig | None = None, **kwargs: Any) -> Verdict:
         return Verdict.model_validate(self.model.invoke(input))
 
@@ -83,69 +85,71 @@ class RememberedVerifier(Remembered[Candidate, Verdict], Verifier):
         return int(self.model.tokens(candidate))
 
 
-def remembered(generator: Generator, verifier: Verifier) -> tuple[Generator, Verifier]:
-    """Return the models with a memory; what they say of themselves is taken over."""
-    pair = RememberedGenerator(generator), RememberedVerifier(verifier)
-    for one in pair:
+def memoized(generator: Generator, verifier: Verifier) -> tuple[Generator, Verifier]:
+    """Return memoized models with the same attributes."""
+    pair = MemoizedGenerator(generator), MemoizedVerifier(verifier)
+    for memo in pair:
         for name in ("parameters", "max_tokens", "temperature", "score_range", "step_separator"):
-            if hasattr(one.model, name):
-                setattr(one, name, getattr(one.model, name))
+            if hasattr(memo.model, name):
+                setattr(memo, name, getattr(memo.model, name))
     return pair
 
 
-# --- 1: dividing --------------------------------------------------------------------------------------------------
+# --- 1: division --------------------------------------------------------------------------------------------------
 
 
-def by_heap(view: BatchView, most: int) -> list[int]:
-    """Return what `beta_greedy_plan` gives out, one sample after the other."""
+def heap_greedy(view: BatchView, max_samples: int) -> list[int]:
+    """Return the division of `beta_greedy_plan`, computed one sample at a time."""
     rows = list(view.open.items())
-    counts, left = [0] * len(rows), view.remaining
+    counts, remaining = [0] * len(rows), view.remaining
 
-    def worth(place: int) -> float:
-        number, one = rows[place]
-        a, b, n = one.correct + 0.5, one.incorrect + 0.5, counts[place]
+    def worth(index: int) -> float:
+        problem, stats = rows[index]
+        a, b, n = stats.correct + 0.5, stats.incorrect + 0.5, counts[index]
         miss = 1.0
         for j in range(n):
             miss *= (b + j) / (a + b + j)
-        return one.unsolved * miss * a / (a + b + n) / view.costs[number]
+        return stats.unsolved * miss * a / (a + b + n) / view.costs[problem]
 
-    heap = [(-worth(place), place) for place in range(len(rows))]
+    heap = [(-worth(index), index) for index in range(len(rows))]
     heapq.heapify(heap)
     while heap:
-        _, place = heapq.heappop(heap)
-        if view.costs[rows[place][0]] > left:
+        _, index = heapq.heappop(heap)
+        if view.costs[rows[index][0]] > remaining:
             break
-        left -= view.costs[rows[place][0]]
-        counts[place] += 1
-        if counts[place] < most:
-            heapq.heappush(heap, (-worth(place), place))
+        remaining -= view.costs[rows[index][0]]
+        counts[index] += 1
+        if counts[index] < max_samples:
+            heapq.heappush(heap, (-worth(index), index))
     return counts
 
 
-def dividing(count: int) -> None:
-    chance = Random(1)
-    standings = {}
-    for number in range(count):
-        p = chance.betavariate(0.6, 0.6)
-        right = sum(chance.random() < p for _ in range(2))
-        standings[number] = ProblemStats(2, right, 2 - right, 0.1**right, None)
-    view = BatchView(standings, {number: chance.uniform(100, 300) for number in range(count)}, 200.0 * 6 * count)
-    began = time.process_time()
-    moves = beta_greedy_plan()(view)
-    took = time.process_time() - began
-    began = time.process_time()
-    counts = by_heap(view, 62)
-    heap_took = time.process_time() - began
-    given = sum((move.samples - 1) for move in moves)
-    print(f"{count:,} problems, {sum(counts):,} samples divided, the first half of them ({given:,}) given out:")
-    print(f"{took:.2f} s of one processor, with a Python heap {heap_took:.2f} s: {heap_took / took:.1f} times as long")
+def bench_division(count: int) -> None:
+    rng = Random(1)
+    stats = {}
+    for index in range(count):
+        p = rng.betavariate(0.6, 0.6)
+        correct = sum(rng.random() < p for _ in range(2))
+        stats[index] = ProblemStats(2, correct, 2 - correct, 0.1**correct, None)
+    view = BatchView(stats, {index: rng.uniform(100, 300) for index in range(count)}, 200.0 * 6 * count)
+    started = time.process_time()
+    allocations = beta_greedy_plan()(view)
+    plan_seconds = time.process_time() - started
+    started = time.process_time()
+    counts = heap_greedy(view, 62)
+    heap_seconds = time.process_time() - started
+    allocated = sum((allocation.samples - 1) for allocation in allocations)
+    print(f"{count:,} problems, {sum(counts):,} samples divided, the first half of them ({allocated:,}) allocated:")
+    print(
+        f"{plan_seconds:.2f} s CPU; with a Python heap {heap_seconds:.2f} s, {heap_seconds / plan_seconds:.1f} times as long"
+    )
 
 
-# --- 2: what it brings --------------------------------------------------------------------------------------------
+# --- 2: accuracy --------------------------------------------------------------------------------------------------
 
 
 class Bench(NamedTuple):
-    """The problems, and how to run a plan over them."""
+    """The problems and models of a run."""
 
     problems: list[tuple[str, str]]
     generator: Generator
@@ -163,81 +167,84 @@ class Bench(NamedTuple):
             )
         )
 
-    def right(self, report: BatchReport) -> list[float]:
+    def correct(self, report: BatchReport) -> list[float]:
         return [
-            float(equivalent(one.answer, expected))
-            for one, (_, expected) in zip(report.results, self.problems, strict=True)
+            float(equivalent(result.answer, expected))
+            for result, (_, expected) in zip(report.results, self.problems, strict=True)
         ]
 
 
 def fixed(counts: Sequence[int]) -> AllocationPlan:
     """Give each problem its count."""
-    return lambda view: [Allocation(number, counts[number], "allocation") for number in view.open]
+    return lambda view: [Allocation(index, counts[index], "allocation") for index in view.open]
 
 
-def true_chances(bench: Bench) -> list[float]:
+def true_probabilities(bench: Bench) -> list[float]:
     report = bench.run(fixed([POOL] * len(bench.problems)))
-    chances = []
-    for one, (_, expected) in zip(report.results, bench.problems, strict=True):
-        candidates = one.result["candidates"]
-        chances.append(sum(equivalent(each["answer"], expected) for each in candidates) / POOL)
-    return chances
+    probabilities = []
+    for result, (_, expected) in zip(report.results, bench.problems, strict=True):
+        candidates = result.result["candidates"]
+        probabilities.append(sum(equivalent(candidate["answer"], expected) for candidate in candidates) / POOL)
+    return probabilities
 
 
-def compare(bench: Bench, mean: int, chances: list[float], cost: float, further: dict[str, AllocationPlan]) -> None:
+def compare(
+    bench: Bench, mean: int, probabilities: list[float], cost: float, other_plans: dict[str, AllocationPlan]
+) -> None:
     count = len(bench.problems)
     tokens = mean * cost * count
-    weights = [HARDEST_FIRST_WEIGHTS[min(3, int(4 * (1 - p)))] for p in chances]
+    weights = [HARDEST_FIRST_WEIGHTS[min(3, int(4 * (1 - p)))] for p in probabilities]
     floors = [int(mean * count * weight / sum(weights)) for weight in weights]
-    oracle = greedy(coverage_curves(chances, 64), mean * count).tolist()
+    oracle = greedy(coverage_curves(probabilities, 64), mean * count).tolist()
     base: list[float] = []
 
-    def row(name: str, report: BatchReport, drawn: Callable[[int], bool] = lambda number: True) -> None:
-        right = [value * drawn(number) for number, value in enumerate(bench.correct(report))]
-        spent = sum(one.spend.tokens for one in report.results if drawn(one.index))
-        low, high = wilson(int(sum(right)), count)
-        base[:] = base or right
-        gain = paired_difference(right, base)
+    def row(name: str, report: BatchReport, drawn: Callable[[int], bool] = lambda index: True) -> None:
+        correct = [value * drawn(index) for index, value in enumerate(bench.correct(report))]
+        spent = sum(result.spend.tokens for result in report.results if drawn(result.index))
+        low, high = wilson(int(sum(correct)), count)
+        base[:] = base or correct
+        gain = paired_difference(correct, base)
         print(
-            f"{name:<34} {100 * sum(right) / count:5.1f} % [{100 * low:.1f}, {100 * high:.1f}]  "
+            f"{name:<34} {100 * sum(correct) / count:5.1f} % [{100 * low:.1f}, {100 * high:.1f}]  "
             f"{100 * gain.mean:+5.1f} [{100 * gain.ci95.low:+.1f}, {100 * gain.ci95.high:+.1f}]  {spent:9,} tokens",
             flush=True,
         )
 
-    print(f"\nmean budget {mean} samples: {tokens:,.0f} tokens for {count} problems; difference to uniform behind it")
+    print(f"\nmean budget {mean} samples: {tokens:,.0f} tokens for {count} problems; with the difference to uniform")
     row("uniform", bench.run(uniform_plan(), tokens))
-    row("seed weights, first sample", bench.run(hardest_first_plan(), tokens))
-    row("seed weights, true difficulty", bench.run(fixed(floors)), lambda number: floors[number] > 0)
-    row("  the same, at least 1 each", bench.run(fixed([max(1, one) for one in floors])))
-    for name, plan in further.items():
+    row("hardest first, first sample", bench.run(hardest_first_plan(), tokens))
+    row("hardest first, true difficulty", bench.run(fixed(floors)), lambda index: floors[index] > 0)
+    row("  the same, at least 1 each", bench.run(fixed([max(1, floor) for floor in floors])))
+    for name, plan in other_plans.items():
         row(name, bench.run(plan, tokens))
-    row("greedy, oracle p", bench.run(fixed([max(1, one) for one in oracle])))
+    row("greedy, oracle p", bench.run(fixed([max(1, samples) for samples in oracle])))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=300)
     parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--policy", type=Path, help="a fitted policy, whose menu is tried as well")
-    given = parser.parse_args()
-    dividing(100_000)
+    parser.add_argument("--policy", type=Path, help="a fitted policy, which is measured as well")
+    args = parser.parse_args()
+    bench_division(100_000)
 
-    began = time.process_time()
-    generator, verifier = remembered(*load())
-    fresh = [(one[0], one[1]) for one in problems(given.problems, seed=given.seed, split="test")]
+    started = time.process_time()
+    generator, verifier = memoized(*load())
+    fresh = [(problem, answer) for problem, answer in problems(args.problems, seed=args.seed, split="test")]
     bench = Bench(fresh, generator, verifier)
-    chances = true_chances(bench)
+    probabilities = true_probabilities(bench)
     cost = bench.run(fixed([1] * len(fresh))).spend.tokens / len(fresh)
+    mean = sum(probabilities) / len(probabilities)
     print(
-        f"\n{len(fresh)} embedded problems, a sample right with chance {sum(chances) / len(chances):.2f}, "
-        f"never in {sum(p == 0 for p in chances)} problems, always in {sum(p == 1 for p in chances)}"
+        f"\n{len(fresh)} embedded problems; a sample is correct with probability {mean:.2f}, "
+        f"never in {sum(p == 0 for p in probabilities)} problems, always in {sum(p == 1 for p in probabilities)}"
     )
     plans: dict[str, AllocationPlan] = {"beta_greedy": beta_greedy_plan(), "adaptive": adaptive_plan()}
-    if given.policy:
-        plans["policy"] = policy_plan(Policy.load(given.policy), verifier)
+    if args.policy:
+        plans["policy"] = policy_plan(Policy.load(args.policy), verifier)
     for mean in (4, 8):
-        compare(bench, mean, chances, cost, plans)
-    print(f"\n{time.process_time() - began:.0f} s of one processor in all")
+        compare(bench, mean, probabilities, cost, plans)
+    print(f"\n{time.process_time() - started:.0f} s CPU in total")
 
 
 if __name__ == "__main__":

@@ -25,10 +25,10 @@ SHORT_THINKING = {"n": 1, "ignores": 0, "max_thinking_tokens": 1024}
 def test_the_guide(
     task: Task, difficulty: DifficultyLevel, latency: Latency, strategy: str, options: dict[str, Any], others: list[str]
 ) -> None:
-    found = recommend(task, difficulty, latency)
-    assert (found.strategy, dict(found.options)) == (strategy, options)
-    assert [one.strategy for one in found.alternatives] == others
-    assert found.reason
+    recommendation = recommend(task, difficulty, latency)
+    assert (recommendation.strategy, dict(recommendation.options)) == (strategy, options)
+    assert [other.strategy for other in recommendation.alternatives] == others
+    assert recommendation.reason
 
 
 def test_real_time_with_a_light_reward_model_is_best_of_four() -> None:
@@ -47,17 +47,17 @@ def test_free_form_texts_do_not_vote() -> None:
 
 
 def test_the_reason_names_the_thinking_limit() -> None:
-    found = recommend("verifiable", latency="real_time")
-    assert f"at most {found.options['max_thinking_tokens']} tokens" in found.reason
+    recommendation = recommend("verifiable", latency="real_time")
+    assert f"at most {recommendation.options['max_thinking_tokens']} tokens" in recommendation.reason
 
 
 @pytest.mark.parametrize("task", ["verifiable", "free_form"])
 @pytest.mark.parametrize("difficulty", ["easy", "hard"])
 @pytest.mark.parametrize("latency", ["relaxed", "real_time"])
 def test_what_is_recommended_runs(task: Task, difficulty: DifficultyLevel, latency: Latency) -> None:
-    found = recommend(task, difficulty, latency)
-    for one in (found, *found.alternatives):
-        graph = one.create(ToyGenerator(0.1), ToyVerifier()).compile()
+    recommendation = recommend(task, difficulty, latency)
+    for choice in (recommendation, *recommendation.alternatives):
+        graph = choice.create(ToyGenerator(0.1), ToyVerifier()).compile()
         assert graph.invoke({"problem": "Add 3, 5, 4."})["answer"] is not None
 
 

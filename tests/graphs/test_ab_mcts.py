@@ -111,7 +111,7 @@ def test_a_wave_is_drawn_together_and_the_last_one_is_what_is_left() -> None:
 
 @pytest.mark.parametrize("wrong", [{"n": 0}, {"wave": 0}])
 def test_impossible_sizes_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ConfigurationError, match="got n="):
+    with pytest.raises(ConfigurationError, match=rf"{next(iter(wrong))} >= 1; got {next(iter(wrong))}=0"):
         create_ab_mcts(ToyGenerator(), ToyVerifier(), **wrong)  # type: ignore[arg-type]
 
 

@@ -136,7 +136,7 @@ def test_a_strategy_that_begins_beside_the_pilots_does_what_it_does_alone(name: 
 def test_every_node_counts_from_where_its_strategy_began(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those of strategies that go on with pilots: a strategy of one's own may begin with them."""
     _, alone = run(create(name, ToyGenerator(0.0), *[ToyVerifier()][: strategy(name).needs_verifier], **options(name)))
-    monkeypatch.setattr(f"its_graph.graphs.{name}.going_on", start_after_pilots)
+    monkeypatch.setattr(f"its_graph.graphs.{name}.reuse_pilots", start_after_pilots)
     _, state = run(routed_to(setting(name), ToyGenerator(0.0)))
     assert len(Tree.for_strategy(state).steps) == len(alone["steps"])
     assert len(state["steps"]) == PILOTS + len(alone["steps"])
@@ -335,8 +335,8 @@ class Bare(ToyGenerator):
 @pytest.mark.parametrize(
     ("chosen", "generator", "verifier", "label", "why"),
     [
-        (setting("beam_search"), Bare(0.3), ToyVerifier(), "best_of_n n=8", "continues a given text, which Bare does"),
-        (setting("beam_search"), ToyGenerator(0.3), None, "self_consistency n=8", "a verifier, and none was given"),
+        (setting("beam_search"), Bare(0.3), ToyVerifier(), "best_of_n n=8", "continues a given text, which Bare cannot do"),
+        (setting("beam_search"), ToyGenerator(0.3), None, "self_consistency n=8", "a verifier, but none is configured"),
         (
             StrategyConfig(strategy="mcts"),
             Bare(0.3),
@@ -365,7 +365,7 @@ def test_without_the_signal_it_reads_a_strategy_gives_way() -> None:
     silent = ToyGenerator(0.3)
     silent.signals = frozenset()
     result, _ = run(create("compute_optimal", silent, None, policy=always(setting("self_certainty"))))
-    assert "self_certainty of samples, which ToyGenerator does not tell" in result["route"]["fallback"]
+    assert "self_certainty of samples, which ToyGenerator does not return" in result["route"]["fallback"]
 
 
 def test_without_a_verifier_the_default_table_goes_by_agreement() -> None:

@@ -1,5 +1,6 @@
 """The contract that every strategy of the registry keeps. A new strategy is tested here by being registered."""
 
+import inspect
 import operator
 from collections.abc import Callable
 from functools import reduce
@@ -17,7 +18,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from syrupy.assertion import SnapshotAssertion
 
 from its_graph import Budget, Sample, SampleRequest, SearchContext, Spend
-from its_graph.catalog.registry import STRATEGIES
+from its_graph.catalog.registry import STRATEGIES, strategy
 from its_graph.contracts import Candidate
 from its_graph.errors import InputError, SearchFailedError
 from its_graph.search.events import rebuild
@@ -384,6 +385,37 @@ def test_cut_off_samples_do_not_vote(name: str, build: Build) -> None:
 def test_the_diagram_is_the_loop(name: str, build: Build, snapshot: SnapshotAssertion) -> None:
     drawn = build(name).compile(name=name).get_graph().draw_mermaid(with_styles=False)
     assert drawn == snapshot
+
+
+def _loop(graph: StateGraph[Any, Any, Any, Any]) -> list[str]:
+    """Return the drawing of a graph as text: unbranched ways as one line, then one line per exit."""
+    next_node = dict(graph.edges)
+    exits = {
+        node: [exit for branch in branches.values() for exit in (branch.ends or {}).items()]
+        for node, branches in graph.branches.items()
+    }
+    lines: list[str] = []
+    drawn: set[str] = set()
+    queue = [("question", "question")]
+    while queue:
+        line, node = queue.pop(0)
+        while node not in drawn and node != END:
+            drawn.add(node)
+            if node in exits:
+                arrows = [(f"-({label})->" if label != end else "->", end) for label, end in exits[node]]
+                queue += [(f"{node} {arrow} {end}", end) for arrow, end in arrows]
+                break
+            node = next_node[node]
+            line += "" if node == END else f" -> {node}"
+        lines.append(line)
+    return lines
+
+
+def test_the_docstring_draws_the_loop(name: str) -> None:
+    found = strategy(name)
+    graph = found.create(ToyGenerator(), ToyVerifier(), {})
+    drawing = "\n".join(f"    {line}" for line in _loop(graph))
+    assert f"\n\n{drawing}\n\n" in str(inspect.getdoc(inspect.getmodule(found.factory)))
 
 
 def test_the_logs_hold_no_full_texts(name: str, build: Build) -> None:

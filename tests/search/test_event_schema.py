@@ -67,7 +67,7 @@ async def test_ag_ui_receives_them() -> None:
     agent = LangGraphAgent(
         name="think", graph=graph, config={"configurable": {"its_graph": {"seed": 7, "dispatch": True}}}
     )
-    asked = RunAgentInput(
+    run_input = RunAgentInput(
         thread_id="1",
         run_id="1",
         messages=[UserMessage(id="1", role="user", content="Add 3, 5, 4.")],
@@ -76,7 +76,7 @@ async def test_ag_ui_receives_them() -> None:
         context=[],
         forwarded_props={},
     )
-    events = [event async for event in agent.run(asked)]
+    events = [event async for event in agent.run(run_input)]
     names = [event.name for event in events if event.type == "CUSTOM"]
     assert names.count("its.step_added") == 4
     assert "its.answered" in names

@@ -36,7 +36,7 @@ def test_records_are_sorted_by_id() -> None:
     assert list(rebuild(events(STARTED, {"steps": steps}))["steps"]) == ["1", "2", "10"]
 
 
-async def told(graph: Any, *, is_async: bool, stream_tokens: bool) -> list[dict[str, Any]]:
+async def streamed(graph: Any, *, is_async: bool, stream_tokens: bool) -> list[dict[str, Any]]:
     question, context = {"problem": "Compute 3 + 5 * 2"}, SearchContext(seed=1, stream_tokens=stream_tokens)
     wanted: dict[str, Any] = {"stream_mode": "custom", "subgraphs": True, "version": "v2"}
     if is_async:
@@ -49,8 +49,8 @@ async def test_tokens_can_come_from_a_backend_thread(is_async: bool) -> None:
     """The embedded models stream from the thread that batches calls."""
     generator, verifier = load()
     graph = create("beam_search", generator, verifier, n=4, width=2).compile()
-    plain = await told(graph, is_async=is_async, stream_tokens=False)
-    events = await told(graph, is_async=is_async, stream_tokens=True)
+    plain = await streamed(graph, is_async=is_async, stream_tokens=False)
+    events = await streamed(graph, is_async=is_async, stream_tokens=True)
     texts: dict[str, str] = defaultdict(str)
     for event in events:
         if event["type"] == "its.token_added":

@@ -91,12 +91,12 @@ def test_a_call_too_short_to_be_useful_is_not_made() -> None:
 
 def flaky(failures: int, error: Exception) -> ScriptedGenerator:
     """Fail the first calls, then answer."""
-    left = iter([error] * failures)
+    failures_left = iter([error] * failures)
     toy = ToyGenerator(0.0)
 
     def script(request: SampleRequest) -> str | Sample:
-        for one in left:
-            raise one
+        for failure in failures_left:
+            raise failure
         return toy.script(request)
 
     return ScriptedGenerator(script)
@@ -184,11 +184,11 @@ def test_calls_are_retried_in_plan_order_whatever_the_order_of_arrival(order_see
     generator = Late(order_seed)
     context = SearchContext(seed=1, budget=Budget(calls=8))
     result = create("self_consistency", generator, n=6).compile().invoke(QUESTION, context=context)["result"]
-    assert [one["id"] for one in result["candidates"]] == ["0", "1"]
-    assert [one.seed for one in generator.requests[6:]] == [one.seed for one in generator.requests[:2]]
+    assert [candidate["id"] for candidate in result["candidates"]] == ["0", "1"]
+    assert [request.seed for request in generator.requests[6:]] == [request.seed for request in generator.requests[:2]]
 
 
-class Pauses:
+class FakeClock:
     """Replaces the clock and both ways to sleep; time advances with a sleep or a `tick`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,48 +211,48 @@ class Pauses:
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
-    return Pauses(monkeypatch)
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    return FakeClock(monkeypatch)
 
 
 @pytest.mark.parametrize("is_async", [False, True])
 async def test_calls_are_retried_after_a_backoff_that_depends_on_seed_and_attempt(
-    is_async: bool, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+    is_async: bool, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[int, list[str], int]] = []
+    backoffs: list[tuple[int, list[str], int]] = []
 
-    def pause_s(attempts: int, errors: Sequence[Exception], seed: int) -> float:
-        asked.append((attempts, list(map(str, errors)), seed))
+    def fake_backoff_s(attempts: int, errors: Sequence[Exception], seed: int) -> float:
+        backoffs.append((attempts, list(map(str, errors)), seed))
         return float(attempts)
 
-    monkeypatch.setattr("its_graph.search.model_node.backoff_s", pause_s)
+    monkeypatch.setattr("its_graph.search.model_node.backoff_s", fake_backoff_s)
     for _ in range(2):
         graph = create("self_consistency", flaky(3, TimeoutError("late")), n=2).compile()
         context = SearchContext(seed=7, retries=2)
         out = await graph.ainvoke(QUESTION, context=context) if is_async else graph.invoke(QUESTION, context=context)
         assert out["answer"] == "12"
-    assert pauses.slept == [1.0, 2.0] * 2
-    assert [(attempts, errors) for attempts, errors, _ in asked[:2]] == [(1, ["late"] * 2), (2, ["late"])]
-    assert asked[:2] == asked[2:]
-    assert asked[0][2] != asked[1][2]
+    assert clock.slept == [1.0, 2.0] * 2
+    assert [(attempts, errors) for attempts, errors, _ in backoffs[:2]] == [(1, ["late"] * 2), (2, ["late"])]
+    assert backoffs[:2] == backoffs[2:]
+    assert backoffs[0][2] != backoffs[1][2]
 
 
-def test_a_backoff_leaves_time_for_the_calls_after_it(pauses: Pauses, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backoff_leaves_time_for_the_calls_after_it(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("its_graph.search.model_node.backoff_s", lambda attempts, errors, seed: 8.0)
     generator = flaky(1, TimeoutError("late"))
     context = SearchContext(seed=7, budget=Budget(seconds=6))
     result = create("self_consistency", generator, n=1).compile().invoke(QUESTION, context=context)["result"]
     assert result["answer"] == "12"
-    assert pauses.slept == [3.0]
+    assert clock.slept == [3.0]
     assert [request.timeout_s for request in generator.requests] == [6.0, 3.0]
 
 
-def test_the_time_of_a_running_node_counts_against_the_seconds(pauses: Pauses) -> None:
+def test_the_time_of_a_running_node_counts_against_the_seconds(clock: FakeClock) -> None:
     """Each call takes a second; two fit into the first wave, and time runs out after the second wave."""
     toy = ToyGenerator(0.0)
 
     def slow(request: SampleRequest) -> str:
-        pauses.tick(1.0)
+        clock.tick(1.0)
         return str(toy.script(request))
 
     generator = ScriptedGenerator(slow)
@@ -264,12 +264,12 @@ def test_the_time_of_a_running_node_counts_against_the_seconds(pauses: Pauses) -
     assert result["stop_reason"] == "budget"
 
 
-def test_a_deadline_is_never_zero_or_less(pauses: Pauses) -> None:
+def test_a_deadline_is_never_zero_or_less(clock: FakeClock) -> None:
     """Time that passes between admission and call must not turn a deadline into no deadline."""
 
     class SlowCounting(ToyGenerator):
         def prompt_tokens(self, request: SampleRequest) -> int:
-            pauses.tick(10.0)
+            clock.tick(10.0)
             return super().prompt_tokens(request)
 
     generator = SlowCounting()
@@ -282,7 +282,7 @@ def test_a_deadline_is_never_zero_or_less(pauses: Pauses) -> None:
 # --- the log ---------------------------------------------------------------------------------------------------------
 
 
-def test_waves_retries_and_refusals_are_logged(pauses: Pauses, caplog: pytest.LogCaptureFixture) -> None:
+def test_waves_retries_and_refusals_are_logged(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="its_graph")
     context = SearchContext(seed=7, budget=Budget(calls=3))
     create("self_consistency", flaky(1, TimeoutError("late")), n=4).compile().invoke(QUESTION, context=context)
@@ -319,7 +319,7 @@ def test_a_sample_that_cannot_be_priced_fails_alone() -> None:
     result = graph.invoke(QUESTION, context=SearchContext(seed=7, budget=Budget(calls=9)))["result"]
     reason = "RuntimeError: The call has no known price, so it was not made under a budget: ValueError: no tokenizer"
     assert result["failed"] == [reason]
-    assert [one["id"] for one in result["candidates"]] == ["0", "1", "3"]
+    assert [candidate["id"] for candidate in result["candidates"]] == ["0", "1", "3"]
     assert result["spend"]["calls"] == 3
     assert result["stop_reason"] == "completed"
 
@@ -337,7 +337,7 @@ def test_a_verdict_that_cannot_be_priced_fails_alone() -> None:
     generator = ScriptedGenerator(lambda request: next(texts))
     graph = create("best_of_n", generator, Uncounted(), n=3).compile()
     result = graph.invoke(QUESTION, context=SearchContext(seed=7, budget=Budget(tokens=900)))["result"]
-    scores = {one["id"]: one["score"] for one in result["candidates"]}
+    scores = {candidate["id"]: candidate["score"] for candidate in result["candidates"]}
     assert scores == {"0": 0.9, "1": None, "2": 0.9}
     assert result["unscored"] == 1
     assert result["answer"] == "12"

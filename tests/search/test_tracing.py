@@ -24,7 +24,9 @@ class Tracer(BaseCallbackHandler):
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
 
-    def on_chat_model_start(self, serialized: dict[str, Any], messages: list[list[BaseMessage]], **details: Any) -> None:
+    def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], **details: Any
+    ) -> None:
         self.calls.append(details)
 
 

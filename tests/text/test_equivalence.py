@@ -25,9 +25,9 @@ needs_math_verify = pytest.mark.skipif(find_spec("math_verify") is None, reason=
 
 
 @pytest.fixture(scope="module")
-def judge() -> Iterator[AnswerComparer]:
+def comparer() -> Iterator[AnswerComparer]:
     comparer = AnswerComparer(timeout_s=20)  # generous: these tests are about answers, and machines are busy
-    yield judge
+    yield comparer
     comparer.close()
 
 

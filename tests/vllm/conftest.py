@@ -88,7 +88,7 @@ def labeled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("labeled") / "Llama3.1-8B-PRM-Deepseek-Data"
     tokenizer: Any = build_tokenizer()
-    tokenizer.add_special_tokens({"additional_special_tokens": [RLHFlowScorer.spec.tagging.tag]})
+    tokenizer.add_special_tokens({"additional_special_tokens": [RLHFlowScorer.spec.tag_format.tag]})
     model: Any = AutoModelForCausalLM.from_pretrained(str(WEIGHTS / "generator"), dtype=torch.float32)
     model.resize_token_embeddings(-(-len(tokenizer) // 64) * 64)
     scorer = RLHFlowScorer(model, tokenizer)

@@ -161,7 +161,7 @@ def _parse_ratios(text: str) -> list[float]:
 
 def _heading(small: int, larger: int) -> str:
     return (
-        f"Small model with search: {small:,} parameters. Larger model, one answer: {larger:,} ({larger / small:.1f}x)."
+        f"Small model with search: {small:,} parameters. Larger model: {larger:,} ({larger / small:.1f}x)."
     )
 
 

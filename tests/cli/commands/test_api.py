@@ -107,7 +107,7 @@ def test_a_port_in_use_is_reported_in_one_line(call: Call) -> None:
         port = taken.getsockname()[1]
         called = call("api", "--port", port)
     assert called.code == 2
-    assert f"Nothing can listen on 127.0.0.1 port {port}" in called.err
+    assert f"Cannot listen on 127.0.0.1 port {port}" in called.err
 
 
 def test_with_a_chat_server_tools_can_be_called(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ def test_per_bin_the_largest_budget_covers_the_most_expensive_bin(
         (("--budgets", "1e3,nan"), "list of numbers > 0; got '1e3,nan'"),
         (("--budgets", "inf"), "list of numbers > 0; got 'inf'"),
         (("--strategy-config", " "), "must start with a strategy; got ' '"),
-        (("--budgets", "1"), "does not pay for the pilots"),
+        (("--budgets", "1"), "must cover the pilots"),
         (("--estimator", "learned"), "no method `embed`"),
         (("--model", ".", "--estimator", "verifier"), "needs a verifier"),
         (("--strategy-config", "best_of_n m=3"), "'m'"),

@@ -112,7 +112,7 @@ def test_embedded_problems_come_from_the_test_split(
         asked.append((n, seed, split))
         return toy_problems(n)
 
-    monkeypatch.setattr("its_graph.embedded.arithmetic_problems", problems, raising=False)
+    monkeypatch.setattr("its_graph.embedded.problems", problems, raising=False)
     rows = rows_of(run("--strategies", "single", "--limit", 7, "--seed", 9, "--json"))
     assert asked == [(7, 9, "test")]
     assert rows[0]["problems"] == 7

@@ -59,7 +59,7 @@ def test_the_table_and_the_plot(sizes: Call, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra `plots` draws the picture")
     done = sizes("--plots", tmp_path / "plots")
     assert done.code == 0
-    assert "Small model with search: 1,000 parameters. Larger model, one answer: 4,000 (4.0x)." in done.out
+    assert "Small model with search: 1,000 parameters. Larger model: 4,000 (4.0x)." in done.out
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {"matched.png", "matched.svg"}
 
 
@@ -81,7 +81,7 @@ def test_the_table_is_printed_even_if_the_plot_fails(
     def full(*given: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("its_graph.cli.commands.eval_sizes.save_pictures", full)
+    monkeypatch.setattr("its_graph.cli.commands.eval_sizes.save_plots", full)
     done = sizes("--json", "--plots", tmp_path / "plots")
     assert (done.code, json.loads(done.out)["size"]) == (2, 4.0)
     assert f"Cannot write {tmp_path / 'plots'}: No space left" in done.err
@@ -99,7 +99,7 @@ def test_a_run_resumes_from_its_file(sizes: Call, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("--ratios", "much"), "--ratios must be a comma-separated list of numbers; got 'much'"),
-        (("--ratios", "0"), "inference / training is above 0"),
+        (("--ratios", "0"), "inference / training above 0"),
         (("--strategies", "none_such"), "There is no strategy 'none_such'"),
     ],
 )

@@ -111,7 +111,7 @@ def test_a_policy_is_a_plan(run: Run, data: Path, out: Path, tmp_path: Path) -> 
     assert result.exit_code == 0, result.output
     assert {1, 4} <= {row["samples"] for row in lines(out)} <= {1, 2, 3, 4}
     voted = run(*command, tmp_path / "voted.jsonl", "--strategy", "self_consistency")
-    assert (voted.exit_code, "a batch that does self_consistency" in voted.stderr) == (2, True)
+    assert (voted.exit_code, "a self_consistency batch" in voted.stderr) == (2, True)
 
 
 def test_votes_decide_without_a_verifier(run: Run, data: Path, out: Path) -> None:
@@ -256,7 +256,7 @@ def test_another_run_does_not_write_into_the_file(run: Run, data: Path, out: Pat
     assert (other.exit_code, "seed=0, now 1" in other.stderr) == (2, True)
     write(data, 29)
     changed = run(data, "--budget-tokens", "3e3", "--out", out)
-    assert (changed.exit_code, "no answer to a problem of this batch" in changed.stderr) == (2, True)
+    assert (changed.exit_code, "not an answer to a problem of this batch" in changed.stderr) == (2, True)
     write(data, 30)
     out.with_name(out.name + ".journal").unlink()
     assert "is missing" in run(data, "--budget-tokens", "3e3", "--out", out).stderr
@@ -314,7 +314,7 @@ def test_a_file_that_cannot_be_written_is_reported_before_models_load(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
-    for path, why in ((tmp_path / "no" / "folder.jsonl", "No such file"), ("/dev/full", "no regular file")):
+    for path, why in ((tmp_path / "no" / "folder.jsonl", "No such file"), ("/dev/full", "not a regular file")):
         result = CliRunner().invoke(app, ["solve-batch", str(data), "--budget-calls", "9", "--out", str(path)])
         assert result.exit_code == 2
         assert why in result.stderr

@@ -15,7 +15,7 @@ PROBLEM = "Add 3, 5, 4, 7."
 
 
 def recording(page: str) -> dict[str, Any]:
-    held = re.search(r'id="recording">(.*?)</script>', page, re.DOTALL)
+    held = re.search(r'id="recordings">(.*?)</script>', page, re.DOTALL)
     assert held is not None
     (search,) = json.loads(held[1])
     return dict(search)

@@ -46,7 +46,7 @@ def test_a_report_shows_the_command_that_made_it(call: Call, sums: Path, tmp_pat
 @pytest.mark.usefixtures("_no_models")
 def test_files_that_cannot_be_written_are_reported_first(call: Call, sums: Path, tmp_path: Path) -> None:
     code, _, err = call("eval", "--data", sums, "--report", tmp_path / "r.pdf")
-    assert (code, ".md or an .html" in err) == (2, True)
+    assert (code, ".md or .html" in err) == (2, True)
     code, _, err = call("eval", "--data", sums, "--plots", sums)
     assert (code, "is a file" in err) == (2, True)
     code, _, err = call("eval", "--data", sums, "--plots", sums / "plots")

@@ -103,9 +103,9 @@ def test_a_lost_problem_is_omitted_only_from_the_calibration(
     fitted = calibrate_policy(lost, PLAN, estimate_difficulties("verifier", lost, PILOTS, "flops"))
     assert fitted.calibration is not None
     assert [(one.problems, one.measured) for one in fitted.calibration.bins] == [(19, 1.0), (20, 0.0)]
-    assert "Left out: 1 problem of which" in printed(calibration_tables(fitted, Path("policy.json")))
+    assert "Skipped: 1 problem with" in printed(calibration_tables(fitted, Path("policy.json")))
     whole = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
-    assert "Left out" not in printed(calibration_tables(whole, Path("policy.json")))
+    assert "Skipped" not in printed(calibration_tables(whole, Path("policy.json")))
 
 
 def test_a_budget_that_does_not_cover_the_pilots(measured: ConfigOutcomes) -> None:

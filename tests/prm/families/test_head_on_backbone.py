@@ -26,7 +26,7 @@ from its_graph.prm.families.metadata import METADATA_FILE
 from its_graph.prm.families.mlp_head import MlpHeadModel, MlpHeadScorer
 from its_graph.prm.families.registry import family_of
 from its_graph.prm.families.value_head import PQMScorer, Qwen2ForPrmModel, SkyworkScorer, ValueHeadModel
-from its_graph.prm.training.train import LabeledSolution, TrainPlan, train
+from its_graph.prm.training.train import TrainingExample, TrainPlan, train
 
 Solve = Callable[..., Candidate]
 QUESTION = "What is 34 + 57 - 1?"
@@ -197,7 +197,7 @@ def test_a_folder_gives_the_same_scores_and_its_family(setup: Setup, family: str
     prm = PRM.from_pretrained(folder, device="cpu")
     try:
         assert type(prm.scorer) is type(setup.scorer)
-        assert prm.metadata == setup.scorer.published
+        assert prm.metadata == setup.scorer.default_metadata
         expected = setup.reference(QUESTION, STEPS)
         for kept in (1, 2, 3):
             verdict = prm.invoke(solve(*STEPS[:kept], question=QUESTION))
@@ -282,7 +282,7 @@ def test_a_head_learns_which_steps_are_right(setups: dict[str, Setup], solve: So
     """Reference 5.2.6: training with one label per step."""
     scorer = setups["mlp"].scorer
     data = [
-        LabeledSolution(str(n), solve(f"{n} + 1 = {n + 1}", f"{n} + 2 = {n + 3}", question=f"{n}?"), (1.0, 0.0))
+        TrainingExample(str(n), solve(f"{n} + 1 = {n + 1}", f"{n} + 2 = {n + 3}", question=f"{n}?"), (1.0, 0.0))
         for n in range(1, 9)
     ]
     train(scorer, data, TrainPlan(epochs=40, batch=8, rate=3e-3))

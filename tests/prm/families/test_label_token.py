@@ -283,7 +283,7 @@ def test_a_folder_gives_the_same_scores_and_its_family(setup: Setup, family: str
     prm = PRM.from_pretrained(with_name, device="cpu")
     try:
         assert type(prm.scorer) is type(setup.scorer)
-        assert prm.metadata == setup.scorer.spec.published
+        assert prm.metadata == setup.scorer.default_metadata
         verdicts = prm.batch([solve(*STEPS[:kept], question=QUESTION) for kept in (1, 2, 3)])
         expected = setup.reference(QUESTION, STEPS)
         for kept, verdict in enumerate(verdicts, start=1):
@@ -322,7 +322,7 @@ def test_a_tag_of_many_tokens_is_rejected(setups: dict[str, Setup], family: str,
 
 def test_a_label_of_many_tokens_is_rejected(setups: dict[str, Setup], monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = setups["math-shepherd"].scorer
-    spec = type(scorer.spec)(scorer.spec.tag_format, "right", "-", scorer.spec.published)
+    spec = type(scorer.spec)(scorer.spec.tag_format, "right", "-")
     monkeypatch.setattr(MathShepherdScorer, "spec", spec)
     with pytest.raises(ConfigurationError, match="'right' as one token; got 6"):
         MathShepherdScorer(scorer.model, scorer.tokenizer)

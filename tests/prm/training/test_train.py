@@ -13,8 +13,8 @@ from its_graph.prm.calibration import roc_auc
 from its_graph.prm.families.base import StepBatch, StepLayout, StepScorer
 from its_graph.prm.families.metadata import ScorerMetadata
 from its_graph.prm.training.train import (
-    LabeledSolution,
     Progress,
+    TrainingExample,
     TrainPlan,
     held_out_auc,
     split_by_question,
@@ -46,9 +46,9 @@ class CountingScorer(StepScorer):
         return torch.where(batch.step_mask, hidden.gather(1, batch.starts), 0.0)
 
 
-def _row(question: str, steps: str, *labels: float | None) -> LabeledSolution:
+def _row(question: str, steps: str, *labels: float | None) -> TrainingExample:
     candidate = Candidate(messages=({"role": "user", "content": question},), steps=tuple(steps))
-    return LabeledSolution(question, candidate, labels)
+    return TrainingExample(question, candidate, labels)
 
 
 DATA = [_row(f"q{index}", "gb", 1.0, 0.0) for index in range(6)] + [_row("q9", "ggx", 1.0, 1.0)]
