@@ -6,7 +6,7 @@ As part of another search (`its_graph.graphs.subsearch`) that first node continu
 import inspect
 import secrets
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -170,7 +170,7 @@ def recursion_guard(graph: SearchGraph, decision: str = "select", *, spare: int 
 def supersteps_to_answer(graph: SearchGraph, decision: str) -> int:
     """Return the most supersteps from one `decision` through another round to the end of the graph.
 
-    That is the longest way along the exit `more` back to `decision`, and from there along another exit to the end.
+    That is the longest path from the exit `more` back to `decision`, plus the longest path from its other exits.
     """
     next_nodes: dict[str, set[str]] = {}
     for start, end in graph.edges:
@@ -179,20 +179,22 @@ def supersteps_to_answer(graph: SearchGraph, decision: str) -> int:
         for branch in branches.values():
             next_nodes.setdefault(start, set()).update((branch.ends or {}).values())
     exits = {label: node for branch in graph.branches[decision].values() for label, node in (branch.ends or {}).items()}
-    one_round = _longest_way(next_nodes, exits["more"], decision)
-    ends = [_longest_way(next_nodes, node, END, {decision}) for label, node in exits.items() if label != "more"]
+    one_round = _longest_path(next_nodes, exits["more"], decision)
+    ends = [_longest_path(next_nodes, node, END, {decision}) for label, node in exits.items() if label != "more"]
     return one_round + max(ends) - 1  # END is not a superstep
 
 
-def _longest_way(
-    next_nodes: Mapping[str, Collection[str]], start: str, end: str, visited: frozenset[str] | set[str] = frozenset()
+def _longest_path(
+    next_nodes: Mapping[str, Collection[str]], start: str, end: str, visited: Set[str] = frozenset()
 ) -> int:
     """Return the number of nodes on the longest simple path from `start` to `end`, both included; below 0 if none."""
     if start == end:
         return 1
-    seen = {*visited, start}
-    ways = [_longest_way(next_nodes, node, end, seen) for node in next_nodes.get(start, ()) if node not in seen]
-    return 1 + max(ways, default=-len(next_nodes) - 2)
+    visited = {*visited, start}
+    lengths = [
+        _longest_path(next_nodes, node, end, visited) for node in next_nodes.get(start, ()) if node not in visited
+    ]
+    return 1 + max(lengths, default=-len(next_nodes) - 2)
 
 
 # --- options ------------------------------------------------------------------------------------------------------

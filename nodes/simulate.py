@@ -51,7 +51,7 @@ def simulated_paths(tree: Tree) -> Iterable[tuple[str, str]]:
 
 
 def best_child(tree: Tree) -> str | None:
-    """Return the best of the new steps, the one that is rolled out; None if there are none."""
+    """Return the best of the new steps, the one that is rolled out; None without new steps."""
     return min(tree.new_steps, key=tree.sort_key, default=None)
 
 

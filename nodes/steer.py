@@ -41,14 +41,14 @@ def steer(ask: AskRule, *, separator: str, max_steps: int, at_end: PathRule) -> 
         tree = Tree.for_strategy(state)
         if not ask(tree):
             return {}
-        problem: str | None = None
+        reply_error: str | None = None
         while True:
-            reply = interrupt(human_request(tree, completed_rounds(tree), problem))
+            reply = interrupt(human_request(tree, completed_rounds(tree), reply_error))
             try:
                 steering = parse_steering(reply)
                 update = apply_steering(state, steering, separator=separator, max_steps=max_steps, at_end=at_end)
             except InputError as error:
-                problem = str(error)
+                reply_error = str(error)
             else:
                 emit(update)
                 return update

@@ -55,7 +55,7 @@ def test_no_public_name_is_defined_in_two_modules() -> None:
     assert {name: sorted(places) for name, places in defined.items() if len(places) > 1} == {}
 
 
-PROMPTS = ("go on as if it had succeeded",)
+PROMPTS = ("go on as if it had succeeded", "short notes for whoever solves it")
 """Phrases of prompts, which models were measured with and which stay as they are."""
 
 

@@ -130,8 +130,8 @@ class SearchPool:
         next_event = len(search.log.events)
         self._run(search, Command(resume=reply or APPROVE))
         event = await search.log.wait_for(next_event)
-        if event["type"] == "its.human_requested" and event["request"].get("problem"):
-            raise ApiError(422, event["request"]["problem"], code="invalid_reply")
+        if event["type"] == "its.human_requested" and event["request"].get("error"):
+            raise ApiError(422, event["request"]["error"], code="invalid_reply")
 
     async def delete(self, id: str) -> None:
         """Cancel a search and delete it, also from the store, even if this server could not run it.

@@ -1,4 +1,4 @@
-"""The runnables below generators, verifiers and judges: a subclass implements one way to be called and has them all.
+"""The base classes of generators, verifiers and judges: a subclass implements one call method and inherits the others.
 
 `BatchRunnable` is the base: one call per request, or one per batch. `FutureRunnable` starts futures, `AsyncRunnable` a
 coroutine per request, `PrefetchRunnable` futures that may start before a caller asks for them.

@@ -40,19 +40,19 @@ class HumanRequest(TypedDict):
     """Compute used so far."""
     budget: dict[str, Any]
     """The fields of `Budget`; None means no limit."""
-    problem: str | None
+    error: str | None
     """Why the last reply could not be used; None on the first request."""
 
 
-def human_request(tree: Tree, round_number: int, problem: str | None = None) -> HumanRequest:
-    """Return the request after round `round_number`; `problem` says what was wrong with the previous reply, if any."""
+def human_request(tree: Tree, round_number: int, error: str | None = None) -> HumanRequest:
+    """Return the request after round `round_number`; `error` says what was wrong with the previous reply, if any."""
     return HumanRequest(
         type="its.human_request",
         round=round_number,
         frontier=[_path(tree, step, count) for step, count in Counter(filter(tree.open, tree.frontier)).items()],
         spend=ledger(tree.spend),
         budget=tree.settings.budget.model_dump(),
-        problem=problem,
+        error=error,
     )
 
 

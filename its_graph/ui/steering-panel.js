@@ -22,8 +22,8 @@ export class SteeringPanel {
     if (request === this.request) return;
     this.request = request;
     if (request !== null && request !== this.lastRequest) {
-      if (request.problem === null || !this.draft) this.draft = new ReplyDraft();
-      Object.assign(this, { lastRequest: request, error: request.problem, editing: null });
+      if (request.error === null || !this.draft) this.draft = new ReplyDraft();
+      Object.assign(this, { lastRequest: request, error: request.error, editing: null });
     }
     this.#render();
   }

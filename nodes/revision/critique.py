@@ -32,7 +32,7 @@ def latest_attempt(tree: Tree) -> list[str]:
 
 
 def critique_of(tree: Tree, attempt: str) -> str | None:
-    """Return the id of the critique of `attempt`; None if there is none."""
+    """Return the id of the critique of `attempt`; None if it has not been reviewed."""
     critiques = (key for key, record in tree.steps.items() if record.get("auxiliary") == "critique")
     return next((key for key in critiques if tree.steps[key].get("sources") == [attempt]), None)
 

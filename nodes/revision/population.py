@@ -15,7 +15,7 @@ def solutions(tree: Tree) -> list[str]:
 
 
 def usable_members(tree: Tree, members: Sequence[str]) -> list[str]:
-    """Return the complete solutions of `members`; if there are none, all of them."""
+    """Return the complete solutions of `members`, or all of them if no member is complete."""
     return [member for member in members if tree.finished(member)] or list(members)
 
 

@@ -2,7 +2,7 @@
 
 A search with an `AskRule` pauses after a round with LangGraph's `interrupt`, whose value is an
 `its_graph.search.human_request.HumanRequest`. It resumes with `Command(resume=Steering(...).model_dump())`, or with
-"approve". If a reply cannot be used, the search asks again and gives the reason in `problem`.
+"approve". If a reply cannot be used, the search asks again and gives the reason in `error`.
 """
 
 from typing import Any

@@ -77,7 +77,7 @@ SubsetRule: TypeAlias = Callable[[Tree], Iterable[str]]
 """Tree -> ids of the solutions that a choice is limited to. Example: `latest_generation`."""
 
 ThresholdRule: TypeAlias = Callable[[Tree], float | None]
-"""Tree -> the score that a sample must reach to vote; None if there is none yet. Example: `threshold_from_warmup`."""
+"""Tree -> the score that a sample must reach to vote; None before it is known. Example: `threshold_from_warmup`."""
 
 # --- sampling -----------------------------------------------------------------------------------------------------
 

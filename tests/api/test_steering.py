@@ -58,7 +58,7 @@ async def test_an_invalid_reply_is_rejected_and_the_search_still_waits(reply: di
         assert refused.json()["error"]["code"] == "invalid_reply"
         waiting = (await served.http.get(f"/search/{id}")).json()
         assert waiting["status"] == "waiting"
-        assert waiting["human_request"]["problem"] == refused.json()["error"]["message"]
+        assert waiting["human_request"]["error"] == refused.json()["error"]["message"]
         assert (await served.http.post(f"/search/{id}/steer", json={"stop": True})).status_code == 200
         await wait_for_status(served.http, id, "done")
 

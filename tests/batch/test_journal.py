@@ -115,14 +115,14 @@ async def test_a_batch_resumes_where_its_journal_ends(path: Path) -> None:
             journal=Journal(lines),
             skip=skip,
         )
-        found: dict[int, object] = {}
+        results: dict[int, object] = {}
         async for result in stream:
-            found[result.index] = (result.answer, result.samples, result.spend._replace(seconds=0))
-            if len(found) == stop_after:
+            results[result.index] = (result.answer, result.samples, result.spend._replace(seconds=0))
+            if len(results) == stop_after:
                 break
         await stream.aclose()
         lines.close()
-        return found
+        return results
 
     whole = await solve(JsonLines.temporary(), set(), 99)
     before = await solve(JsonLines.open(path), set(), 9)

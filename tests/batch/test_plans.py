@@ -26,11 +26,11 @@ def tried(correct: float, incorrect: float, unsolved: float = 1.0, best_score: f
 
 
 def test_uniform_answers_an_eighth_at_a_time_with_equal_shares() -> None:
-    one = ProblemStats(samples=1)
-    allocations = uniform_plan()(view([one] * 80, 240.0))
+    stats = ProblemStats(samples=1)
+    allocations = uniform_plan()(view([stats] * 80, 240.0))
     assert allocations == [Allocation(index, 4, "allocation") for index in range(10)]
-    assert [allocation.samples for allocation in uniform_plan()(view([one] * 8, 12.0))] == [3, 3, 3, 3, 2, 2, 2, 2]
-    assert {allocation.samples for allocation in uniform_plan(max_samples=3)(view([one] * 8, 999.0))} == {3}
+    assert [allocation.samples for allocation in uniform_plan()(view([stats] * 8, 12.0))] == [3, 3, 3, 3, 2, 2, 2, 2]
+    assert {allocation.samples for allocation in uniform_plan(max_samples=3)(view([stats] * 8, 999.0))} == {3}
 
 
 def test_hardest_first_weights_favor_the_hardest() -> None:

@@ -178,13 +178,15 @@ async def test_a_batch_is_reproducible_at_any_concurrency(plan: Callable[[], All
 @each_plan
 async def test_every_problem_gets_an_attempt_if_the_budget_allows_one(plan: Callable[[], AllocationPlan]) -> None:
     problems = [f"Add {', '.join('1' * 8)}."] * 30  # 7 steps of 5 words and the answer, read once more by the verifier
-    one = 9 + 36 + 9 + 36
+    attempt = 9 + 36 + 9 + 36
     worst = 9 + 64 + 9 + 64 + 64  # plus one separator per word
     report = await solve_batch(
-        problems, ToyGenerator(0.3), ToyVerifier(), budget=Budget(tokens=29 * one + worst), plan=plan()
+        problems, ToyGenerator(0.3), ToyVerifier(), budget=Budget(tokens=29 * attempt + worst), plan=plan()
     )
     assert report.unanswered == 0
-    fewer = await solve_batch(problems, ToyGenerator(0.3), ToyVerifier(), budget=Budget(tokens=10 * one), plan=plan())
+    fewer = await solve_batch(
+        problems, ToyGenerator(0.3), ToyVerifier(), budget=Budget(tokens=10 * attempt), plan=plan()
+    )
     assert 9 <= 30 - fewer.unanswered <= 10
     assert {solved.stop_reason for solved in fewer.results if solved.answer is None} == {"budget"}
     nothing = await solve_batch(problems, ToyGenerator(0.3), ToyVerifier(), budget=Budget(tokens=0), plan=plan())
@@ -257,12 +259,12 @@ async def test_a_problem_whose_calls_always_fail_gets_less_than_its_share(plan: 
 
 
 async def test_a_failed_first_sample_is_drawn_again() -> None:
-    toy, asked = ToyGenerator(0.3), Counter[str]()
+    toy, attempts = ToyGenerator(0.3), Counter[str]()
 
     def script(request: SampleRequest) -> Any:
         question = str(request.messages[-1]["content"])
-        asked[question] += 1
-        if asked[question] < 3:
+        attempts[question] += 1
+        if attempts[question] < 3:
             raise ValueError("not yet")
         return toy.script(request)
 

@@ -65,9 +65,9 @@ class Watched(PRM):
         self.seconds = 0.0
         self.values: dict[Any, Any] = {}
 
-    def _judge(self, candidates: list[Candidate]) -> list[Verdict | Exception]:
+    def _verify(self, candidates: list[Candidate]) -> list[Verdict | Exception]:
         began = time.perf_counter()
-        said = super()._judge(candidates)
+        said = super()._verify(candidates)
         self.seconds += time.perf_counter() - began
         self.values |= {
             candidate.steps: verdict.value

@@ -125,7 +125,7 @@ def test_phrasings_share_their_samples(pair: Pair) -> None:
     assert generator.prompt_tokens(_ask("34+57*2")) == texts[0][0].prompt_tokens
 
 
-def test_about_half_of_fresh_problems_are_solved_in_steps(pair: Pair) -> None:
+def test_about_half_of_unseen_problems_are_solved(pair: Pair) -> None:
     generator, _ = pair
     exam = list(problems(30, seed=11))
     replies = generator.batch([_ask(text, n=4) for text, _ in exam])
@@ -155,8 +155,8 @@ def test_the_verifier_finds_the_wrong_step(pair: Pair) -> None:
     assert verifier.tokens(_solution(question, true)) == right.tokens
 
 
-def test_selection_beats_chance_on_fresh_problems(pair: Pair) -> None:
-    """Where a problem has right and wrong samples, the verifier prefers a right one far more often than not."""
+def test_selection_beats_chance_on_unseen_problems(pair: Pair) -> None:
+    """If a problem has right and wrong samples, the verifier prefers a right one far more often than not."""
     generator, verifier = pair
     wins = []
     exam = list(problems(40, seed=12))
@@ -171,39 +171,39 @@ def test_selection_beats_chance_on_fresh_problems(pair: Pair) -> None:
     assert sum(wins) / len(wins) > 0.6
 
 
-def test_other_questions_are_refused_by_both(pair: Pair) -> None:
+def test_both_reject_other_questions(pair: Pair) -> None:
     generator, verifier = pair
     with pytest.raises(EmbeddedScopeError, match="--model PATH"):
         generator.invoke(_ask("What is the capital of France?"))
     with pytest.raises(EmbeddedScopeError):
         generator.prompt_tokens(_ask("What is the capital of France?"))
     foreign = _solution("What is the capital of France?", "Step 1: Paris")
-    known = _solution("1 + 1", "Step 1: 1 + 1 = 2\n\\boxed{2}")
-    refused, judged = verifier.batch([foreign, known], return_exceptions=True)
-    assert isinstance(refused, EmbeddedScopeError)
-    assert judged.value is not None
+    supported = _solution("1 + 1", "Step 1: 1 + 1 = 2\n\\boxed{2}")
+    error, verdict = verifier.batch([foreign, supported], return_exceptions=True)
+    assert isinstance(error, EmbeddedScopeError)
+    assert verdict.value is not None
 
 
 def test_the_thinker_thinks_and_then_answers() -> None:
-    asked = [_ask(text, max_tokens=400) for text, _ in problems(10, seed=13)]
+    requests = [_ask(text, max_tokens=400) for text, _ in problems(10, seed=13)]
     with load_thinker() as thinker:
-        texts = [samples[0].text for samples in thinker.batch(asked)]
+        texts = [samples[0].text for samples in thinker.batch(requests)]
     assert sum("</think>" in text and extract_answer(text) is not None for text in texts) >= 9
     assert any("Wait" in text for text in texts)
 
 
-def test_of_a_thought_the_verifier_reads_the_last_attempt(pair: Pair) -> None:
-    """It scores as the plain solution does; what was given up before `Wait` has no score."""
+def test_the_verifier_reads_only_the_last_attempt_of_a_thought(pair: Pair) -> None:
+    """Its score equals that of the plain solution; abandoned attempts before `Wait` have no score."""
     _, verifier = pair
-    asked = ({"role": "user", "content": "Compute (2 + 3) * 4."},)
+    question = ({"role": "user", "content": "Compute (2 + 3) * 4."},)
     plain = ("Step 1: 2 + 3 = 5\n\n", "Step 2: 5 * 4 = 20\n\\boxed{20}")
     thought = split_steps(
         "Step 1: 2 + 3 = 6\n\nStep 2: 6 * 4 = 24\n\nWait\n\n"
         "Step 1: 2 + 3 = 5\n\nStep 2: 5 * 4 = 20\n</think>\n\n\\boxed{20}"
     )
     alone, of_thought = verifier.batch(
-        [Candidate(messages=asked, steps=plain), Candidate(messages=asked, steps=tuple(thought))]
+        [Candidate(messages=question, steps=plain), Candidate(messages=question, steps=tuple(thought))]
     )
     assert of_thought.scores == (None, None, *alone.scores)
     assert of_thought.value == pytest.approx(alone.value)
-    assert verifier.tokens(Candidate(messages=asked, steps=tuple(thought))) == of_thought.tokens
+    assert verifier.tokens(Candidate(messages=question, steps=tuple(thought))) == of_thought.tokens

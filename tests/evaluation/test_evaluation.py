@@ -93,11 +93,11 @@ async def test_each_problem_has_its_own_seed_whatever_runs_concurrently() -> Non
     alone = await evaluate(graph, problems, seed=3, concurrency=1)
     concurrent = await evaluate(graph, problems, seed=3, concurrency=12)
     fewer = await evaluate(graph, problems[:5], seed=3)
-    assert [one.seed for one in alone] == [derive_seed(3, str(index)) for index in range(12)]
-    answers = [one.answer for one in alone]
-    assert [one.answer for one in concurrent] == answers
-    assert [one.answer for one in fewer] == answers[:5]
-    assert [one.answer for one in await evaluate(graph, problems, seed=4)] != answers
+    assert [result.seed for result in alone] == [derive_seed(3, str(index)) for index in range(12)]
+    answers = [result.answer for result in alone]
+    assert [result.answer for result in concurrent] == answers
+    assert [result.answer for result in fewer] == answers[:5]
+    assert [result.answer for result in await evaluate(graph, problems, seed=4)] != answers
 
 
 async def test_context_reaches_every_search() -> None:
@@ -170,9 +170,9 @@ async def test_an_error_stops_concurrent_searches() -> None:
 async def test_a_truncated_candidate_counts_for_the_oracle_but_is_not_finished() -> None:
     drawn: Iterator[str | Sample] = iter([r"\boxed{2}", Sample(text=r"\boxed{1}", finish_reason="length")])
     graph = create("self_consistency", ScriptedGenerator(lambda request: next(drawn)), n=2).compile()
-    (one,) = await evaluate(graph, [("one?", "1")])
-    assert (one.candidates, one.correct_candidates, one.finished, one.correct_finished) == (2, 1, 1, 0)
-    assert not one.correct
+    (result,) = await evaluate(graph, [("one?", "1")])
+    assert (result.candidates, result.correct_candidates, result.finished, result.correct_finished) == (2, 1, 1, 0)
+    assert not result.correct
 
 
 async def test_completed_outcomes_are_reused() -> None:
@@ -181,7 +181,7 @@ async def test_completed_outcomes_are_reused() -> None:
     before = outcome(1, answer="from before")
     reported: list[int] = []
     result = await evaluate(
-        graph, toy_problems(3), completed={1: before}, on_result=lambda one: reported.append(one.index)
+        graph, toy_problems(3), completed={1: before}, on_result=lambda result: reported.append(result.index)
     )
     assert result[1] is before
     assert sorted(reported) == [0, 2]
@@ -191,8 +191,8 @@ async def test_completed_outcomes_are_reused() -> None:
 async def test_a_cancelled_evaluation_has_reported_completed_searches() -> None:
     reported: list[Outcome] = []
 
-    def stop_after_four(one: Outcome) -> None:
-        reported.append(one)
+    def stop_after_four(result: Outcome) -> None:
+        reported.append(result)
         if len(reported) == 4:
             task.cancel()
 
@@ -206,8 +206,8 @@ async def test_a_cancelled_evaluation_has_reported_completed_searches() -> None:
 
 async def test_equivalent_answers_are_correct() -> None:
     graph = create("single", ScriptedGenerator(lambda request: r"\boxed{\frac{1}{2}}")).compile()
-    (one,) = await evaluate(graph, [("A half?", "0.5")])
-    assert one.correct
+    (result,) = await evaluate(graph, [("A half?", "0.5")])
+    assert result.correct
 
 
 async def test_a_concurrency_of_zero_is_rejected() -> None:
@@ -252,6 +252,8 @@ def test_the_order_of_outcomes_does_not_affect_the_interval() -> None:
 
 
 def test_outcomes_survive_json() -> None:
-    one = outcome(error="none came")
-    assert Outcome.model_validate_json(one.model_dump_json()) == one
-    assert Counter(Outcome.model_validate_json(one.model_dump_json()).spend._asdict()) == Counter(one.spend._asdict())
+    failed = outcome(error="none came")
+    assert Outcome.model_validate_json(failed.model_dump_json()) == failed
+    assert Counter(Outcome.model_validate_json(failed.model_dump_json()).spend._asdict()) == Counter(
+        failed.spend._asdict()
+    )

@@ -34,7 +34,7 @@ def test_a_pool_has_the_unbiased_pass_at_k(make_outcome: MakeOutcome) -> None:
 
 def test_the_first_k_are_by_id_despite_failures(make_sample: MakeSample) -> None:
     pool = SamplePool(3, (make_sample(0, True), make_sample(2, False), make_sample(3, True)))
-    assert [one.id for one in pool.first(3).samples] == ["0", "2"]
+    assert [sample.id for sample in pool.first(3).samples] == ["0", "2"]
     assert pool.first(1).correct == 1
     assert pool.first(0).pass_at(1) == 0.0
 
@@ -45,7 +45,7 @@ async def test_the_first_k_of_a_pool_are_the_samples_of_a_search_of_k(sums: list
     whole = build_pools((await measure([wide], generator, verifier, sums[:4]))[wide])
     few = build_pools((await measure([narrow], generator, verifier, sums[:4]))[narrow])
     assert [pool.first(3) for pool in whole] == few
-    assert all([int(one.id) for one in pool.samples] == list(range(12)) for pool in whole)
+    assert all([int(sample.id) for sample in pool.samples] == list(range(12)) for pool in whole)
 
 
 async def test_steps_and_revisions_form_no_pool(sums: list[tuple[str, str]]) -> None:
@@ -61,7 +61,8 @@ def test_the_smallest_pool_decides_which_are_widest(make_outcome: MakeOutcome, m
     early = [make_outcome(0, *six, *six), make_outcome(1, True)]
     plain, scored = [make_outcome(0, *four), make_outcome(1, *four)], [make_outcome(0, *four), make_outcome(1, *four)]
     unscored = [
-        one.model_copy(update={"samples": tuple(make_sample(k, True, score=None) for k in range(4))}) for one in plain
+        outcome.model_copy(update={"samples": tuple(make_sample(k, True, score=None) for k in range(4))})
+        for outcome in plain
     ]
     assert widest_pools({"early": early, "plain": unscored, "scored": scored}) == ("scored", build_pools(scored))
     assert widest_pools({"early": early}) is None
@@ -71,7 +72,7 @@ def test_the_smallest_pool_decides_which_are_widest(make_outcome: MakeOutcome, m
 
 def test_a_lost_problem_has_no_pool_and_the_others_keep_theirs(make_outcome: MakeOutcome) -> None:
     four, eight = (True,) * 4, (True,) * 8
-    found = widest_pools(
+    widest = widest_pools(
         {
             "fewer": [
                 make_outcome(0, *eight),
@@ -90,8 +91,8 @@ def test_a_lost_problem_has_no_pool_and_the_others_keep_theirs(make_outcome: Mak
             "narrow": [make_outcome(index, *four) for index in range(5)],
         }
     )
-    assert found is not None
-    assert (found[0], [pool.index for pool in found[1]]) == ("most", [0, 1, 2, 4])
+    assert widest is not None
+    assert (widest[0], [pool.index for pool in widest[1]]) == ("most", [0, 1, 2, 4])
     assert (
         widest_pools({"half": [make_outcome(0, *eight), make_outcome(1), make_outcome(2, *eight), make_outcome(3)]})
         is None
@@ -102,9 +103,9 @@ def test_a_problem_with_too_many_failures_is_lost_but_one_that_stopped_early_is_
     eight = (True,) * 8
     flaky, early = make_outcome(1, True, False, failures=6), make_outcome(1, True, False)
     others = [make_outcome(0, *eight), make_outcome(2, *eight)]
-    found = widest_pools({"flaky": [*others, flaky]})
-    assert found is not None
-    assert [pool.index for pool in found[1]] == [0, 2]
+    widest = widest_pools({"flaky": [*others, flaky]})
+    assert widest is not None
+    assert [pool.index for pool in widest[1]] == [0, 2]
     assert widest_pools({"early": [*others, early]}) is None
     assert (
         widest_pools({"narrow": [make_outcome(0, True, True, False), make_outcome(1, True, True, failures=1)]}) is None
@@ -113,22 +114,28 @@ def test_a_problem_with_too_many_failures_is_lost_but_one_that_stopped_early_is_
 
 
 async def test_a_flaky_problem_does_not_affect_the_difficulty_of_the_others(sums: list[tuple[str, str]]) -> None:
-    toy, asked = ToyGenerator(0.4), 0
+    toy, calls = ToyGenerator(0.4), 0
 
     def script(request: SampleRequest) -> Any:
-        nonlocal asked
+        nonlocal calls
         if request.messages[-1]["content"] == sums[2][0]:
-            asked += 1
-            if asked > 2:
+            calls += 1
+            if calls > 2:
                 raise ValueError("out of order")
         return toy.script(request)
 
     wide = StrategyConfig(strategy="best_of_n", options={"n": 8})
     measured = await measure([wide], ScriptedGenerator(script), ToyVerifier(), sums[:5])
-    assert [(len(one.samples), one.failures) for one in measured[wide]] == [(8, 0), (8, 0), (2, 6), (8, 0), (8, 0)]
-    found = widest_pools(measured)
-    assert found is not None
-    assert [pool.index for pool in found[1]] == [0, 1, 3, 4]
+    assert [(len(outcome.samples), outcome.failures) for outcome in measured[wide]] == [
+        (8, 0),
+        (8, 0),
+        (2, 6),
+        (8, 0),
+        (8, 0),
+    ]
+    widest = widest_pools(measured)
+    assert widest is not None
+    assert [pool.index for pool in widest[1]] == [0, 1, 3, 4]
 
 
 def test_five_bins_of_ten_problems_have_two_each(make_outcome: MakeOutcome) -> None:

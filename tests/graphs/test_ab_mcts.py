@@ -35,7 +35,7 @@ def places(tree: Tree) -> list[str | None]:
 
 
 def climbing(request: SampleRequest) -> str:
-    """Say one more than the answer that is shown; 1 without one."""
+    """Answer one more than the answer that is shown; 1 without one."""
     shown = [str(message["content"]) for message in request.messages if message["role"] == "assistant"]
     return rf"\boxed{{{int(shown[0][len('boxed{') + 1 : -1]) + 1 if shown else 1}}}"
 
@@ -87,7 +87,7 @@ def test_where_refining_helps_it_goes_deep_and_where_it_hurts_it_goes_wide() -> 
 
 def test_the_best_scored_answer_wins_and_another_rule_can_be_given() -> None:
     generator = ScriptedGenerator(lambda request: r"\boxed{1}" if (request.seed or 0) % 4 else r"\boxed{2}")
-    verifier = ScriptedVerifier(lambda one: 0.9 if "2" in one.steps[-1] else 0.5)
+    verifier = ScriptedVerifier(lambda candidate: 0.9 if "2" in candidate.steps[-1] else 0.5)
     best, _ = run(create_ab_mcts(generator, verifier))
     voted, _ = run(create_ab_mcts(generator, verifier, choose=majority))
     assert (best["answer"], voted["answer"]) == ("2", "1")
@@ -110,7 +110,7 @@ def test_a_wave_is_drawn_together_and_the_last_one_is_what_is_left() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"n": 0}, {"wave": 0}])
-def test_impossible_sizes_are_refused(wrong: dict[str, int]) -> None:
+def test_invalid_sizes_are_rejected(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError, match=rf"{next(iter(wrong))} >= 1; got {next(iter(wrong))}=0"):
         create_ab_mcts(ToyGenerator(), ToyVerifier(), **wrong)  # type: ignore[arg-type]
 
@@ -165,7 +165,7 @@ def test_failed_samples_do_not_end_the_search_even_where_an_answer_was_to_be_ref
     assert result["stop_reason"] == "completed"
 
 
-def test_answers_without_a_score_are_no_place_to_go_on_from() -> None:
+def test_answers_without_a_score_are_never_refined() -> None:
     def judge(candidate: Candidate) -> float:
         return height(candidate) if len(verifier.candidates) % 2 else float("nan")
 
@@ -176,14 +176,14 @@ def test_answers_without_a_score_are_no_place_to_go_on_from() -> None:
 
 
 def test_without_any_score_it_samples_and_votes() -> None:
-    result, tree = run(create_ab_mcts(ToyGenerator(0.1), ScriptedVerifier(lambda one: float("nan")), n=12))
+    result, tree = run(create_ab_mcts(ToyGenerator(0.1), ScriptedVerifier(lambda candidate: float("nan")), n=12))
     assert places(tree) == [None] * 12
     assert result["answer"] == "21"
     assert result["notes"] == ["No candidate that may vote has a score: the vote decided."]
 
 
 def test_unbounded_scores_and_the_beta_prior_go_together() -> None:
-    verifier = ScriptedVerifier(lambda one: 20 * height(one) - 3)
+    verifier = ScriptedVerifier(lambda candidate: 20 * height(candidate) - 3)
     verifier.score_range = "real"
     generator = ScriptedGenerator(climbing)
     _, tree = run(create_ab_mcts(generator, verifier, n=20, prior=Beta()))

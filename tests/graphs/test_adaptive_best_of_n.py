@@ -89,7 +89,7 @@ def test_equal_answers_add_up_by_default() -> None:
 
 
 def test_an_unbounded_verifier_is_read_through_a_sigmoid() -> None:
-    """A raw score of 1 is .73 and leaves much to gain; taken as it is it would be the best there can be."""
+    """A raw score of 1 is .73 and leaves much to gain; without the sigmoid it would be the maximum."""
     for price, drawn in ((0.02, 4), (0.2, 2)):
         generator, verifier = models([1.0, 0.0, 0.0, 0.0])
         verifier.score_range = "real"
@@ -112,7 +112,7 @@ def test_a_dead_verifier_stops_nothing_and_leaves_the_choice_to_the_vote() -> No
 def test_a_budget_that_ends_first_says_so() -> None:
     found = result([0.2] * 8, SearchContext(seed=0, budget=Budget(calls=6)), wave=2)
     assert (len(found["candidates"]), found["stop_reason"]) == (3, "budget")
-    assert all(one["score"] == 0.2 for one in found["candidates"])
+    assert all(candidate["score"] == 0.2 for candidate in found["candidates"])
 
 
 @pytest.mark.parametrize("limit", range(6, 14))

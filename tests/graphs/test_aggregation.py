@@ -28,8 +28,8 @@ def run(graph: Any, context: SearchContext = SEEDED, **config: Any) -> tuple[dic
 
 
 def seen(request: SampleRequest) -> list[str]:
-    """Return the older texts that a request shows."""
-    return [str(one["content"]) for one in request.messages if one["role"] == "assistant"]
+    """Return the earlier texts that a request shows."""
+    return [str(message["content"]) for message in request.messages if message["role"] == "assistant"]
 
 
 def numbered(say: Callable[[int], str | Sample]) -> ScriptedGenerator:
@@ -71,8 +71,8 @@ def test_with_k_one_it_is_self_refinement() -> None:
     """Reference 4.4: K=1 is self-refinement."""
     toy = ToyGenerator()
     _, tree = run(create_aggregation(toy, n=3, k=1, rounds=1))
-    assert all(list(one.messages) == prompts.revise(tree.question, seen(one)) for one in toy.requests[3:])
-    assert all(len(seen(one)) == 1 for one in toy.requests[3:])
+    assert all(list(request.messages) == prompts.revise(tree.question, seen(request)) for request in toy.requests[3:])
+    assert all(len(seen(request)) == 1 for request in toy.requests[3:])
 
 
 def test_without_rounds_it_is_self_consistency() -> None:
@@ -92,7 +92,7 @@ def test_only_the_last_population_votes() -> None:
 
 
 def test_a_model_that_can_compare_lifts_the_minority_that_is_right() -> None:
-    """A third of the first population is right; a member that is shown a right one takes it over."""
+    """A third of the first population is right; a member that is shown a right one adopts it."""
 
     def script(request: SampleRequest) -> str:
         right = r"\boxed{21}" in seen(request) if seen(request) else (request.seed or 0) % 3 == 0
@@ -114,7 +114,7 @@ def test_a_member_that_fails_or_is_cut_off_leaves_the_one_before_it(reply: Excep
         return rf"\boxed{{{at}}}"
 
     _, tree = run(create_aggregation(numbered(say), n=3, k=2, rounds=2))
-    assert {one for key in "678" for one in tree.steps[key]["sources"]} <= {"3", "1", "5"}
+    assert {step for key in "678" for step in tree.steps[key]["sources"]} <= {"3", "1", "5"}
     assert tree.frontier == ["6", "7", "8"]
 
 
@@ -175,13 +175,13 @@ def test_a_random_member_can_be_the_answer() -> None:
     """Reference 4.4: final by vote or a random member."""
     said = numbered(lambda at: rf"\boxed{{{at}}}")
     result, tree = run(create_aggregation(said, n=4, k=2, rounds=1, choose=random_member))
-    assert result["answer"] in {tree.text(one).removeprefix(r"\boxed{").removesuffix("}") for one in tree.frontier}
+    assert result["answer"] in {tree.text(step).removeprefix(r"\boxed{").removesuffix("}") for step in tree.frontier}
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"n": 0}, "n >= 1; got n=0"), ({"k": 0}, "k >= 1; got k=0"), ({"rounds": -1}, "rounds >= 0")],
 )
-def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_rejected(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         create_aggregation(ToyGenerator(), **options)

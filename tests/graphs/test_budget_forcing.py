@@ -22,7 +22,7 @@ ANSWER = r"\boxed{4}"
 
 
 def thinker(request: SampleRequest) -> str:
-    """End every thought with the delimiter; answer behind it."""
+    """End every chain of thought with the delimiter; answer after it."""
     if END in request.prefix:
         return ANSWER
     return f"thought {request.prefix.count('Wait')} {END} {ANSWER}"
@@ -31,7 +31,7 @@ def thinker(request: SampleRequest) -> str:
 def run(
     script: Callable[[SampleRequest], str | Sample], context: SearchContext | None = None, **options: Any
 ) -> tuple[dict[str, Any], Tree, list[SampleRequest]]:
-    """Return the result, the tree and the requests of one run; the style is `think` unless another one is given."""
+    """Return the result, the tree and the requests of one run; the style is `think` by default."""
     generator = ScriptedGenerator(script)
     graph = create_budget_forcing(generator, **({"style": "think"} | options)).compile(checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}
@@ -50,7 +50,7 @@ def test_two_ends_are_ignored_and_the_third_is_not() -> None:
     assert result["text"] == f"thought 0 Waitthought 1 Waitthought 2 {END}\n\n{ANSWER}"
     assert requests[-1].prefix == f"thought 0 Waitthought 1 Waitthought 2 {END}\n\n"
     assert (result["answer"], result["stop_reason"]) == ("4", "completed")
-    assert [one["finished"] for one in result["candidates"]] == [True]
+    assert [candidate["finished"] for candidate in result["candidates"]] == [True]
     assert result["spend"]["calls"] == 4
     assert thinking_tokens(tree, "3", THINK) == 3 * 3  # three words a thought, its delimiter included
 
@@ -65,20 +65,20 @@ def test_without_ignores_there_is_no_wait() -> None:
 @pytest.mark.parametrize("wait", ["", "Hmm", "Alternatively"])
 def test_the_text_in_place_of_an_end_is_free(wait: str) -> None:
     """Reference 4.2, settings tried in the paper."""
-    result, _, requests = run(lambda one: ANSWER if END in one.prefix else f"a{END}", ignores=1, wait=wait)
+    result, _, requests = run(lambda candidate: ANSWER if END in candidate.prefix else f"a{END}", ignores=1, wait=wait)
     assert requests[1].prefix == f"a{wait}"
     assert result["text"] == f"a{wait}a{END}\n\n{ANSWER}"
 
 
 def test_the_end_of_the_turn_is_an_end_of_thinking_too() -> None:
     """Reference 4.2: thinking stops on the end of the turn as on the delimiter."""
-    result, _, _ = run(lambda one: ANSWER if END in one.prefix else "so", ignores=1)
+    result, _, _ = run(lambda candidate: ANSWER if END in candidate.prefix else "so", ignores=1)
     assert result["text"] == f"soWaitso{END}\n\n{ANSWER}"
 
 
 def test_nothing_more_to_think_is_an_end_as_well() -> None:
     texts: Iterator[str | Sample] = iter(["so", Sample(text="", finish_reason="end"), ANSWER])
-    result, _, _ = run(lambda one: next(texts), ignores=1)
+    result, _, _ = run(lambda candidate: next(texts), ignores=1)
     assert result["text"] == f"soWait{END}\n\n{ANSWER}"
 
 
@@ -86,7 +86,7 @@ def test_nothing_more_to_think_is_an_end_as_well() -> None:
 
 
 def rambler(request: SampleRequest) -> str:
-    """Think for ever; answer behind the end of the thinking."""
+    """Think forever; answer after the end of the thinking."""
     return ANSWER if END in request.prefix else " ".join(["hm"] * 1000)
 
 
@@ -104,7 +104,7 @@ def test_at_the_ceiling_there_is_one_forced_end_and_one_final_answer() -> None:
 def test_a_prolonged_thinking_gets_what_is_left_and_a_cut_one_is_final() -> None:
     """Reference 4.2, README rule: remaining = maximum - used; a generation ended by length is final."""
     script = iter([f"one two three {END}", "hm " * 50, ANSWER])
-    result, tree, requests = run(lambda one: next(script), ignores=3, max_thinking_tokens=10)
+    result, tree, requests = run(lambda candidate: next(script), ignores=3, max_thinking_tokens=10)
     assert [request.max_tokens for request in requests] == [10, 6, 64]
     assert result["text"].count("Wait") == 1
     assert thinking_tokens(tree, "2", THINK) == 10
@@ -114,13 +114,13 @@ def test_a_prolonged_thinking_gets_what_is_left_and_a_cut_one_is_final() -> None
 def test_no_end_is_ignored_once_the_maximum_is_used_up() -> None:
     """Reference 4.2, README rule: it stops extending at <= 0. The thinking ended by itself: nothing is forced."""
     script = iter([f"one two three {END}", ANSWER])
-    result, _, _ = run(lambda one: next(script), ignores=3, max_thinking_tokens=4)
+    result, _, _ = run(lambda candidate: next(script), ignores=3, max_thinking_tokens=4)
     assert result["text"] == f"one two three {END}\n\n{ANSWER}"
 
 
 def test_the_maximum_counts_every_thought_of_the_path() -> None:
     result, _, requests = run(
-        lambda one: ANSWER if END in one.prefix else f"a b {END}", ignores=9, max_thinking_tokens=6
+        lambda candidate: ANSWER if END in candidate.prefix else f"a b {END}", ignores=9, max_thinking_tokens=6
     )
     assert [request.max_tokens for request in requests] == [6, 3, 64]
     assert "Final Answer" not in result["text"]
@@ -128,7 +128,7 @@ def test_the_maximum_counts_every_thought_of_the_path() -> None:
 
 def test_an_end_at_the_very_limit_is_an_end() -> None:
     script: Iterator[str | Sample] = iter([Sample(text=f"a{END}", finish_reason="length", generated_tokens=2), ANSWER])
-    assert run(lambda one: next(script), ignores=0)[0]["text"] == f"a{END}\n\n{ANSWER}"
+    assert run(lambda candidate: next(script), ignores=0)[0]["text"] == f"a{END}\n\n{ANSWER}"
 
 
 def test_thinking_below_the_maximum_is_not_prolonged_beyond_the_ignores() -> None:
@@ -143,7 +143,7 @@ def test_thinking_is_never_longer_than_its_maximum(lengths: list[int], ignores: 
     """Reference 4.2: total thinking <= maximum, one end, at most `ignores` times `Wait`."""
     script = iter([" ".join(["hm"] * length) + f" {END}" for length in lengths])
     result, tree, _ = run(
-        lambda one: ANSWER if END in one.prefix else next(script), ignores=ignores, max_thinking_tokens=most
+        lambda candidate: ANSWER if END in candidate.prefix else next(script), ignores=ignores, max_thinking_tokens=most
     )
     (done,) = tree.complete
     assert thinking_tokens(tree, done, THINK) <= most
@@ -155,7 +155,7 @@ def test_thinking_is_never_longer_than_its_maximum(lengths: list[int], ignores: 
 
 def test_an_answer_that_is_cut_off_does_not_vote() -> None:
     long = " ".join(["so"] * 9)
-    result, _, _ = run(lambda one: f"{ANSWER} {long}" if END in one.prefix else f"a {END}", answer_tokens=5)
+    result, _, _ = run(lambda candidate: f"{ANSWER} {long}" if END in candidate.prefix else f"a {END}", answer_tokens=5)
     assert (result["truncated"], result["votes"]) == (1, [])
 
 
@@ -165,7 +165,7 @@ def test_an_answer_that_is_cut_off_does_not_vote() -> None:
 def test_the_delimiters_of_s1() -> None:
     """Reference 4.2: `<|im_start|>` ends the thinking, `<|im_start|>answer` leads over, `Wait` prolongs."""
     script = iter(["a<|im_start|>", "b<|im_start|>answer", "4"])
-    result, _, requests = run(lambda one: next(script), style="s1")
+    result, _, requests = run(lambda candidate: next(script), style="s1")
     assert requests[0].prefix == "<|im_start|>think\n"
     assert requests[0].stop == ("<|im_start|>",)
     assert result["text"] == "<|im_start|>think\naWaitb<|im_start|>answer\n4"
@@ -174,7 +174,7 @@ def test_the_delimiters_of_s1() -> None:
 def test_s1_cut_off_answers_final_answer() -> None:
     """Reference 4.2: a thinking that reaches its maximum."""
     script = iter(["a b c d", "4"])
-    result, _, _ = run(lambda one: next(script), style=S1, max_thinking_tokens=3)
+    result, _, _ = run(lambda candidate: next(script), style=S1, max_thinking_tokens=3)
     assert result["text"] == "<|im_start|>think\na b c\n<|im_start|>answer\nFinal Answer:4"
     assert result["answer"] == "4"
 
@@ -182,7 +182,7 @@ def test_s1_cut_off_answers_final_answer() -> None:
 def test_a_model_without_delimiters_looks_at_its_solution_again() -> None:
     """The end of its turn is the end of its thinking; what it says last counts. No call is spent on an answer."""
     script = iter([r"so \boxed{3}", r" no, \boxed{4}"])
-    result, tree, requests = run(lambda one: next(script), style=None)
+    result, tree, requests = run(lambda candidate: next(script), style=None)
     assert [request.stop for request in requests] == [(), ()]
     assert result["text"] == r"so \boxed{3}" + "\n\n" + r"Wait no, \boxed{4}"
     assert (result["answer"], result["candidates"][0]["finished"]) == ("4", True)
@@ -191,17 +191,17 @@ def test_a_model_without_delimiters_looks_at_its_solution_again() -> None:
 
 def test_a_solution_without_delimiters_that_is_cut_off_is_asked_for_its_answer() -> None:
     script = iter(["so so so", "4"])
-    result, tree, requests = run(lambda one: next(script), style="turn", max_thinking_tokens=2)
+    result, tree, requests = run(lambda candidate: next(script), style="turn", max_thinking_tokens=2)
     assert requests[-1].prefix == "so so\n\nFinal Answer:"
     assert (result["answer"], result["truncated"]) == ("4", 0)
     assert thinking_tokens(tree, "1", TURN) == 2
 
 
-def test_a_style_of_ones_own() -> None:
+def test_a_custom_style() -> None:
     """A model that was trained to wait on a line of its own."""
     style = THINK._replace(joint="\n", wait="Wait\n\n", final="")
     script = iter([f"a\n{END}", f"b\n{END}", ANSWER])
-    result, _, _ = run(lambda one: next(script), style=style)
+    result, _, _ = run(lambda candidate: next(script), style=style)
     assert result["text"] == f"a\n\nWait\n\nb\n{END}\n\n{ANSWER}"
 
 
@@ -215,21 +215,23 @@ def test_the_generators_own_style_is_taken() -> None:
 # --- several thoughts, failures, limits ------------------------------------------------------------------------------
 
 
-def test_thoughts_go_side_by_side_and_their_answers_vote() -> None:
-    """The first thought is cut, the others are prolonged; all answers are drawn together and vote."""
+def test_chains_of_thought_run_in_parallel_and_their_answers_vote() -> None:
+    """The first chain of thought is cut, the others are extended; all answers are sampled together and vote."""
     answers = iter(["5", "4", "4"])
     thoughts = iter(["hm " * 99, f"a {END}", f"b {END}", f"c {END}", f"d {END}"])
     result, tree, requests = run(
-        lambda one: rf"\boxed{{{next(answers)}}}" if END in one.prefix else next(thoughts), n=3, max_thinking_tokens=20
+        lambda candidate: rf"\boxed{{{next(answers)}}}" if END in candidate.prefix else next(thoughts),
+        n=3,
+        max_thinking_tokens=20,
     )
     assert len(requests) == 3 + 2 + 3
     assert [(vote["answer"], vote["count"]) for vote in result["votes"]] == [("4", 2), ("5", 1)]
     assert len(result["candidates"]) == 3
-    assert sorted(thinking_tokens(tree, one["id"], THINK) for one in result["candidates"]) == [4, 4, 20]
+    assert sorted(thinking_tokens(tree, candidate["id"], THINK) for candidate in result["candidates"]) == [4, 4, 20]
 
 
 def test_a_continuation_that_fails_loses_only_itself() -> None:
-    """The thinking had ended by itself: it is concluded as it stands, and not prolonged under another name."""
+    """The thinking had ended by itself: it is concluded as it is, and not extended under another id."""
 
     def script(request: SampleRequest) -> str:
         if request.prefix == "thought 0 Wait":
@@ -252,7 +254,7 @@ def test_an_answer_that_fails_leaves_the_others() -> None:
 
     result, _, _ = run(script, n=2)
     assert result["answer"] == "4"
-    assert [one["finished"] for one in result["candidates"]].count(False) == 1
+    assert [candidate["finished"] for candidate in result["candidates"]].count(False) == 1
     assert result["failed"] == ["ValueError: bad reply"]
 
 
@@ -265,10 +267,10 @@ def test_a_budget_of_calls_always_leaves_one_for_the_answer(calls: int) -> None:
 
 
 def test_the_shortest_thoughts_come_first_where_the_budget_bears_not_all() -> None:
-    """Four calls: two thoughts, of which the shorter is prolonged and answered."""
+    """Four calls: two chains of thought, of which the shorter is extended and answered."""
     thoughts = iter([f"long long long long {END}", f"short {END}", f"so {END}"])
     context = SearchContext(seed=7, budget=Budget(calls=4))
-    result, _, requests = run(lambda one: ANSWER if END in one.prefix else next(thoughts), context, n=2)
+    result, _, requests = run(lambda candidate: ANSWER if END in candidate.prefix else next(thoughts), context, n=2)
     assert [request.prefix for request in requests[2:]] == ["short Wait", f"short Waitso {END}\n\n"]
     assert (result["answer"], result["stop_reason"]) == ("4", "budget")
 
@@ -276,20 +278,22 @@ def test_the_shortest_thoughts_come_first_where_the_budget_bears_not_all() -> No
 def test_the_shortest_thought_is_answered_first() -> None:
     thoughts = iter([f"long long {END}", f"short {END}"])
     context = SearchContext(seed=7, budget=Budget(calls=3))
-    _, _, requests = run(lambda one: ANSWER if END in one.prefix else next(thoughts), context, n=2, ignores=0)
+    _, _, requests = run(
+        lambda candidate: ANSWER if END in candidate.prefix else next(thoughts), context, n=2, ignores=0
+    )
     assert [request.prefix for request in requests[2:]] == [f"short {END}\n\n"]
 
 
-def test_a_solution_without_delimiters_needs_no_call_held_back() -> None:
+def test_a_solution_without_delimiters_needs_no_reserved_call() -> None:
     context = SearchContext(seed=7, budget=Budget(calls=2))
-    result, _, requests = run(lambda one: ANSWER, context, style="turn")
+    result, _, requests = run(lambda candidate: ANSWER, context, style="turn")
     assert (len(requests), result["answer"], result["stop_reason"]) == (2, "4", "completed")
 
 
 @pytest.mark.parametrize("kind", ["tokens", "generated_tokens", "flops"])
 @pytest.mark.parametrize("n", [1, 3])
 def test_a_thinking_is_cut_so_that_the_budget_bears_its_answer(n: int, kind: str) -> None:
-    """However tight, once an answer is in reach the thinking leaves room for it; and no limit is passed."""
+    """However tight the budget, once an answer is affordable the thinking leaves room for it; no limit is exceeded."""
     for limit in range(60, 400, 17):
         budget = Budget(**{kind: limit * 20 if kind == "flops" else limit})
         generator = ScriptedGenerator(rambler, parameters=10)
@@ -324,7 +328,7 @@ def test_a_search_that_is_done_does_not_blame_the_recursion_limit() -> None:
 
 
 def test_in_the_toy_world_a_second_look_changes_nothing() -> None:
-    """A model that does not think apart keeps to its solution; the run is whole and honest."""
+    """A model without separate thinking keeps its solution; the run is complete."""
     generator = ToyGenerator(0.0)
     result = create_budget_forcing(generator, ignores=2).compile().invoke({"problem": "Add 3, 5, 4."})["result"]
     assert (result["answer"], result["spend"]["calls"], result["text"].count("Wait")) == ("12", 3, 2)
@@ -333,12 +337,12 @@ def test_in_the_toy_world_a_second_look_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "options", [{"n": 0}, {"ignores": -1}, {"max_thinking_tokens": 0}, {"answer_tokens": 0}, {"style": "r1"}]
 )
-def test_impossible_options_are_refused(options: dict[str, Any]) -> None:
+def test_invalid_options_are_rejected(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(options)) if "style" not in options else "r1"):
         create_budget_forcing(ToyGenerator(), **options)
 
 
-def test_a_generator_that_cannot_continue_is_refused() -> None:
+def test_a_generator_that_cannot_continue_is_rejected() -> None:
     generator = ToyGenerator()
     generator.can_continue = False
     with pytest.raises(ContinuationError, match="extended_cot"):

@@ -1,4 +1,4 @@
-"""The question node: what is asked, out of what was given."""
+"""The question node, recursion guard and option checks."""
 
 from types import FunctionType
 from typing import Any
@@ -20,20 +20,20 @@ TEXT: dict[str, Any] = {"type": "text", "text": "What is this?"}
 
 
 def asked(given: dict[str, Any], **context: Any) -> list[dict[str, Any]]:
-    """Return the conversation that the generator gets to see."""
+    """Return the conversation that the generator sees."""
     generator = ScriptedGenerator(lambda request: r"\boxed{1}")
     create("single", generator).compile().invoke(given, context=SearchContext(**context))
     return list(generator.requests[0].messages)
 
 
 @pytest.mark.parametrize(("problem", "kind"), [(12, "int"), (["Add"], "list"), ({"text": "Add"}, "dict")])
-def test_a_problem_that_is_no_text_is_refused_by_type(problem: object, kind: str) -> None:
+def test_a_problem_that_is_not_text_is_rejected_by_type(problem: object, kind: str) -> None:
     with pytest.raises(InputError, match=f"`problem` must be text; got {kind}: .*Pass a conversation as `messages`"):
         asked({"problem": problem})
 
 
 @pytest.mark.parametrize("content", ["", " ", [], [{"type": "text", "text": " "}], ["", " "]])
-def test_a_last_message_that_says_nothing_is_refused(content: Any) -> None:
+def test_a_last_message_without_content_is_rejected(content: Any) -> None:
     with pytest.raises(InputError, match=r"whose last message has text or an image; got 2 messages"):
         asked({"messages": [HumanMessage("Hello."), HumanMessage(content)]})
 
@@ -76,7 +76,7 @@ def test_a_problem_is_asked_once_and_the_threads_next_question_may_be_a_message(
     assert second[-1]["content"] == "Add 3, 4."
 
 
-def test_more_than_pays_is_warned_about_and_done() -> None:
+def test_sizes_with_diminishing_returns_cause_a_warning_and_run() -> None:
     """Reference 1.1: N > 64 and more than 200 iterations bring little."""
     with pytest.warns(DiminishingReturnsWarning, match=r"best_of_n with n=65: above 64"):
         graph = create("best_of_n", ToyGenerator(), ToyVerifier(), n=65).compile()
@@ -95,12 +95,12 @@ def test_more_than_pays_is_warned_about_and_done() -> None:
     ],
 )
 def test_the_warning_names_the_callers_line(make: FunctionType) -> None:
-    with pytest.warns(DiminishingReturnsWarning) as told:
+    with pytest.warns(DiminishingReturnsWarning) as caught:
         make()
-    assert [(one.filename, one.lineno) for one in told] == [(__file__, make.__code__.co_firstlineno)]
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, make.__code__.co_firstlineno)]
 
 
-SIZED = [(one.name, size) for one in strategies() for size in ("n", "iterations") if size in one.options]
+SIZED = [(strategy.name, size) for strategy in strategies() for size in ("n", "iterations") if size in strategy.options]
 
 
 @pytest.mark.parametrize(("name", "size"), SIZED)
@@ -109,13 +109,13 @@ def test_every_strategy_warns_of_its_own_size(name: str, size: str) -> None:
         create(name, ToyGenerator(), ToyVerifier(), **{size: 208})
 
 
-def test_a_graph_tells_its_schemas() -> None:
+def test_a_graph_exposes_its_schemas() -> None:
     """Servers and tools ask for them; pydantic refuses the TypedDict of `typing` before Python 3.12."""
     graph = create("best_of_n", ToyGenerator(), ToyVerifier()).compile()
     assert set(graph.get_input_jsonschema()["properties"]) == {"messages", "problem"}
     assert set(graph.get_output_jsonschema()["properties"]) == {"messages", "answer", "result"}
 
 
-def test_what_may_pay_is_not_warned_about() -> None:
+def test_smaller_sizes_cause_no_warning() -> None:
     create("best_of_n", ToyGenerator(), ToyVerifier(), n=64)
     search_graph("mine", iterations=200)

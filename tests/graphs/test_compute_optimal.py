@@ -1,4 +1,4 @@
-"""Routing by difficulty, and every strategy as part of a search that is under way."""
+"""Routing by difficulty, and every strategy as part of a search in progress."""
 
 import json
 import math
@@ -36,7 +36,7 @@ CONFIG: RunnableConfig = {"configurable": {"thread_id": "1"}}
 PILOTS = 3
 Timeless = Callable[[dict[str, Any]], dict[str, Any]]
 
-GOING_ON = [
+REUSING_PILOTS = [
     "self_consistency",
     "best_of_n",
     "adaptive_best_of_n",
@@ -47,11 +47,11 @@ GOING_ON = [
     "knockout",
     "gen_select",
 ]
-CONTESTS = ["tournament", "knockout", "gen_select"]
+COMPARISONS = ["tournament", "knockout", "gen_select"]
 BY_LOT = ["particle_filtering"]
 """Their frontier is drawn by the numbers of the records."""
 REFUSED = ["deepconf", "deepconf_online", "self_certainty", "compute_optimal"]
-BEGINNING = [name for name in STRATEGIES if name not in (*GOING_ON, *REFUSED, "single")]
+STARTING_AFTER = [name for name in STRATEGIES if name not in (*REUSING_PILOTS, *REFUSED, "single")]
 SIZES: dict[str, Any] = {"n": 8, "width": 4, "price": 0.005, "iterations": 6}
 
 
@@ -85,17 +85,17 @@ def nodes_run(state: dict[str, Any]) -> Counter[str]:
 # --- every strategy as part of a search ----------------------------------------------------------------------------
 
 
-def test_every_strategy_goes_on_begins_or_is_refused() -> None:
-    assert sorted((*GOING_ON, *BEGINNING, *REFUSED, "single")) == sorted(STRATEGIES)
+def test_every_strategy_reuses_pilots_starts_after_them_or_is_rejected() -> None:
+    assert sorted((*REUSING_PILOTS, *STARTING_AFTER, *REFUSED, "single")) == sorted(STRATEGIES)
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_a_part_is_refused_with_the_reason(name: str) -> None:
+def test_what_cannot_be_a_subsearch_is_rejected_with_the_reason(name: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"{name} cannot be part of another search: .* Use another"):
         routed_to(setting(name))
 
 
-@pytest.mark.parametrize("name", [*GOING_ON, *BEGINNING])
+@pytest.mark.parametrize("name", [*REUSING_PILOTS, *STARTING_AFTER])
 def test_pilots_and_strategy_are_one_search(name: str) -> None:
     result, state = run(routed_to(setting(name), ToyGenerator(0.3, parameters=10), ToyVerifier(parameters=5)))
     assert result["strategy"] == "compute_optimal"
@@ -108,8 +108,8 @@ def test_pilots_and_strategy_are_one_search(name: str) -> None:
     assert list(state["charges"]) == [str(key) for key in range(len(state["charges"]))]
 
 
-@pytest.mark.parametrize("name", GOING_ON)
-def test_a_strategy_over_whole_solutions_takes_the_pilots_for_its_first_samples(name: str) -> None:
+@pytest.mark.parametrize("name", REUSING_PILOTS)
+def test_a_strategy_over_whole_solutions_counts_the_pilots_as_its_first_samples(name: str) -> None:
     alone, _ = run(create(name, ToyGenerator(0.3), *[ToyVerifier()][: strategy(name).needs_verifier], **options(name)))
     result, state = run(routed_to(setting(name)))
     assert len(state["steps"]) == 8
@@ -119,8 +119,8 @@ def test_a_strategy_over_whole_solutions_takes_the_pilots_for_its_first_samples(
         assert result["answer"] == alone["answer"]
 
 
-@pytest.mark.parametrize("name", BEGINNING)
-def test_a_strategy_that_begins_beside_the_pilots_does_what_it_does_alone(name: str) -> None:
+@pytest.mark.parametrize("name", STARTING_AFTER)
+def test_a_strategy_that_starts_after_the_pilots_does_what_it_does_alone(name: str) -> None:
     """A generator that never errs makes every draw the same, so that only the numbers of the records differ."""
     _, alone = run(create(name, ToyGenerator(0.0), *[ToyVerifier()][: strategy(name).needs_verifier], **options(name)))
     _, state = run(routed_to(setting(name), ToyGenerator(0.0)))
@@ -132,9 +132,9 @@ def test_a_strategy_that_begins_beside_the_pilots_does_what_it_does_alone(name: 
     assert nodes_run(state) - nodes_run(alone) == Counter(["generate", *["verify"] * ("verify" in nodes_run(state))])
 
 
-@pytest.mark.parametrize("name", [name for name in GOING_ON if name not in CONTESTS])
-def test_every_node_counts_from_where_its_strategy_began(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also those of strategies that go on with pilots: a strategy of one's own may begin with them."""
+@pytest.mark.parametrize("name", [name for name in REUSING_PILOTS if name not in COMPARISONS])
+def test_every_node_counts_from_where_its_strategy_started(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those of strategies that reuse pilots: a custom strategy may start after them."""
     _, alone = run(create(name, ToyGenerator(0.0), *[ToyVerifier()][: strategy(name).needs_verifier], **options(name)))
     monkeypatch.setattr(f"its_graph.graphs.{name}.reuse_pilots", start_after_pilots)
     _, state = run(routed_to(setting(name), ToyGenerator(0.0)))
@@ -142,8 +142,8 @@ def test_every_node_counts_from_where_its_strategy_began(name: str, monkeypatch:
     assert len(state["steps"]) == PILOTS + len(alone["steps"])
 
 
-def test_windows_of_draws_begin_where_the_strategy_began() -> None:
-    """Pilots 1 1 1, own samples 1 2 2 2: the first window of three is not unanimous, whatever stands before it."""
+def test_windows_of_samples_begin_where_the_strategy_started() -> None:
+    """Pilots 1 1 1, own samples 1 2 2 2: the first window of three is not unanimous, whatever comes before it."""
     steps = {
         str(key): {"parent": None, "text": rf"\boxed{{{answer}}}", "tokens": 1, "finish": "end", "confidence": None}
         for key, answer in enumerate("1111222")
@@ -163,12 +163,12 @@ def options(name: str) -> dict[str, Any]:
 
 
 def by_id(result: dict[str, Any]) -> list[dict[str, Any]]:
-    return sorted(result["candidates"], key=lambda one: int(one["id"]))
+    return sorted(result["candidates"], key=lambda candidate: int(candidate["id"]))
 
 
 @pytest.mark.parametrize("name", ["beam_search", "dvts", "rebase", "particle_filtering", "mcts", "best_of_n"])
 def test_a_pilot_can_be_the_answer(name: str) -> None:
-    """Only the pilots are right here: what the strategy itself writes is judged to be wrong."""
+    """Only the pilots are right here: what the strategy itself writes gets low scores."""
     toy = ToyGenerator(0.0)
     calls = iter(range(10**9))
 
@@ -198,7 +198,7 @@ def test_fewer_samples_than_pilots_draw_nothing_more() -> None:
     assert len(result["candidates"]) == PILOTS
 
 
-def test_a_strategy_of_ones_own_begins_beside_the_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_custom_strategy_can_be_a_subsearch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("its_graph.catalog.registry.STRATEGIES", dict(STRATEGIES))
     register("mine", "its_graph.graphs.single:create_single")
     result, _ = run(routed_to(StrategyConfig(strategy="mine")))
@@ -216,7 +216,7 @@ def create_foreign(generator: Generator) -> Any:
     return graph
 
 
-def test_a_part_is_only_built_inside() -> None:
+def test_a_subsearch_is_only_built_inside() -> None:
     with pytest.raises(ConfigurationError):
         routed_to(setting("deepconf"))
     assert run(create("deepconf", ToyGenerator(0.3), n=4))[0]["strategy"] == "deepconf"
@@ -225,7 +225,7 @@ def test_a_part_is_only_built_inside() -> None:
 # --- budget, resuming, events --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*GOING_ON, *BEGINNING])
+@pytest.mark.parametrize("name", [*REUSING_PILOTS, *STARTING_AFTER])
 @pytest.mark.parametrize("share", [0.3, 0.7])
 def test_one_budget_holds_over_pilots_and_strategy(name: str, share: float) -> None:
     models: Any = ToyGenerator(0.3, parameters=10), ToyVerifier(parameters=5)
@@ -245,10 +245,10 @@ def test_a_budget_that_ends_in_the_pilots_is_answered_from_them() -> None:
     assert result["answer"] is not None
     assert (result["route"]["config"], result["route"]["bin"]) == ("single", 0)
     assert result["route"]["fallback"] in result["notes"]
-    assert "ended in the pilots" in result["route"]["fallback"]
+    assert "pilots used up the budget" in result["route"]["fallback"]
 
 
-@pytest.mark.parametrize("name", [*GOING_ON, *BEGINNING])
+@pytest.mark.parametrize("name", [*REUSING_PILOTS, *STARTING_AFTER])
 async def test_sync_equals_async(name: str, timeless: Timeless) -> None:
     graph = routed_to(setting(name)).compile()
     sync, later = graph.invoke(QUESTION, context=SEEDED), await graph.ainvoke(QUESTION, context=SEEDED)
@@ -256,7 +256,7 @@ async def test_sync_equals_async(name: str, timeless: Timeless) -> None:
 
 
 @pytest.mark.parametrize("name", ["beam_search", "mcts", "best_of_n", "sequential_revision"])
-def test_killed_in_the_chosen_strategy_it_goes_on_there(
+def test_killed_in_the_chosen_strategy_it_resumes_there(
     name: str, timeless: Timeless, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process finds the checkpoints: pilots and rounds that had ended are not drawn again."""
@@ -281,8 +281,8 @@ def test_killed_in_the_chosen_strategy_it_goes_on_there(
     assert len(drawn.requests) <= len(whole.requests) - PILOTS
 
 
-@pytest.mark.parametrize("name", [*GOING_ON, *BEGINNING, "single"])
-def test_the_events_tell_the_route_and_rebuild_the_tree(name: str) -> None:
+@pytest.mark.parametrize("name", [*REUSING_PILOTS, *STARTING_AFTER, "single"])
+def test_the_events_include_the_route_and_rebuild_the_tree(name: str) -> None:
     compiled = routed_to(setting(name)).compile(checkpointer=InMemorySaver())
     parts = compiled.stream(QUESTION, CONFIG, context=SEEDED, stream_mode="custom", subgraphs=True, version="v2")
     events = [part["data"] for part in parts]
@@ -296,7 +296,7 @@ def test_the_events_tell_the_route_and_rebuild_the_tree(name: str) -> None:
         assert rebuilt.get(log, {}) == state.get(log, {}), log
 
 
-def test_a_thread_s_next_question_is_routed_anew(timeless: Timeless) -> None:
+def test_a_threads_next_question_is_routed_again(timeless: Timeless) -> None:
     graph = create("compute_optimal", ToyGenerator(0.3), ToyVerifier()).compile(checkpointer=InMemorySaver())
     graph.invoke({"problem": "Add 1, 1."}, CONFIG, context=SearchContext(seed=1))
     second = graph.invoke(QUESTION, CONFIG, context=SEEDED)["result"]
@@ -335,7 +335,13 @@ class Bare(ToyGenerator):
 @pytest.mark.parametrize(
     ("chosen", "generator", "verifier", "label", "why"),
     [
-        (setting("beam_search"), Bare(0.3), ToyVerifier(), "best_of_n n=8", "continues a given text, which Bare cannot do"),
+        (
+            setting("beam_search"),
+            Bare(0.3),
+            ToyVerifier(),
+            "best_of_n n=8",
+            "continues a given text, which Bare cannot do",
+        ),
         (setting("beam_search"), ToyGenerator(0.3), None, "self_consistency n=8", "a verifier, but none is configured"),
         (
             StrategyConfig(strategy="mcts"),
@@ -348,7 +354,7 @@ class Bare(ToyGenerator):
         (StrategyConfig(strategy="self_refine"), Bare(0.3), None, "self_refine", None),
     ],
 )
-def test_what_lacks_something_gives_way(
+def test_a_config_that_lacks_something_is_replaced(
     chosen: StrategyConfig, generator: Generator, verifier: Verifier | None, label: str, why: str | None
 ) -> None:
     result, _ = run(create("compute_optimal", generator, verifier, policy=always(chosen)))
@@ -361,7 +367,7 @@ def test_what_lacks_something_gives_way(
         assert route["fallback"] in result["notes"]
 
 
-def test_without_the_signal_it_reads_a_strategy_gives_way() -> None:
+def test_without_the_signal_it_needs_a_strategy_is_replaced() -> None:
     silent = ToyGenerator(0.3)
     silent.signals = frozenset()
     result, _ = run(create("compute_optimal", silent, None, policy=always(setting("self_certainty"))))
@@ -376,7 +382,7 @@ def test_without_a_verifier_the_default_table_goes_by_agreement() -> None:
     assert "verifier" in result["route"]["fallback"]
 
 
-def test_the_budget_of_a_question_chooses_among_settings() -> None:
+def test_the_budget_of_a_question_selects_a_config() -> None:
     small, large = (
         StrategyConfig(strategy="best_of_n", options={"n": 4}),
         StrategyConfig(strategy="best_of_n", options={"n": 8}),
@@ -395,7 +401,7 @@ def test_the_budget_of_a_question_chooses_among_settings() -> None:
     assert taken(SearchContext(seed=7, budget=Budget(tokens=900)), budget=1000) == large.label
 
 
-def test_labels_with_signs_of_langgraph_s_own_are_possible() -> None:
+def test_labels_may_contain_characters_that_langgraph_reserves() -> None:
     chosen = StrategyConfig(strategy="diverse_prompts", options={"n": 4, "prompts": ["a: b|c"]})
     assert run(routed_to(chosen))[0]["route"]["config"] == chosen.label
 
@@ -416,7 +422,7 @@ def test_a_policy_is_read_from_its_file(tmp_path: Path) -> None:
         ("agreement", 0, ToyVerifier(), "by agreement needs pilots >= 1"),
     ],
 )
-def test_a_difficulty_that_cannot_be_read_is_refused(
+def test_a_difficulty_that_cannot_be_estimated_is_rejected(
     estimator: Estimator, pilots: int, verifier: Verifier | None, message: str
 ) -> None:
     policy = default_policy(estimator, pilots)
@@ -424,7 +430,7 @@ def test_a_difficulty_that_cannot_be_read_is_refused(
         create("compute_optimal", ToyGenerator(0.3), verifier, policy=policy)
 
 
-def test_an_estimate_of_one_s_own_takes_the_place_of_the_policy_s() -> None:
+def test_a_custom_estimate_replaces_the_policys() -> None:
     result, _ = run(
         create(
             "compute_optimal",
@@ -455,7 +461,7 @@ def test_a_learned_estimate_reads_the_question_with_the_generator() -> None:
         create("compute_optimal", ToyGenerator(0.3), ToyVerifier(), policy=policy)
 
 
-def test_pilots_are_judged_only_where_somebody_reads_it() -> None:
+def test_pilots_are_verified_only_if_the_scores_are_used() -> None:
     policy = always(setting("self_consistency"))
     _, state = run(create("compute_optimal", ToyGenerator(0.3), ToyVerifier(), policy=policy))
     assert state["scores"] == {}

@@ -46,8 +46,8 @@ def test_the_result_holds_every_candidate_and_the_ledger(name: str, build: Build
     assert out["answer"] == result["answer"] is not None
     assert out["messages"][-1].text == result["text"]
     assert set(result["spend"]) == set(Spend._fields)
-    assert all({"text", "answer", "score", "finished"} <= set(one) for one in result["candidates"])
-    assert result["text"] in [one["text"] for one in result["candidates"]]
+    assert all({"text", "answer", "score", "finished"} <= set(candidate) for candidate in result["candidates"])
+    assert result["text"] in [candidate["text"] for candidate in result["candidates"]]
 
 
 def test_only_input_and_output_leave_the_search(name: str, build: Build) -> None:
@@ -66,7 +66,9 @@ def test_a_seed_repeats_a_run_and_another_one_does_not(name: str, build: Build, 
     graph = build(name, ToyGenerator(0.9)).compile(name=name)
     runs = [graph.invoke(QUESTION, context=SearchContext(seed=seed))["result"] for seed in (3, 3, 4)]
     assert timeless(runs[0]) == timeless(runs[1])
-    assert [one["text"] for one in runs[0]["candidates"]] != [one["text"] for one in runs[2]["candidates"]]
+    assert [candidate["text"] for candidate in runs[0]["candidates"]] != [
+        candidate["text"] for candidate in runs[2]["candidates"]
+    ]
 
 
 def test_without_a_seed_one_is_drawn_and_reported(name: str, build: Build, timeless: Timeless) -> None:
@@ -115,7 +117,7 @@ def test_no_limit_is_ever_exceeded(
     assert (result["text"] is None) <= (result["stop_reason"] == "budget")
 
 
-def test_a_budget_that_ends_half_way_still_gives_an_answer(name: str, build: Build) -> None:
+def test_a_budget_that_ends_halfway_still_gives_an_answer(name: str, build: Build) -> None:
     whole = build(name).compile(name=name).invoke(QUESTION, context=SEEDED)["result"]["spend"]
     everything = whole["prompt_tokens"] + whole["generated_tokens"] + whole["verifier_tokens"]
     budget = Budget(tokens=max(everything // 2, 80))
@@ -133,7 +135,7 @@ def test_no_time_means_no_call(name: str, build: Build) -> None:
     assert result["text"] is None
 
 
-def test_backends_are_told_the_time_that_is_left(name: str, build: Build) -> None:
+def test_backends_receive_the_time_that_is_left(name: str, build: Build) -> None:
     generator = ToyGenerator()
     context = SearchContext(seed=7, budget=Budget(seconds=60))
     build(name, generator).compile(name=name).invoke(QUESTION, context=context)
@@ -209,7 +211,7 @@ def test_one_failing_sample_loses_only_itself(name: str, build: Build) -> None:
     assert result["failed"] == ["ValueError: bad reply"]
     assert result["answer"] is not None
     if name in {"best_of_n", "self_consistency"}:
-        lost = [one for one in whole["candidates"] if one["id"] == "5"]
+        lost = [candidate for candidate in whole["candidates"] if candidate["id"] == "5"]
         assert sorted(map(str, result["candidates"] + lost)) == sorted(map(str, whole["candidates"]))
 
 
@@ -221,7 +223,7 @@ def test_if_every_sample_fails_the_error_says_why(name: str, build: Build) -> No
         build(name, ScriptedGenerator(dead)).compile(name=name).invoke(QUESTION, context=SEEDED)
 
 
-def test_a_lost_connection_is_tried_again_with_the_same_seed(name: str, build: Build, timeless: Timeless) -> None:
+def test_a_lost_connection_is_retried_with_the_same_seed(name: str, build: Build, timeless: Timeless) -> None:
     whole = build(name).compile(name=name).invoke(QUESTION, context=SEEDED)["result"]
     shaky = build(name, failing_at(0, ConnectionError("reset"))).compile(name=name)
     result = shaky.invoke(QUESTION, context=SEEDED)["result"]
@@ -230,7 +232,7 @@ def test_a_lost_connection_is_tried_again_with_the_same_seed(name: str, build: B
     assert result["spend"]["calls"] == whole["spend"]["calls"] + 1
 
 
-def test_nothing_is_tried_again_without_retries(name: str, build: Build) -> None:
+def test_nothing_is_retried_without_retries(name: str, build: Build) -> None:
     graph = build(name, failing_at(0, ConnectionError("reset"))).compile(name=name)
     context = SearchContext(seed=7, retries=0)
     if name == "single":
@@ -251,14 +253,14 @@ def test_a_verifier_without_an_opinion_leaves_the_choice_to_the_vote(name: str, 
     assert result["answer"] is not None
     if name == "best_of_n":
         assert result["answer"] == "21"
-    if any(one["score"] is None for one in result["result"]["candidates"]) and result["result"]["unscored"]:
+    if any(candidate["score"] is None for candidate in result["result"]["candidates"]) and result["result"]["unscored"]:
         notes = [note for note in result["result"]["notes"] if not note.startswith("Routed: ")]
         assert notes == ["No candidate that may vote has a score: the vote decided."]
 
 
 @pytest.mark.parametrize("given", [{"problem": " "}, {"messages": []}, {"messages": [HumanMessage("")]}, {}])
 def test_without_a_question_the_error_says_what_to_give(name: str, build: Build, given: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="[Pp]ass (a question as )?`problem`"):
+    with pytest.raises(InputError, match=r"[Pp]ass (a question as )?`problem`"):
         build(name).compile(name=name).invoke(given, context=SEEDED)
 
 
@@ -275,7 +277,7 @@ def test_a_thread_used_twice_never_mixes_trees(name: str, build: Build, timeless
 
 
 class ForeignContext:
-    """Somebody else's context, with nothing of ours."""
+    """A context class of another library."""
 
 
 @pytest.mark.parametrize("context", [None, {"user": "me"}, ForeignContext()])
@@ -365,9 +367,9 @@ def test_finished_candidates_are_scored_and_never_extended(name: str, build: Bui
     result = graph.invoke(QUESTION, config, context=SEEDED)["result"]
     tree = Tree.of(graph.get_state(config).values)
     assert all(not tree.finished(step["parent"]) for step in tree.steps.values() if step["parent"] is not None)
-    if name != "budget_forcing":  # going on behind an end is what it is for: it records no end that it ignores
+    if name != "budget_forcing":  # continuing after an end is its purpose: it records no end that it ignores
         assert all(r"\boxed" not in request.prefix for request in generator.requests)
-    finished = [one for one in result["candidates"] if one["finished"]]
+    finished = [candidate for candidate in result["candidates"] if candidate["finished"]]
     assert len(finished) >= 1
     if tree.scores:
         assert all(one["score"] is not None for one in finished)

@@ -14,13 +14,13 @@ from its_graph.nodes.rules.confidence_vote import group_window
 from its_graph.search.state import SearchInput
 from its_graph.testing import ScriptedGenerator, ToyGenerator
 
-Told = tuple[str, Sequence[float] | None]
+Answer = tuple[str, Sequence[float] | None]
 PROBLEM: SearchInput = {"problem": "Add 3, 5, 4, 7, 2."}
 
 
-def telling(*told: Told) -> ScriptedGenerator:
-    """Return a generator that gives these answers, one after another, with these token confidences."""
-    rest = iter(told)
+def telling(*samples: Answer) -> ScriptedGenerator:
+    """Return a generator that returns these answers, one after another, with these token confidences."""
+    rest = iter(samples)
 
     def script(request: SampleRequest) -> Sample:
         answer, confidences = next(rest)
@@ -31,38 +31,38 @@ def telling(*told: Told) -> ScriptedGenerator:
     return ScriptedGenerator(script)
 
 
-def result(*told: Told, **options: Any) -> dict[str, Any]:
-    graph = create_deepconf(telling(*told), n=len(told), **options)
+def result(*samples: Answer, **options: Any) -> dict[str, Any]:
+    graph = create_deepconf(telling(*samples), n=len(samples), **options)
     found: dict[str, Any] = graph.compile().invoke({"problem": "?"}, context=SearchContext(seed=0))["result"]
     return found
 
 
-def test_the_unsure_lose_their_vote_and_the_others_weigh_by_score() -> None:
+def test_unconfident_samples_lose_their_vote_and_the_others_weigh_by_score() -> None:
     """Reference 1.5, offline: keep traces with score >= percentile(100(1 - eta)), then vote weighted by score."""
-    told: list[Told] = [("1", [1.0]), ("1", [2.0]), ("1", [3.0]), ("2", [5.0]), ("2", [4.0])]
-    found = result(*told, keep=0.5)
+    samples: list[Answer] = [("1", [1.0]), ("1", [2.0]), ("1", [3.0]), ("2", [5.0]), ("2", [4.0])]
+    found = result(*samples, keep=0.5)
     assert found["answer"] == "2"
     assert found["votes"] == [
         {"answer": "2", "count": 2, "weight": 9.0},
         {"answer": "1", "count": 3, "weight": 3.0},
     ]
-    assert result(*told, keep=1.0)["votes"][1]["weight"] == 6.0
+    assert result(*samples, keep=1.0)["votes"][1]["weight"] == 6.0
 
 
 def test_by_default_the_lowest_tenth_of_the_groups_counts() -> None:
-    """A trace with one bad spell scores below one that is middling all along, though its mean is higher."""
+    """A sample with one bad stretch scores below one that is mediocre throughout, though its mean is higher."""
     spell = [9.0] * 10 + [0.0] * 2 + [9.0] * 10
     middling = [5.0] * 22
-    scores = [one["score"] for one in result(("1", spell), ("2", middling), window=2)["candidates"]]
+    scores = [candidate["score"] for candidate in result(("1", spell), ("2", middling), window=2)["candidates"]]
     assert scores == [5.0, 2.25]  # of 21 groups the lowest two, 0 and 4.5
-    scores = [one["score"] for one in result(("1", spell), ("2", middling), window=4)["candidates"]]
+    scores = [candidate["score"] for candidate in result(("1", spell), ("2", middling), window=4)["candidates"]]
     assert scores == [5.0, 4.5]
 
 
 def test_the_trace_score_may_be_another() -> None:
-    told: list[Told] = [("1", [9.0, 9.0, 1.0]), ("2", [2.0, 2.0, 5.0])]
-    assert result(*told, score=mean_confidence, keep=0.1)["answer"] == "1"
-    assert result(*told, score=tail(1), keep=0.1)["answer"] == "2"
+    samples: list[Answer] = [("1", [9.0, 9.0, 1.0]), ("2", [2.0, 2.0, 5.0])]
+    assert result(*samples, score=mean_confidence, keep=0.1)["answer"] == "1"
+    assert result(*samples, score=tail(1), keep=0.1)["answer"] == "2"
 
 
 def test_without_confidences_it_is_the_plain_vote_and_says_so() -> None:
@@ -72,14 +72,14 @@ def test_without_confidences_it_is_the_plain_vote_and_says_so() -> None:
     assert found["notes"] == ["No candidate that may vote has a score: the vote decided."]
 
 
-def test_confidences_are_asked_for_and_no_trace_is_ended() -> None:
+def test_confidences_are_requested_and_no_sample_is_ended() -> None:
     generator = ToyGenerator(0.3)
     create_deepconf(generator, n=4).compile().invoke(PROBLEM, context=SearchContext(seed=1))
-    assert {(one.top_logprobs, one.confidence_floor) for one in generator.requests} == {(20, None)}
+    assert {(request.top_logprobs, request.confidence_floor) for request in generator.requests} == {(20, None)}
 
 
-def test_where_confidence_tells_right_from_wrong_it_beats_the_vote() -> None:
-    """In the toy world a model is surer of right lines than of wrong ones."""
+def test_if_confidence_separates_right_from_wrong_it_beats_the_vote() -> None:
+    """In the toy world a model is more confident in right lines than in wrong ones."""
 
     def right(create: Any, **options: Any) -> int:
         graph = create(ToyGenerator(0.4), n=8, **options).compile()
@@ -96,10 +96,12 @@ def test_the_window_suits_the_generator(longest: int, window: int) -> None:
     assert group_window(generator) == window
 
 
-def test_a_generator_that_tells_no_confidences_is_refused() -> None:
+def test_a_generator_without_confidences_is_rejected() -> None:
     generator = ToyGenerator()
     generator.signals = frozenset({"logprobs"})
-    with pytest.raises(ConfigurationError, match="deepconf needs token_confidences, which ToyGenerator does not return"):
+    with pytest.raises(
+        ConfigurationError, match="deepconf needs token_confidences, which ToyGenerator does not return"
+    ):
         create_deepconf(generator)
 
 

@@ -21,7 +21,7 @@ def run(generator: ScriptedGenerator, *, seed: int = 0, **options: Any) -> dict[
 
 
 def telling(answers: str, confidences: list[float]) -> ScriptedGenerator:
-    """Return a generator that gives these answers, each of one token with this confidence."""
+    """Return a generator that returns these answers, each of one token with this confidence."""
     rest = zip(answers, confidences, strict=True)
 
     def script(request: SampleRequest) -> Sample:
@@ -38,10 +38,10 @@ def test_the_warm_up_is_whole_and_sets_the_floor_of_all_later_traces(keep: float
     minima = [float(one) for one in range(1, 17)]
     generator = telling("12" * 10, [*minima, 100.0, 0.5, 200.0, 300.0])
     run(generator, n=20, warmup=16, wave=2, keep=keep, window=1)
-    assert {one.top_logprobs for one in generator.requests} == {20}
-    assert [one.confidence_floor for one in generator.requests[:16]] == [None] * 16
+    assert {request.top_logprobs for request in generator.requests} == {20}
+    assert [request.confidence_floor for request in generator.requests[:16]] == [None] * 16
     floor = ConfidenceFloor(window=1, threshold=threshold)
-    assert [one.confidence_floor for one in generator.requests[16:]] == [floor] * 4
+    assert [request.confidence_floor for request in generator.requests[16:]] == [floor] * 4
 
 
 def test_the_vote_is_among_those_above_the_floor_weighted_by_their_lowest_group() -> None:
@@ -59,7 +59,7 @@ def test_a_trace_that_was_ended_does_not_vote() -> None:
     found = run(generator, n=16, warmup=4, wave=4, keep=0.1, window=2, share=2, seed=3)
     assert found["truncated"] > 0
     assert found["answer"] == "21"
-    ended = [one for one in found["candidates"] if one["truncated"]]
+    ended = [candidate for candidate in found["candidates"] if candidate["truncated"]]
     assert all(one["score"] < found["candidates"][0]["score"] for one in ended)
     assert sum(vote["count"] for vote in found["votes"]) <= 16 - len(ended)
 
@@ -83,7 +83,7 @@ def test_what_is_ended_saves_tokens() -> None:
     ],
 )
 def test_it_stops_once_the_confident_agree(answers: str, share: float, drawn: int, reason: str) -> None:
-    """Reference 1.5: stop all at vote share >= beta, looked at after the warm-up and after every wave."""
+    """Reference 1.5: stop all at vote share >= beta, checked after the warm-up and after every wave."""
     generator = telling(answers, [1.0] * 8)
     found = run(generator, n=8, warmup=4, wave=2, share=share)
     assert (len(generator.requests), found["stop_reason"]) == (drawn, reason)
@@ -106,7 +106,7 @@ def test_without_confidences_no_trace_is_ended_and_the_plain_vote_decides() -> N
     rest = iter("121212")
     silent = ScriptedGenerator(lambda request: Sample(text=rf"\boxed{{{next(rest)}}}", finish_reason="end"))
     found = run(silent, n=6, warmup=3, wave=3)
-    assert all(one.confidence_floor is None for one in silent.requests)
+    assert all(request.confidence_floor is None for request in silent.requests)
     assert found["notes"] == ["No candidate that may vote has a score: the vote decided."]
 
 
@@ -118,10 +118,12 @@ def test_a_recursion_limit_cuts_waves_off_and_still_answers(limit: int) -> None:
     assert result["answer"] is not None
 
 
-def test_a_generator_that_tells_no_confidences_is_refused() -> None:
+def test_a_generator_without_confidences_is_rejected() -> None:
     generator = ToyGenerator()
     generator.signals = frozenset()
-    with pytest.raises(ConfigurationError, match="deepconf_online needs token_confidences, which ToyGenerator does not return"):
+    with pytest.raises(
+        ConfigurationError, match="deepconf_online needs token_confidences, which ToyGenerator does not return"
+    ):
         create_deepconf_online(generator)
 
 

@@ -19,7 +19,7 @@ SEEDED = SearchContext(seed=4)
 
 
 def persona(request: SampleRequest) -> str:
-    """Answer with the persona that was asked for: `be N` answers N, no instruction answers 0."""
+    """Answer with the requested persona: `be N` answers N, no instruction answers 0."""
     first = request.messages[0]
     said = first["content"].split()[1] if first["role"] == "system" else "0"
     return rf"{said} \boxed{{{said}}}"
@@ -33,7 +33,7 @@ def result(**options: Any) -> dict[str, Any]:
 
 def test_the_answers_of_all_instructions_vote_together() -> None:
     found = result(n=7, prompts=("", "be 1", "be 2"))
-    assert [one["answer"] for one in found["candidates"]] == ["0", "1", "2", "0", "1", "2", "0"]
+    assert [candidate["answer"] for candidate in found["candidates"]] == ["0", "1", "2", "0", "1", "2", "0"]
     assert found["votes"] == [
         {"answer": "0", "count": 3, "weight": 3.0},
         {"answer": "1", "count": 2, "weight": 2.0},
@@ -64,7 +64,7 @@ def test_the_search_s_own_system_prompt_stays() -> None:
     generator = ScriptedGenerator(persona)
     graph = create_diverse_prompts(generator, n=2, prompts=("", "be 1")).compile()
     graph.invoke(PROBLEM, context=SearchContext(seed=0, system="is 5"))
-    assert [one.messages[0]["content"] for one in generator.requests] == ["is 5", "be 1\n\nis 5"]
+    assert [request.messages[0]["content"] for request in generator.requests] == ["is 5", "be 1\n\nis 5"]
 
 
 def test_a_model_that_reads_the_question_alone_gets_what_self_consistency_gives() -> None:
@@ -81,7 +81,7 @@ def test_a_model_that_reads_the_question_alone_gets_what_self_consistency_gives(
 def test_by_default_every_approach_is_used() -> None:
     generator = ToyGenerator(0.3)
     create_diverse_prompts(generator).compile().invoke(PROBLEM, context=SEEDED)
-    heads = [one.messages[0] for one in generator.requests]
+    heads = [request.messages[0] for request in generator.requests]
     used = {head["content"] if head["role"] == "system" else "" for head in heads}
     assert used == set(APPROACHES)
 

@@ -27,8 +27,8 @@ def test_one_long_generation_is_asked_for_by_default() -> None:
 
 
 @pytest.mark.parametrize("style", ["think", "turn", THINK, None])
-def test_the_answer_stands_behind_the_thinking(style: Any) -> None:
-    r"""Reference 4.1: a box inside the thinking is none."""
+def test_the_answer_follows_the_thinking(style: Any) -> None:
+    r"""Reference 4.1: a box inside the thinking is not an answer."""
     assert run(r"<think>\boxed{3}</think> \boxed{4}", style=style)[0]["answer"] == "4"
     assert run(r"\boxed{3}</think> \boxed{4}", style=style)[0]["answer"] == "4"
     assert run(r"<think>\boxed{3}", style=style)[0]["answer"] is None

@@ -1,5 +1,5 @@
-"""The whole tree of every strategy in the toy world, as it stands in a file: a change of any draw, id, score, cut or
-price shows as a difference of lines. `make snapshots` writes the files anew; read the difference before you commit it.
+"""The whole tree of every strategy in the toy world, stored in a file: a change of any draw, id, score, cut or price
+shows as a difference of lines. `make snapshots` rewrites the files; read the difference before you commit it.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A search as a node of somebody's conversation: what was said reaches the model, and only the answer comes out."""
+"""A search as a node of a conversation: earlier messages reach the model, and only the answer comes out."""
 
 from typing import Any
 

@@ -50,7 +50,7 @@ def two_step_world(request: SampleRequest) -> str:
     return "good\n\n" if lot(request, 3) == 0 else "bad\n\n"
 
 
-GOOD_OR_BAD = ScriptedVerifier(lambda one: 0.9 if "good" in "".join(one.steps) else 0.2)
+GOOD_OR_BAD = ScriptedVerifier(lambda candidate: 0.9 if "good" in "".join(candidate.steps) else 0.2)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -101,7 +101,7 @@ def test_a_verifier_that_takes_the_minimum_does_not_keep_it_from_finishing() -> 
     generator = ScriptedGenerator(
         lambda request: r"\boxed{21}" if request.prefix.count("\n\n") >= 4 else f"{request.seed}\n\n"
     )
-    verifier = ScriptedVerifier(lambda one: [0.9**depth for depth in range(len(one.steps))])
+    verifier = ScriptedVerifier(lambda candidate: [0.9**depth for depth in range(len(candidate.steps))])
     result, _ = run(create_mcts(generator, verifier))
     assert result["answer"] == "21"
 
@@ -112,7 +112,7 @@ def test_a_verifier_that_takes_the_minimum_does_not_keep_it_from_finishing() -> 
 def test_a_generator_that_never_ends_stays_within_the_depth() -> None:
     """Reference 3.1: max_depth 3 -> tree depth <= 3."""
     generator = ScriptedGenerator(lambda request: f"hm {request.seed}\n\n")
-    result, tree = run(create_mcts(generator, ScriptedVerifier(lambda one: 0.5), max_steps=3, iterations=20))
+    result, tree = run(create_mcts(generator, ScriptedVerifier(lambda candidate: 0.5), max_steps=3, iterations=20))
     steps = [step for step in tree.steps if tree.open(step)]
     assert max(map(tree.depth, steps[:-1])) == 3
     assert result["stop_reason"] == "max_steps"
@@ -141,7 +141,9 @@ def test_a_round_expands_different_leaves_in_one_batch() -> None:
 def test_a_node_is_expanded_once_and_equal_steps_are_one() -> None:
     """Reference 3.1, rules 1 and 4."""
     generator = ScriptedGenerator(lambda request: f"{lot(request, 2)}\n\n")
-    result, tree = run(create_mcts(generator, ScriptedVerifier(lambda one: 0.5), max_steps=3, branch=6, iterations=99))
+    result, tree = run(
+        create_mcts(generator, ScriptedVerifier(lambda candidate: 0.5), max_steps=3, branch=6, iterations=99)
+    )
     assert (
         len(expanded(tree)) == len({tree.text(node) for node in expanded(tree)}) == 1 + 2 + 4 + 1
     )  # the last one is completed
@@ -151,7 +153,7 @@ def test_a_node_is_expanded_once_and_equal_steps_are_one() -> None:
 @pytest.mark.parametrize("iterations", [1, 2, 5, 11])
 def test_iterations_bound_the_expansions(iterations: int) -> None:
     generator = ScriptedGenerator(lambda request: f"hm {request.seed}\n\n")
-    _, tree = run(create_mcts(generator, ScriptedVerifier(lambda one: 0.5), iterations=iterations))
+    _, tree = run(create_mcts(generator, ScriptedVerifier(lambda candidate: 0.5), iterations=iterations))
     assert len(expanded(tree)) == iterations + 1  # the last one completes the best path
 
 
@@ -196,13 +198,13 @@ def test_with_puct_the_steps_that_the_generator_was_sure_of_come_first() -> None
         text = f"{'sure' if sure else 'unsure'} {request.seed}\n\n"
         return Sample(text=text, finish_reason="stop_string", generated_tokens=2, confidence=-0.1 if sure else -4.0)
 
-    verifier = ScriptedVerifier(lambda one: 0.5)
+    verifier = ScriptedVerifier(lambda candidate: 0.5)
     graph = create_mcts(
         ScriptedGenerator(unsure), verifier, rule=puct, exploration=1.25, branch=4, leaves=1, iterations=30
     )
     _, tree = run(graph)
-    grown = [step for step in expanded(tree)[:-1] if step is not None]
-    assert sum(tree.steps[step]["text"].startswith("sure") for step in grown) > 0.5 * len(grown)
+    steps = [step for step in expanded(tree)[:-1] if step is not None]
+    assert sum(tree.steps[step]["text"].startswith("sure") for step in steps) > 0.5 * len(steps)
 
 
 # --- simulation -------------------------------------------------------------------------------------------------------
@@ -216,11 +218,11 @@ def test_a_simulation_values_its_step_and_is_a_candidate() -> None:
     assert whole == opened  # every open step is simulated, equal ones once
     assert sum(not request.stop for request in generator.requests) == len(opened)
     assert all("auxiliary" not in step for step in tree.steps.values())
-    assert len([one for one in result["candidates"] if one["finished"]]) >= len(opened)
+    assert len([candidate for candidate in result["candidates"] if candidate["finished"]]) >= len(opened)
 
 
 def test_an_outcome_verifier_will_do_where_only_simulations_count() -> None:
-    verifier = ScriptedVerifier(lambda one: 0.9 if r"\boxed{21}" in one.steps[-1] else 0.1)
+    verifier = ScriptedVerifier(lambda candidate: 0.9 if r"\boxed{21}" in candidate.steps[-1] else 0.1)
     result, _ = run(create_mcts(ToyGenerator(0.3), verifier, rollout_weight=1.0))
     assert result["answer"] == "21"
     assert all(candidate.finished for candidate in verifier.candidates)
@@ -273,7 +275,9 @@ def test_a_search_that_has_no_solution_yet_completes_its_best_path() -> None:
     """Reference 3.1, rule 3: the result is a finished node if any exists."""
     generator = ScriptedGenerator(lambda request: f"{request.seed}\n\n" if request.stop else r"so \boxed{21}")
     verifier = ScriptedVerifier(
-        lambda one: 0.1 * (int(one.steps[-1].strip()) % 10) if one.steps[-1].strip().isdigit() else 0.5
+        lambda candidate: (
+            0.1 * (int(candidate.steps[-1].strip()) % 10) if candidate.steps[-1].strip().isdigit() else 0.5
+        )
     )
     result, tree = run(create_mcts(generator, verifier, iterations=3, leaves=1))
     assert result["answer"] == "21"
@@ -293,7 +297,7 @@ def test_a_leaf_that_fails_altogether_is_left_alone() -> None:
             raise ValueError("bad reply")
         return r"\boxed{1}" if request.prefix else ("best\n\n" if lot(request, 2) else "good\n\n")
 
-    verifier = ScriptedVerifier(lambda one: 0.9 if one.steps[0].startswith("best") else 0.5)
+    verifier = ScriptedVerifier(lambda candidate: 0.9 if candidate.steps[0].startswith("best") else 0.5)
     result, tree = run(create_mcts(ScriptedGenerator(script), verifier, branch=6, leaves=1))
     assert len({failure["parent"] for failure in tree.failures.values()}) == 1
     assert len(tree.failures) == 6
@@ -319,7 +323,7 @@ def test_a_spent_budget_still_gives_an_answer(calls: int) -> None:
 
 
 def test_unbounded_scores_guide_it_too() -> None:
-    verifier = ScriptedVerifier(lambda one: 10 * min(ToyVerifier().script(one)) - 5)  # type: ignore[arg-type]
+    verifier = ScriptedVerifier(lambda candidate: 10 * min(ToyVerifier().script(candidate)) - 5)  # type: ignore[arg-type]
     verifier.score_range = "real"
     result, _ = run(create_mcts(ToyGenerator(0.3), verifier))
     assert result["answer"] == "21"
@@ -339,6 +343,6 @@ def test_unbounded_scores_guide_it_too() -> None:
         {"rollout_weight": 1.1},
     ],
 )
-def test_impossible_options_are_refused_when_the_graph_is_built(wrong: dict[str, Any]) -> None:
+def test_invalid_options_are_rejected_when_the_graph_is_built(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=f"got .*{next(iter(wrong))}="):
         create_mcts(ToyGenerator(), ToyVerifier(), **wrong)

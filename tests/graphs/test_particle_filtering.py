@@ -1,4 +1,4 @@
-"""Particle filtering (docs/reference/algorithms.md 2.5); weights and draws alone are the matter of tests/nodes."""
+"""Particle filtering (docs/reference/algorithms.md 2.5); weights and draws alone are tested in tests/nodes."""
 
 from collections import Counter
 from itertools import pairwise
@@ -38,7 +38,9 @@ def ends_now_and_then(request: SampleRequest) -> str:
 
 
 def test_the_population_has_n_particles_after_every_round() -> None:
-    graph = create_particle_filtering(ScriptedGenerator(ends_now_and_then), ScriptedVerifier(lambda one: 0.5), n=8)
+    graph = create_particle_filtering(
+        ScriptedGenerator(ends_now_and_then), ScriptedVerifier(lambda candidate: 0.5), n=8
+    )
     trees = rounds(graph)
     populations = [tree.frontier for tree in trees if tree.frontier]
     assert len(populations) > 3
@@ -48,7 +50,9 @@ def test_the_population_has_n_particles_after_every_round() -> None:
 
 def test_only_open_particles_take_a_step() -> None:
     """Reference 2.5: each step extends one step, finished particles keep their last w: they cost nothing more."""
-    graph = create_particle_filtering(ScriptedGenerator(ends_now_and_then), ScriptedVerifier(lambda one: 0.5), n=8)
+    graph = create_particle_filtering(
+        ScriptedGenerator(ends_now_and_then), ScriptedVerifier(lambda candidate: 0.5), n=8
+    )
     trees = rounds(graph)
     for before, after in pairwise(trees):
         if len(after.steps) > len(before.steps) and before.frontier:
@@ -56,44 +60,44 @@ def test_only_open_particles_take_a_step() -> None:
             assert drawn == Counter(filter(before.open, before.frontier))
 
 
-def test_a_finished_particle_can_be_drawn_again_and_again() -> None:
-    """One particle ends at once with a high weight; the others go on, and the next population has copies of it."""
+def test_a_finished_particle_can_be_drawn_repeatedly() -> None:
+    """One particle ends at once with a high weight; the others continue, and the next population has copies of it."""
     first = iter([r"\boxed{1}"])
     generator = ScriptedGenerator(lambda request: next(first, f"thought {request.seed}\n\n"))
-    verifier = ScriptedVerifier(lambda one: 0.9 if one.finished else 0.2)
+    verifier = ScriptedVerifier(lambda candidate: 0.9 if candidate.finished else 0.2)
     trees = rounds(create_particle_filtering(generator, verifier, n=8, resample=systematic, max_steps=2))
     populations = [tree.frontier.count("0") for tree in trees if tree.frontier]
     assert populations[0] in {6, 7}  # 8 x 9 / (9 + 7/4)
     assert populations[-1] == 8
 
 
-def test_the_best_of_the_last_population_wins_and_lost_ones_are_still_told_of() -> None:
-    """A finished particle that was not drawn again cannot win, and stands in the result all the same."""
+def test_the_best_of_the_last_population_wins_and_lost_ones_are_still_reported() -> None:
+    """A finished particle that was not drawn again cannot win, but is still in the result."""
     first = iter([r"\boxed{1}"])
     generator = ScriptedGenerator(lambda request: next(first, r"\boxed{2}" if request.prefix else "thought\n\n"))
-    verifier = ScriptedVerifier(lambda one: 0.6 if one.steps[0].startswith(r"\boxed{1}") else 0.5)
+    verifier = ScriptedVerifier(lambda candidate: 0.6 if candidate.steps[0].startswith(r"\boxed{1}") else 0.5)
 
     def never_the_first(weights: Any, n: int, chance: Any) -> list[int]:
         return [1] * n
 
     result = run(create_particle_filtering(generator, verifier, n=4, resample=never_the_first))
     assert result["answer"] == "2"
-    assert {one["answer"]: one["score"] for one in result["candidates"]} == {"1": 0.6, "2": 0.5}
+    assert {candidate["answer"]: candidate["score"] for candidate in result["candidates"]} == {"1": 0.6, "2": 0.5}
     assert run(create_particle_filtering(generator, verifier, n=4, choose=majority))["answer"] == "2"
 
 
 def test_how_to_draw_how_to_anneal_and_how_to_choose_are_functions() -> None:
-    told: list[int] = []
+    rounds: list[int] = []
 
     def anneal(number: int, scores: Any) -> float:
-        told.append(number)
+        rounds.append(number)
         return 1.0
 
     graph = create_particle_filtering(
         ToyGenerator(0.3), ToyVerifier(), n=8, resample=systematic, anneal=anneal, choose=particle_vote()
     )
     result = run(graph)
-    assert told == [1, 2, 3, 4]
+    assert rounds == [1, 2, 3, 4]
     assert result["answer"] == "21"
     assert sum(vote["weight"] for vote in result["votes"]) == pytest.approx(8 * 0.9, abs=1.0)
 
@@ -104,10 +108,10 @@ def test_right_paths_crowd_out_wrong_ones() -> None:
     assert [second.score(step) for step in second.frontier] == [0.999] * 16
 
 
-def test_the_range_of_the_verifier_is_heeded() -> None:
-    """Unbounded scores are log-odds already: 0 and 1 draw 1 : e. Taken for chances they would draw nothing but 1."""
+def test_the_range_of_the_verifier_is_used() -> None:
+    """Unbounded scores are log-odds already: 0 and 1 draw 1 : e. As probabilities they would draw nothing but 1."""
     generator = ScriptedGenerator(lambda request: f"thought {request.seed}\n\n")
-    verifier = ScriptedVerifier(lambda one: float(one.steps[0][-3] in "13579"))
+    verifier = ScriptedVerifier(lambda candidate: float(candidate.steps[0][-3] in "13579"))
     verifier.score_range = "real"
     trees = rounds(create_particle_filtering(generator, verifier, n=16, max_steps=2))
     scores = Counter(trees[-1].score(step) for step in next(tree for tree in trees if tree.frontier).frontier)
@@ -145,6 +149,6 @@ def test_it_finds_the_optimum_where_one_sample_rarely_does() -> None:
 
 
 @pytest.mark.parametrize("options", [{"n": 0}, {"max_steps": 0}])
-def test_impossible_options_are_refused_when_the_graph_is_built(options: dict[str, int]) -> None:
+def test_invalid_options_are_rejected_when_the_graph_is_built(options: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError, match="got"):
         create_particle_filtering(ToyGenerator(), ToyVerifier(), **options)  # type: ignore[arg-type]

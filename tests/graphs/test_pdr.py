@@ -28,8 +28,8 @@ def run(graph: Any, context: SearchContext = SEEDED, **config: Any) -> tuple[dic
 
 
 def seen(request: SampleRequest) -> list[str]:
-    """Return the older texts that a request shows."""
-    return [str(one["content"]) for one in request.messages if one["role"] == "assistant"]
+    """Return the earlier texts that a request shows."""
+    return [str(message["content"]) for message in request.messages if message["role"] == "assistant"]
 
 
 def numbered(say: Callable[[int, bool], str | Sample]) -> ScriptedGenerator:
@@ -125,7 +125,7 @@ def test_a_failed_workspace_leaves_the_one_before_or_the_question() -> None:
     assert [tree.steps[key].get("sources") for key in ("3", "4", "6", "7", "9")] == [None, None, ["5"], ["5"], ["5"]]
 
 
-def test_drafts_that_fail_or_are_cut_off_are_not_summarised() -> None:
+def test_drafts_that_fail_or_are_truncated_are_not_summarized() -> None:
     def say(at: int, is_summary: bool) -> str | Sample:
         if at == 0:
             raise ValueError("bad reply")
@@ -147,7 +147,7 @@ def test_a_first_round_that_fails_whole_is_followed_by_another() -> None:
     assert result["answer"] == "5"
 
 
-def test_a_later_round_that_fails_whole_is_not_summarised() -> None:
+def test_a_later_round_that_fails_entirely_is_not_summarized() -> None:
     def say(at: int, is_summary: bool) -> str:
         if at in {3, 4}:
             raise ValueError("bad reply")
@@ -161,7 +161,7 @@ def test_a_later_round_that_fails_whole_is_not_summarised() -> None:
 
 def test_a_workspace_is_no_answer_even_if_it_reads_like_one() -> None:
     result, tree = run(create_pdr(numbered(lambda at, notes: rf"\boxed{{{9 if notes else 5}}}"), n=2))
-    assert {one["answer"] for one in result["candidates"]} == {"5"}
+    assert {candidate["answer"] for candidate in result["candidates"]} == {"5"}
     assert len(workspaces(tree)) == 2
 
 
@@ -183,7 +183,7 @@ def test_a_recursion_limit_leaves_room_for_the_answer() -> None:
 
 
 @pytest.mark.parametrize("option", ["n", "rounds", "workspace_tokens"])
-def test_impossible_options_are_refused(option: str) -> None:
+def test_invalid_options_are_rejected(option: str) -> None:
     options: dict[str, Any] = {option: 0}
     with pytest.raises(ConfigurationError, match=rf"{option} >= 1; got {option}=0"):
         create_pdr(ToyGenerator(), **options)

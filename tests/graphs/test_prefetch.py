@@ -1,4 +1,4 @@
-"""A verifier that can work ahead begins with each path as its sample ends."""
+"""A verifier that prefetches starts on each path as its sample ends."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -13,7 +13,7 @@ from its_graph.testing import ToyGenerator, ToyVerifier
 
 
 class Eager(PrefetchRunnable[Candidate, Verdict], Verifier):
-    """Judges as the toy verifier does, and notes what was begun and what was started."""
+    """Scores as the toy verifier does, and records what was prefetched and what was verified."""
 
     def __init__(self) -> None:
         self.toy = ToyVerifier(parameters=5)
@@ -52,8 +52,8 @@ AHEAD = [
 
 @pytest.mark.parametrize("name", AHEAD)
 @pytest.mark.parametrize("budget", [None, 900])
-def test_a_search_begins_just_what_it_asks_for(name: str, budget: int | None, timeless: Any) -> None:
-    """Nothing is judged in vain, nothing twice, and the result is that of a verifier which begins nothing."""
+def test_a_search_prefetches_exactly_what_it_verifies(name: str, budget: int | None, timeless: Any) -> None:
+    """Nothing is verified needlessly or twice, and the result is that of a verifier that prefetches nothing."""
     verifier, plain = Eager(), ToyVerifier(parameters=5)
     context = SearchContext(seed=7, budget=Budget(tokens=budget))
     results = [
@@ -66,7 +66,7 @@ def test_a_search_begins_just_what_it_asks_for(name: str, budget: int | None, ti
     assert not verifier._prefetched
 
 
-def test_with_a_lookahead_the_steps_themselves_are_not_begun() -> None:
+def test_with_lookahead_the_steps_themselves_are_not_prefetched() -> None:
     verifier = Eager()
     graph = create("beam_search", ToyGenerator(0.3), verifier, lookahead=1).compile()
     graph.invoke({"problem": "Add 3, 5, 4, 7, 2."}, context=SearchContext(seed=7))
@@ -74,7 +74,7 @@ def test_with_a_lookahead_the_steps_themselves_are_not_begun() -> None:
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_no_strategy_begins_what_it_does_not_ask_for(name: str) -> None:
+def test_no_strategy_prefetches_what_it_does_not_verify(name: str) -> None:
     verifier = Eager()
     graph = strategy(name).create(ToyGenerator(0.3), verifier, {}).compile()
     graph.invoke({"problem": "Add 3, 5, 4, 7, 2."}, context=SearchContext(seed=7))

@@ -36,7 +36,7 @@ def test_each_path_gets_its_share_of_the_continuations() -> None:
     texts = iter(["a", "b", "c", r"\boxed{1}", "c"])
     generator = ScriptedGenerator(lambda request: f"{next(texts, request.seed)}\n\n")
     scores = {"a": 0.9, "b": 0.8, "c": 0.1, r"\boxed{1}": 0.5}
-    verifier = ScriptedVerifier(lambda one: scores[one.steps[0].strip()])
+    verifier = ScriptedVerifier(lambda candidate: scores[candidate.steps[0].strip()])
     _, tree = run(create_rebase(generator, verifier, n=5, max_steps=2))
     assert [len(tree.children.get(step, [])) for step in "01234"] == [3, 1, 0, 0, 0]
 
@@ -47,7 +47,7 @@ def test_the_width_shrinks_with_every_path_that_ends() -> None:
     def script(request: SampleRequest) -> str:
         return r"\boxed{21}" if (request.seed or 0) % 4 == 0 else f"thought {request.seed}\n\n"
 
-    _, tree = run(create_rebase(ScriptedGenerator(script), ScriptedVerifier(lambda one: 0.5), n=16))
+    _, tree = run(create_rebase(ScriptedGenerator(script), ScriptedVerifier(lambda candidate: 0.5), n=16))
     widths, left = [], 16
     for depth in range(1, max(map(tree.depth, tree.steps)) + 1):
         widths.append(left)
@@ -65,7 +65,7 @@ def test_a_cut_off_path_takes_its_width_with_it() -> None:
             return r"\boxed{21}"
         return "word " * 90 if (request.seed or 0) % 2 else f"thought {request.seed}\n\n"
 
-    _, tree = run(create_rebase(ScriptedGenerator(script), ScriptedVerifier(lambda one: 0.5), n=8))
+    _, tree = run(create_rebase(ScriptedGenerator(script), ScriptedVerifier(lambda candidate: 0.5), n=8))
     cut_off = sum(map(tree.truncated, tree.steps))
     assert 0 < cut_off < 8
     assert drawn_at_each_depth(tree) == [8, 8 - cut_off]
@@ -79,7 +79,7 @@ def test_a_sample_that_fails_gives_its_width_back() -> None:
             raise ValueError("bad reply")
         return r"\boxed{21}" if request.prefix else f"thought {request.seed}\n\n"
 
-    _, tree = run(create_rebase(ScriptedGenerator(script), ScriptedVerifier(lambda one: 0.5), n=8))
+    _, tree = run(create_rebase(ScriptedGenerator(script), ScriptedVerifier(lambda candidate: 0.5), n=8))
     assert drawn_at_each_depth(tree) == [7, 8]
 
 
@@ -88,13 +88,13 @@ def test_equal_answers_add_up_their_scores() -> None:
     texts = iter([r"a \boxed{1}", r"b \boxed{1}", r"c \boxed{2}"])
     scores = iter([0.4, 0.4, 0.7])
     graph = create_rebase(
-        ScriptedGenerator(lambda request: next(texts)), ScriptedVerifier(lambda one: next(scores)), n=3
+        ScriptedGenerator(lambda request: next(texts)), ScriptedVerifier(lambda candidate: next(scores)), n=3
     )
     assert run(graph)[0]["answer"] == "1"
 
 
-def test_only_the_best_share_is_gone_on_with() -> None:
-    graph = create_rebase(ToyGenerator(0.5), ScriptedVerifier(lambda one: 0.5), n=8, keep_share=0.25, max_steps=2)
+def test_only_the_best_share_is_continued() -> None:
+    graph = create_rebase(ToyGenerator(0.5), ScriptedVerifier(lambda candidate: 0.5), n=8, keep_share=0.25, max_steps=2)
     _, tree = run(graph)
     assert Counter(tree.steps[step]["parent"] for step in tree.steps if tree.depth(step) == 2) == {"0": 4, "1": 4}
 
@@ -115,7 +115,7 @@ def test_temperature_says_how_far_the_best_is_preferred() -> None:
 def test_it_goes_25_steps_deep_at_most() -> None:
     """Reference 2.4: max depth 25."""
     generator = ScriptedGenerator(lambda request: f"{request.seed}\n\n" if request.stop else r"\boxed{5}")
-    result, tree = run(create_rebase(generator, ScriptedVerifier(lambda one: 0.5), n=2))
+    result, tree = run(create_rebase(generator, ScriptedVerifier(lambda candidate: 0.5), n=2))
     assert max(tree.depth(step) for step in tree.steps if tree.open(step)) == 25
     assert result["stop_reason"] == "max_steps"
     assert result["answer"] == "5"
@@ -129,7 +129,7 @@ def test_it_finds_the_optimum_where_one_sample_rarely_does() -> None:
 
 
 @pytest.mark.parametrize("options", [{"n": 0}, {"max_steps": 0}, {"temperature": 0}, {"keep_share": 0}])
-def test_impossible_options_are_refused_when_the_graph_is_built(options: dict[str, Any]) -> None:
+def test_invalid_options_are_rejected_when_the_graph_is_built(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="got"):
         create_rebase(ToyGenerator(), ToyVerifier(), **options)
 
@@ -137,15 +137,18 @@ def test_impossible_options_are_refused_when_the_graph_is_built(options: dict[st
 def test_how_to_choose_is_a_function() -> None:
     texts = iter([r"a \boxed{1}", r"b \boxed{1}", r"c \boxed{2}"])
     scores = iter([0.4, 0.4, 0.7])
-    generator, verifier = ScriptedGenerator(lambda request: next(texts)), ScriptedVerifier(lambda one: next(scores))
+    generator, verifier = (
+        ScriptedGenerator(lambda request: next(texts)),
+        ScriptedVerifier(lambda candidate: next(scores)),
+    )
     assert run(create_rebase(generator, verifier, n=3, choose=argmax))[0]["answer"] == "2"
 
 
-def test_the_range_of_the_verifier_is_heeded() -> None:
-    """Raw, 2 and seven 0 at T = .2 would give all 8 to the best; as chances .88 and .5 they leave it 4."""
+def test_the_range_of_the_verifier_is_used() -> None:
+    """Raw, 2 and seven 0 at T = .2 would give all 8 to the best; as probabilities .88 and .5 they leave it 4."""
     texts = iter(["a\n\n"])
     generator = ScriptedGenerator(lambda request: next(texts, f"{request.seed}\n\n"))
-    verifier = ScriptedVerifier(lambda one: 2.0 if one.steps[0] == "a\n\n" else 0.0)
+    verifier = ScriptedVerifier(lambda candidate: 2.0 if candidate.steps[0] == "a\n\n" else 0.0)
     verifier.score_range = "real"
     _, tree = run(create_rebase(generator, verifier, n=8, max_steps=2))
     assert len(tree.children["0"]) == 4

@@ -60,7 +60,7 @@ def test_the_two_step_world_takes_a_handful_of_iterations(seed: int) -> None:
             return r"\boxed{1}" if "good" in request.prefix else r"\boxed{0}"
         return "good\n\n" if lot(request, 3) == 0 else "bad\n\n"
 
-    verifier = ScriptedVerifier(lambda one: 0.9 if "good" in "".join(one.steps) else 0.2)
+    verifier = ScriptedVerifier(lambda candidate: 0.9 if "good" in "".join(candidate.steps) else 0.2)
     graph = create_rest_mcts(ScriptedGenerator(world), verifier, branch=6)
     result, tree = run(graph, SearchContext(seed=seed))
     assert result["answer"] == "1"
@@ -80,7 +80,7 @@ def test_it_finds_the_answer_where_a_single_sample_mostly_fails(seed: int) -> No
 def test_a_greedy_rollout_of_three_steps_goes_out_from_the_best_child_only() -> None:
     """Reference 3.2, step 4."""
     generator = ScriptedGenerator(endless)
-    verifier = ScriptedVerifier(lambda one: Random("".join(one.steps)).random() * 0.8)
+    verifier = ScriptedVerifier(lambda candidate: Random("".join(candidate.steps)).random() * 0.8)
     trail = states(create_rest_mcts(generator, verifier, iterations=6))
     judged = [tree for node, tree in trail if node == "verify_rollout"]
     assert len(judged) == 6
@@ -91,8 +91,8 @@ def test_a_greedy_rollout_of_three_steps_goes_out_from_the_best_child_only() -> 
         assert all(tree.steps[step]["auxiliary"] == "rollout" for step in rolled)
         assert all(tree.score(step) is not None for step in rolled)
         assert all(tree.rollout_tip(step) == step for step in tree.new_steps if step != best)
-    asides = [step for step in judged[-1].steps.values() if "auxiliary" in step]
-    assert len(asides) == 3 * 6
+    auxiliary = [step for step in judged[-1].steps.values() if "auxiliary" in step]
+    assert len(auxiliary) == 3 * 6
     assert sum(request.temperature == 0 for request in generator.requests) == 3 * 6
 
 
@@ -100,15 +100,17 @@ def test_a_rollout_stops_where_the_solution_does_and_is_no_candidate() -> None:
     def script(request: SampleRequest) -> str:
         return r"\boxed{21}" if request.prefix.count("\n\n") > 1 else f"hm {request.seed}\n\n"
 
-    result, tree = run(create_rest_mcts(ScriptedGenerator(script), ScriptedVerifier(lambda one: 0.5), iterations=1))
+    result, tree = run(
+        create_rest_mcts(ScriptedGenerator(script), ScriptedVerifier(lambda candidate: 0.5), iterations=1)
+    )
     rolled = [step for step, record in tree.steps.items() if "auxiliary" in record]
     assert [tree.steps[step]["finish"] for step in rolled] == ["stop_string", "end"]
-    assert {one["id"] for one in result["candidates"]}.isdisjoint(rolled)
+    assert {candidate["id"] for candidate in result["candidates"]}.isdisjoint(rolled)
 
 
 def test_without_rollouts_a_step_is_worth_its_own_score() -> None:
     generator = ScriptedGenerator(endless)
-    _, tree = run(create_rest_mcts(generator, ScriptedVerifier(lambda one: 0.5), rollout_steps=0, iterations=4))
+    _, tree = run(create_rest_mcts(generator, ScriptedVerifier(lambda candidate: 0.5), rollout_steps=0, iterations=4))
     assert not any("auxiliary" in step for step in tree.steps.values())
     assert all(request.temperature > 0 for request in generator.requests)
 
@@ -125,8 +127,8 @@ def test_rollouts_steer_the_search() -> None:
 
     options: dict[str, Any] = {"iterations": 12, "branch": 4, "max_steps": 3, "exploration": 0.1}
     _, tree = run(create_rest_mcts(ScriptedGenerator(script), ScriptedVerifier(judge), **options))
-    grown = [tree.text(tree.root(step)) for step in tree.steps if tree.depth(step) == 2]
-    assert grown.count("left\n\n") > grown.count("right\n\n")
+    roots = [tree.text(tree.root(step)) for step in tree.steps if tree.depth(step) == 2]
+    assert roots.count("left\n\n") > roots.count("right\n\n")
 
 
 # --- ends -------------------------------------------------------------------------------------------------------------
@@ -136,7 +138,7 @@ def gated(score: float, **options: Any) -> tuple[dict[str, Any], Tree]:
     generator = ScriptedGenerator(
         lambda request: rf"{request.seed} \boxed{{21}}" if request.prefix else endless(request)
     )
-    verifier = ScriptedVerifier(lambda one: score if one.finished else 0.95)
+    verifier = ScriptedVerifier(lambda candidate: score if candidate.finished else 0.95)
     return run(create_rest_mcts(generator, verifier, **options))
 
 
@@ -158,7 +160,7 @@ def test_solutions_below_the_gate_are_not_selected_again() -> None:
 
 @pytest.mark.parametrize("iterations", [1, 3, 8])
 def test_it_expands_one_leaf_after_another(iterations: int) -> None:
-    graph = create_rest_mcts(ScriptedGenerator(endless), ScriptedVerifier(lambda one: 0.5), iterations=iterations)
+    graph = create_rest_mcts(ScriptedGenerator(endless), ScriptedVerifier(lambda candidate: 0.5), iterations=iterations)
     trail = [(node, tree) for node, tree in states(graph) if node == "expand"]
     assert len(trail) == iterations
     assert all(len({tree.steps[step]["parent"] for step in tree.new_steps}) == 1 for _, tree in trail)
@@ -168,7 +170,7 @@ def test_a_generator_that_never_ends_stays_within_the_depth() -> None:
     """Reference 3.1: max_depth 3 -> tree depth <= 3; a rollout may look beyond."""
     generator = ScriptedGenerator(lambda request: f"{lot(request, 2)}\n\n")
     options: dict[str, Any] = {"max_steps": 3, "rollout_steps": 1, "branch": 4}
-    result, tree = run(create_rest_mcts(generator, ScriptedVerifier(lambda one: 0.5), **options))
+    result, tree = run(create_rest_mcts(generator, ScriptedVerifier(lambda candidate: 0.5), **options))
     steps = [step for step, record in tree.steps.items() if "auxiliary" not in record]
     assert max(map(tree.depth, steps[:-1])) == 3
     assert (result["stop_reason"], result["text"] is None) == ("max_steps", False)
@@ -185,7 +187,7 @@ def test_the_answer_has_the_largest_sum_of_values_or_the_best_value() -> None:
             return f"{lot(request, 2)}\n\n"
         return rf"{request.seed} \boxed{{{'best' if request.prefix[0] == '0' and lot(request, 3) == 0 else 'often'}}}"
 
-    verifier = ScriptedVerifier(lambda one: 0.8 if "best" in one.steps[-1] else 0.5)
+    verifier = ScriptedVerifier(lambda candidate: 0.8 if "best" in candidate.steps[-1] else 0.5)
     summed, _ = run(create_rest_mcts(ScriptedGenerator(script), verifier, branch=6))
     best, _ = run(create_rest_mcts(ScriptedGenerator(script), verifier, branch=6, choose=argmax))
     assert (summed["answer"], best["answer"]) == ("often", "best")
@@ -217,7 +219,7 @@ def test_lost_rollouts_and_lost_verdicts_do_not_stall_the_search() -> None:
 @pytest.mark.parametrize("limit", range(14, 26))
 @pytest.mark.parametrize("rollout_steps", [0, 3])
 def test_the_recursion_limit_does_not_lose_the_search(limit: int, rollout_steps: int) -> None:
-    verifier = ScriptedVerifier(lambda one: 0.5)
+    verifier = ScriptedVerifier(lambda candidate: 0.5)
     graph: Any = create_rest_mcts(ScriptedGenerator(endless), verifier, rollout_steps=rollout_steps).compile()
     result = graph.invoke(QUESTION, {"recursion_limit": limit}, context=SEEDED)["result"]
     assert result["stop_reason"] == "recursion_limit"
@@ -245,6 +247,6 @@ def test_a_spent_budget_still_gives_an_answer(calls: int) -> None:
         {"rollout_steps": -1},
     ],
 )
-def test_impossible_options_are_refused_when_the_graph_is_built(wrong: dict[str, Any]) -> None:
+def test_invalid_options_are_rejected_when_the_graph_is_built(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=f"got .*{next(iter(wrong))}="):
         create_rest_mcts(ToyGenerator(), ToyVerifier(), **wrong)

@@ -66,10 +66,10 @@ def test_the_certainty_is_asked_for_and_becomes_the_score() -> None:
     found = graph.invoke({"problem": "Add 1, 2."}, context=SearchContext(seed=1))["result"]
     assert all(request.self_certainty and not request.top_logprobs for request in generator.requests)
     again = {sample.self_certainty for request in list(generator.requests) for sample in generator.invoke(request)}
-    assert {one["score"] for one in found["candidates"]} == again
+    assert {candidate["score"] for candidate in found["candidates"]} == again
 
 
-def test_a_generator_that_does_not_tell_it_is_refused() -> None:
+def test_a_generator_without_self_certainty_is_rejected() -> None:
     """Reference 1.6: it needs the full vocabulary; top-k log-probabilities of a server do not suffice."""
     generator = ToyGenerator()
     generator.signals = frozenset({"logprobs", "token_confidences", "alternatives"})

@@ -71,5 +71,5 @@ def test_best_of_n_by_the_highest_score_through_the_graph() -> None:
     graph = create_best_of_n(ScriptedGenerator(script), verifier, n=3, choose=argmax)
     result = graph.compile().invoke({"problem": "?"}, context=SearchContext(seed=0))["result"]
     assert result["answer"] == "second"
-    assert [one["score"] for one in result["candidates"]] == [0.9, 0.9, 0.2]
+    assert [candidate["score"] for candidate in result["candidates"]] == [0.9, 0.9, 0.2]
     assert result["tie"]

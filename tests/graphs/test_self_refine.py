@@ -42,7 +42,7 @@ def test_attempt_critique_attempt_until_the_rounds_are_over() -> None:
     result, tree = run(create_self_refine(generator, rounds=2))
     assert [step.get("auxiliary") for step in tree.steps.values()] == [None, "critique", None, "critique", None]
     assert [step.get("sources") for step in tree.steps.values()] == [None, ["0"], ["0", "1"], ["2"], ["2", "3"]]
-    assert [one["text"] for one in result["candidates"]] == [r"\boxed{7}", r"\boxed{9}", r"\boxed{8}"]
+    assert [candidate["text"] for candidate in result["candidates"]] == [r"\boxed{7}", r"\boxed{9}", r"\boxed{8}"]
     assert (result["answer"], result["stop_reason"]) == ("8", "completed")
     asked = [list(request.messages) for request in generator.requests]
     assert asked[1] == prompts.critique(tree.question, [r"\boxed{7}"])
@@ -50,14 +50,14 @@ def test_attempt_critique_attempt_until_the_rounds_are_over() -> None:
     assert asked[4] == prompts.refine(tree.question, [r"\boxed{9}", "Too much."])
 
 
-def test_it_stops_when_the_critic_is_content() -> None:
+def test_it_stops_when_the_critic_accepts() -> None:
     generator = saying(r"\boxed{7}", "Verdict: wrong", r"\boxed{8}", "Verdict: correct")
     result, _ = run(create_self_refine(generator, rounds=5))
     assert (result["answer"], result["stop_reason"]) == ("8", "accepted")
     assert result["spend"]["calls"] == 4
 
 
-def test_when_a_critic_is_content_may_be_the_users_own_rule() -> None:
+def test_the_accept_rule_may_be_the_users_own() -> None:
     generator = saying(r"\boxed{7}", "LGTM")
     result, _ = run(create_self_refine(generator, accepts=lambda text: "LGTM" in text))
     assert result["stop_reason"] == "accepted"
@@ -65,7 +65,7 @@ def test_when_a_critic_is_content_may_be_the_users_own_rule() -> None:
 
 @pytest.mark.parametrize(("rounds", "calls"), [(0, 1), (1, 3), (3, 7)])
 def test_the_cost_is_one_attempt_and_two_calls_a_round(rounds: int, calls: int) -> None:
-    """The last attempt is not reviewed: nobody would read it."""
+    """The last attempt is not reviewed: nothing would read the review."""
     result, _ = run(create_self_refine(ToyGenerator(), rounds=rounds))
     assert result["spend"]["calls"] == calls
     assert result["stop_reason"] == "completed"
@@ -117,7 +117,7 @@ def test_in_prose_the_last_attempt_is_taken() -> None:
 
 def test_a_critique_that_states_an_answer_is_no_candidate() -> None:
     result, _ = run(create_self_refine(saying(r"\boxed{7}", r"No: \boxed{9}", r"\boxed{7}"), rounds=1))
-    assert {one["answer"] for one in result["candidates"]} == {"7"}
+    assert {candidate["answer"] for candidate in result["candidates"]} == {"7"}
 
 
 @pytest.mark.parametrize(("calls", "made"), [(1, 1), (2, 2), (3, 3), (4, 4)])
@@ -134,6 +134,6 @@ def test_a_recursion_limit_leaves_room_for_the_answer() -> None:
     assert result["answer"] is not None
 
 
-def test_impossible_options_are_refused() -> None:
+def test_invalid_options_are_rejected() -> None:
     with pytest.raises(ConfigurationError, match="rounds >= 0"):
         create_self_refine(ToyGenerator(), rounds=-1)

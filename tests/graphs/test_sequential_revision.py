@@ -36,8 +36,8 @@ class Attempts(ScriptedGenerator):
 
 
 def seen(request: SampleRequest) -> list[str]:
-    """Return the older texts that a request shows."""
-    return [str(one["content"]) for one in request.messages if one["role"] == "assistant"]
+    """Return the earlier texts that a request shows."""
+    return [str(message["content"]) for message in request.messages if message["role"] == "assistant"]
 
 
 def score_of(scores: dict[str, float]) -> ScriptedVerifier:
@@ -67,12 +67,12 @@ def test_an_earlier_attempt_is_returned_where_it_scores_higher() -> None:
     """Reference 4.3: chain scores [.9, .4] -> returns attempt 1."""
     result, _ = run(create_sequential_revision(Attempts(), score_of({"0": 0.9, "1": 0.4}), n=2, chains=1))
     assert result["answer"] == "0"
-    assert [one["score"] for one in result["candidates"]] == [0.9, 0.4]
+    assert [candidate["score"] for candidate in result["candidates"]] == [0.9, 0.4]
 
 
 @pytest.mark.parametrize(("length", "count"), ratio_grid(8) + ratio_grid(16))
 def test_every_split_of_the_grid_costs_the_same(length: int, count: int) -> None:
-    """Reference 4.3: s*p = N for each entry; the attempts of one round are asked for together."""
+    """Reference 4.3: s*p = N for each entry; the attempts of one round are sampled together."""
     generator = Attempts()
     result, tree = run(create_sequential_revision(generator, ToyVerifier(), n=length * count, chains=count))
     assert generator.sizes == [count] * length
@@ -118,7 +118,7 @@ def generator_of(answer: int) -> Callable[[int], str]:
     return lambda number: rf"attempt {number} \boxed{{{answer}}}"
 
 
-def test_a_chain_whose_first_attempt_failed_is_begun_again() -> None:
+def test_a_chain_whose_first_attempt_failed_is_restarted() -> None:
     def say(number: int) -> str:
         if number == 1:
             raise ValueError("bad reply")
@@ -207,8 +207,10 @@ def test_a_verifier_reads_the_attempt_and_the_question_alone() -> None:
         return 0.5
 
     run(create_sequential_revision(Attempts(), ScriptedVerifier(judge), n=2, chains=1))
-    assert [one.messages for one in candidates] == [({"role": "user", "content": "Add 3, 5, 4, 7, 2."},)] * 2
-    assert [one.steps for one in candidates] == [(r"attempt 0 \boxed{0}",), (r"attempt 1 \boxed{1}",)]
+    assert [candidate.messages for candidate in candidates] == [
+        ({"role": "user", "content": "Add 3, 5, 4, 7, 2."},)
+    ] * 2
+    assert [candidate.steps for candidate in candidates] == [(r"attempt 0 \boxed{0}",), (r"attempt 1 \boxed{1}",)]
 
 
 @pytest.mark.parametrize(
@@ -220,6 +222,6 @@ def test_a_verifier_reads_the_attempt_and_the_question_alone() -> None:
         ({"shown": 0}, "shown >= 1; got shown=0"),
     ],
 )
-def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_rejected(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         create_sequential_revision(ToyGenerator(), ToyVerifier(), **options)

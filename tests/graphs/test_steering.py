@@ -1,4 +1,4 @@
-"""Searches that ask a person between their rounds: what is said holds, costs nothing twice, and loses nothing."""
+"""Searches that ask a person between rounds: replies take effect, cost nothing twice, and lose nothing."""
 
 import json
 import random
@@ -55,7 +55,7 @@ def thread(number: int = 1) -> Any:
 
 
 def asking(out: dict[str, Any]) -> HumanRequest | None:
-    """What the search asks, if it does not answer."""
+    """The request of the search, if it has not answered."""
     (question,) = out.get("__interrupt__", [None])
     return None if question is None else TypeAdapter(HumanRequest).validate_python(question.value)
 
@@ -65,7 +65,7 @@ def approve(ask: HumanRequest) -> Any:
 
 
 def once(reply: Person) -> Person:
-    """Say something to the second question, when every strategy has paths to choose from, and approve all others."""
+    """Reply to the second request, when every strategy has paths to choose from, and approve all others."""
     asked: list[HumanRequest] = []
 
     def person(ask: HumanRequest) -> Any:
@@ -156,16 +156,18 @@ def test_it_asks_with_the_open_paths_of_its_frontier(name: str, build: Build) ->
     run = Run(build, name)(approve)
     assert [ask["round"] for ask in run.asks] == list(range(1, len(run.asks) + 1))
     for ask, tree in zip(run.asks, run.trees, strict=True):
-        assert {one["id"]: one["continuations"] for one in ask["frontier"]} == Counter(filter(tree.open, tree.frontier))
-        for one in ask["frontier"]:
-            assert (one["text"], one["score"], one["depth"]) == (
-                tree.text(one["id"]),
-                tree.score(one["id"]),
-                tree.depth(one["id"]),
+        assert {step["id"]: step["continuations"] for step in ask["frontier"]} == Counter(
+            filter(tree.open, tree.frontier)
+        )
+        for step in ask["frontier"]:
+            assert (step["text"], step["score"], step["depth"]) == (
+                tree.text(step["id"]),
+                tree.score(step["id"]),
+                tree.depth(step["id"]),
             )
-            assert one["text"].endswith(one["step"])
+            assert step["text"].endswith(step["step"])
         assert ask["spend"] == tree.spend._asdict()
-        assert ask["problem"] is None
+        assert ask["error"] is None
 
 
 def test_it_asks_every_other_round_or_when_it_is_unsure(build: Build) -> None:
@@ -202,12 +204,12 @@ def test_without_a_checkpointer_the_error_says_what_to_do(name: str, config: Any
 
 
 @each
-def test_what_is_pruned_is_given_up_for_good(name: str, build: Build) -> None:
+def test_what_is_pruned_is_abandoned_permanently(name: str, build: Build) -> None:
     run = Run(build, name)(once(lambda ask: {"prune": [ask["frontier"][0]["id"]]}))
     (pruned,) = run.tree.human_edits["1"]["prune"]
     assert Run(build, name)(approve).tree.children.get(pruned)  # it would have gone on
     assert below(run, pruned) == []
-    assert all(pruned not in (one["id"] for one in ask["frontier"]) for ask in run.asks[2:])
+    assert all(pruned not in (step["id"] for step in ask["frontier"]) for ask in run.asks[2:])
     assert pruned not in run.tree.frontier
     assert run.result["answer"] is not None
 
@@ -218,7 +220,7 @@ def test_a_tree_search_never_comes_back_to_what_was_pruned(name: str, build: Bui
     gone: set[str] = set()
 
     def person(ask: HumanRequest) -> Any:
-        roots = {run.tree.root(one["id"]) for one in ask["frontier"]}
+        roots = {run.tree.root(step["id"]) for step in ask["frontier"]}
         assert not roots & gone
         gone.update(roots if run.tree.completed else ())
         return {"prune": sorted(roots)} if run.tree.completed else APPROVE
@@ -238,17 +240,17 @@ def test_what_is_boosted_gets_twice_its_continuations(name: str, build: Build) -
 
 
 def cut(tree: Tree) -> str:
-    """An open path that the search would not go on with, unlike any that it does."""
+    """An open path that the search would not continue, unlike any that it does."""
     texts = {tree.text(step) for step in tree.frontier}
     return next(step for step in tree.steps if tree.open(step) and tree.text(step) not in texts)
 
 
 @each
-def test_a_cut_path_comes_back_with_the_share_of_one(name: str, build: Build) -> None:
+def test_a_dropped_path_returns_with_the_share_of_one(name: str, build: Build) -> None:
     run = Run(build, name, n=16)
     run(once(lambda ask: {"boost": [cut(run.tree)]}))
     ask, revived = run.asks[1], cut(run.trees[1])
-    share = sum(one["continuations"] for one in ask["frontier"]) // len(ask["frontier"])
+    share = sum(step["continuations"] for step in ask["frontier"]) // len(ask["frontier"])
     assert drawn_below(run, revived) == share
     assert sum(run.trees[2].steps[step]["parent"] == revived for step in run.trees[2].new_steps) == share
 
@@ -281,7 +283,7 @@ def test_an_edit_that_ends_the_solution_is_judged_and_a_candidate(
     (new,) = run.tree.human_edits["1"]["edits"].values()
     assert run.tree.finished(new)
     assert drawn_below(run, new) == 0
-    (mine,) = [one for one in run.result["candidates"] if one["id"] == new]
+    (mine,) = [candidate for candidate in run.result["candidates"] if candidate["id"] == new]
     assert (mine["answer"], mine["finished"]) == ("99", True)
     assert mine["score"] == run.tree.score(new) is not None
 
@@ -312,7 +314,7 @@ def test_a_hint_reaches_generator_and_verifier(name: str, build: Build) -> None:
     told = asked + "\n\nHint: Mind the carry."
     assert {request.messages[-1]["content"] for request in run.generator.requests[:drawn]} == {asked}
     assert {request.messages[-1]["content"] for request in run.generator.requests[drawn:drawn_next]} == {told}
-    assert {one.messages[-1]["content"] for one in run.verifier.candidates[judged:judged_next]} == {told}
+    assert {candidate.messages[-1]["content"] for candidate in run.verifier.candidates[judged:judged_next]} == {told}
     assert {request.messages[-1]["content"] for request in run.generator.requests[drawn_next:]} == {
         told + "\n\nHint: Sums grow."
     }
@@ -320,7 +322,7 @@ def test_a_hint_reaches_generator_and_verifier(name: str, build: Build) -> None:
 
 
 @each
-def test_told_to_stop_it_answers_with_what_there_is(name: str, build: Build) -> None:
+def test_when_stopped_it_answers_with_what_there_is(name: str, build: Build) -> None:
     run = Run(build, name)(lambda ask: {"stop": True})
     assert len(run.asks) == 1
     assert run.result["stop_reason"] == "steered"
@@ -330,14 +332,14 @@ def test_told_to_stop_it_answers_with_what_there_is(name: str, build: Build) -> 
 
 @pytest.mark.parametrize("name", ["mcts", "rest_mcts"])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_tree_search_that_is_told_to_stop_finishes_its_best_path(name: str, seed: int, build: Build) -> None:
+def test_a_stopped_tree_search_completes_its_best_path(name: str, seed: int, build: Build) -> None:
     run = Run(build, name, leaves=1, context=SearchContext(seed=seed), error=0.6)(once(lambda ask: {"stop": True}))
     best = open_leaves(search_stats(40), leaves=1)(run.trees[1])
     assert [list(run.tree.steps.values())[-1]["parent"]] == best
 
 
 @each
-def test_told_to_stop_with_a_solution_it_judges_that_first(name: str, build: Build) -> None:
+def test_when_stopped_with_an_edited_solution_it_verifies_that_first(name: str, build: Build) -> None:
     def person(ask: HumanRequest) -> Any:
         return {"edits": {ask["frontier"][0]["id"]: r"\boxed{99}"}, "stop": True}
 
@@ -350,14 +352,14 @@ def test_told_to_stop_with_a_solution_it_judges_that_first(name: str, build: Bui
 
 def test_an_edited_first_step_stays_in_its_own_tree(build: Build) -> None:
     def person(ask: HumanRequest) -> Any:
-        return {"edits": {one["id"]: "3 + 5 = 8" for one in ask["frontier"]}} if ask["round"] == 1 else APPROVE
+        return {"edits": {step["id"]: "3 + 5 = 8" for step in ask["frontier"]}} if ask["round"] == 1 else APPROVE
 
     run = Run(build, "dvts")(person)
     assert len(run.asks[1]["frontier"]) == len(run.asks[0]["frontier"]) == 4
-    assert all("by" in run.tree.steps[run.tree.path(one["id"])[0]] for one in run.asks[1]["frontier"])
+    assert all("by" in run.tree.steps[run.tree.path(ask["id"])[0]] for ask in run.asks[1]["frontier"])
 
 
-def test_a_step_in_the_middle_can_be_edited_and_its_paths_go_on_from_there(build: Build) -> None:
+def test_a_step_in_the_middle_can_be_edited_and_its_paths_continue_from_there(build: Build) -> None:
     def person(ask: HumanRequest) -> Any:
         if ask["round"] != 2:
             return APPROVE
@@ -366,7 +368,7 @@ def test_a_step_in_the_middle_can_be_edited_and_its_paths_go_on_from_there(build
     run = Run(build, "beam_search")
     run(person)
     ((old, new),) = run.tree.human_edits["1"]["edits"].items()
-    moved = [one for one in run.asks[1]["frontier"] if old in run.trees[1].path(one["id"])]
+    moved = [ask for ask in run.asks[1]["frontier"] if old in run.trees[1].path(ask["id"])]
     assert len(run.tree.children[new]) == sum(one["continuations"] for one in moved) >= 1
 
 
@@ -397,7 +399,7 @@ def test_a_bad_reply_is_asked_for_again_with_the_reason(name: str, build: Build,
 
     run = Run(build, name)
     run(person)
-    problems = [ask["problem"] for ask in run.asks[:8]]
+    problems = [ask["error"] for ask in run.asks[:8]]
     assert problems[0] is problems[7] is None
     said = ["Steering", "not the id", "cannot be boosted", "prune", "text is empty", "comment"]
     assert all(word in str(problem) for word, problem in zip(said, problems[1:7], strict=True)), problems
@@ -407,18 +409,18 @@ def test_a_bad_reply_is_asked_for_again_with_the_reason(name: str, build: Build,
 
 def test_a_finished_solution_cannot_be_steered(build: Build) -> None:
     def person(ask: HumanRequest) -> Any:
-        return {"prune": run.tree.complete[:1]} if run.tree.complete and not ask["problem"] else APPROVE
+        return {"prune": run.tree.complete[:1]} if run.tree.complete and not ask["error"] else APPROVE
 
     run = Run(build, "mcts", n=64)
     run(person)
-    assert any("finished solution" in (ask["problem"] or "") for ask in run.asks)
+    assert any("finished solution" in (ask["error"] or "") for ask in run.asks)
 
 
 def test_a_beam_search_is_not_left_without_a_path(build: Build) -> None:
     run = Run(build, "beam_search")(
-        lambda ask: APPROVE if ask["problem"] else {"prune": [one["id"] for one in ask["frontier"]]}
+        lambda ask: APPROVE if ask["error"] else {"prune": [step["id"] for step in ask["frontier"]]}
     )
-    assert "no path to continue" in str(run.asks[1]["problem"])
+    assert "no path to continue" in str(run.asks[1]["error"])
     assert run.result["answer"] is not None
 
 
@@ -427,7 +429,7 @@ def test_a_beam_search_is_not_left_without_a_path(build: Build) -> None:
 
 def one_of_each(ask: HumanRequest) -> Any:
     """All kinds of steering, one after the other."""
-    paths = [one["id"] for one in ask["frontier"]]
+    paths = [step["id"] for step in ask["frontier"]]
     kinds: list[dict[str, Any]] = [
         {"prune": paths[:-1], "hint": "Mind the carry."},
         {"boost": paths[:1]},
@@ -483,9 +485,7 @@ def _anew(build: Build, name: str) -> Any:
 
 
 @each
-def test_the_next_question_on_the_thread_knows_nothing_of_what_was_said(
-    name: str, build: Build, timeless: Timeless
-) -> None:
+def test_the_next_question_on_the_thread_ignores_earlier_steering(name: str, build: Build, timeless: Timeless) -> None:
     run = Run(build, name)(one_of_each)
     alone = Run(build, name)(approve)
     again = run(approve)
@@ -497,10 +497,10 @@ def test_the_next_question_on_the_thread_knows_nothing_of_what_was_said(
 
 
 def saying(chance: random.Random) -> Person:
-    """A person who says anything, sensible or not."""
+    """A person who replies anything, sensible or not."""
 
     def person(ask: HumanRequest) -> Any:
-        paths = [one["id"] for one in ask["frontier"]] + [str(chance.randrange(30))]
+        paths = [step["id"] for step in ask["frontier"]] + [str(chance.randrange(30))]
 
         def some() -> list[str]:
             return chance.sample(paths, k=chance.randint(0, 2))
@@ -513,7 +513,7 @@ def saying(chance: random.Random) -> Person:
             "hint": chance.choice([None, "go on and on " * 5]),
             "stop": chance.random() < 0.1,
         }
-        return APPROVE if ask["problem"] else said
+        return APPROVE if ask["error"] else said
 
     return person
 
@@ -543,10 +543,10 @@ def test_no_limit_is_ever_exceeded(
 
 
 @each_way
-def test_judging_what_a_person_wrote_is_paid_for_before_anything_is_drawn(
+def test_verifying_what_a_person_wrote_is_reserved_before_anything_is_sampled(
     name: str, options: dict[str, Any], build: Build
 ) -> None:
-    """Otherwise a step that was drawn would be the one that nobody judges. Many errors make for few equal steps."""
+    """Otherwise a sampled step would remain unverified. Many errors make for few equal steps."""
 
     def person(ask: HumanRequest) -> Any:
         return {"edits": {ask["frontier"][0]["id"]: r"It is \boxed{99}"}} if ask["round"] == 1 else APPROVE
@@ -590,7 +590,7 @@ def test_waiting_repeats_no_charge_and_no_event(name: str, build: Build) -> None
         told = [event for event in run.events if event["type"] != "its.steered"]
         return [event | {"charge": event["charge"] | {"seconds": 0}} if "charge" in event else event for event in told]
 
-    asked = Run(build, name)(lambda ask: APPROVE if ask["problem"] else {"prune": ["999"]})
+    asked = Run(build, name)(lambda ask: APPROVE if ask["error"] else {"prune": ["999"]})
     alone = Run(build, name, ask=lambda tree: False)(approve)
     assert events(asked)[:-1] == events(alone)[:-1]
     told = [event for event in asked.events if event["type"] == "its.steered"]
@@ -600,7 +600,7 @@ def test_waiting_repeats_no_charge_and_no_event(name: str, build: Build) -> None
 
 @each
 def test_a_short_recursion_limit_still_leaves_an_answer(name: str, build: Build) -> None:
-    """A rule that never asks: each reply begins a run of its own, and the limit anew."""
+    """A rule that never asks: each reply starts a new run, with its own limit."""
     graph = build(name, ask=lambda tree: False, n=8).compile(checkpointer=InMemorySaver())
     for limit in range(12, 24):
         out = graph.invoke(QUESTION, thread(limit) | {"recursion_limit": limit}, context=SEEDED)

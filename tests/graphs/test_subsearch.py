@@ -1,4 +1,4 @@
-"""What a strategy sees of a search that was under way when it began: rules and exits count what is its own."""
+"""What a strategy sees of a search in progress: rules and exits count only its own records."""
 
 from typing import Any
 
@@ -55,7 +55,11 @@ def test_it_begins_behind_the_records_there_are() -> None:
     tree = Tree.of(state_of(strategy_start=None))
     assert start_after_pilots(tree) == {"record": PILOTS, "charge": 1}
     assert reuse_pilots(tree) is None
-    assert enter_subsearch(start_after_pilots)(state_of()) == {"strategy_start": {"record": PILOTS, "charge": 1}, "new_steps": [], "frontier": []}
+    assert enter_subsearch(start_after_pilots)(state_of()) == {
+        "strategy_start": {"record": PILOTS, "charge": 1},
+        "new_steps": [],
+        "frontier": [],
+    }
 
 
 def test_the_view_at_work_hides_the_pilots_and_no_cost() -> None:

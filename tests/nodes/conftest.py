@@ -35,7 +35,7 @@ def solutions() -> MakeTree:
 
 @pytest.fixture
 def frontier_of() -> MakeTree:
-    """Return a function: rows of (id, parent, text, score, finish) -> tree; every row that is no parent is fresh."""
+    """Return a function: rows of (id, parent, text, score, finish) -> tree; rows without children are the new steps."""
 
     def make(*rows: tuple[str, str | None, str, float | None, str]) -> Tree:
         steps: dict[str, Any] = {}

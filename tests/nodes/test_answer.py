@@ -27,12 +27,12 @@ def test_what_the_verifier_could_not_judge_is_unscored() -> None:
         return float("nan") if r"\boxed{12}" in candidate.steps[-1] else 0.5
 
     found = result(ScriptedVerifier(judge))
-    missing = [one for one in found["candidates"] if one["score"] is None]
+    missing = [candidate for candidate in found["candidates"] if candidate["score"] is None]
     assert found["unscored"] == len(missing) >= 1
 
 
 def test_what_the_budget_left_unjudged_is_unscored(monkeypatch: Any) -> None:
-    """Three of four candidates were never looked at: nothing stands in the log of scores for them."""
+    """Three of four candidates were never verified: the log of scores has no record of them."""
     monkeypatch.setattr("its_graph.nodes.answer.emit", lambda update: None)
     step = {"parent": None, "text": r"\boxed{1}", "tokens": 1, "finish": "end", "confidence": None}
     score = {"step": "0", "value": 0.5, "steps": [0.5], "tokens": 1}

@@ -1,4 +1,4 @@
-"""What budgets can hold back: no sample is drawn under a limit of something that nobody counts."""
+"""What budgets can limit: no sample is drawn under a limit on something that is not counted."""
 
 import pytest
 

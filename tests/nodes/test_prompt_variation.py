@@ -1,4 +1,4 @@
-"""Sampling under several instructions: who gets which, and where it stands in the conversation."""
+"""Sampling under several instructions: which sample gets which, and its position in the conversation."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ def messages(sample: int, prompts: tuple[str, ...], *asked: dict[str, Any]) -> l
     return list(shaped.messages)
 
 
-def test_sample_i_is_asked_under_instruction_i_round_and_round() -> None:
+def test_sample_i_is_drawn_under_instruction_i_cyclically() -> None:
     said = [messages(sample, ("one", "two", "three"))[0]["content"] for sample in range(5)]
     assert said == ["one", "two", "three", "one", "two"]
     assert messages(10, ("one", "two", "three"))[0]["content"] == "two"
 
 
-def test_the_instruction_stands_in_front_of_the_question() -> None:
+def test_the_instruction_comes_before_the_question() -> None:
     assert messages(0, ("Be brief.",)) == [{"role": "system", "content": "Be brief."}, QUESTION]
 
 
@@ -43,7 +43,7 @@ def test_an_empty_instruction_leaves_the_conversation_as_it_is() -> None:
     ],
 )
 def test_two_system_prompts_become_one_message(own: Any, both: Any) -> None:
-    """Many servers refuse a second one."""
+    """Many servers reject a second one."""
     system = {"role": "system", "content": own, "name": "it"}
     assert messages(0, ("Be brief.",), system, QUESTION) == [system | {"content": both}, QUESTION]
     assert system["content"] == own

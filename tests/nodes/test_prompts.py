@@ -1,4 +1,4 @@
-"""Prompts that show older texts: what is read, in which order, and what a model that knows no revising makes of it."""
+"""Prompts that show earlier texts: what is shown, in which order, and how a model that cannot revise reads it."""
 
 import re
 
@@ -32,8 +32,8 @@ def test_a_prompt_is_a_conversation_by_turns_that_ends_with_the_question(
 ) -> None:
     messages = prompt(QUESTION, texts)
     assert messages[0] == QUESTION[0]
-    assert [one["role"] for one in messages] == ["user", "assistant"] * len(texts) + ["user"]
-    assert [one["content"] for one in messages if one["role"] == "assistant"] == texts
+    assert [message["role"] for message in messages] == ["user", "assistant"] * len(texts) + ["user"]
+    assert [message["content"] for message in messages if message["role"] == "assistant"] == texts
     assert messages[-1]["content"].endswith("Compute 3 + 5.")
 
 
@@ -43,7 +43,7 @@ def test_without_texts_only_the_question_is_asked(prompt: RewritePrompt) -> None
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_a_model_that_knows_only_the_question_answers_afresh(prompt: RewritePrompt) -> None:
+def test_a_model_that_reads_only_the_question_answers_from_scratch(prompt: RewritePrompt) -> None:
     question: list[Message] = [{"role": "user", "content": "Add 3, 5, 4."}]
     plain = SampleRequest(messages=tuple(question), seed=5)
     again = SampleRequest(messages=tuple(prompt(question, [r"\boxed{99}"])), seed=5)

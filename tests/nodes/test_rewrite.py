@@ -1,4 +1,4 @@
-"""rewrite: new texts from older ones, as records and as requests."""
+"""rewrite: new texts from earlier ones, as records and as requests."""
 
 from typing import Any
 
@@ -54,17 +54,17 @@ def test_the_prompt_shows_the_sources_in_their_order_and_none_is_the_plain_quest
 
 
 @pytest.mark.parametrize(("cap", "asked"), [(None, 64), (5, 5), (1000, 64)])
-def test_a_text_may_have_a_limit_of_its_own_but_never_a_higher_one(cap: int | None, asked: int) -> None:
+def test_a_text_may_have_its_own_limit_but_never_a_higher_one(cap: int | None, asked: int) -> None:
     toy = ToyGenerator()
     tree_of(rewrite("join", toy, lambda tree: [["0"]], prompts.revise, max_tokens=cap), toy)
     assert toy.requests[-1].max_tokens == asked
 
 
-def test_an_aside_is_no_solution_and_leaves_the_fresh_ones_as_they_are() -> None:
+def test_auxiliary_text_is_no_solution_and_leaves_the_new_steps_unchanged() -> None:
     toy = ToyGenerator()
     tree = tree_of(rewrite("notes", toy, lambda tree: [["0", "1"]], prompts.summarize, auxiliary="summary"), toy)
     assert tree.steps["2"]["auxiliary"] == "summary"
-    assert [one.id for one in tree.finalists] == tree.new_steps == ["0", "1"]
+    assert [finalist.id for finalist in tree.finalists] == tree.new_steps == ["0", "1"]
 
 
 def test_nothing_to_write_is_no_call() -> None:
@@ -76,7 +76,7 @@ def test_nothing_to_write_is_no_call() -> None:
 
 
 def test_the_price_of_the_verdict_is_reserved_with_the_text() -> None:
-    """Three calls are left for two solutions that want a verdict each: one is written, and can be judged."""
+    """Three calls are left for two solutions that need a verdict each: one is written, and can be verified."""
     toy = ToyGenerator()
     node = rewrite("join", toy, lambda tree: [["0"], ["1"]], prompts.revise, verifier=ToyVerifier())
     tree = tree_of(node, toy, SearchContext(seed=7, budget=Budget(calls=5)))

@@ -1,4 +1,4 @@
-"""What becomes of a search when a person steers it: the records, the frontier, and what is refused."""
+"""What steering changes in a search: the records, the frontier, and what is rejected."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ ROWS: tuple[Row, ...] = (
     ("1", "f\n\n", OPEN),  # 5
     ("1", r"g \boxed{1}", END),  # 6
     ("1", "h and h", CUT),  # 7
-    ("0", "e\n\n", OPEN),  # 8: says what 4 says
+    ("0", "e\n\n", OPEN),  # 8: duplicates 4
     ("3", "far", OPEN),  # 9: a rollout
 )
 
@@ -83,7 +83,7 @@ def test_the_share_of_one_is_the_mean_of_the_open_paths() -> None:
     assert say(state("3", "3", "3", "4", "6", "6"), boost=["2"])["frontier"] == ["3", "3", "3", "4", "6", "6", "2", "2"]
 
 
-def test_finished_particles_stay_where_the_path_before_them_is_given_up() -> None:
+def test_finished_particles_stay_even_if_the_path_before_them_is_abandoned() -> None:
     assert say(state("5", "6", "3"), prune=["1"])["frontier"] == ["6", "3"]
     assert say(state("5", "6", "3"), edits={"1": "x"})["frontier"] == ["10", "6", "3"]
 
@@ -110,13 +110,13 @@ def test_ids_of_failed_samples_are_not_used_again() -> None:
     assert list(say(state(*FRONTIER, failures=failed), edits={"3": "x", "4": "y"})["steps"]) == ["11", "12"]
 
 
-def test_told_to_stop_it_is_left_with_the_paths_for_the_end() -> None:
+def test_when_stopped_it_keeps_the_final_frontier() -> None:
     assert say(state(*FRONTIER), stop=True) == {
         "human_edits": {"0": {"prune": [], "boost": [], "edits": {}, "hint": None, "stop": True}},
         "stop_reason": "steered",
     }
-    ripe = say(state(*FRONTIER), stop=True, at_end=lambda tree: ["2"])
-    assert (ripe["frontier"], ripe["new_steps"], ripe["stop_reason"]) == (["2"], [], "steered")
+    stopped = say(state(*FRONTIER), stop=True, at_end=lambda tree: ["2"])
+    assert (stopped["frontier"], stopped["new_steps"], stopped["stop_reason"]) == (["2"], [], "steered")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_told_to_stop_it_is_left_with_the_paths_for_the_end() -> None:
         ({"edits": {"5": "x"}}, "'5' is 2 steps long"),
     ],
 )
-def test_what_cannot_be_steered_is_refused(said: dict[str, Any], problem: str) -> None:
+def test_what_cannot_be_steered_is_rejected(said: dict[str, Any], problem: str) -> None:
     before: dict[str, Any] = {"0": {"prune": ["2"], "boost": [], "edits": {}, "hint": None, "stop": False}}
     with pytest.raises(InputError, match=problem):
         say(state(*FRONTIER, human_edits=before), max_steps=2 if "long" in problem else 9, **said)
@@ -176,7 +176,7 @@ def test_the_exits() -> None:
 # --- what the tree derives from it ------------------------------------------------------------------------------------
 
 
-def test_the_tree_knows_what_was_given_up_replaced_and_not_judged_yet() -> None:
+def test_the_tree_knows_what_was_abandoned_replaced_and_not_verified_yet() -> None:
     given = state(*FRONTIER)
     update = say(given, prune=["1"], edits={"0": "x", "2": r"\boxed{1}"})
     tree = Tree.of({**given, "steps": given["steps"] | update["steps"], "human_edits": update["human_edits"]})

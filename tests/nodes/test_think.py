@@ -21,8 +21,8 @@ def state(*steps: dict[str, Any], **more: Any) -> SearchState:
     return cast(SearchState, {"steps": log, "frontier": list(log), "stop_reason": None} | more)
 
 
-def test_a_path_lives_until_it_is_continued_or_complete() -> None:
-    """0 goes on as 3, 1 could not be prolonged, 2 waits for its answer, 4 is complete."""
+def test_a_path_stays_open_until_it_is_continued_or_complete() -> None:
+    """0 continues as 3, 1 could not be extended, 2 waits for its answer, 4 is complete."""
     steps = step("a"), step("b"), step(CUT), step("Waita", "0"), step("Waitb", "1", "end")
     assert open_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], new_steps=["3"]))) == ["1", "2", "3"]
     assert open_paths(Tree.of(state(*steps, frontier=["0", "1", "2"], new_steps=["3", "4"]))) == ["2", "3"]
@@ -41,7 +41,7 @@ def test_a_path_lives_until_it_is_continued_or_complete() -> None:
         (TURN, "a\n\nFinal Answer:", "unfinished"),
     ],
 )
-def test_the_text_tells_which_way_a_path_goes(style: ThinkStyle, text: str, leaves: str) -> None:
+def test_the_text_decides_which_way_a_path_goes(style: ThinkStyle, text: str, leaves: str) -> None:
     assert next_conclude_or_stop(style)(state(step(text))) == leaves
 
 
@@ -56,13 +56,13 @@ def test_a_stopped_search_concludes_what_it_has() -> None:
     assert next_conclude_or_stop(THINK)(state(stop_reason="budget")) == "enough"
 
 
-def test_a_path_that_could_not_be_prolonged_is_not_tried_again() -> None:
+def test_a_path_that_could_not_be_extended_is_not_tried_again() -> None:
     failures = {"1": {"parent": "0", "reason": "?"}}
     assert next_conclude_or_stop(THINK)(state(step("a"), failures=failures)) == "unfinished"
     assert next_conclude_or_stop(THINK)(state(step("a"), step("b"), failures={"2": failures["1"]})) == "more"
 
 
-def test_a_stop_rule_is_asked_only_while_there_is_something_to_stop() -> None:
+def test_a_stop_rule_applies_only_while_there_is_something_to_stop() -> None:
     rule = stop_while_thinking(THINK, lambda tree: "enough of it")
     assert rule(Tree.of(state(step("a")))) == "enough of it"
     assert rule(Tree.of(state(step(CUT)))) is None

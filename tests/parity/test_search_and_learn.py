@@ -76,7 +76,7 @@ def test_the_beta_criterion_stops_at_the_same_sample() -> None:
         assert next(ours, None) == stop, stream
 
 
-# --- where this library decides otherwise on purpose -----------------------------------------------------------------
+# --- where this library differs on purpose -----------------------------------------------------------------
 
 UNLIKE = {one["case"]: one for one in PUBLISHED["unlike"]}
 

@@ -88,6 +88,6 @@ def test_the_recording_is_what_treequest_says_today() -> None:
     assert spec.loader is not None
     script = module_from_spec(spec)
     spec.loader.exec_module(script)
-    said = json.loads(json.dumps(script.record(choices=0)["searches"]))  # to count choices takes a minute
+    said = json.loads(json.dumps(script.record(choices=0)["searches"]))  # counting choices takes a minute
     counted: dict[str, Any] = {"places": {}, "picked": {}}
     assert said == [search | counted for search in RECORDED]

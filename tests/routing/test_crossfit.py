@@ -22,7 +22,10 @@ def test_a_problem_does_not_influence_its_own_route() -> None:
     chance = random.Random(1)
     configs = [StrategyConfig(strategy="best_of_n", options={"n": n}) for n in (1, 2, 4)]
     problems = [
-        Trial(chance.random(), {one: TrialResult(float(chance.random() < 0.5), one.options["n"]) for one in configs})
+        Trial(
+            chance.random(),
+            {config: TrialResult(float(chance.random() < 0.5), config.options["n"]) for config in configs},
+        )
         for _ in range(12)
     ]
     (before,) = cross_fit(problems, FIT)
@@ -56,7 +59,10 @@ def test_luck_does_not_count_as_accuracy() -> None:
     chance = random.Random(3)
     configs = [StrategyConfig(strategy="best_of_n", options={"n": n}) for n in range(1, 11)]
     problems = [
-        Trial(chance.random(), {one: TrialResult(float(chance.random() < 0.5), n) for n, one in enumerate(configs, 1)})
+        Trial(
+            chance.random(),
+            {config: TrialResult(float(chance.random() < 0.5), n) for n, config in enumerate(configs, 1)},
+        )
         for _ in range(2000)
     ]
     fitting = partial(FIT, bins=5)

@@ -27,8 +27,8 @@ def tree_of(*pilots: tuple[str | None, float | None], finish: str = "end", quest
         for key, (_, score) in enumerate(pilots)
         if score is not None
     }
-    asked = [{"role": "user", "content": question}]
-    return Tree.of({"steps": steps, "scores": scores, "question": asked, "settings": {"seed": 1}})
+    messages = [{"role": "user", "content": question}]
+    return Tree.of({"steps": steps, "scores": scores, "question": messages, "settings": {"seed": 1}})
 
 
 # --- by the verifier -------------------------------------------------------------------------------------------------

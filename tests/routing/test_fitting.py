@@ -31,21 +31,23 @@ def fitted(problems: list[Trial], budgets: list[float], **options: Any) -> Polic
 def world(count: int, seed: int, *, bins: int = 2) -> list[Trial]:
     """Easy problems that one sample solves, and hard ones for which more samples help."""
     chance = random.Random(seed)
-    found = []
+    problems = []
     for number in range(count):
         hard = number % bins / max(bins - 1, 1)
         results = {}
         for index, config in enumerate(CONFIGS):
             solved = chance.random() < 1 - hard * 0.8 * 0.6**index
             results[config] = TrialResult(float(solved), 2.0**index * (1 + hard * 0.2))
-        found.append(Trial(hard * 0.9, results))
-    return found
+        problems.append(Trial(hard * 0.9, results))
+    return problems
 
 
 def test_ten_questions_form_five_bins_of_two() -> None:
     difficulties = [1 - tenth / 10 for tenth in range(10)]
     thresholds = quantile_thresholds(difficulties, 5)
-    groups = split_by_bin([Trial(one, {CONFIGS[0]: TrialResult(1, 1)}) for one in difficulties], thresholds)
+    groups = split_by_bin(
+        [Trial(difficulty, {CONFIGS[0]: TrialResult(1, 1)}) for difficulty in difficulties], thresholds
+    )
     assert [len(group) for group in groups] == [2, 2, 2, 2, 2]
 
 
@@ -57,8 +59,8 @@ def test_equal_difficulties_form_one_bin(trials: Make) -> None:
 
 def test_each_bin_gets_its_best_config() -> None:
     policy = fitted(world(400, 1), [1.2, 3.0, 20.0], bins=2, budget_scope="per_bin")
-    assert [one.label for one in policy.table[0]] == ["single"] * 3
-    assert [one.label for one in policy.table[1]] == ["single", "best_of_n n=2", "best_of_n n=8"]
+    assert [config.label for config in policy.table[0]] == ["single"] * 3
+    assert [config.label for config in policy.table[1]] == ["single", "best_of_n n=2", "best_of_n n=8"]
     assert policy.budgets == (1.2, 3.0, 20.0)
 
 
@@ -108,7 +110,7 @@ def test_no_policy_exceeds_a_budget_or_gets_worse_with_a_larger_one(seed: int, b
         shares = [curve[0].problems / len(problems) for curve in policy.curves]
         for column, budget in enumerate(policy.budgets):
             costs = [cost[index][row[column]] for index, row in enumerate(policy.table)]
-            cheapest = [min(one.values()) for one in cost]
+            cheapest = [min(costs_of_bin.values()) for costs_of_bin in cost]
             if scope == "per_bin":
                 assert all(spent <= max(budget, low) for spent, low in zip(costs, cheapest, strict=True))
             else:
@@ -138,12 +140,12 @@ def test_a_larger_budget_never_selects_a_worse_config(trials: Make) -> None:
 
     def problem(difficulty: float, *right: int) -> tuple[float, dict[str, tuple[float, float]]]:
         costs = {"single": 1, "best_of_n 2": 2, "best_of_n 4": 3}
-        return difficulty, {name: (one, cost) for (name, cost), one in zip(costs.items(), right, strict=True)}
+        return difficulty, {name: (correct, cost) for (name, cost), correct in zip(costs.items(), right, strict=True)}
 
     easy = [problem(0.1, 0, 1, 1)] * 3 + [problem(0.1, 1, 1, 1)] * 7
     hard = [problem(0.9, 0, 0, 1)] * 5 + [problem(0.9, 0, 0, 0)] * 5
     policy = fitted(trials(*easy, *hard), [1.5, 2.0, 2.5], bins=2)
-    assert [[one.label for one in row] for row in policy.table] == [
+    assert [[config.label for config in row] for row in policy.table] == [
         ["best_of_n n=2"] * 3,
         ["single", "single", "best_of_n n=4"],
     ]
@@ -168,14 +170,14 @@ def test_default_budgets_range_from_the_cheapest_to_the_most_expensive_config() 
 
 def longer_if_hard(seed: int) -> list[Trial]:
     """Best-of-16 pays off everywhere, and hard problems need longer answers."""
-    chance, found = random.Random(seed), []
+    chance, problems = random.Random(seed), []
     for _ in range(100):
         difficulty = chance.random()
         cost = 80 + 120 * difficulty
         once, often = (float(chance.random() < share) for share in (0.3, 0.9))
         best = StrategyConfig(strategy="best_of_n", options={"n": 16})
-        found.append(Trial(difficulty, {CONFIGS[0]: TrialResult(once, cost), best: TrialResult(often, 16 * cost)}))
-    return found
+        problems.append(Trial(difficulty, {CONFIGS[0]: TrialResult(once, cost), best: TrialResult(often, 16 * cost)}))
+    return problems
 
 
 @pytest.mark.parametrize("scope", ["per_bin", "on_average"])
@@ -193,12 +195,12 @@ def test_the_largest_default_budget_covers_the_most_expensive_configs_of_all_bin
 def test_on_average_spends_everything_it_can(seed: int, budget: float) -> None:
     fronts = [pareto_front(group) for group in split_by_bin(world(60, seed, bins=5), [0.1, 0.3, 0.5, 0.7])]
     indices = select_on_average(fronts, budget)
-    cost = sum(one[index].problems * one[index].cost for one, index in zip(fronts, indices, strict=True))
-    lowest = sum(one[0].problems * one[0].cost for one in fronts)
+    cost = sum(front[index].problems * front[index].cost for front, index in zip(fronts, indices, strict=True))
+    lowest = sum(front[0].problems * front[0].cost for front in fronts)
     assert cost <= max(60 * budget, lowest) + 1e-9
-    for one, index in zip(fronts, indices, strict=True):
-        for point in one[index + 1 :]:
-            assert cost + point.problems * (point.cost - one[index].cost) > 60 * budget - 1e-9
+    for front, index in zip(fronts, indices, strict=True):
+        for point in front[index + 1 :]:
+            assert cost + point.problems * (point.cost - front[index].cost) > 60 * budget - 1e-9
 
 
 def test_a_default_budget_covers_the_most_expensive_bin_alone(trials: Make) -> None:

@@ -36,7 +36,7 @@ class LabeledSolution(NamedTuple):
     problem: str
     steps: tuple[str, ...]
     label: int
-    """Index of the first wrong step; -1 if there is none."""
+    """Index of the first wrong step; -1 without one."""
     answer_correct: bool | None
     """Whether the final answer is correct, if the file says so."""
 
@@ -195,7 +195,7 @@ def _parse_solution(record: Any, where: str) -> LabeledSolution:
 
 
 def _table(rows: Sequence[_Row], count: int) -> Table:
-    caption = f"{count} solutions; erroneous %: of solutions with a wrong step, those where it was found"
+    caption = f"{count} solutions. erroneous %: first wrong step found; correct %: judged correct"
     table = Table(box=box.SIMPLE_HEAD, caption=caption, pad_edge=False)
     table.add_column("predictor")
     for title in ("threshold", "erroneous %", "correct %", "F1 %"):

@@ -40,10 +40,10 @@ __all__ = ["eval_sizes_command"]
 
 _RATIOS = ",".join(f"{ratio:g}" for ratio in RATIOS)
 _NOTE = (
-    "R: inference tokens per training token. k: single answers of the small model that cost as many FLOPs as the "
-    "larger model's answer plus its share of the training saved. spent: what the search used of k, including the "
-    "verifier. Configurations are chosen on one half of the problems and measured on the other. Bins go from easiest "
-    "to hardest; they come from samples that no search reads or pays for."
+    "R: inference tokens per training token. k: single answers of the small model for the FLOPs of one answer of the "
+    "larger model plus the training FLOPs saved per answer. spent: how many of the k the search used, including the "
+    "verifier. Configs are chosen on one half of the problems and measured on the other. Bins go from easiest to "
+    "hardest; they come from samples that no search reads or pays for."
 )
 
 
@@ -160,9 +160,7 @@ def _parse_ratios(text: str) -> list[float]:
 
 
 def _heading(small: int, larger: int) -> str:
-    return (
-        f"Small model with search: {small:,} parameters. Larger model: {larger:,} ({larger / small:.1f}x)."
-    )
+    return f"Small model with search: {small:,} parameters. Larger model: {larger:,} ({larger / small:.1f}x)."
 
 
 def _table(rows: Sequence[FlopsMatch]) -> Table:

@@ -185,7 +185,7 @@ def _required_models(selected: Strategy, models: ModelOptions) -> ModelOptions:
     """Return the models that the strategy uses: a reward model that it would never call is not loaded.
 
     Raises:
-        ConfigurationError: the strategy needs a verifier and there is none.
+        ConfigurationError: the strategy needs a verifier that is missing.
     """
     if not selected.takes_verifier:
         return models.without_verifier()

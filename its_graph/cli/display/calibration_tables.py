@@ -40,8 +40,7 @@ def calibration_tables(fitted: PolicyCalibration, out: Path) -> Group:
         _policy_table(policy),
         "Accuracy % by difficulty, cost including pilots:",
         _curve_table(policy),
-        "Accuracy % of each fixed config, and of the router at the same mean cost on held-out problems "
-        "(cross-fitted):",
+        "Accuracy % of each fixed config, and of the router at the same mean cost on held-out problems (cross-fitted):",
         _gain_table(fitted),
         _savings_text(fitted),
         "",

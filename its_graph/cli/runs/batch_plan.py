@@ -89,7 +89,7 @@ def select_verifier(verifier: Verifier | None, strategy: BatchStrategy | None, p
     """Return the verifier that scores the samples; None if votes decide.
 
     Raises:
-        ConfigurationError: the strategy or the plan needs a verifier, and there is none.
+        ConfigurationError: the strategy or the plan needs a verifier that is missing.
     """
     selected = None if strategy is BatchStrategy.SELF_CONSISTENCY else verifier
     if selected is None and (strategy is BatchStrategy.BEST_OF_N or plan is PlanName.ADAPTIVE):

@@ -18,7 +18,7 @@ def note_policy_mismatch(policy: Any, run: Mapping[str, Any]) -> None:
     """Print a line on stderr if a policy was fitted with other models or sampling settings.
 
     Args:
-        policy: value of the option. Anything but an existing file is ignored: whoever reads it reports the error.
+        policy: value of the option. Anything but an existing file is ignored: its reader reports the error.
         run: `ModelOptions.identity` and the sampling options of the run; a missing key means None.
     """
     if not isinstance(policy, (str, Path)) or not Path(policy).is_file():

@@ -65,7 +65,7 @@ def test_written_problems_are_read_back(tmp_path: Path) -> None:
     problems = [Problem("One?", "1", {"level": 2}), Problem("Zwei Äpfel?", r"\frac{1}{2}")]
     path = tmp_path / "again.jsonl"
     path.write_text("\n".join(to_json_lines(problems)), encoding="utf-8")
-    assert [(one.problem, one.answer, dict(one.metadata)) for one in read_problems(path)] == [
+    assert [(problem.problem, problem.answer, dict(problem.metadata)) for problem in read_problems(path)] == [
         ("One?", "1", {"level": 2}),
         ("Zwei Äpfel?", r"\frac{1}{2}", {}),
     ]
@@ -85,18 +85,20 @@ def test_a_missing_file_is_reported() -> None:
 @pytest.mark.parametrize(("name", "rows"), [("gsm8k_test.jsonl", 1319), ("math500.jsonl", 500)])
 def test_published_files_are_read(data_folder: Path, data_rows: Callable[..., Any], name: str, rows: int) -> None:
     expected = data_rows(name)
-    found = load_problems(str(data_folder / name))
-    assert len(found) == rows
-    assert [(one.problem, one.answer) for one in found] == [(row["problem"], row["answer"]) for row in expected]
+    problems = load_problems(str(data_folder / name))
+    assert len(problems) == rows
+    assert [(problem.problem, problem.answer) for problem in problems] == [
+        (row["problem"], row["answer"]) for row in expected
+    ]
     if name == "math500.jsonl":
-        assert sum(one.metadata["level"] == 5 for one in found) == 134
+        assert sum(problem.metadata["level"] == 5 for problem in problems) == 134
 
 
 def test_an_equivalent_answer_is_correct() -> None:
-    one = Problem("A half?", r"\frac{1}{2}")
-    assert one.is_correct("0.5")
-    assert not one.is_correct("2")
-    assert not one.is_correct(None)
+    problem = Problem("A half?", r"\frac{1}{2}")
+    assert problem.is_correct("0.5")
+    assert not problem.is_correct("2")
+    assert not problem.is_correct(None)
 
 
 # --- reasoning-gym -----------------------------------------------------------------------------------------------
@@ -112,21 +114,21 @@ def gym() -> None:
 @pytest.mark.usefixtures("gym")
 def test_only_a_complete_answer_is_correct() -> None:
     """The scorer gives .067 for `The answer is 7`, and more for an answer that contains the correct one."""
-    for one in load_problems(CHAIN):
-        assert one.is_correct(one.answer)
-        assert not one.is_correct(f"The answer is {one.answer}")
-        assert not one.is_correct(f"{one.answer}0")
-        assert not one.is_correct("")
-        assert not one.is_correct(None)
+    for problem in load_problems(CHAIN):
+        assert problem.is_correct(problem.answer)
+        assert not problem.is_correct(f"The answer is {problem.answer}")
+        assert not problem.is_correct(f"{problem.answer}0")
+        assert not problem.is_correct("")
+        assert not problem.is_correct(None)
 
 
 @pytest.mark.usefixtures("gym")
 def test_the_name_determines_the_problems() -> None:
-    same = [(one.problem, one.answer) for one in load_problems(CHAIN)]
+    same = [(problem.problem, problem.answer) for problem in load_problems(CHAIN)]
     assert len(same) == 6
-    assert [(one.problem, one.answer) for one in load_problems(CHAIN, limit=2)] == same[:2]
-    assert [(one.problem, one.answer) for one in load_problems(CHAIN.replace("42", "43"))] != same
-    assert all(one.metadata["num_terms"] <= 3 for one in load_problems(CHAIN))
+    assert [(problem.problem, problem.answer) for problem in load_problems(CHAIN, limit=2)] == same[:2]
+    assert [(problem.problem, problem.answer) for problem in load_problems(CHAIN.replace("42", "43"))] != same
+    assert all(problem.metadata["num_terms"] <= 3 for problem in load_problems(CHAIN))
     assert all(json.loads(line)["source_dataset"] == "chain_sum" for line in to_json_lines(load_problems(CHAIN)))
 
 

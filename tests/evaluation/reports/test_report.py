@@ -60,7 +60,7 @@ def grid(make_outcome: MakeOutcome) -> Grid:
 
 def test_a_strategy_at_several_widths_is_a_curve(grid: Grid) -> None:
     curves = build_series(grid, GENERATED)
-    assert [one.name for one in curves] == ["single", "self_consistency", "best_of_n"]
+    assert [curve.name for curve in curves] == ["single", "self_consistency", "best_of_n"]
     assert [(point.cost, point.row.accuracy) for point in curves[2].points] == [(40, 0.7), (80, 0.8)]
     hard = build_series(grid, FLOPS, problems=range(3))
     assert [(point.cost, point.row.accuracy) for point in hard[2].points] == [(4000, 0.0), (8000, pytest.approx(1 / 3))]
@@ -73,12 +73,12 @@ def test_budgets_are_a_curve_if_there_is_one_width(make_outcome: MakeOutcome) ->
         cell("best_of_n", 90, n=8): two,
         cell("dvts", 90, n=8, width=2): two,
     }
-    assert [(one.name, len(one.points)) for one in build_series(over_budgets, GENERATED)] == [
+    assert [(curve.name, len(curve.points)) for curve in build_series(over_budgets, GENERATED)] == [
         ("best_of_n", 2),
         ("dvts width=2", 1),
     ]
     over_widths = {cell("best_of_n", 500, n=8): two, cell("best_of_n", 500, n=4): two, cell("best_of_n", 90, n=8): two}
-    assert [(one.name, len(one.points)) for one in build_series(over_widths, GENERATED)] == [
+    assert [(curve.name, len(curve.points)) for curve in build_series(over_widths, GENERATED)] == [
         ("best_of_n, at most 500 tokens", 2),
         ("best_of_n, at most 90 tokens", 1),
     ]
@@ -95,7 +95,9 @@ def test_a_stopped_run_is_reported_on_the_problems_that_all_cells_completed(make
         VOTE4: [make_outcome(2, True), make_outcome(1, True)],
         BEST4: [],
     }
-    assert {one: [each.index for each in found] for one, found in on_shared_problems(measured).items()} == {
+    assert {
+        cell: [outcome.index for outcome in outcomes] for cell, outcomes in on_shared_problems(measured).items()
+    } == {
         SINGLE: [2],
         VOTE4: [2],
     }
@@ -104,8 +106,8 @@ def test_a_stopped_run_is_reported_on_the_problems_that_all_cells_completed(make
 
 
 def test_gains_are_over_the_previous_strategy_at_the_same_width(grid: Grid) -> None:
-    found = {gain.cell: (gain.baseline, round(gain.difference.mean, 6)) for gain in paired_gains(grid)}
-    assert found == {VOTE4: (SINGLE, 0.2), VOTE8: (VOTE4, 0.1), BEST4: (VOTE4, 0.3), BEST8: (VOTE8, 0.3)}
+    gains = {gain.cell: (gain.baseline, round(gain.difference.mean, 6)) for gain in paired_gains(grid)}
+    assert gains == {VOTE4: (SINGLE, 0.2), VOTE8: (VOTE4, 0.1), BEST4: (VOTE4, 0.3), BEST8: (VOTE8, 0.3)}
 
 
 def test_labels_are_spread_no_more_than_necessary() -> None:
@@ -125,13 +127,13 @@ def _plots() -> None:
 
 @pytest.mark.usefixtures("_plots")
 def test_plots_show_the_costs_that_all_cells_have(grid: Grid, make_outcome: MakeOutcome) -> None:
-    found = widest_pools(grid)
-    assert found is not None
-    assert found[0] == VOTE8
-    names = [one.name for one in draw_plots(grid, found, oracle_bins(found[1]))]
+    widest = widest_pools(grid)
+    assert widest is not None
+    assert widest[0] == VOTE8
+    names = [plot.name for plot in draw_plots(grid, widest, oracle_bins(widest[1]))]
     assert names == ["generated_tokens", "tokens", "flops", "seconds", "bins"]
-    grid[BEST4] = [one.model_copy(update={"reused": 1}) for one in grid[BEST4]]
-    assert [one.name for one in draw_plots(grid)] == ["generated_tokens", "tokens", "flops"]
+    grid[BEST4] = [outcome.model_copy(update={"reused": 1}) for outcome in grid[BEST4]]
+    assert [plot.name for plot in draw_plots(grid)] == ["generated_tokens", "tokens", "flops"]
 
 
 @pytest.mark.usefixtures("_plots")
@@ -161,8 +163,8 @@ def test_plots_are_written_as_png_and_svg_reproducibly(grid: Grid, tmp_path: Pat
     first = save_plots(draw_plots(grid), tmp_path / "a")
     second = save_plots(draw_plots(grid), tmp_path / "b")
     assert {path.suffix for path in first} == {".png", ".svg"}
-    for one, other in zip(first, second, strict=True):
-        assert one.read_bytes() == other.read_bytes()
+    for path, same_path in zip(first, second, strict=True):
+        assert path.read_bytes() == same_path.read_bytes()
     assert ElementTree.parse(tmp_path / "a" / "flops.svg").getroot().tag.endswith("svg")
 
 
@@ -174,7 +176,7 @@ def test_plots_are_written_as_png_and_svg_reproducibly(grid: Grid, tmp_path: Pat
 def test_a_report_is_self_contained(grid: Grid, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"report.{ending}"
     write_report(path, grid, PROVENANCE)
-    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
     report = path.read_text()
     for text in (
         "self_consistency n=8",
@@ -197,10 +199,12 @@ def test_a_report_says_how_many_problems_have_no_difficulty(
     write_report(path, grid, PROVENANCE)
     assert "omitted" not in path.read_text()
     write_report(
-        path, {one: [make_outcome(0, error="lost"), *outcomes[1:]] for one, outcomes in grid.items()}, PROVENANCE
+        path, {cell: [make_outcome(0, error="lost"), *outcomes[1:]] for cell, outcomes in grid.items()}, PROVENANCE
     )
     assert "Problems omitted because all of their samples failed: 1." in path.read_text()
-    flaky = {one: [make_outcome(0, True, failures=7), make_outcome(1), *outcomes[2:]] for one, outcomes in grid.items()}
+    flaky = {
+        cell: [make_outcome(0, True, failures=7), make_outcome(1), *outcomes[2:]] for cell, outcomes in grid.items()
+    }
     write_report(path, flaky, PROVENANCE)
     omitted = "because all of their samples failed: 1. Problems omitted because failures left fewer than 4 samples: 1."
     assert omitted in path.read_text()

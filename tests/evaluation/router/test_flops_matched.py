@@ -65,23 +65,25 @@ def _spend(flops: float) -> Spend:
 def world(make_outcome: MakeOutcome) -> dict[str, Any]:
     """Easy problems are always solved, hard ones only by four samples; the larger model solves every second one."""
     hard = [index >= EASY for index in range(PROBLEMS)]
-    single = [make_outcome(at, not one, spend=_spend(100.0)) for at, one in enumerate(hard)]
-    four = [make_outcome(at, *(True,) * 4, spend=_spend(400.0)) for at in range(PROBLEMS)]
-    larger = [make_outcome(at, not is_hard or at % 4 < 2, spend=_spend(160.0)) for at, is_hard in enumerate(hard)]
-    difficulties = [0.75 if one else 0.0 for one in hard]
+    single = [make_outcome(index, not is_hard, spend=_spend(100.0)) for index, is_hard in enumerate(hard)]
+    four = [make_outcome(index, *(True,) * 4, spend=_spend(400.0)) for index in range(PROBLEMS)]
+    larger = [
+        make_outcome(index, not is_hard or index % 4 < 2, spend=_spend(160.0)) for index, is_hard in enumerate(hard)
+    ]
+    difficulties = [0.75 if is_hard else 0.0 for is_hard in hard]
     return {"measured": {SINGLE: single, FOUR: four}, "larger": larger, "difficulties": difficulties}
 
 
 def _rows(matches: list[FlopsMatch], ratio: float) -> list[FlopsMatch]:
-    return [one for one in matches if one.ratio == ratio]
+    return [match for match in matches if match.ratio == ratio]
 
 
 def test_search_wins_if_its_budget_allows(world: dict[str, Any]) -> None:
     matches = flops_matched(size=1.5, bins=2, **world)
     rich, poor = _rows(matches, RATIOS[0]), _rows(matches, RATIOS[2])
-    assert [one.multiplier for one in (rich[0], poor[0])] == pytest.approx([1.6 + 1.5 / 0.16, 1.6 + 1.5 / 22])
-    assert [one.bin for one in rich] == [None, 0, 1]
-    assert [one.problems for one in rich] == [PROBLEMS, EASY, PROBLEMS - EASY]
+    assert [match.multiplier for match in (rich[0], poor[0])] == pytest.approx([1.6 + 1.5 / 0.16, 1.6 + 1.5 / 22])
+    assert [match.bin for match in rich] == [None, 0, 1]
+    assert [match.problems for match in rich] == [PROBLEMS, EASY, PROBLEMS - EASY]
     everything, easy, hard = rich
     assert (easy.search, easy.larger, easy.spent) == (1.0, 1.0, 1.0)  # one answer suffices, and no more is spent
     assert (hard.single, hard.search, hard.larger, hard.spent) == (0.0, 1.0, 14 / 30, 4.0)
@@ -92,7 +94,7 @@ def test_search_wins_if_its_budget_allows(world: dict[str, Any]) -> None:
 
 
 def test_the_cost_of_the_larger_answer_is_measured(world: dict[str, Any]) -> None:
-    expensive = [one.model_copy(update={"spend": _spend(500.0)}) for one in world["larger"]]
+    expensive = [outcome.model_copy(update={"spend": _spend(500.0)}) for outcome in world["larger"]]
     poor = _rows(flops_matched(size=1.5, bins=2, **world | {"larger": expensive}), RATIOS[2])
     assert poor[0].multiplier == pytest.approx(5 + 1.5 / 22)
     assert poor[2].search == 1.0  # now four samples fit
@@ -104,6 +106,6 @@ def test_missing_inputs_are_reported(world: dict[str, Any]) -> None:
         flops_matched(size=2.0, **world | {"measured": {FOUR: measured[FOUR]}})
     with pytest.raises(ConfigurationError, match="same problems"):
         flops_matched(size=2.0, **world | {"larger": larger[1:]})
-    free = [one.model_copy(update={"spend": Spend()}) for one in measured[SINGLE]]
+    free = [outcome.model_copy(update={"spend": Spend()}) for outcome in measured[SINGLE]]
     with pytest.raises(ConfigurationError, match="parameters"):
         flops_matched(size=2.0, **world | {"measured": {SINGLE: free, FOUR: measured[FOUR]}})

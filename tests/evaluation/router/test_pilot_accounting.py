@@ -67,32 +67,34 @@ async def test_the_router_does_what_was_predicted(
     predicted = after_pilots(await toy(list(dict.fromkeys([*PLAIN, config])), sums), VERIFIED, "flops")
     router = constant(config, estimator, tmp_path)
     routed = (await toy([router], sums))[router]
-    assert [TrialResult(float(one.correct), one.spend.flops) for one in routed] == [one[config] for one in predicted]
+    assert [TrialResult(float(outcome.correct), outcome.spend.flops) for outcome in routed] == [
+        results[config] for results in predicted
+    ]
 
 
 async def test_a_config_with_fewer_samples_than_the_pilots_has_their_answer(sums: Problems) -> None:
-    for one in after_pilots(await toy(GRID, sums), VERIFIED, "tokens"):
-        assert one[of("best_of_n", 1)] == one[SINGLE]
-        assert one[of("best_of_n", 4)].cost < one[of("best_of_n", 8)].cost
-        assert VERIFIED.draw_config not in one
-        assert VERIFIED.answer_config not in one
+    for results in after_pilots(await toy(GRID, sums), VERIFIED, "tokens"):
+        assert results[of("best_of_n", 1)] == results[SINGLE]
+        assert results[of("best_of_n", 4)].cost < results[of("best_of_n", 8)].cost
+        assert VERIFIED.draw_config not in results
+        assert VERIFIED.answer_config not in results
 
 
 async def test_a_step_search_is_paid_in_addition_to_the_pilots(sums: Problems) -> None:
     beam = StrategyConfig(strategy="beam_search", options={"n": 4, "width": 2})
     measured = await toy([*GRID, beam], sums)
-    for index, one in enumerate(after_pilots(measured, VERIFIED, "flops")):
+    for index, results in enumerate(after_pilots(measured, VERIFIED, "flops")):
         alone = measured[beam][index]
         both = alone.spend.flops + measured[VERIFIED.answer_config][index].spend.flops
-        assert one[beam] == TrialResult(float(alone.correct), both)
+        assert results[beam] == TrialResult(float(alone.correct), both)
 
 
 async def test_without_pilots_results_are_unchanged(sums: Problems) -> None:
     measured = await toy(GRID, sums)
-    for index, one in enumerate(after_pilots(measured, Pilots(0, verified=False), "tokens")):
+    for index, results in enumerate(after_pilots(measured, Pilots(0, verified=False), "tokens")):
         for config in (SINGLE, of("self_consistency", 4), of("best_of_n", 8)):
             alone = measured[config][index]
-            assert one[config] == TrialResult(float(alone.correct), alone.spend.tokens)
+            assert results[config] == TrialResult(float(alone.correct), alone.spend.tokens)
 
 
 async def test_estimates_equal_those_of_the_router(sums: Problems) -> None:
@@ -101,7 +103,7 @@ async def test_estimates_equal_those_of_the_router(sums: Problems) -> None:
     by_scores = estimate_difficulties("verifier", measured, VERIFIED, "flops").difficulties
     shares = estimate_difficulties("agreement", measured, VERIFIED, "flops").difficulties
     for outcome, scored, agreed in zip(pilots, by_scores, shares, strict=True):
-        scores = [one.score or 0 for one in outcome.samples]
+        scores = [sample.score or 0 for sample in outcome.samples]
         assert scored == by_verifier(pilot_tree(outcome)) == pytest.approx(1 - sum(scores) / len(scores))
         same = outcome.samples[0].answer == outcome.samples[1].answer
         assert agreed == by_agreement(pilot_tree(outcome)) == (0.0 if same else 0.5)
@@ -115,13 +117,13 @@ async def test_learned_estimates_pay_for_the_prompt(sums: Problems) -> None:
     def embed(texts: object) -> list[list[float]]:
         return [[float(len(text))] for text in list(texts)]  # type: ignore[call-overload]
 
-    found = estimate_difficulties("learned", measured, none, "flops", embed=embed)
-    assert found.regressor is not None
-    for cost, outcome in zip(found.costs, measured[SINGLE], strict=True):
+    estimates = estimate_difficulties("learned", measured, none, "flops", embed=embed)
+    assert estimates.regressor is not None
+    for cost, outcome in zip(estimates.costs, measured[SINGLE], strict=True):
         assert cost == pytest.approx(2 * 10 * outcome.spend.prompt_tokens)
-    again = estimate_difficulties("learned", measured, none, "tokens", embed=embed, regressor=found.regressor)
-    assert again.regressor == found.regressor
-    assert again.costs == tuple(float(one.spend.prompt_tokens) for one in measured[SINGLE])
+    again = estimate_difficulties("learned", measured, none, "tokens", embed=embed, regressor=estimates.regressor)
+    assert again.regressor == estimates.regressor
+    assert again.costs == tuple(float(outcome.spend.prompt_tokens) for outcome in measured[SINGLE])
 
 
 def test_a_lost_problem_gets_a_learned_estimate_from_the_others(make_outcome: MakeOutcome) -> None:
@@ -135,10 +137,10 @@ def test_a_lost_problem_gets_a_learned_estimate_from_the_others(make_outcome: Ma
     def embed(texts: object) -> list[list[float]]:
         return [[float(index % 2)] for index in range(30)]
 
-    found = estimate_difficulties("learned", measured, Pilots(0, verified=False), "generated_tokens", embed=embed)
-    assert found.regressor is not None
-    assert found.difficulties[1] == found.regressor.difficulty([1.0]) != found.difficulties[3]
-    assert all((one > 0.5) is (index % 2 == 1) for index, one in enumerate(found.difficulties))
+    estimates = estimate_difficulties("learned", measured, Pilots(0, verified=False), "generated_tokens", embed=embed)
+    assert estimates.regressor is not None
+    assert estimates.difficulties[1] == estimates.regressor.difficulty([1.0]) != estimates.difficulties[3]
+    assert all((difficulty > 0.5) is (index % 2 == 1) for index, difficulty in enumerate(estimates.difficulties))
     assert sorted(unseen_pass_at_1(measured, VERIFIED) or {}) == [index for index in range(30) if index != 1]
 
 
@@ -159,8 +161,8 @@ def test_a_failed_search_is_paid_for_and_incorrect(make_outcome: MakeOutcome) ->
         pilots.draw_config: [make_outcome(0, True, True)],
         of("best_of_n", 4): [failed],
     }
-    (one,) = after_pilots(measured, pilots, "generated_tokens")
-    assert one[of("best_of_n", 4)] == TrialResult(0.0, 27)
+    (results,) = after_pilots(measured, pilots, "generated_tokens")
+    assert results[of("best_of_n", 4)] == TrialResult(0.0, 27)
 
 
 def test_missing_inputs_are_reported(make_outcome: MakeOutcome) -> None:

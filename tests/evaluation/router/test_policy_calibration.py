@@ -36,60 +36,62 @@ def measured(make_outcome: MakeOutcome) -> ConfigOutcomes:
     """Every other problem is easy; only eight samples solve the hard ones, whose pilots are all incorrect."""
 
     def outcomes(n: int) -> list[Outcome]:
-        found = []
+        outcomes = []
         for index in range(40):
             samples = [index % 2 == 0] * n
             correct = index % 2 == 0 or n == 8
             spend = Spend(generated_tokens=10 * n, flops=float(n))
-            found.append(make_outcome(index, *samples, correct=correct, spend=spend))
-        return found
+            outcomes.append(make_outcome(index, *samples, correct=correct, spend=spend))
+        return outcomes
 
     two = outcomes(2)
     return {SINGLE: outcomes(1), PILOTS.draw_config: two, PILOTS.answer_config: two, WIDE: outcomes(8)}
 
 
 def test_hard_problems_get_the_config_that_helps(measured: ConfigOutcomes) -> None:
-    found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
-    assert list(found.policy.thresholds) == pytest.approx([0.9])
-    assert [[one.label for one in row] for row in found.policy.table] == [
+    calibration = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
+    assert list(calibration.policy.thresholds) == pytest.approx([0.9])
+    assert [[config.label for config in row] for row in calibration.policy.table] == [
         ["single"] * 3,
         ["single", "best_of_n n=8", "best_of_n n=8"],
     ]
-    assert (found.cross_fitted[0].accuracy, found.cross_fitted[0].cost) == (0.5, 2.0)
-    assert found.cross_fitted[-1].accuracy == 1.0
+    assert (calibration.cross_fitted[0].accuracy, calibration.cross_fitted[0].cost) == (0.5, 2.0)
+    assert calibration.cross_fitted[-1].accuracy == 1.0
 
 
 def test_the_reference_is_the_widest_best_of_n(measured: ConfigOutcomes) -> None:
-    found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
-    assert found.reference.name == "best_of_n n=8"
-    assert found.cheapest_match is not None
-    assert found.reference.cost == 8.0 > found.cheapest_match.cost
-    assert found.cheapest_match.accuracy == found.reference.accuracy == 1.0
-    assert [comparison.fixed.name for comparison in found.comparisons][-1] == "best_of_n n=8"
-    assert found.comparisons[-1].gain.accuracy.mean == 0.0
+    calibration = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
+    assert calibration.reference.name == "best_of_n n=8"
+    assert calibration.cheapest_match is not None
+    assert calibration.reference.cost == 8.0 > calibration.cheapest_match.cost
+    assert calibration.cheapest_match.accuracy == calibration.reference.accuracy == 1.0
+    assert [comparison.fixed.name for comparison in calibration.comparisons][-1] == "best_of_n n=8"
+    assert calibration.comparisons[-1].gain.accuracy.mean == 0.0
 
 
 def test_the_table_shows_the_cost_of_the_router(measured: ConfigOutcomes) -> None:
-    found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
-    assert found.comparisons[-1].routed.cost == pytest.approx(6.35)
-    lines = printed(calibration_tables(found, Path("policy.json"))).splitlines()
+    calibration = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
+    assert calibration.comparisons[-1].routed.cost == pytest.approx(6.35)
+    lines = printed(calibration_tables(calibration, Path("policy.json"))).splitlines()
     (row,) = [line for line in lines if line.startswith(" best_of_n n=8 ") and "[" in line]
     assert re.findall(r"[\d.]+ FLOP", row) == ["8 FLOP", "6.35 FLOP"]
 
 
 def test_configs_cheaper_than_the_pilots_are_not_compared(measured: ConfigOutcomes) -> None:
     assert fixed_results(measured, "flops")[0].name == "single"
-    found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
-    assert "single" not in [comparison.fixed.name for comparison in found.comparisons]
-    assert minimum_budget(found.policy) == 2.0
+    calibration = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
+    assert "single" not in [comparison.fixed.name for comparison in calibration.comparisons]
+    assert minimum_budget(calibration.policy) == 2.0
 
 
 def test_calibration_uses_samples_other_than_the_pilots(measured: ConfigOutcomes) -> None:
-    found = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops")).calibration
-    assert found is not None
-    assert [one.measured for one in found.bins] == [1.0, 0.0]
-    assert [one.predicted for one in found.bins] == [pytest.approx(0.9), pytest.approx(0.1)]
-    assert found.correlation == pytest.approx(1.0)
+    calibration = calibrate_policy(
+        measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops")
+    ).calibration
+    assert calibration is not None
+    assert [bin_.measured for bin_ in calibration.bins] == [1.0, 0.0]
+    assert [bin_.predicted for bin_ in calibration.bins] == [pytest.approx(0.9), pytest.approx(0.1)]
+    assert calibration.correlation == pytest.approx(1.0)
 
 
 def test_a_lost_problem_is_omitted_only_from_the_calibration(
@@ -97,12 +99,12 @@ def test_a_lost_problem_is_omitted_only_from_the_calibration(
 ) -> None:
     """It is the first problem: the ones after it keep their own difficulties."""
     lost = {
-        setting: [make_outcome(0, error="lost", spend=outcomes[0].spend), *outcomes[1:]]
-        for setting, outcomes in measured.items()
+        config: [make_outcome(0, error="lost", spend=outcomes[0].spend), *outcomes[1:]]
+        for config, outcomes in measured.items()
     }
     fitted = calibrate_policy(lost, PLAN, estimate_difficulties("verifier", lost, PILOTS, "flops"))
     assert fitted.calibration is not None
-    assert [(one.problems, one.measured) for one in fitted.calibration.bins] == [(19, 1.0), (20, 0.0)]
+    assert [(bin_.problems, bin_.measured) for bin_ in fitted.calibration.bins] == [(19, 1.0), (20, 0.0)]
     assert "Skipped: 1 problem with" in printed(calibration_tables(fitted, Path("policy.json")))
     whole = calibrate_policy(measured, PLAN, estimate_difficulties("verifier", measured, PILOTS, "flops"))
     assert "Skipped" not in printed(calibration_tables(whole, Path("policy.json")))
@@ -116,8 +118,8 @@ def test_a_budget_that_does_not_cover_the_pilots(measured: ConfigOutcomes) -> No
 
 def test_unknown_costs(measured: ConfigOutcomes) -> None:
     free = {
-        setting: [one.model_copy(update={"spend": Spend(generated_tokens=5)}) for one in outcomes]
-        for setting, outcomes in measured.items()
+        config: [outcome.model_copy(update={"spend": Spend(generated_tokens=5)}) for outcome in outcomes]
+        for config, outcomes in measured.items()
     }
     with pytest.raises(ConfigurationError, match="Use the unit"):
         calibrate_policy(free, PLAN, estimate_difficulties("verifier", free, PILOTS, "flops"))

@@ -28,8 +28,8 @@ OTHERS = [
 
 def without_times(outcomes: list[Outcome]) -> list[dict[str, Any]]:
     """Return everything except times and cache hits."""
-    timeless = [one.model_copy(update={"spend": one.spend._replace(seconds=0.0)}) for one in outcomes]
-    return [one.model_dump(exclude={"seconds", "reused"}) for one in timeless]
+    timeless = [outcome.model_copy(update={"spend": outcome.spend._replace(seconds=0.0)}) for outcome in outcomes]
+    return [outcome.model_dump(exclude={"seconds", "reused"}) for outcome in timeless]
 
 
 async def alone(
@@ -50,13 +50,13 @@ async def test_the_same_holds_for_real_models() -> None:
     pairs = list(problems(2, seed=3))
     configs = [*WIDTHS[:2], VOTES[0], StrategyConfig(strategy="beam_search", options={"n": 2, "width": 1})]
     measured = await measure(configs, generator, verifier, pairs, seed=5)
-    assert any(one.reused for one in measured[WIDTHS[0]])
+    assert any(outcome.reused for outcome in measured[WIDTHS[0]])
     for config in configs:
         expected = without_times(await alone(config, generator, verifier, pairs, 5))
         for ours, theirs in zip(without_times(measured[config]), expected, strict=True):
             # Batched arithmetic differs in the last bits, which changes scores.
-            for one in (*ours["samples"], *theirs["samples"]):
-                one["score"] = None if one["score"] is None else round(one["score"], 4)
+            for sample in (*ours["samples"], *theirs["samples"]):
+                sample["score"] = None if sample["score"] is None else round(sample["score"], 4)
             assert ours == theirs
 
 
@@ -66,21 +66,21 @@ async def test_every_sample_is_drawn_once(sums: Pairs) -> None:
     assert len(generator.requests) == 8 * len(sums)
     assert max(Counter(map(request_key, generator.requests)).values()) == 1
     assert max(Counter(map(request_key, verifier.candidates)).values()) == 1
-    calls = sum(one.spend.calls for outcomes in measured.values() for one in outcomes)
-    reused = sum(one.reused for outcomes in measured.values() for one in outcomes)
+    calls = sum(outcome.spend.calls for outcomes in measured.values() for outcome in outcomes)
+    reused = sum(outcome.reused for outcomes in measured.values() for outcome in outcomes)
     assert calls - reused == len(generator.requests) + len(verifier.candidates)
 
 
 async def test_the_widest_search_reuses_nothing_and_has_its_own_time(sums: Pairs) -> None:
     measured = await measure(WIDTHS, ToyGenerator(0.4), ToyVerifier(), sums)
-    assert [sum(one.reused for one in measured[config]) > 0 for config in WIDTHS] == [True, True, False]
+    assert [sum(outcome.reused for outcome in measured[config]) > 0 for config in WIDTHS] == [True, True, False]
 
 
 async def test_without_reuse_every_request_is_repeated(sums: Pairs) -> None:
     generator = ToyGenerator(0.4)
     measured = await measure(VOTES, generator, None, sums, reuse=False)
     assert len(generator.requests) == (2 + 8) * len(sums)
-    assert not any(one.reused for outcomes in measured.values() for one in outcomes)
+    assert not any(outcome.reused for outcomes in measured.values() for outcome in outcomes)
     assert without_times(measured[VOTES[0]]) == without_times((await measure(VOTES, generator, None, sums))[VOTES[0]])
 
 
@@ -89,10 +89,10 @@ async def test_budgets_are_cells_of_one_run_and_are_respected(sums: Pairs) -> No
     cells = [GridCell(WIDTHS[2], SearchContext(budget=Budget(tokens=tokens))) for tokens in (60, 200, 2000)]
     measured = await measure_cells(cells, generator, verifier, sums, seed=2)
     for cell in cells:
-        assert all(one.spend.tokens <= (cell.context.budget.tokens or 0) for one in measured[cell])
+        assert all(outcome.spend.tokens <= (cell.context.budget.tokens or 0) for outcome in measured[cell])
         graph = cell.config.create(ToyGenerator(0.4), ToyVerifier()).compile()
         assert without_times(measured[cell]) == without_times(await evaluate(graph, sums, seed=2, context=cell.context))
-    assert sum(one.reused for one in measured[cells[1]]) > 0
+    assert sum(outcome.reused for outcome in measured[cells[1]]) > 0
 
 
 async def test_only_on_result_sees_texts(sums: Pairs) -> None:
@@ -100,9 +100,9 @@ async def test_only_on_result_sees_texts(sums: Pairs) -> None:
     measured = await measure(
         VOTES, ToyGenerator(0.4), None, sums, on_result=lambda _, outcome: reported.append(outcome)
     )
-    assert all("boxed" in one.text for outcome in reported for one in outcome.samples)
-    assert not any(one.text for outcomes in measured.values() for outcome in outcomes for one in outcome.samples)
-    assert without_times(sorted(reported, key=lambda one: (len(one.samples), one.index))) == without_times(
+    assert all("boxed" in sample.text for outcome in reported for sample in outcome.samples)
+    assert not any(sample.text for outcomes in measured.values() for outcome in outcomes for sample in outcome.samples)
+    assert without_times(sorted(reported, key=lambda outcome: (len(outcome.samples), outcome.index))) == without_times(
         [*measured[VOTES[0]], *measured[VOTES[1]]]
     )
 
@@ -128,8 +128,8 @@ async def test_a_failed_sample_is_retried_by_each_search(sums: Pairs) -> None:
 async def test_a_bad_problem_affects_no_other(sums: Pairs) -> None:
     measured = await measure([SINGLE, *VOTES], ToyGenerator(0.0), None, [*sums[:2], (" ", "1"), *sums[2:]])
     for outcomes in measured.values():
-        assert [one.index for one in outcomes if one.error] == [2]
-        assert sum(one.correct for one in outcomes) == len(sums)
+        assert [outcome.index for outcome in outcomes if outcome.error] == [2]
+        assert sum(outcome.correct for outcome in outcomes) == len(sums)
         assert "empty" in str(outcomes[2].error)
 
 
@@ -146,7 +146,7 @@ async def test_completed_outcomes_are_reused(sums: Pairs, make_outcome: Any) -> 
     assert measured[VOTES[0]][1] is before
     assert len(reported) == 5
     assert (VOTES[0].label, 1) not in reported
-    assert [one.index for one in measured[VOTES[1]]] == [0, 1, 2]
+    assert [outcome.index for outcome in measured[VOTES[1]]] == [0, 1, 2]
 
 
 async def test_problems_run_in_order_so_that_an_early_stop_leaves_pairs(sums: Pairs) -> None:

@@ -27,7 +27,7 @@ async def test_a_repeated_request_is_cached_synchronously_and_asynchronously() -
     inner = ToyGenerator(0.5)
     first, second = await both_ways(CachedGenerator(inner), request(seed=1), request(seed=2))
     assert first == second
-    assert [one.seed for one in inner.requests] == [1, 2]
+    assert [sent.seed for sent in inner.requests] == [1, 2]
 
 
 async def test_cached_and_new_replies_keep_their_order() -> None:

@@ -12,7 +12,7 @@ from its_graph.search.tree import Tree
 Row = tuple[str | None, float | None, list[str]]
 
 
-def tree_of(rows: Sequence[Row], asides: Sequence[int] = ()) -> Tree:
+def tree_of(rows: Sequence[Row], auxiliary: Sequence[int] = ()) -> Tree:
     """Return a tree of attempts: answer, score, and the ids of what each was shown."""
     steps: dict[str, Any] = {}
     scores: dict[str, Any] = {}
@@ -20,13 +20,13 @@ def tree_of(rows: Sequence[Row], asides: Sequence[int] = ()) -> Tree:
         text = f"attempt {index}" + (rf" \boxed{{{said}}}" if said else "")
         steps[str(index)] = {"parent": None, "text": text, "tokens": 1, "finish": "end", "confidence": None}
         steps[str(index)] |= {"sources": sources} if sources else {}
-        steps[str(index)] |= {"auxiliary": "critique"} if index in asides else {}
+        steps[str(index)] |= {"auxiliary": "critique"} if index in auxiliary else {}
         scores[str(index)] = {"step": str(index), "value": score, "steps": [], "tokens": 0}
     return Tree.of({"steps": steps, "scores": scores})
 
 
 def grid(*columns: list[tuple[str, float | None]]) -> Tree:
-    """Return a tree of chains that grew side by side: (answer, score) of each attempt."""
+    """Return a tree of chains that grew in parallel: (answer, score) of each attempt."""
     rows: list[Row] = []
     for depth in range(max(map(len, columns))):
         for place, column in enumerate(columns):
@@ -43,7 +43,7 @@ def test_a_chain_follows_the_last_attempt_that_was_shown() -> None:
 
 
 def test_a_critique_leads_from_attempt_to_attempt_and_is_none() -> None:
-    tree = tree_of([("A", 1, []), (None, None, ["0"]), ("B", 1, ["0", "1"])], asides=[1])
+    tree = tree_of([("A", 1, []), (None, None, ["0"]), ("B", 1, ["0", "1"])], auxiliary=[1])
     assert chains(tree) == [["0", "2"]]
 
 
@@ -65,7 +65,7 @@ def test_an_earlier_attempt_wins_by_its_score() -> None:
 
 
 def test_a_chain_speaks_with_one_voice_and_the_score_of_its_best() -> None:
-    """The first chain says B (.4 + .4 against A's .7) and stands for it with .4: A wins by the second alone."""
+    """The first chain says B (.4 + .4 against A's .7) and represents it with .4: A wins by the second alone."""
     tree = grid([("A", 0.7), ("B", 0.4), ("B", 0.4)], [("C", 0.1), ("A", 0.6), ("C", 0.1)])
     choice = hierarchical()(tree)
     assert choice.winner == 3
@@ -75,7 +75,7 @@ def test_a_chain_speaks_with_one_voice_and_the_score_of_its_best() -> None:
 @pytest.mark.parametrize(
     ("columns", "nested", "pooled", "plain"),
     [
-        # One chain says A five times at .3; two others say B once each at .5 and are silent then.
+        # One chain answers A five times at .3; two others answer B once each at .5 and then stop.
         (([("A", 0.3)] * 5, [("B", 0.5)] + [(None, 0.1)] * 4, [("B", 0.5)] + [(None, 0.1)] * 4), "B", "A", "A"),
         # Inside each chain the weighted vote beats the single best score.
         (([("A", 0.7), ("B", 0.4), ("B", 0.4)],), "B", "B", "B"),

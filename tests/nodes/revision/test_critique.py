@@ -1,4 +1,4 @@
-"""Critiques: when one is content, whose it is, and which attempt is the answer."""
+"""Critiques: when one accepts, which attempt it reviews, and which attempt is the answer."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_the_last_verdict_of_a_critique_counts(text: str, content: bool) -> None
 
 
 def tree_of(letters: str, runs: int = 0, finish: str | None = None, **state: Any) -> Tree:
-    """Return a tree of attempts (`a`, `n` without an answer) and critiques (`+` content, `-` not) of those before."""
+    """Return a tree of attempts (`a`, `n` without an answer) and critiques (`+` accepting, `-` not) of those before."""
     steps: dict[str, Any] = {}
     texts = {"a": r"\boxed{%d}", "n": "hm %d", "+": "%d Verdict: correct", "-": "%d Verdict: wrong"}
     reasons = {"e": "end", "l": "length"}
@@ -94,7 +94,7 @@ def test_the_search_ends_with_a_content_critic_or_the_last_round() -> None:
     ],
 )
 def test_the_last_attempt_with_an_answer_is_the_answer(letters: str, finish: str | None, winner: str) -> None:
-    """Without any answer the last one that was not cut off is taken: in prose, none has one."""
+    """Without any answer the last attempt that was not truncated is taken, as in prose."""
     tree = tree_of(letters, finish=finish)
     choice = last_answer(tree)
     assert choice.winner is not None

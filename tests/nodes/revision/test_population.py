@@ -1,4 +1,4 @@
-"""Populations: who lives, who is drawn, who is the newest. docs/reference/algorithms.md 4.4."""
+"""Populations: which members remain, which are drawn, which are the newest. docs/reference/algorithms.md 4.4."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def test_cut_off_ones_live_only_where_nobody_else_does() -> None:
     ],
 )
 def test_the_newest_living_member_of_each_place_stays(finish: str, alive: str) -> None:
-    """A failed, cut-off or unaffordable new member leaves the one before it in its place, of three."""
+    """A new member that fails, is truncated or exceeds the budget leaves the previous one in its slot, of three."""
     assert population(3)(tree_of(finish)) == list(alive)
 
 
@@ -81,7 +81,7 @@ def test_every_member_is_drawn_about_as_often() -> None:
     frontier = ["0", "1", "2", "3"]
     groups = (random_members(4, 2)(tree_of("eeee", frontier, seed)) for seed in range(200))
     drawn = [one for round_of in groups for group in round_of for one in group]
-    assert all(340 <= drawn.count(one) <= 460 for one in frontier)  # 400 expected, with a deviation of 14
+    assert all(340 <= drawn.count(step) <= 460 for step in frontier)  # 400 expected, with a deviation of 14
 
 
 def test_where_fewer_live_all_are_shown_and_where_none_does_the_question_alone() -> None:

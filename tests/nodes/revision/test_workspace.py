@@ -1,4 +1,4 @@
-"""The workspace's rules: who writes from which, and how many. For the loop see tests/graphs/test_pdr."""
+"""The rules of the workspace: what is written from which text, and how many. For the loop see tests/graphs/test_pdr."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from its_graph.nodes.revision.workspace import drafts_done, from_latest_workspac
 from its_graph.search.tree import Tree
 
 
-def tree_of(letters: str, runs: int = 0, fresh: list[str] | None = None) -> Tree:
+def tree_of(letters: str, runs: int = 0, new_steps: list[str] | None = None) -> Tree:
     """Return a tree of drafts (`d`, cut off `l`) and workspaces (`w`) after so many runs of the node `draft`."""
     steps: dict[str, Any] = {
         str(index): {"parent": None, "text": letter, "tokens": 1, "finish": "length" if letter == "l" else "end"}
@@ -16,7 +16,7 @@ def tree_of(letters: str, runs: int = 0, fresh: list[str] | None = None) -> Tree
         for index, letter in enumerate(letters)
     }
     charges = {str(key): {"node": "draft"} for key in range(runs)} | {"x": {"node": "summarise"}}
-    return Tree.of({"steps": steps, "charges": charges, "new_steps": fresh or []})
+    return Tree.of({"steps": steps, "charges": charges, "new_steps": new_steps or []})
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_drafts_see_it_alone_and_the_last_one_is_one(letters: str, runs: int, gr
 
 
 def test_a_workspace_is_made_of_the_drafts_of_its_round_that_live() -> None:
-    assert new_drafts(tree_of("ddwdd", fresh=["3", "4"])) == [["3", "4"]]
-    assert new_drafts(tree_of("dl", fresh=["0", "1"])) == [["0"]]
+    assert new_drafts(tree_of("ddwdd", new_steps=["3", "4"])) == [["3", "4"]]
+    assert new_drafts(tree_of("dl", new_steps=["0", "1"])) == [["0"]]
     assert new_drafts(tree_of("dd")) == []
 
 

@@ -34,7 +34,7 @@ def test_with_one_sample_the_prover_is_the_generator_itself() -> None:
 
 
 def two_parents(frontier_of: FrontierOf) -> Tree:
-    """Two open paths of equal Q: one came up from .2, the other one came down from .8."""
+    """Two open paths of equal Q: one rose from .2, the other one fell from .8."""
     tree = frontier_of(
         ("0", None, "a", 0.8, OPEN), ("1", None, "b", 0.2, OPEN), ("2", "0", "c", 0.5, OPEN), ("3", "1", "d", 0.5, OPEN)
     )
@@ -74,6 +74,6 @@ def test_unbounded_scores_are_squashed_first(frontier_of: FrontierOf) -> None:
 
 
 @pytest.mark.parametrize("options", [{"alpha": -0.1}, {"k": 0}])
-def test_impossible_options_are_refused(options: dict[str, float]) -> None:
+def test_invalid_options_are_rejected(options: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match="got alpha="):
         advantage(**options)  # type: ignore[arg-type]

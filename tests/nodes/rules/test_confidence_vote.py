@@ -1,4 +1,4 @@
-"""Voting among the confident: DeepConf's filter, threshold, vote and consensus (docs/reference/algorithms.md 1.5)."""
+"""Confidence-filtered voting: DeepConf's filter, threshold, vote and consensus (docs/reference/algorithms.md 1.5)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,7 @@ def test_the_offline_threshold_is_taken_over_those_that_may_vote(solutions: Make
 
 
 def test_the_online_threshold_is_taken_over_the_warm_up_alone(solutions: MakeTree) -> None:
-    """Later samples must not move it, and there is none before the warm-up is over."""
+    """Later samples must not move it, and it is unknown before the warm-up is over."""
     assert threshold_from_warmup(2, 0.5)(solutions(["A", "A", "B"], [1.0, 3.0, 100.0])) == 2.0
     assert threshold_from_warmup(2, 0.5)(solutions(["A"], [1.0])) is None
 
@@ -72,13 +72,13 @@ def test_without_a_threshold_all_vote(solutions: MakeTree) -> None:
     assert confident_vote(lambda tree: None)(solutions(list("AB"), [2.0, 3.0])).votes == {0: 2.0, 1: 3.0}
 
 
-def test_if_none_is_confident_all_vote_and_it_is_said(solutions: MakeTree) -> None:
+def test_if_none_is_confident_all_vote_and_a_note_says_so(solutions: MakeTree) -> None:
     choice = confident_vote(lambda tree: 9.0)(solutions(list("ABB"), [4.0, 3.0, 2.0]))
     assert choice.votes == {0: 4.0, 1: 5.0}
     assert choice.notes == ("No candidate that may vote is confident enough: all of them voted.",)
 
 
-def test_a_confident_one_that_may_not_vote_is_no_voter(solutions: MakeTree) -> None:
+def test_a_confident_sample_that_may_not_vote_is_no_voter(solutions: MakeTree) -> None:
     choice = confident_vote(lambda tree: 9.0)(solutions(["A", None, "B"], [4.0, 10.0, 10.0], ["end", "end", "length"]))
     assert choice.votes == {0: 4.0}
 
@@ -95,7 +95,7 @@ def test_consensus(solutions: MakeTree, answers: str, stops: bool) -> None:
     assert (consensus(majority, 0.95)(solutions(list(answers))) == "agreement") is stops
 
 
-def test_consensus_is_of_weights_not_of_heads(solutions: MakeTree) -> None:
+def test_consensus_is_of_weights_not_of_voters(solutions: MakeTree) -> None:
     tree = solutions(list("ABBB"), [97.0, 1.0, 1.0, 1.0])
     assert consensus(confident_vote(lambda tree: None), 0.95)(tree) == "agreement"
     assert consensus(majority, 0.95)(tree) is None
@@ -105,11 +105,11 @@ def test_nobody_s_vote_is_no_consensus(solutions: MakeTree) -> None:
     assert consensus(majority, 0.0)(solutions([None, None])) is None
 
 
-def sample(**told: Any) -> Sample:
-    return Sample(text="x", finish_reason="end", **told)
+def sample(**fields: Any) -> Sample:
+    return Sample(text="x", finish_reason="end", **fields)
 
 
-def test_a_sample_scores_itself_where_it_tells_its_confidences() -> None:
+def test_a_sample_scores_itself_if_it_has_confidences() -> None:
     score = own_confidence(lowest_group(2))
     assert score(sample(token_confidences=(4.0, 1.0, 1.0, 4.0))) == 1.0
     assert score(sample(token_confidences=())) is None

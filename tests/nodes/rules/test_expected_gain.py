@@ -98,7 +98,7 @@ def test_nothing_is_left_above_one() -> None:
     assert expected_gain([0.2, 1.0]) == 0.0
 
 
-def test_failure_after_failure_lowers_hope() -> None:
+def test_repeated_failures_lower_the_expected_gain() -> None:
     gains = [expected_gain([0.1] * n) for n in (1, 2, 4, 8, 16, 32)]
     assert gains == sorted(gains, reverse=True)
 
@@ -115,7 +115,7 @@ def test_price_zero_never_stops(solutions: MakeTree) -> None:
     assert expected_gain_below(0.0)(solutions(["A"], [1.0])) is None
 
 
-def test_without_a_score_it_goes_on(solutions: MakeTree) -> None:
+def test_without_a_score_it_continues(solutions: MakeTree) -> None:
     assert expected_gain_below(9.0)(solutions(["A", "B"])) is None
     assert expected_gain_below(9.0)(solutions(["A", "B"], [None, None])) is None
 

@@ -36,7 +36,7 @@ def test_equal_texts_are_kept_once(frontier_of: FrontierOf) -> None:
 
 
 def test_continuations_are_dealt_out_the_first_paths_get_what_is_left_over() -> None:
-    """A path stands in the frontier once for each continuation."""
+    """The frontier lists a path once per continuation."""
     assert deal(["a", "b", "c"], 8) == ["a"] * 3 + ["b"] * 3 + ["c"] * 2
     assert deal(["a", "b", "c"], 2) == ["a", "b"]
     assert deal([], 8) == []

@@ -1,4 +1,4 @@
-"""A frontier as a population: who competes, who is drawn, who wins."""
+"""A frontier as a population: which particles compete, are drawn, and win."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,8 +30,8 @@ def seen_by(weights: list[float]) -> Callable[[Sequence[float], int, Any], list[
     return draw
 
 
-def test_finished_particles_go_on_competing_with_their_last_weight(frontier_of: FrontierOf) -> None:
-    """Reference 2.5: finished particles keep their last w; copies count as often as they stand there."""
+def test_finished_particles_continue_to_compete_with_their_last_weight(frontier_of: FrontierOf) -> None:
+    """Reference 2.5: finished particles keep their last w; every copy counts."""
     tree = frontier_of(("0", None, "a", 0.9, "end"), ("1", None, "b", 0.4, OPEN), ("2", "1", "c", 0.5, OPEN))
     tree.frontier, tree.new_steps = ["0", "0", "1"], ["2"]
     weights: list[float] = []
@@ -64,7 +64,7 @@ def test_a_spent_budget_ends_the_drawing(frontier_of: FrontierOf) -> None:
     assert resample(8)(tree) == ["0", "1"]
 
 
-def test_draws_hang_on_the_seed_and_the_round(frontier_of: FrontierOf) -> None:
+def test_draws_depend_on_the_seed_and_the_round(frontier_of: FrontierOf) -> None:
     rows = [(str(index), None, f"t{index}", 0.5, OPEN) for index in range(16)]
     first, again = frontier_of(*rows), frontier_of(*rows)
     later = frontier_of(*rows, ("16", None, "more", 0.5, OPEN))
@@ -92,17 +92,17 @@ def test_unbounded_scores_are_log_odds_already(frontier_of: FrontierOf) -> None:
     assert weights[0] / weights[1] == pytest.approx(2.718281828)
 
 
-def test_annealing_is_told_the_round_and_the_scores(frontier_of: FrontierOf) -> None:
-    told: list[tuple[int, list[float]]] = []
+def test_annealing_receives_the_round_and_the_scores(frontier_of: FrontierOf) -> None:
+    calls: list[tuple[int, list[float]]] = []
 
     def anneal(number: int, scores: Sequence[float]) -> float:
-        told.append((number, list(scores)))
+        calls.append((number, list(scores)))
         return 2.0
 
     tree = frontier_of(("0", None, "a", 0.2, OPEN), ("1", "0", "b", 0.9, OPEN), ("2", "0", "c", 0.5, OPEN))
     weights: list[float] = []
     resample(2, seen_by(weights), anneal)(tree)
-    assert told == [(2, [0.9, 0.5])]
+    assert calls == [(2, [0.9, 0.5])]
     assert weights == pytest.approx([0.75, 0.25])
 
 
@@ -125,7 +125,7 @@ def test_copies_of_one_particle_are_no_tie(solutions: MakeTree) -> None:
     assert best_particle(population(solutions(["A", "B"], [0.9, 0.9]), "1", "0")) == (0, {}, True, ())
 
 
-def test_without_a_finished_particle_in_it_all_finished_ones_stand_in(solutions: MakeTree) -> None:
+def test_without_a_finished_particle_in_it_all_finished_ones_are_used(solutions: MakeTree) -> None:
     tree = population(solutions(["A", "B", None], [0.2, 0.3, 0.9], ["end", "end", OPEN]), "2", "2")
     assert best_particle(tree).winner == 1
     none = population(solutions([None, None, None], [0.2, 0.3, 0.9], [OPEN, OPEN, OPEN]), "0", "1")
@@ -150,7 +150,7 @@ def test_a_particle_is_drawn_by_its_odds_and_its_copies(solutions: MakeTree) -> 
     assert draws[0] / 600 == pytest.approx(0.75, abs=0.08)
 
 
-def test_copies_vote_as_often_as_they_stand_there(solutions: MakeTree) -> None:
+def test_each_copy_votes(solutions: MakeTree) -> None:
     tree = population(solutions(["A", "B", "C"], [0.6, 0.4, 0.9]), "0", "1", "1")
     choice = particle_vote()(tree)
     assert choice.winner == 1

@@ -122,6 +122,6 @@ def test_unbounded_scores_are_squashed_first(frontier_of: FrontierOf) -> None:
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0}, {"temperature": -1}, {"keep_share": 0}, {"keep_share": 1.1}])
-def test_impossible_options_are_refused(options: dict[str, float]) -> None:
+def test_invalid_options_are_rejected(options: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match="got"):
         rebase(8, **options)  # type: ignore[arg-type]

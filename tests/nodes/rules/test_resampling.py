@@ -31,7 +31,7 @@ positive = st.lists(st.floats(1e-6, 1), min_size=1, max_size=12)
         ([0.0, 0.0], [0.5, 0.5]),
     ],
 )
-def test_weights_are_the_normalised_odds(scores: list[float], weights: list[float]) -> None:
+def test_weights_are_the_normalized_odds(scores: list[float], weights: list[float]) -> None:
     """Reference 2.5: w = [.9, .5] -> [.9, .1]; [.8, .5, .2] -> ...; equal w -> uniform; w = 1 -> finite."""
     assert odds_weights(scores) == pytest.approx(weights, abs=1e-6)
 
@@ -90,7 +90,7 @@ def test_multinomial_draws_are_independent() -> None:
 
 
 @pytest.mark.parametrize("draw", [multinomial, systematic])
-def test_draws_hang_on_the_chance_alone(draw: Resampler) -> None:
+def test_draws_depend_on_the_rng_alone(draw: Resampler) -> None:
     weights = [0.1, 0.2, 0.3, 0.4]
     assert draw(weights, 16, random.Random(5)) == draw(weights, 16, random.Random(5))
     assert len({tuple(draw(weights, 16, random.Random(seed))) for seed in range(9)}) > 1

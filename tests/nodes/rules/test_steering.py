@@ -1,4 +1,4 @@
-"""When a search asks a person, and what the person may say."""
+"""When a search asks a person, and what the person may reply."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ def test_every_kth_round(k: int, asked: list[int]) -> None:
         ([None, 0.9], False),
     ],
 )
-def test_unsure_is_a_best_score_between_the_thresholds(
+def test_uncertain_is_a_best_score_between_the_thresholds(
     scores: list[float | None], unsure: bool, frontier_of: MakeTree
 ) -> None:
     tree = frontier_of(*((str(key), None, f"{key}\n\n", score, OPEN) for key, score in enumerate(scores)))
@@ -44,13 +44,13 @@ def test_unsure_is_a_best_score_between_the_thresholds(
     assert when_uncertain(0.3, 0.7)(tree) is unsure
 
 
-def test_only_what_would_be_gone_on_with_makes_a_search_sure(frontier_of: MakeTree) -> None:
+def test_only_open_paths_of_the_frontier_make_a_search_certain(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.5, OPEN), ("1", None, "b", 0.9, END), ("2", None, "c\n\n", 0.9, OPEN))
     tree.frontier = ["0", "1"]
     assert when_uncertain(0.3, 0.7)(tree)
 
 
-def test_impossible_rules_are_refused() -> None:
+def test_invalid_rules_are_rejected() -> None:
     with pytest.raises(ConfigurationError, match="k=0"):
         every(0)
     with pytest.raises(ConfigurationError, match=r"low=0\.7, high=0\.3"):
@@ -60,11 +60,11 @@ def test_impossible_rules_are_refused() -> None:
 
 
 @pytest.mark.parametrize("reply", [APPROVE, {}, Steering(), Steering().model_dump()])
-def test_saying_nothing_approves(reply: Any) -> None:
+def test_an_empty_reply_approves(reply: Any) -> None:
     assert parse_steering(reply) == Steering(prune=(), boost=(), edits={}, hint=None, stop=False)
 
 
-def test_everything_can_be_said_at_once() -> None:
+def test_all_fields_can_be_combined() -> None:
     said = {"prune": ["1"], "boost": ["2", "3"], "edits": {"3": "So 2."}, "hint": "Mind the signs.", "stop": True}
     assert parse_steering(said) == parse_steering(parse_steering(said).model_dump()) == Steering.model_validate(said)
 
@@ -84,6 +84,6 @@ def test_everything_can_be_said_at_once() -> None:
         ({"prune": ["1"], "edits": {"1": "x"}}, "cannot be boosted or edited: 1"),
     ],
 )
-def test_a_bad_reply_is_refused_with_the_field(reply: Any, problem: str) -> None:
+def test_a_bad_reply_is_rejected_with_the_field(reply: Any, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         parse_steering(reply)

@@ -143,7 +143,7 @@ def loop(supersteps: int, **compiled: Any) -> Any:
 
 @pytest.mark.parametrize("limit", range(6, 30))
 def test_a_search_stops_before_the_recursion_limit_ends_it(limit: int) -> None:
-    """n whole rounds and the way out are 3 n + 2 supersteps, and LangGraph counts one more to see that nothing is left.
+    """n whole rounds and the way to the end are 3 n + 2 supersteps, and LangGraph counts one more at the end.
 
     It makes as many rounds as the limit allows, and not one less.
     """
@@ -151,7 +151,7 @@ def test_a_search_stops_before_the_recursion_limit_ends_it(limit: int) -> None:
     assert out == {"rounds": (limit - 3) // 3, "why": "recursion_limit"}
 
 
-def test_an_inherited_limit_and_a_used_thread_count_anew() -> None:
+def test_an_inherited_limit_and_a_used_thread_start_over() -> None:
     parent: StateGraph[Counted, None, Counted, Counted] = StateGraph(Counted)
     for name in ("before", "between", "search"):
         parent.add_node(name, loop(5) if name == "search" else (lambda state: {"rounds": 0}))

@@ -1,4 +1,4 @@
-"""Choosing among some of the solutions: as if there were no others, told in terms of all."""
+"""Choosing among some of the solutions as if there were no others, reported by the indices of all."""
 
 from collections.abc import Callable
 
@@ -53,11 +53,11 @@ def test_a_class_that_only_votes_without_the_rest_is_no_vote_of_the_whole() -> N
     assert subset_choice(of("1"), majority)(tree) == Choice(1)
 
 
-def test_among_nobody_nobody_wins(solutions: MakeTree) -> None:
+def test_without_members_there_is_no_winner(solutions: MakeTree) -> None:
     assert subset_choice(of(), majority)(solutions(["A"])).winner is None
 
 
-def test_a_part_is_a_search_that_had_nothing_else(frontier_of: MakeTree) -> None:
+def test_a_restricted_tree_is_a_search_that_had_nothing_else(frontier_of: MakeTree) -> None:
     tree = frontier_of(
         ("0", None, "a\n\n", 0.1, "stop_string"),
         ("1", None, "b\n\n", 0.2, "stop_string"),
@@ -69,10 +69,12 @@ def test_a_part_is_a_search_that_had_nothing_else(frontier_of: MakeTree) -> None
     assert list(view.steps) == ["1", "3"]
     assert list(view.scores) == ["1", "3"]
     assert view.frontier == ["3"]
-    assert [(one.id, one.text, one.score) for one in view.finalists] == [("3", "b\n\n\\boxed{2}", 0.4)]
+    assert [(finalist.id, finalist.text, finalist.score) for finalist in view.finalists] == [
+        ("3", "b\n\n\\boxed{2}", 0.4)
+    ]
 
 
-def test_a_part_keeps_the_settings_of_the_search() -> None:
+def test_a_restricted_tree_keeps_the_settings_of_the_search() -> None:
     tree = Tree.of({"settings": {"seed": 3}, "question": [{"role": "user", "content": "?"}]})
     assert restrict(tree, []).seed("x") == tree.seed("x")
     assert restrict(tree, []).question == tree.question

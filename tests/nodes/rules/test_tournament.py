@@ -27,13 +27,13 @@ def tree_of(n: int, judged: Sequence[tuple[list[str], list[float | None]]] = (),
     return Tree.of({"steps": steps, "judgments": judgments, "settings": {"seed": seed}})
 
 
-def play(contest: Any, n: int, rewards: list[float], seed: int = 0) -> tuple[str, int]:
-    """Play a whole contest by rewards and return the winner's id and how many comparisons it took."""
+def play(method: Any, n: int, rewards: list[float], seed: int = 0) -> tuple[str, int]:
+    """Apply a comparison method to rewards; return the winner's id and the number of comparisons."""
     judged: list[tuple[list[str], list[float | None]]] = []
-    while groups := contest.rounds(tree_of(n, judged, seed)):
+    while groups := method.rounds(tree_of(n, judged, seed)):
         judged += [(list(group), [rewards[int(name)] for name in group]) for group in groups]
     tree = tree_of(n, judged, seed)
-    return tree.finalists[contest.choose(tree).winner].id, len(judged)
+    return tree.finalists[method.choose(tree).winner].id, len(judged)
 
 
 def against(*pairs: tuple[str, ...]) -> list[Any]:
@@ -66,7 +66,7 @@ def test_the_number_of_comparisons(n: int, pivots: int, count: int) -> None:
     assert play(pivot_tournament(pivots), n, rewards) == (str(n - 1), count)
 
 
-def test_in_the_ring_everybody_stands_once_in_each_place() -> None:
+def test_in_the_ring_each_solution_is_shown_once_in_each_position() -> None:
     ring = pivot_tournament().rounds(tree_of(7))
     assert sorted(first for first, _ in ring) == sorted(second for _, second in ring) == list("0123456")
     assert all(ring[place][1] == ring[(place + 1) % 7][0] for place in range(7))
@@ -90,39 +90,39 @@ def test_a_knockout_finds_the_best_in_n_less_one_comparisons(n: int) -> None:
 
 
 def test_a_knockout_without_opinions_goes_to_the_older_and_the_choice_to_the_vote() -> None:
-    contest = knockout()
-    names = contest.rounds(tree_of(2))[0]
-    choice = contest.choose(tree_of(2, [(list(names), [None, None])]))
+    method = knockout()
+    names = method.rounds(tree_of(2))[0]
+    choice = method.choose(tree_of(2, [(list(names), [None, None])]))
     assert choice.winner == 0
     assert choice.notes == ("The judge had no opinion: the vote decided.",)
 
 
 def test_one_look_takes_the_named_one() -> None:
     """Reference 5.6: the order is drawn from the seed and mapped back."""
-    contest = select_one()
-    (shown,) = contest.rounds(tree_of(5))
+    method = select_one()
+    (shown,) = method.rounds(tree_of(5))
     assert sorted(shown) == list("01234")
-    assert contest.rounds(tree_of(5, seed=1)) != [shown]
+    assert method.rounds(tree_of(5, seed=1)) != [shown]
     tree = tree_of(5, [(list(shown), [0.0, 0.0, 1.0, 0.0, 0.0])])
-    assert contest.rounds(tree) == []
-    assert tree.finalists[contest.choose(tree).winner or 0].id == shown[2]
+    assert method.rounds(tree) == []
+    assert tree.finalists[method.choose(tree).winner or 0].id == shown[2]
 
 
 def test_a_look_that_names_none_is_repeated_in_another_order_then_the_vote_decides() -> None:
     """Reference 5.6: a reply outside 1..N -> fallback, reported."""
-    contest = select_one()
-    (first,) = contest.rounds(tree_of(5))
+    method = select_one()
+    (first,) = method.rounds(tree_of(5))
     none: list[float | None] = [None] * 5
-    (second,) = contest.rounds(tree_of(5, [(list(first), none)]))
+    (second,) = method.rounds(tree_of(5, [(list(first), none)]))
     assert second != first
     tree = tree_of(5, [(list(first), none), (list(second), none)])
-    assert contest.rounds(tree) == []
-    choice = contest.choose(tree)
+    assert method.rounds(tree) == []
+    choice = method.choose(tree)
     assert choice.winner == 0
     assert choice.notes == ("The judge had no opinion: the vote decided.",)
 
 
-def test_a_missing_opinion_says_nothing_about_anybody() -> None:
+def test_a_missing_opinion_affects_no_preference() -> None:
     liked = preferences(["0", "1"], [{"candidates": ["0", "1"], "scores": [0.9, None], "tokens": 0}])
     assert liked == {"0": 0.5, "1": 0.5}
 

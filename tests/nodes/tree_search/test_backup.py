@@ -26,9 +26,9 @@ FIGURE = [
 
 
 def backed_up(tree: Tree, rollout_weight: float = 0.0, score_range: str = "prob") -> Backup:
-    grown = search_stats(9, simulating=rollout_weight > 0)(tree.steps, tree)
+    stats = search_stats(9, simulating=rollout_weight > 0)(tree.steps, tree)
     scale = to_unit("prob" if score_range == "prob" else "real")
-    return backup(scale, rollout_weight)(tree.scores, TreeWithStats(tree, grown))
+    return backup(scale, rollout_weight)(tree.scores, TreeWithStats(tree, stats))
 
 
 @pytest.fixture
@@ -91,11 +91,13 @@ def test_a_missing_score_is_a_visit_and_never_a_bad_one(frontier_of: MakeTree) -
 
 def test_without_any_score_all_are_alike(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", None, OPEN), ("1", None, "b\n\n", None, OPEN))
-    first, second = bandit_priority(ucb1, 1.414, backup(to_unit("prob")), GROWN)(tree, None, ["0", "1"], VirtualLosses())
+    first, second = bandit_priority(ucb1, 1.414, backup(to_unit("prob")), GROWN)(
+        tree, None, ["0", "1"], VirtualLosses()
+    )
     assert first == second
 
 
-def test_twins_and_asides_are_not_counted(frontier_of: MakeTree) -> None:
+def test_duplicates_and_auxiliary_text_are_not_counted(frontier_of: MakeTree) -> None:
     tree = frontier_of(
         ("0", None, "a\n\n", 0.8, OPEN),
         ("1", None, "a\n\n", 0.8, OPEN),
@@ -108,7 +110,7 @@ def test_twins_and_asides_are_not_counted(frontier_of: MakeTree) -> None:
     assert sums.mean(tree, None) == pytest.approx(0.5)
 
 
-def test_a_simulation_shares_the_say_with_its_step(frontier_of: MakeTree) -> None:
+def test_a_simulation_shares_the_weight_with_its_step(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.8, OPEN), ("1", "0", r"\boxed{1}", 0.4, END))
     sums = backed_up(tree, rollout_weight=0.25)
     assert sums.visits["0"] == 1
@@ -116,12 +118,12 @@ def test_a_simulation_shares_the_say_with_its_step(frontier_of: MakeTree) -> Non
     assert backed_up(tree, rollout_weight=1.0).mean(tree, "0") == pytest.approx(0.4)
 
 
-def test_unbounded_scores_are_brought_into_the_unit_interval(frontier_of: MakeTree) -> None:
+def test_unbounded_scores_are_mapped_to_the_unit_interval(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.0, OPEN), ("1", None, "b\n\n", 40.0, OPEN))
     assert backed_up(tree, score_range="real").mean(tree, None) == pytest.approx(0.75)
 
 
-def test_virtual_losses_are_visits_with_the_value_nought(figure: Tree) -> None:
+def test_virtual_losses_are_visits_with_the_value_zero(figure: Tree) -> None:
     seen: list[BanditArm] = []
 
     def watch(arm: BanditArm, exploration: float) -> float:
@@ -134,7 +136,7 @@ def test_virtual_losses_are_visits_with_the_value_nought(figure: Tree) -> None:
     assert [arm.value for arm in seen] == pytest.approx([1.1 / 4, 0.6 / 2])
 
 
-def test_a_child_nobody_judged_counts_as_one_visit_of_its_parents_mean(frontier_of: MakeTree) -> None:
+def test_an_unscored_child_counts_as_one_visit_of_its_parents_mean(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.6, OPEN), ("1", None, "b\n\n", 0.2, OPEN))
     del tree.scores["1"]
     first, second = bandit_priority(ucb1, 1.0, backup(to_unit("prob")), GROWN)(tree, None, ["0", "1"], VirtualLosses())

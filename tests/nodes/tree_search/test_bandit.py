@@ -50,7 +50,7 @@ def test_on_a_bandit_with_a_known_best_arm_it_is_pulled_most(rule: ArmRule, expl
     wins, pulls = [0.0] * 4, [0] * 4
     for total in range(400):
         arms = [BanditArm(won / max(count, 1), count, total, 0.25) for won, count in zip(wins, pulls, strict=True)]
-        chosen = max(range(4), key=lambda one: rule(arms[one], exploration))
+        chosen = max(range(4), key=lambda candidate: rule(arms[candidate], exploration))
         wins[chosen] += chance.random() < chances[chosen]
         pulls[chosen] += 1
     assert pulls.index(max(pulls)) == 2

@@ -11,7 +11,7 @@ from its_graph.search.tree import Tree
 MakeTree = Callable[..., Tree]
 Row = tuple[str, str | None, str, float | None, str]
 
-GROWN = search_stats(9)
+STATS = search_stats(9)
 OPEN, END, CUT = "stop_string", "end", "length"
 
 
@@ -21,9 +21,15 @@ def by_score(tree: Tree, node: str | None, children: list[str], losses: VirtualL
 
 
 def down(
-    tree: Tree, priority: PriorityRule = by_score, *, leaves: int = 1, branch: int = 1, iterations: int = 99, spare: int = 0
+    tree: Tree,
+    priority: PriorityRule = by_score,
+    *,
+    leaves: int = 1,
+    branch: int = 1,
+    iterations: int = 99,
+    spare: int = 0,
 ) -> list[str]:
-    return descend(GROWN, priority, leaves=leaves, branch=branch, iterations=iterations, spare=spare)(tree)
+    return descend(STATS, priority, leaves=leaves, branch=branch, iterations=iterations, spare=spare)(tree)
 
 
 def fail(tree: Tree, parent: str | None, *keys: str) -> None:
@@ -41,10 +47,10 @@ def test_only_open_paths_that_were_never_expanded_are_leaves(frontier_of: MakeTr
         ("3", None, "on and on", 0.9, CUT),
         ("4", "0", "c\n\n", 0.5, OPEN),
     )
-    grown = GROWN(tree.steps, tree)
-    assert grown.leaves == {"1", "4"}
-    assert grown.leaves_below == {None: 2, "0": 1, "1": 1, "4": 1}
-    assert grown.expansions == 2
+    stats = STATS(tree.steps, tree)
+    assert stats.leaves == {"1", "4"}
+    assert stats.leaves_below == {None: 2, "0": 1, "1": 1, "4": 1}
+    assert stats.expansions == 2
 
 
 def test_a_path_at_the_depth_limit_is_no_leaf(frontier_of: MakeTree) -> None:
@@ -63,21 +69,21 @@ def test_equal_siblings_are_one_and_equal_cousins_are_not(frontier_of: MakeTree)
         ("3", "0", "c\n\n", 0.5, OPEN),
         ("4", "2", "c\n\n", 0.5, OPEN),
     )
-    grown = GROWN(tree.steps, tree)
-    assert grown.duplicates == {"1"}
-    assert grown.children[None] == ["0", "2"]
-    assert grown.leaves == {"3", "4"}
+    stats = STATS(tree.steps, tree)
+    assert stats.duplicates == {"1"}
+    assert stats.children[None] == ["0", "2"]
+    assert stats.leaves == {"3", "4"}
 
 
-def test_a_step_that_ends_is_not_the_twin_of_one_that_goes_on(frontier_of: MakeTree) -> None:
+def test_a_step_that_ends_is_no_duplicate_of_one_that_continues(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a", 0.5, END), ("1", None, "a", 0.5, OPEN))
-    assert GROWN(tree.steps, tree).leaves == {"1"}
+    assert STATS(tree.steps, tree).leaves == {"1"}
 
 
-def test_asides_do_not_grow_the_tree(frontier_of: MakeTree) -> None:
+def test_auxiliary_text_does_not_grow_the_tree(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.5, OPEN), ("1", "0", "b\n\n", 0.5, OPEN))
     tree.steps["1"]["auxiliary"] = "rollout"
-    assert GROWN(tree.steps, tree).leaves == {"0"}
+    assert STATS(tree.steps, tree).leaves == {"0"}
 
 
 def test_a_simulation_is_no_expansion_and_the_first_expansion_after_it_is_one(frontier_of: MakeTree) -> None:
@@ -86,21 +92,21 @@ def test_a_simulation_is_no_expansion_and_the_first_expansion_after_it_is_one(fr
     )
     first = {key: tree.steps[key] for key in ("0", "1")}
     assert search_stats(9, simulating=True)(first, tree).leaves == {"0"}
-    grown = search_stats(9, simulating=True)(tree.steps, tree)
-    assert (grown.simulations, grown.children["0"], grown.expansions) == ({"1"}, ["2"], 2)
+    stats = search_stats(9, simulating=True)(tree.steps, tree)
+    assert (stats.simulations, stats.children["0"], stats.expansions) == ({"1"}, ["2"], 2)
 
 
 def test_where_the_simulation_failed_the_first_step_below_is_an_expansion(frontier_of: MakeTree) -> None:
     tree = frontier_of(("0", None, "a\n\n", 0.5, OPEN), ("2", "0", r"c \boxed{2}", 0.5, END))
     fail(tree, "0", "1")
-    grown = search_stats(9, simulating=True)(tree.steps, tree)
-    assert (grown.simulations, grown.children["0"]) == (set(), ["2"])
+    stats = search_stats(9, simulating=True)(tree.steps, tree)
+    assert (stats.simulations, stats.children["0"]) == (set(), ["2"])
 
 
 # --- the way down -----------------------------------------------------------------------------------------------------
 
 
-def test_it_goes_to_the_highest_priority_and_ties_go_to_the_eldest(frontier_of: MakeTree) -> None:
+def test_it_goes_to_the_highest_priority_and_ties_go_to_the_oldest(frontier_of: MakeTree) -> None:
     rows: list[Row] = [
         ("0", None, "a\n\n", 0.5, OPEN),
         ("1", None, "b\n\n", 0.7, OPEN),
@@ -118,7 +124,7 @@ def test_the_leaves_of_one_round_are_different_ones(frontier_of: MakeTree) -> No
     assert down(tree, leaves=99) == ["4", "3", "2", "1", "0"]
 
 
-def test_a_leaf_chosen_in_this_round_is_a_loss_on_account_all_the_way_up(frontier_of: MakeTree) -> None:
+def test_a_leaf_chosen_in_this_round_is_a_virtual_loss_all_the_way_up(frontier_of: MakeTree) -> None:
     """Reference 3.1, rule 6: virtual loss."""
     seen: list[dict[str | None, int]] = []
 
@@ -177,13 +183,13 @@ def test_descent_never_enters_what_a_person_pruned(frontier_of: MakeTree) -> Non
     tree = frontier_of(*rows)
     steer(tree, "0", "2")
     assert down(tree, leaves=9) == ["1"]
-    assert open_leaves(GROWN, leaves=9)(tree) == ["1"]
-    assert exhausted(GROWN)(tree) == "iterations"
+    assert open_leaves(STATS, leaves=9)(tree) == ["1"]
+    assert exhausted(STATS)(tree) == "iterations"
     tree = frontier_of(*rows)
     steer(tree, "0", "1")
     assert down(tree, leaves=9) == []
-    assert open_leaves(GROWN, leaves=9)(tree) == []
-    assert exhausted(GROWN)(tree) == "no_open_path"
+    assert open_leaves(STATS, leaves=9)(tree) == []
+    assert exhausted(STATS)(tree) == "no_open_path"
 
 
 def test_a_leaf_that_failed_and_was_pruned_is_lost_once(frontier_of: MakeTree) -> None:
@@ -193,14 +199,14 @@ def test_a_leaf_that_failed_and_was_pruned_is_lost_once(frontier_of: MakeTree) -
     assert down(tree, leaves=9) == ["1"]
 
 
-def test_what_a_person_wrote_is_no_twin_and_not_simulated(frontier_of: MakeTree) -> None:
+def test_what_a_person_wrote_is_no_duplicate_and_not_simulated(frontier_of: MakeTree) -> None:
     tree = frontier_of(
         ("0", None, "a\n\n", 0.5, OPEN), ("1", None, "a\n\n", 0.5, OPEN), ("2", "1", r"b \boxed{1}", 0.5, END)
     )
     tree.steps["1"]["by"] = "person"
-    grown = search_stats(9, simulating=True)(tree.steps, tree)
-    assert (grown.duplicates, grown.simulations, grown.children["1"]) == (set(), set(), ["2"])
-    assert grown.leaves == {"0"}
+    stats = search_stats(9, simulating=True)(tree.steps, tree)
+    assert (stats.duplicates, stats.simulations, stats.children["1"]) == (set(), set(), ["2"])
+    assert stats.leaves == {"0"}
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
@@ -265,7 +271,7 @@ def test_without_a_solution_the_best_open_ends_are_what_can_be_finished(frontier
         ("4", None, "on and on", 0.95, CUT),
     ]
     tree = frontier_of(*rows)
-    assert open_leaves(GROWN, leaves=2)(tree) == ["2", "1"]
+    assert open_leaves(STATS, leaves=2)(tree) == ["2", "1"]
     assert open_leaves(search_stats(2), leaves=1)(tree) == ["2"]
     done = frontier_of(*rows, ("5", "2", r"\boxed{1}", 0.1, END))
-    assert open_leaves(GROWN, leaves=2)(done) == []
+    assert open_leaves(STATS, leaves=2)(done) == []

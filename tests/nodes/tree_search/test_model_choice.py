@@ -1,4 +1,4 @@
-"""Which model writes next, by all rewards of each model: docs/reference/algorithms.md 3.3."""
+"""Which model writes next, by the rewards of each model: docs/reference/algorithms.md 3.3."""
 
 from collections import Counter
 from math import log, sqrt
@@ -33,7 +33,7 @@ def test_ucb_takes_the_highest_bound() -> None:
     assert picked(ucb_model(c=0.1), seen) == {"b": 1000}
 
 
-def test_ucb_draws_new_models_by_lot_beside_the_leader() -> None:
+def test_ucb_draws_uniformly_among_new_models_and_the_leader() -> None:
     """A model that never brings a reward must not take all draws."""
     counts = picked(ucb_model(), {"dead": NO_REWARDS, "a": Rewards(2, 0.5, 0.1), "b": Rewards(2, 0.6, 0.1)})
     assert set(counts) == {"dead", "b"}

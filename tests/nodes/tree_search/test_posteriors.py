@@ -96,7 +96,7 @@ def test_a_draw_that_underflows_is_still_a_number() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"kappa": 0}, {"nu": -1.0}, {"tau2": float("nan")}])
-def test_impossible_priors_are_refused(wrong: dict[str, float]) -> None:
+def test_invalid_priors_are_rejected(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=rf"Gaussian parameters must be above 0; got {next(iter(wrong))}="):
         Gaussian(**wrong)
     with pytest.raises(ConfigurationError, match="Beta parameters"):

@@ -1,4 +1,4 @@
-"""How a refinement is asked for."""
+"""The prompt of a refinement."""
 
 from typing import Any
 

@@ -110,39 +110,39 @@ class Node:
 
 def test_it_equals_the_published_loop(frontier_of: MakeTree) -> None:
     """Reference 3.2, steps 3 to 5, iteration by iteration on nodes that are updated in place."""
-    chance, alpha = Random(3), 0.3
-    root, rows, asides = Node(), [], []
+    rng, alpha = Random(3), 0.3
+    root, rows, auxiliary = Node(), [], []
     nodes: dict[str, Node] = {}
     leaves: list[tuple[str | None, Node]] = [(None, root)]
     number = 0
     for _ in range(25):
-        parent, node = leaves.pop(chance.randrange(len(leaves)))
-        fresh: dict[str, Node] = {}
+        parent, node = leaves.pop(rng.randrange(len(leaves)))
+        children: dict[str, Node] = {}
         for _ in range(3):
-            fresh[str(number)] = Node(node, round(chance.random(), 3))
-            rows.append((str(number), parent, f"{number}\n\n", fresh[str(number)].value, OPEN))
+            children[str(number)] = Node(node, round(rng.random(), 3))
+            rows.append((str(number), parent, f"{number}\n\n", children[str(number)].value, OPEN))
             number += 1
-        node.children += fresh.values()
-        best = max(fresh, key=lambda key: fresh[key].value)
-        top, tip = fresh[best].value, best
-        for _ in range(chance.randrange(3)):
-            score = round(chance.random(), 3)
+        node.children += children.values()
+        best = max(children, key=lambda key: children[key].value)
+        top, tip = children[best].value, best
+        for _ in range(rng.randrange(3)):
+            score = round(rng.random(), 3)
             rows.append((str(number), tip, f"{number}\n\n", score, OPEN))
-            asides.append(str(number))
+            auxiliary.append(str(number))
             tip, top, number = str(number), max(top, score) if tip != best else score, number + 1
         if tip != best:
-            fresh[best].value = (1 - alpha) * fresh[best].value + alpha * top
-        fresh[best].visits += 1
+            children[best].value = (1 - alpha) * children[best].value + alpha * top
+        children[best].visits += 1
         above: Node | None = node
         while above is not None:
             above.visits += 1
             visited = [child for child in above.children if child.visits]
             above.value = sum(one.visits * one.value for one in visited) / sum(one.visits for one in visited)
             above = above.parent
-        nodes |= fresh
-        leaves += fresh.items()
+        nodes |= children
+        leaves += children.items()
     tree = frontier_of(*rows)
-    for key in asides:
+    for key in auxiliary:
         tree.steps[key]["auxiliary"] = "rollout"
     known = known_of(tree, alpha)
     assert {key: known.visits[key] for key in nodes} == {key: node.visits for key, node in nodes.items()}

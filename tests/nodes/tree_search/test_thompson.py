@@ -1,4 +1,4 @@
-"""Which arms a reward reaches (docs/reference/algorithms.md 3.3), and where Thompson sampling goes from there."""
+"""Which arms a reward reaches (docs/reference/algorithms.md 3.3), and where Thompson sampling descends."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def test_a_reward_reaches_every_ancestor_and_no_one_else(answer_tree: MakeTree) 
     assert known.models == {}
 
 
-def test_answers_without_a_score_and_cut_off_ones_tell_nothing(answer_tree: MakeTree) -> None:
+def test_answers_without_a_score_and_truncated_ones_carry_no_reward(answer_tree: MakeTree) -> None:
     tree = answer_tree((None, 0.8, None), (None, None, None), (None, float("nan"), None), (None, 0.9, None))
     tree.steps["3"]["finish"] = "length"
     known = arm_rewards(tree)
@@ -62,7 +62,7 @@ def test_answers_without_a_score_and_cut_off_ones_tell_nothing(answer_tree: Make
     assert known.gen == {None: rewards(0.8)}
 
 
-def test_unbounded_scores_are_brought_into_the_unit_interval(answer_tree: MakeTree) -> None:
+def test_unbounded_scores_are_mapped_to_the_unit_interval(answer_tree: MakeTree) -> None:
     known = arm_rewards(answer_tree((None, -2.0, None), (None, 0.0, None)), "real")
     assert known.gen[None].mean == pytest.approx((1 / (1 + 2.718281828**2) + 0.5) / 2)
 
@@ -72,7 +72,7 @@ rows = st.lists(st.tuples(st.integers(-1, 20), st.one_of(st.none(), st.floats(0,
 
 @given(rows)
 def test_the_counts_add_up(answer_tree: MakeTree, drawn: list[tuple[int, float | None]]) -> None:
-    """Every answer is in one GEN, CONT of a place holds what stands below its answers, an answer's arm both."""
+    """Every answer is in one GEN, CONT of a node holds what is below its answers, an answer's arm both."""
     places: list[tuple[str | None, float | None, None]] = []
     for at, (shown, score) in enumerate(drawn):
         scored = [str(key) for key in range(at) if places[key][1] is not None]
@@ -91,7 +91,7 @@ def test_a_growing_log_gives_what_a_new_one_gives(answer_tree: MakeTree) -> None
     for count in range(len(scores) + 1):
         whole.scores = dict(list(scores.items())[:count])
         found = arm_rewards(whole)
-    again = arm_rewards(Tree.of({"steps": whole.steps, "scores": {key: dict(one) for key, one in scores.items()}}))
+    again = arm_rewards(Tree.of({"steps": whole.steps, "scores": {key: dict(score) for key, score in scores.items()}}))
     assert found == again
 
 
@@ -99,14 +99,14 @@ def test_a_growing_log_gives_what_a_new_one_gives(answer_tree: MakeTree) -> None
 
 
 def spread(tree: Tree, prior: Any, draws: int = 400) -> Counter[str | None]:
-    """Count the places of many independent draws."""
+    """Count the nodes of many independent draws."""
     placed = Counter[str | None](thompson(10**6, draws, prior=prior)(tree))
     placed[None] = draws - placed.total()
     return placed
 
 
 @pytest.mark.parametrize("prior", [Gaussian(), Beta()])
-def test_an_empty_tree_begins_at_the_root(answer_tree: MakeTree, prior: Any) -> None:
+def test_an_empty_tree_starts_at_the_root(answer_tree: MakeTree, prior: Any) -> None:
     assert spread(answer_tree(), prior) == {None: 400}
     assert spread(answer_tree((None, None, None)), prior) == {None: 400}
 
@@ -129,7 +129,7 @@ def test_what_was_best_gets_most(answer_tree: MakeTree) -> None:
     assert below_one > 2 * below_two
 
 
-def test_a_hopeless_tree_is_begun_anew(answer_tree: MakeTree) -> None:
+def test_a_hopeless_tree_goes_wider(answer_tree: MakeTree) -> None:
     """GEN of the root saw .9, everything below was bad: wider, not deeper."""
     tree = answer_tree(*[(None, 0.9, None)] * 6, *[("0", 0.0, None)] * 6)
     assert spread(tree, Gaussian())[None] > 300
@@ -145,7 +145,7 @@ def test_equals_go_wider(answer_tree: MakeTree) -> None:
     assert spread(answer_tree((None, 0.9, None), ("0", 0.9, None)), Flat()) == {None: 400}
 
 
-def test_draws_hang_on_the_seed_and_on_the_number_of_the_sample(answer_tree: MakeTree) -> None:
+def test_draws_depend_on_the_seed_and_the_number_of_the_sample(answer_tree: MakeTree) -> None:
     tree = answer_tree((None, 0.5, None), (None, 0.6, None), ("0", 0.4, None))
     wave = thompson(20, 12, prior=Gaussian())
     assert wave(tree) == wave(tree)
@@ -160,13 +160,13 @@ def test_a_sample_goes_where_it_would_have_gone_in_a_smaller_wave(answer_tree: M
         assert len(waves[-1]) > len(waves[1])
 
 
-def test_no_more_places_than_answers_are_left(answer_tree: MakeTree) -> None:
+def test_no_more_nodes_than_answers_are_left(answer_tree: MakeTree) -> None:
     rows = [(None, 0.0, None), *[("0", 1.0, None)] * 30]
     assert len(thompson(34, 400, prior=Gaussian())(answer_tree(*rows))) <= 3
     assert thompson(31, 400, prior=Gaussian())(answer_tree(*rows)) == []
 
 
-def test_the_place_of_a_refinement_is_what_it_was_shown(answer_tree: MakeTree) -> None:
+def test_the_parent_of_a_refinement_is_what_it_was_shown(answer_tree: MakeTree) -> None:
     tree = answer_tree((None, 0.5, None), ("0", 0.5, None))
     assert [parent_answer(tree, step) for step in tree.steps] == [None, "0"]
 

@@ -1,4 +1,4 @@
-"""How large a tree search has become, in whole solutions."""
+"""The size of a tree search in whole solutions."""
 
 from collections.abc import Callable
 

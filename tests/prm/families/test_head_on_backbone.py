@@ -134,8 +134,8 @@ def test_scores_are_those_of_the_published_formula(setup: Setup, solve: Solve) -
 
 def test_a_score_does_not_depend_on_later_steps(setup: Setup, solve: Solve) -> None:
     (full,) = scores(setup.scorer, solve(*STEPS))
-    for kept in (1, 2, 3):
-        assert scores(setup.scorer, solve(*STEPS[:kept]))[0][-1] == pytest.approx(full[kept - 1], abs=1e-5)
+    for count in (1, 2, 3):
+        assert scores(setup.scorer, solve(*STEPS[:count]))[0][-1] == pytest.approx(full[count - 1], abs=1e-5)
 
 
 def test_scores_do_not_depend_on_the_batch(setup: Setup, candidates: list[Candidate]) -> None:
@@ -199,9 +199,9 @@ def test_a_folder_gives_the_same_scores_and_its_family(setup: Setup, family: str
         assert type(prm.scorer) is type(setup.scorer)
         assert prm.metadata == setup.scorer.default_metadata
         expected = setup.reference(QUESTION, STEPS)
-        for kept in (1, 2, 3):
-            verdict = prm.invoke(solve(*STEPS[:kept], question=QUESTION))
-            assert verdict.scores == pytest.approx(expected[:kept], abs=1e-5)
+        for count in (1, 2, 3):
+            verdict = prm.invoke(solve(*STEPS[:count], question=QUESTION))
+            assert verdict.scores == pytest.approx(expected[:count], abs=1e-5)
         assert verdict.cached_tokens > 0
     finally:
         prm.close()
@@ -232,9 +232,9 @@ def test_a_backbone_with_another_weight_prefix_loads(setups: dict[str, Setup], s
 def test_a_missing_head_is_rejected(setup: Setup, tmp_path: Path) -> None:
     setup.scorer.save_pretrained(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
-    kept = {name: tensor for name, tensor in weights.items() if "head" not in name}
-    assert len(kept) < len(weights)
-    save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
+    headless = {name: tensor for name, tensor in weights.items() if "head" not in name}
+    assert len(headless) < len(weights)
+    save_file(headless, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ConfigurationError, match="head"):
         type(setup.scorer).from_pretrained(tmp_path)
 

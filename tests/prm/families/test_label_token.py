@@ -70,9 +70,9 @@ def on_tag(scorer: LabelTokenScorer, tag: str, labels: list[str], text: str) -> 
     """Return P(good) at each occurrence of the tag's id, as the published code does."""
     encode = scorer.tokenizer.encode
     ids = torch.tensor([encode(text)])
-    wanted = [encode(label)[-1] for label in labels]
+    label_ids = [encode(label)[-1] for label in labels]
     with torch.no_grad():
-        probabilities = scorer.model(ids).logits[0, :, wanted].softmax(-1)[:, 0]
+        probabilities = scorer.model(ids).logits[0, :, label_ids].softmax(-1)[:, 0]
     scores: list[float] = probabilities[ids[0] == encode(tag)[-1]].tolist()
     return scores
 
@@ -80,7 +80,7 @@ def on_tag(scorer: LabelTokenScorer, tag: str, labels: list[str], text: str) -> 
 def growing_dialogues(scorer: LabelTokenScorer, question: str, steps: tuple[str, ...]) -> list[float]:
     """Return P(+) at position -3 of the dialogue after each step, with "+" for every earlier answer."""
     turns: list[dict[str, str]] = []
-    wanted = [scorer.tokenizer.encode(label)[-1] for label in "+-"]
+    label_ids = [scorer.tokenizer.encode(label)[-1] for label in "+-"]
     scores = []
     for step in steps:
         turns.append({"role": "user", "content": step if turns else f"{question} {step}"})
@@ -89,7 +89,7 @@ def growing_dialogues(scorer: LabelTokenScorer, question: str, steps: tuple[str,
         ids = torch.tensor([scorer.tokenizer.encode(text)])
         assert scorer.tokenizer.decode(ids[0, -2:]) == "+<|eot|>"
         with torch.no_grad():
-            scores.append(scorer.model(ids).logits[0, -3, wanted].softmax(-1)[0].item())
+            scores.append(scorer.model(ids).logits[0, -3, label_ids].softmax(-1)[0].item())
     return scores
 
 
@@ -158,8 +158,8 @@ def test_scores_are_those_of_the_published_formula(setup: Setup, solve: Solve) -
 
 def test_a_score_does_not_see_later_steps(setup: Setup, solve: Solve) -> None:
     (full,) = scores(setup.scorer, solve(*STEPS))
-    for kept in (1, 2, 3):
-        assert scores(setup.scorer, solve(*STEPS[:kept]))[0][-1] == pytest.approx(full[kept - 1], abs=1e-5)
+    for count in (1, 2, 3):
+        assert scores(setup.scorer, solve(*STEPS[:count]))[0][-1] == pytest.approx(full[count - 1], abs=1e-5)
 
 
 def test_scores_do_not_depend_on_the_batch(
@@ -212,7 +212,7 @@ def test_a_tag_inside_a_step_closes_nothing(setup: Setup, solve: Solve, written:
 
 @pytest.mark.parametrize("family", ["math-shepherd", "er-prm"])
 def test_a_tag_is_a_syllable_of_words(setup: Setup, solve: Solve) -> None:
-    """Its tokens may be the tag's; where scores are read is known without looking for them."""
+    """Its tokens may equal the tag's: the positions of the scores do not depend on token values."""
     words = "пушки сливки кит"
     layout = setup.scorer.layout(solve(words, "a"))
     assert words in setup.scorer.tokenizer.decode(layout.token_ids)
@@ -231,9 +231,9 @@ def test_a_tag_in_the_question_is_not_read(setup: Setup, solve: Solve) -> None:
 
 def test_an_answer_held_in_the_question_is_not_read(setups: dict[str, Setup], solve: Solve) -> None:
     scorer = setups["rlhflow"].scorer
-    asked, plain = (scorer.layout(solve("a", "b", question=question)) for question in (f"Why{MARK}not?", "Why not?"))
-    assert asked.token_ids.count(scorer.tag_id) == 1
-    assert [len(asked.token_ids) - span[0] for span in asked.spans if span] == [
+    marked, plain = (scorer.layout(solve("a", "b", question=question)) for question in (f"Why{MARK}not?", "Why not?"))
+    assert marked.token_ids.count(scorer.tag_id) == 1
+    assert [len(marked.token_ids) - span[0] for span in marked.spans if span] == [
         len(plain.token_ids) - span[0] for span in plain.spans if span
     ]
 
@@ -284,10 +284,10 @@ def test_a_folder_gives_the_same_scores_and_its_family(setup: Setup, family: str
     try:
         assert type(prm.scorer) is type(setup.scorer)
         assert prm.metadata == setup.scorer.default_metadata
-        verdicts = prm.batch([solve(*STEPS[:kept], question=QUESTION) for kept in (1, 2, 3)])
+        verdicts = prm.batch([solve(*STEPS[:count], question=QUESTION) for count in (1, 2, 3)])
         expected = setup.reference(QUESTION, STEPS)
-        for kept, verdict in enumerate(verdicts, start=1):
-            assert verdict.scores == pytest.approx(expected[:kept], abs=1e-5)
+        for count, verdict in enumerate(verdicts, start=1):
+            assert verdict.scores == pytest.approx(expected[:count], abs=1e-5)
         again = prm.invoke(solve(*STEPS, question=QUESTION))
         assert again.scores == pytest.approx(expected, abs=1e-5)
         assert again.cached_tokens > 0
@@ -383,11 +383,11 @@ def test_system_messages_are_not_read_unless_the_model_was_trained_on_one(
     assert scorer.layout(solve("a", system="Be brief.")) == plain
     metadata = scorer.metadata.model_copy(update={"system_prompt": "Judge."})
     monkeypatch.setattr(scorer, "metadata", metadata)
-    asked = scorer.layout(solve("a", system="Be brief."))
-    text = scorer.tokenizer.decode(asked.token_ids)
+    layout = scorer.layout(solve("a", system="Be brief."))
+    text = scorer.tokenizer.decode(layout.token_ids)
     assert "Judge." in text
     assert "brief" not in text
-    assert scorer.tokenizer.decode(asked.token_ids).index("Judge.") < text.index("What")
+    assert scorer.tokenizer.decode(layout.token_ids).index("Judge.") < text.index("What")
 
 
 def test_earlier_turns_are_part_of_the_question(setup: Setup, solve: Solve) -> None:
@@ -404,13 +404,13 @@ def test_a_message_that_is_not_text_is_rejected(setup: Setup) -> None:
 
 def test_certainty_keeps_the_count(setup: Setup, solve: Solve) -> None:
     head = setup.scorer.model.lm_head
-    kept = head.weight.detach().clone()
+    weight = head.weight.detach().clone()
     try:
         with torch.no_grad():
             head.weight.mul_(1e6)
         (row,) = scores(setup.scorer, solve(*STEPS))
     finally:
         with torch.no_grad():
-            head.weight.copy_(kept)
+            head.weight.copy_(weight)
     assert len(row) == 3
     assert set(row) <= {0.0, 1.0}
