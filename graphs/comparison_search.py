@@ -1,8 +1,10 @@
 """The loop that selection by comparison shares: sample, compare in rounds, answer. Methods differ in their rounds.
 
-question -> generate -> compare
-compare -(more)-> compare
-compare -(enough)-> answer
+    question -> generate -> compare
+    compare -(more)-> compare
+    compare -(enough)-> answer
+
+Tournament, knockout and GenSelect are this graph with different comparison methods.
 """
 
 from typing import Literal

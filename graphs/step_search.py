@@ -85,18 +85,6 @@ def step_search(
     return graph
 
 
-def add_chain(
-    graph: SearchGraph, first: str, nodes: Iterable[tuple[str, Runnable[SearchState, Update]]], last: str
-) -> None:
-    """Add `nodes`, by name, one after another between the nodes `first` and `last`."""
-    previous = first
-    for name, node in nodes:
-        graph.add_node(name, node)
-        graph.add_edge(previous, name)
-        previous = name
-    graph.add_edge(previous, last)
-
-
 def _keep_frontier(tree: Tree) -> list[str]:
     return tree.frontier
 
@@ -124,6 +112,18 @@ def add_exits(
         graph.add_conditional_edges("steer", exit_after_steering, exits | {"verify": "verify"})
     graph.add_edge("finish", "answer")
     graph.add_edge("answer", END)
+
+
+def add_chain(
+    graph: SearchGraph, first: str, nodes: Iterable[tuple[str, Runnable[SearchState, Update]]], last: str
+) -> None:
+    """Add `nodes`, by name, one after another between the nodes `first` and `last`."""
+    previous = first
+    for name, node in nodes:
+        graph.add_node(name, node)
+        graph.add_edge(previous, name)
+        previous = name
+    graph.add_edge(previous, last)
 
 
 def require_divisible(strategy: str, n: int, width: int) -> None:

@@ -15,7 +15,7 @@ def test_a_failed_search_reports_its_spend_and_failures() -> None:
 
     graph = create("self_consistency", ScriptedGenerator(dead), n=3).compile()
     with pytest.raises(
-        SearchFailedError, match=r"^No candidate survived: 3 samples failed. The first: ValueError"
+        SearchFailedError, match=r"^No candidate survived: 3 samples failed. First error: ValueError"
     ) as it:
         graph.invoke({"problem": "Add 1, 2."}, context=SearchContext(seed=1))
     assert isinstance(it.value.spend, Spend)

@@ -14,7 +14,7 @@ _HEAD = """# Command line
 `its-graph --help` lists the commands, `its-graph COMMAND --help` shows the options of one. This page is generated from
 the same source.
 
-A command exits with 0 on success, 1 if a search failed, 2 if it was misused and 130 after Ctrl-C. Numbers may be
+A command exits with 0 on success, 1 if a search failed, 2 on a usage error and 130 after Ctrl-C. Numbers may be
 written as `2e6` or `2_000_000`.
 """
 

@@ -127,4 +127,4 @@ def _failure(attempts: list[AttemptRecord]) -> ConfigurationError | SearchFailed
     fatal = next((attempt["error"] for attempt in attempts if attempt["fatal"]), None)
     if fatal is not None:
         return ConfigurationError(fatal.partition(": ")[2])  # a recorded error starts with its type
-    return SearchFailedError(f"Every attempt failed. The first: {attempts[0]['error'] or 'it added no message.'}")
+    return SearchFailedError(f"Every attempt failed. First error: {attempts[0]['error'] or 'it added no message.'}")

@@ -132,7 +132,7 @@ async def stream_solutions(
         ...     stream = stream_solutions(
         ...         ["Add 1, 2.", "Add 3, 5, 4."], ToyGenerator(0.0), ToyVerifier(), budget=Budget(calls=8)
         ...     )
-        ...     return {result.index: result.answer async for result in stream}
+        ...     return {result.problem_index: result.answer async for result in stream}
         >>> answers = asyncio.run(solve())
         >>> answers[0], answers[1]
         ('3', '12')

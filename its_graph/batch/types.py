@@ -92,8 +92,8 @@ class ProblemResult(NamedTuple):
     """The result of one problem of a batch.
 
     Args:
-        index: index of the problem, from 0.
-        problem: its text.
+        problem_index: from 0.
+        problem: text of the problem.
         result: the result of its search with every candidate; empty if the search failed.
         samples: samples drawn, failed ones included.
         spend: compute of its samples and of their verification.
@@ -112,7 +112,7 @@ class ProblemResult(NamedTuple):
         ('3', None)
     """
 
-    index: int
+    problem_index: int
     problem: str
     result: Mapping[str, Any]
     samples: int

@@ -34,7 +34,7 @@ class SamplePool(NamedTuple):
     """The independent samples of one problem, each drawn from the question alone.
 
     Args:
-        index: index of the problem, from 0.
+        problem_index: from 0.
         samples: in the order of their ids.
 
     Example:
@@ -49,7 +49,7 @@ class SamplePool(NamedTuple):
         (0.5, 0.75, 1)
     """
 
-    index: int
+    problem_index: int
     samples: tuple[SampleRecord, ...]
 
     @property
@@ -59,7 +59,7 @@ class SamplePool(NamedTuple):
 
     def first(self, k: int) -> "SamplePool":
         """Return the samples that a search of k would have drawn; a failed sample is missing from both."""
-        return SamplePool(self.index, tuple(sample for sample in self.samples if int(sample.id) < k))
+        return SamplePool(self.problem_index, tuple(sample for sample in self.samples if int(sample.id) < k))
 
     def pass_at(self, k: int) -> float:
         """Return the unbiased probability that one of k samples is correct; k is capped at the number of samples."""
@@ -102,7 +102,7 @@ def build_pools(outcomes: Iterable[Outcome]) -> list[SamplePool]:
         >>> from its_graph.testing import ToyGenerator
         >>> graph = create("self_consistency", ToyGenerator(0.3), n=8).compile()
         >>> outcomes = asyncio.run(evaluate(graph, [("Add 1, 2.", "3"), ("Add 3, 5, 4.", "12")], seed=1))
-        >>> [(pool.index, len(pool.samples)) for pool in build_pools(outcomes)]
+        >>> [(pool.problem_index, len(pool.samples)) for pool in build_pools(outcomes)]
         [(0, 8), (1, 8)]
     """
     return [
@@ -217,5 +217,5 @@ def oracle_bins(pools: Sequence[SamplePool], count: int = 5) -> DifficultyBins:
     thresholds = quantile_thresholds([pool.difficulty for pool in pools], count)
     members: list[set[int]] = [set() for _ in range(len(thresholds) + 1)]
     for pool in pools:
-        members[bisect_right(thresholds, pool.difficulty)].add(pool.index)
+        members[bisect_right(thresholds, pool.difficulty)].add(pool.problem_index)
     return DifficultyBins(thresholds, tuple(map(frozenset, members)))

@@ -117,7 +117,7 @@ async def test_a_batch_resumes_where_its_journal_ends(path: Path) -> None:
         )
         results: dict[int, object] = {}
         async for result in stream:
-            results[result.index] = (result.answer, result.samples, result.spend._replace(seconds=0))
+            results[result.problem_index] = (result.answer, result.samples, result.spend._replace(seconds=0))
             if len(results) == stop_after:
                 break
         await stream.aclose()

@@ -122,7 +122,7 @@ def test_the_total_is_never_exceeded(
             concurrency=concurrency,
         )
     )
-    assert [result.index for result in report.results] == list(range(problems))
+    assert [result.problem_index for result in report.results] == list(range(problems))
     for name, limit in limits.items():
         assert meter.used[name] <= limit
     assert report.spend.calls == meter.used["calls"]
@@ -151,8 +151,8 @@ async def test_a_search_equals_the_same_search_run_alone(
         factory: Any = create_best_of_n if verifier else create_self_consistency
         models = (ToyGenerator(0.4), verifier) if verifier else (ToyGenerator(0.4),)
         graph = factory(*models, n=result.samples).compile()
-        seed = derive_seed(5, str(result.index))
-        alone = graph.invoke({"problem": problems[result.index]}, context=SearchContext(seed=seed))["result"]
+        seed = derive_seed(5, str(result.problem_index))
+        alone = graph.invoke({"problem": problems[result.problem_index]}, context=SearchContext(seed=seed))["result"]
         assert result.result["candidates"] == alone["candidates"]
         assert (result.answer, result.text) == (alone["answer"], alone["text"])
         assert result.spend._replace(seconds=0) == result.spend._replace(**alone["spend"])._replace(seconds=0)

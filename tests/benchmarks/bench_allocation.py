@@ -200,7 +200,7 @@ def compare(
 
     def row(name: str, report: BatchReport, drawn: Callable[[int], bool] = lambda index: True) -> None:
         correct = [value * drawn(index) for index, value in enumerate(bench.correct(report))]
-        spent = sum(result.spend.tokens for result in report.results if drawn(result.index))
+        spent = sum(result.spend.tokens for result in report.results if drawn(result.problem_index))
         low, high = wilson(int(sum(correct)), count)
         base[:] = base or correct
         gain = paired_difference(correct, base)

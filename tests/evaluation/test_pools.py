@@ -92,7 +92,7 @@ def test_a_lost_problem_has_no_pool_and_the_others_keep_theirs(make_outcome: Mak
         }
     )
     assert widest is not None
-    assert (widest[0], [pool.index for pool in widest[1]]) == ("most", [0, 1, 2, 4])
+    assert (widest[0], [pool.problem_index for pool in widest[1]]) == ("most", [0, 1, 2, 4])
     assert (
         widest_pools({"half": [make_outcome(0, *eight), make_outcome(1), make_outcome(2, *eight), make_outcome(3)]})
         is None
@@ -105,7 +105,7 @@ def test_a_problem_with_too_many_failures_is_lost_but_one_that_stopped_early_is_
     others = [make_outcome(0, *eight), make_outcome(2, *eight)]
     widest = widest_pools({"flaky": [*others, flaky]})
     assert widest is not None
-    assert [pool.index for pool in widest[1]] == [0, 2]
+    assert [pool.problem_index for pool in widest[1]] == [0, 2]
     assert widest_pools({"early": [*others, early]}) is None
     assert (
         widest_pools({"narrow": [make_outcome(0, True, True, False), make_outcome(1, True, True, failures=1)]}) is None
@@ -135,7 +135,7 @@ async def test_a_flaky_problem_does_not_affect_the_difficulty_of_the_others(sums
     ]
     widest = widest_pools(measured)
     assert widest is not None
-    assert [pool.index for pool in widest[1]] == [0, 1, 3, 4]
+    assert [pool.problem_index for pool in widest[1]] == [0, 1, 3, 4]
 
 
 def test_five_bins_of_ten_problems_have_two_each(make_outcome: MakeOutcome) -> None:

@@ -21,6 +21,7 @@ from its_graph import Budget, Sample, SampleRequest, SearchContext, Spend
 from its_graph.catalog.registry import STRATEGIES, strategy
 from its_graph.contracts import Candidate
 from its_graph.errors import InputError, SearchFailedError
+from its_graph.graphs import comparison_search, step_search
 from its_graph.search.events import rebuild
 from its_graph.search.tree import Tree
 from its_graph.testing import ScriptedGenerator, ScriptedVerifier, ToyGenerator, ToyVerifier
@@ -418,6 +419,8 @@ def test_the_docstring_draws_the_loop(name: str) -> None:
     graph = found.create(ToyGenerator(), ToyVerifier(), {})
     drawing = "\n".join(f"    {line}" for line in _loop(graph))
     assert f"\n\n{drawing}\n\n" in str(inspect.getdoc(inspect.getmodule(found.factory)))
+    shared = {"beam_search": step_search, "knockout": comparison_search}
+    assert name not in shared or drawing in str(inspect.getdoc(shared[name]))
 
 
 def test_the_logs_hold_no_full_texts(name: str, build: Build) -> None:

@@ -151,7 +151,7 @@ def _solve_missing(
                 files.answers.append(result, correct=await grade(result))
 
     async def grade(result: ProblemResult) -> bool | None:
-        expected = files.problems[result.index].expected
+        expected = files.problems[result.problem_index].expected
         # math-verify may take seconds to compare two answers; the searches continue meanwhile.
         return None if expected is None else await asyncio.to_thread(equivalent, result.answer, expected)
 

@@ -76,10 +76,10 @@ class AnswerFile:
 
     def append(self, result: ProblemResult, *, correct: bool | None) -> None:
         """Append an answer; `correct` is None if the expected answer is not known."""
-        line = {"id": self._problems[result.index].id, **dict(_fields(result, correct))}
+        line = {"id": self._problems[result.problem_index].id, **dict(_fields(result, correct))}
         self._lines.append(line)
         self.totals = self.totals.plus(line)
-        self._note_failure(result.index, line)
+        self._note_failure(result.problem_index, line)
 
     @property
     def first_error(self) -> str | None:

@@ -127,7 +127,7 @@ class ResultsStore:
 
 def _cause(error: str) -> str:
     """Return an error without the number of samples that it affected, which comes before the first of them."""
-    return error.rpartition("The first: ")[2]
+    return error.rpartition("First error: ")[2]
 
 
 class RunOptions(NamedTuple):

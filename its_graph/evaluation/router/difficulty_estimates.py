@@ -77,7 +77,7 @@ def unseen_pass_at_1(measured: ConfigOutcomes, pilots: Pilots) -> dict[int, floa
     if widest is None:
         return None
     unseen = {
-        pool.index: [sample.correct for sample in pool.samples if int(sample.id) >= pilots.samples]
+        pool.problem_index: [sample.correct for sample in pool.samples if int(sample.id) >= pilots.samples]
         for pool in widest[1]
     }
     if not all(unseen.values()):
@@ -106,7 +106,7 @@ def _estimate_learned(
         )
     from its_graph.routing.learned_difficulty import cross_val_difficulties, fit_regressor  # only this needs numpy
 
-    targets = {pool.index: pool.difficulty for pool in widest[1]}
+    targets = {pool.problem_index: pool.difficulty for pool in widest[1]}
     features_of = {outcome.index: row for outcome, row in zip(outcomes, features, strict=True)}
     inputs, difficulties = [features_of[index] for index in targets], list(targets.values())
     fitted = fit_regressor(inputs, difficulties)
