@@ -21,7 +21,8 @@ README = ROOT / "README.md"
 def _tool(name: str) -> ModuleType:
     """Import a module of docs/generator, which is no package."""
     spec = util.spec_from_file_location(name, ROOT / "docs" / "generator" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and named tuples look their module up
     spec.loader.exec_module(module)

@@ -119,7 +119,7 @@ async def test_an_undo_may_be_async() -> None:
         world.append(f"undid {returned}")
 
     search = search_of(Plan(calling("draft")), [drafter(world, undo)], n=2).compile()
-    with pytest.raises(ConfigurationError, match="The undo of 'draft' is async. Call the search with ainvoke"):
+    with pytest.raises(ConfigurationError, match=r"The undo of 'draft' is async\. Call the search with ainvoke"):
         search.invoke(TASK)
     world.clear()
     await search.ainvoke(TASK)

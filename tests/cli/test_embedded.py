@@ -17,8 +17,8 @@ def solved(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any
     assert main.run(["solve", PROBLEM, "--json", *arguments]) == 0, capsys.readouterr().err
     out, err = capsys.readouterr()
     assert err == ""
-    found: dict[str, Any] = json.loads(out)
-    return found
+    result: dict[str, Any] = json.loads(out)
+    return result
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -26,18 +26,18 @@ def test_every_strategy_with_the_embedded_models(capsys: pytest.CaptureFixture[s
     flags = ("--strategy", name, "--n", "16", "--seed", "7")
     first, second = solved(capsys, *flags), solved(capsys, *flags)
     assert first["spend"]["flops"] > 0
-    for found in (first, second):
-        assert found["spend"].pop("seconds") > 0
+    for result in (first, second):
+        assert result["spend"].pop("seconds") > 0
     assert json.dumps(first) == json.dumps(second)
 
 
 def test_a_beam_search_within_its_budget(capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--strategy", "beam_search", "--n", "16", "--width", "4", "--budget-tokens", "4000", "--seed", "7"]
-    found = solved(capsys, *flags)
-    spend = found["spend"]
+    result = solved(capsys, *flags)
+    spend = result["spend"]
     assert spend["prompt_tokens"] + spend["generated_tokens"] + spend["verifier_tokens"] <= 4000
-    assert re.fullmatch(r"-?\d+(/\d+)?", found["answer"])
-    assert {"completed", "budget"} >= {found["stop_reason"]}
+    assert re.fullmatch(r"-?\d+(/\d+)?", result["answer"])
+    assert {"completed", "budget"} >= {result["stop_reason"]}
 
 
 def test_the_demo_finds_what_the_majority_does_not(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,6 +62,6 @@ def test_the_folders_of_the_embedded_models_work(capsys: pytest.CaptureFixture[s
     from its_graph.embedded import WEIGHTS
 
     folders = ("--model", str(Path(WEIGHTS, "generator")), "--prm", str(Path(WEIGHTS, "verifier")))
-    found = solved(capsys, "--strategy", "best_of_n", "--n", "4", *folders)
-    assert len(found["candidates"]) == 4
-    assert all(candidate["score"] is not None for candidate in found["candidates"])
+    result = solved(capsys, "--strategy", "best_of_n", "--n", "4", *folders)
+    assert len(result["candidates"]) == 4
+    assert all(candidate["score"] is not None for candidate in result["candidates"])

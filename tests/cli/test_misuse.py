@@ -169,12 +169,12 @@ def test_a_broken_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path, con
 
 
 def test_a_missing_extra(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = builtins.__import__
+    original_import = builtins.__import__
 
     def without_transformers(name: str, *rest: Any, **more: Any) -> Any:
         if name.partition(".")[0] == "transformers":
             raise ImportError("No module named 'transformers'")
-        return found(name, *rest, **more)
+        return original_import(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without_transformers)
     assert main.run(["solve", PROBLEM]) == 2

@@ -60,8 +60,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def start(quick: int, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
         path = tmp_path / "slow.py"
         path.write_text(SCRIPT.format(quick=quick))
-        given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | streams
-        process = subprocess.Popen([sys.executable, str(path), *arguments], **given)
+        options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | streams
+        process = subprocess.Popen([sys.executable, str(path), *arguments], **options)
         running.append(process)
         return process
 
@@ -94,27 +94,27 @@ def test_ctrl_c_prints_the_best_answer_so_far(start: Start) -> None:
 
 def test_ctrl_c_with_json_prints_the_same_object(start: Start) -> None:
     out, _ = interrupted(start(6, "solve", PROBLEM, "-s", "self_consistency", "--seed", "7", "--json"))
-    found = json.loads(out)
-    assert (found["stop_reason"], found["answer"], len(found["candidates"])) == ("interrupted", "19", 6)
-    texts = [one["text"] for one in found["candidates"]]
-    assert found["spend"]["generated_tokens"] == sum(len(text.split()) for text in texts)
-    assert found["spend"]["calls"] == 6
-    assert found["spend"]["seconds"] > 0
-    assert (found["seed"], found["strategy"]) == (7, "self_consistency")
+    result = json.loads(out)
+    assert (result["stop_reason"], result["answer"], len(result["candidates"])) == ("interrupted", "19", 6)
+    texts = [candidate["text"] for candidate in result["candidates"]]
+    assert result["spend"]["generated_tokens"] == sum(len(text.split()) for text in texts)
+    assert result["spend"]["calls"] == 6
+    assert result["spend"]["seconds"] > 0
+    assert (result["seed"], result["strategy"]) == (7, "self_consistency")
 
 
 def test_ctrl_c_in_a_step_search_chooses_among_open_paths(start: Start) -> None:
     out, _ = interrupted(start(20, "solve", PROBLEM, "-s", "beam_search", "--seed", "7", "--json"))
-    found = json.loads(out)
-    assert (found["stop_reason"], found["answer"]) == ("interrupted", None)
-    assert found["text"].startswith("3 + 5 = 8")
-    assert {one["finished"] for one in found["candidates"]} == {False}
+    result = json.loads(out)
+    assert (result["stop_reason"], result["answer"]) == ("interrupted", None)
+    assert result["text"].startswith("3 + 5 = 8")
+    assert {candidate["finished"] for candidate in result["candidates"]} == {False}
 
 
 def test_ctrl_c_before_the_first_sample(start: Start) -> None:
     out, _ = interrupted(start(0, "solve", PROBLEM, "--json"))
-    found = json.loads(out)
-    assert (found["stop_reason"], found["answer"], found["candidates"]) == ("interrupted", None, [])
+    result = json.loads(out)
+    assert (result["stop_reason"], result["answer"], result["candidates"]) == ("interrupted", None, [])
 
 
 def on_terminal(start: Start, *arguments: str, **environment: str) -> str:

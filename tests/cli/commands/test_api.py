@@ -130,16 +130,16 @@ def test_without_the_libraries_the_extra_is_named(call: Call, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("place", "says"),
+    ("name", "message"),
     [("nowhere/x.sqlite", "unable to open"), ("text.txt", "file is not a database"), (".", "unable to open")],
 )
 def test_a_store_that_cannot_be_used_is_one_line_before_models_load(
-    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str, says: str
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, message: str
 ) -> None:
     text = "no database, and long enough to be read as one. " * 20
     (tmp_path / "text.txt").write_text(text)
     monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
-    called = call("api", "--port", 0, "--store", tmp_path / place)
+    called = call("api", "--port", 0, "--store", tmp_path / name)
     assert (called.code, called.out, called.err.count("\n")) == (2, "", 1)
-    assert called.err.startswith(f"error: --store {tmp_path / place} cannot be used: {says}")
+    assert called.err.startswith(f"error: --store {tmp_path / name} cannot be used: {message}")
     assert (tmp_path / "text.txt").read_text() == text

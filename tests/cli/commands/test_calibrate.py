@@ -62,21 +62,21 @@ def test_what_was_measured_is_not_measured_again(
     first = call(*common, "--outcomes", outcomes, "--json")
     lines = outcomes.read_text().splitlines()
     outcomes.write_text("\n".join(lines[: len(lines) // 2]) + "\n")
-    asked: list[object] = []
+    requests: list[object] = []
     ask = ToyGenerator.invoke
 
-    def counted(self: ToyGenerator, *given: Any, **named: Any) -> Any:
-        asked.append(given)
-        return ask(self, *given, **named)
+    def counted(self: ToyGenerator, *arguments: Any, **options: Any) -> Any:
+        requests.append(arguments)
+        return ask(self, *arguments, **options)
 
     monkeypatch.setattr(ToyGenerator, "invoke", counted)
     second = call(*common, "--outcomes", outcomes, "--json")
-    assert asked
+    assert requests
     assert len(outcomes.read_text().splitlines()) == len(lines)
     assert json.loads(second.out) == json.loads(first.out)
-    asked.clear()
+    requests.clear()
     assert json.loads(call(*common, "--outcomes", outcomes, "--bins", 1, "--json").out)["thresholds"] == []
-    assert not asked
+    assert not requests
 
 
 def test_strategy_configs_one_by_one(call: Call, common: tuple[object, ...]) -> None:

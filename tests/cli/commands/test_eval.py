@@ -22,9 +22,9 @@ Eval = Callable[..., Result]
 
 def toy_problems(n: int) -> Iterator[tuple[str, str]]:
     """Sums of four numbers: three steps each."""
-    chance = random.Random(11)
+    rng = random.Random(11)
     for _ in range(n):
-        terms = [chance.randint(1, 9) for _ in range(4)]
+        terms = [rng.randint(1, 9) for _ in range(4)]
         yield f"Add {', '.join(map(str, terms))}.", str(sum(terms))
 
 
@@ -106,18 +106,18 @@ def test_tables_for_people_fit_80_columns(run: Eval, data: Path, monkeypatch: py
 def test_embedded_problems_come_from_the_test_split(
     run: Eval, monkeypatch: pytest.MonkeyPatch, generator: ScriptedGenerator
 ) -> None:
-    asked: list[tuple[int, int, str]] = []
+    calls: list[tuple[int, int, str]] = []
 
     def problems(n: int, *, seed: int, split: str) -> Iterator[tuple[str, str]]:
-        asked.append((n, seed, split))
+        calls.append((n, seed, split))
         return toy_problems(n)
 
     monkeypatch.setattr("its_graph.embedded.problems", problems, raising=False)
     rows = rows_of(run("--strategies", "single", "--limit", 7, "--seed", 9, "--json"))
-    assert asked == [(7, 9, "test")]
+    assert calls == [(7, 9, "test")]
     assert rows[0]["problems"] == 7
     rows_of(run("--strategies", "single", "--json"))
-    assert asked[1] == (200, 0, "test")
+    assert calls[1] == (200, 0, "test")
 
 
 @pytest.mark.parametrize(

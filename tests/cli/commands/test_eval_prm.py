@@ -22,45 +22,45 @@ def row(problem: str, *steps: str, label: int, right: bool | None = None) -> dic
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Forty solutions of twenty problems; every other one has a wrong step, the second."""
+    """Forty solutions of twenty problems; every other entry has a wrong step, the second."""
     rows = []
     for number in range(20):
         rows.append(row(f"p{number}", GOOD, GOOD, GOOD, label=-1, right=True))
         rows.append(row(f"p{number}", GOOD, BAD, GOOD, label=1, right=False))
     path = tmp_path / "cases.jsonl"
-    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in rows))
     return path
 
 
 def rows_of(called: Any) -> dict[str, dict[str, Any]]:
     assert called.code == 0, called.err
-    return {one["predictor"]: one for one in json.loads(called.out)["rows"]}
+    return {entry["predictor"]: entry for entry in json.loads(called.out)["rows"]}
 
 
 def test_the_baselines_need_no_model(call: Call, data: Path) -> None:
-    found = rows_of(call("eval-prm", data, "--json"))
-    assert {name: one["f1"] for name, one in found.items()} == {
+    rows_by_name = rows_of(call("eval-prm", data, "--json"))
+    assert {name: entry["f1"] for name, entry in rows_by_name.items()} == {
         "never a wrong step": 0.0,
         "always the first step": 0.0,
         "wrong answer: the first step": 0.0,
         "wrong answer: the last step": 0.0,
     }
-    assert found["never a wrong step"]["correct"] == 1.0
+    assert rows_by_name["never a wrong step"]["correct"] == 1.0
 
 
 def test_the_baselines_of_the_recorded_subset(call: Call, data_folder: Path, data_rows: Any) -> None:
     """Reference 11.3."""
     data_rows("processbench_gsm8k.jsonl")  # skips where it is absent
-    found = rows_of(call("eval-prm", data_folder / "processbench_gsm8k.jsonl", "--json"))
-    f1 = {name: round(one["f1"], 6) for name, one in found.items()}
+    rows_by_name = rows_of(call("eval-prm", data_folder / "processbench_gsm8k.jsonl", "--json"))
+    f1 = {name: round(entry["f1"], 6) for name, entry in rows_by_name.items()}
     assert f1["wrong answer: the first step"] == pytest.approx(0.275, abs=5e-4)
     assert f1["wrong answer: the last step"] == pytest.approx(0.135135, abs=1e-6)
 
 
 def test_a_model_that_knows_finds_every_error(call: Call, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "load_reward_model", lambda folder, family: ToyVerifier())
-    found = rows_of(call("eval-prm", data, "--prm", "some-folder", "--json"))["some-folder"]
-    assert found["f1"] == 1.0
+    rows_by_name = rows_of(call("eval-prm", data, "--prm", "some-folder", "--json"))["some-folder"]
+    assert rows_by_name["f1"] == 1.0
     at = rows_of(call("eval-prm", data, "--prm", "some-folder", "--threshold", 0.05, "--json"))["some-folder"]
     assert (at["threshold"], at["correct"], at["f1"]) == (0.05, 1.0, 0.0)
     on = rows_of(call("eval-prm", data, "--prm", "some-folder", "--tune-on", data, "--json"))["some-folder"]
@@ -140,7 +140,7 @@ def test_the_embedded_reward_model_finds_wrong_steps(call: Call, tmp_path: Path)
         wrong = [first + str(a + 5), f"Step 2: {a + 5} * 2 = {2 * a + 10}\n\\boxed{{{2 * a + 10}}}"]
         rows += [row(question, *right, label=-1), row(question, *wrong, label=0)]
     path = tmp_path / "arithmetic.jsonl"
-    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in rows))
     assert len(read_labeled_solutions(path)) == 40
     folder = str(WEIGHTS / "verifier")
     assert rows_of(call("eval-prm", path, "--prm", folder, "--json"))[folder]["f1"] > 0.9

@@ -18,8 +18,8 @@ Call = Callable[..., Any]
 
 @pytest.fixture
 def sums(tmp_path: Path) -> Path:
-    chance = random.Random(5)
-    terms = [[chance.randint(1, 9) for _ in range(4)] for _ in range(20)]
+    rng = random.Random(5)
+    terms = [[rng.randint(1, 9) for _ in range(4)] for _ in range(20)]
     path = tmp_path / "sums.jsonl"
     rows = [{"problem": f"Add {', '.join(map(str, one))}.", "answer": sum(one)} for one in terms]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -40,16 +40,16 @@ def sizes(call: Call, monkeypatch: pytest.MonkeyPatch, sums: Path) -> Call:
 def test_rows_hold_both_models_by_ratio_and_bin(sizes: Call) -> None:
     done = sizes("--json", "--ratios", "0.79,22")
     assert done.code == 0
-    said = json.loads(done.out)
-    assert said["size"] == 4.0
-    whole = [row for row in said["rows"] if row["bin"] is None]
+    output = json.loads(done.out)
+    assert output["size"] == 4.0
+    whole = [row for row in output["rows"] if row["bin"] is None]
     # Greedy, the larger model writes what the small one writes, so an answer of it costs 4 of those.
     assert [row["multiplier"] for row in whole] == pytest.approx([4 + 9 / 0.79, 4 + 9 / 22], rel=0.02)
-    for row in said["rows"]:
+    for row in output["rows"]:
         assert row["larger"] == 1.0  # greedy, the toy model makes no mistake
         assert row["gain"]["mean"] == pytest.approx(row["search"] - row["larger"])
     for ratio in (0.79, 22.0):
-        bins = [row["problems"] for row in said["rows"] if row["ratio"] == ratio and row["bin"] is not None]
+        bins = [row["problems"] for row in output["rows"] if row["ratio"] == ratio and row["bin"] is not None]
         assert len(bins) > 1
         assert sum(bins) == 20
     assert whole[0]["search"] >= whole[0]["single"]
@@ -63,14 +63,14 @@ def test_the_table_and_the_plot(sizes: Call, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {"matched.png", "matched.svg"}
 
 
-@pytest.mark.parametrize(("place", "said"), [("sums.jsonl", "is a file. Give"), ("sums.jsonl/plots", "Cannot write")])
+@pytest.mark.parametrize(("name", "output"), [("sums.jsonl", "is a file. Give"), ("sums.jsonl/plots", "Cannot write")])
 def test_a_plot_that_cannot_be_written_is_reported_before_a_model_is_loaded(
-    call: Call, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, said: str
+    call: Call, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, output: str
 ) -> None:
     pytest.importorskip("matplotlib", reason="the extra `plots` draws the picture")
     monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
-    done = call("eval-sizes", "--data", sums, "--plots", tmp_path / place)
-    assert (done.code, said in done.err) == (2, True)
+    done = call("eval-sizes", "--data", sums, "--plots", tmp_path / name)
+    assert (done.code, output in done.err) == (2, True)
 
 
 def test_the_table_is_printed_even_if_the_plot_fails(
@@ -96,17 +96,17 @@ def test_a_run_resumes_from_its_file(sizes: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "output"),
     [
         (("--ratios", "much"), "--ratios must be a comma-separated list of numbers; got 'much'"),
         (("--ratios", "0"), "inference / training above 0"),
         (("--strategies", "none_such"), "There is no strategy 'none_such'"),
     ],
 )
-def test_invalid_options_are_reported(sizes: Call, arguments: tuple[str, ...], said: str) -> None:
+def test_invalid_options_are_reported(sizes: Call, arguments: tuple[str, ...], output: str) -> None:
     done = sizes(*arguments)
     assert done.code == 2
-    assert said in done.err
+    assert output in done.err
 
 
 def test_the_larger_model_must_be_larger(call: Call, sums: Path, tmp_path: Path) -> None:

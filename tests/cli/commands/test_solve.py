@@ -21,28 +21,28 @@ SPEND = {"calls", "prompt_tokens", "cached_tokens", "generated_tokens", "verifie
 
 def solved(called: Any) -> dict[str, Any]:
     assert (called.code, called.err) == (0, ""), called
-    found: dict[str, Any] = json.loads(called.out)
-    return found
+    result: dict[str, Any] = json.loads(called.out)
+    return result
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_prints_one_object(call: Any, name: str) -> None:
-    found = solved(call("solve", PROBLEM, "--strategy", name, "--n", 16, "--seed", 7, "--json"))
-    assert {"answer", "strategy", "seed", "stop_reason", "candidates", "spend"} <= set(found)
-    assert (found["problem"], found["strategy"], found["seed"]) == (PROBLEM, name, 7)
-    assert set(found["spend"]) == SPEND
-    assert found["spend"]["generated_tokens"] > 0
-    assert found["candidates"]
-    for candidate in found["candidates"]:
+    result = solved(call("solve", PROBLEM, "--strategy", name, "--n", 16, "--seed", 7, "--json"))
+    assert {"answer", "strategy", "seed", "stop_reason", "candidates", "spend"} <= set(result)
+    assert (result["problem"], result["strategy"], result["seed"]) == (PROBLEM, name, 7)
+    assert set(result["spend"]) == SPEND
+    assert result["spend"]["generated_tokens"] > 0
+    assert result["candidates"]
+    for candidate in result["candidates"]:
         assert {"text", "answer", "score", "finished"} <= set(candidate)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_same_seed_prints_the_same_object_but_for_the_seconds(call: Any, name: str) -> None:
     def once(seed: int) -> dict[str, Any]:
-        found = solved(call("solve", PROBLEM, "-s", name, "--n", 16, "--seed", seed, "--json"))
-        del found["spend"]["seconds"]
-        return found
+        result = solved(call("solve", PROBLEM, "-s", name, "--n", 16, "--seed", seed, "--json"))
+        del result["spend"]["seconds"]
+        return result
 
     assert json.dumps(once(7)) == json.dumps(once(7))
     others = [json.dumps(once(seed) | {"seed": 7}) for seed in range(6)]
@@ -52,10 +52,10 @@ def test_the_same_seed_prints_the_same_object_but_for_the_seconds(call: Any, nam
 def test_the_object_is_that_of_the_library(call: Any) -> None:
     graph = create("beam_search", ToyGenerator(parameters=1_000), ToyVerifier(parameters=2_000), n=8, width=2)
     direct = graph.compile().invoke({"problem": PROBLEM}, context=SearchContext(seed=7))["result"]
-    found = solved(call("solve", PROBLEM, "-s", "beam_search", "--n", 8, "--width", 2, "--seed", 7, "--json"))
-    for result in (direct, found):
+    result = solved(call("solve", PROBLEM, "-s", "beam_search", "--n", 8, "--width", 2, "--seed", 7, "--json"))
+    for result in (direct, result):
         del result["spend"]["seconds"]
-    assert found == {"problem": PROBLEM, **direct}
+    assert result == {"problem": PROBLEM, **direct}
 
 
 def test_the_report_has_answer_votes_spend_and_stop_reason(call: Any) -> None:
@@ -76,8 +76,8 @@ def test_no_control_codes_off_a_terminal(call: Any) -> None:
 
 
 def test_model_output_is_text_and_nothing_else(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "[bold red]x[/nope] \x1b[2J\x07 \\boxed{[link=a]7}"
-    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: said), None))
+    reply = "[bold red]x[/nope] \x1b[2J\x07 \\boxed{[link=a]7}"
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: reply), None))
     out = call("solve", "What is [/i]?", "-s", "self_consistency").out
     assert "[bold red]x[/nope] [2J \\boxed{[link=a]7}" in out
     assert "\x1b" not in out
@@ -86,8 +86,8 @@ def test_model_output_is_text_and_nothing_else(call: Any, monkeypatch: pytest.Mo
 
 def test_a_dash_reads_standard_input(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(PROBLEM + "\n"))
-    found = solved(call("solve", "-", "--json"))
-    assert (found["problem"], found["answer"]) == (PROBLEM, "19")
+    result = solved(call("solve", "-", "--json"))
+    assert (result["problem"], result["answer"]) == (PROBLEM, "19")
 
 
 def test_without_a_seed_the_run_repeats(call: Any) -> None:
@@ -108,14 +108,14 @@ def test_without_a_seed_the_run_repeats(call: Any) -> None:
     ],
 )
 def test_a_budget_holds(call: Any, flag: str, limit: float, measure: Any) -> None:
-    found = solved(call("solve", PROBLEM, flag, limit, "--json"))
-    assert found["stop_reason"] == "budget"
-    assert 0 < measure(found["spend"]) <= limit
+    result = solved(call("solve", PROBLEM, flag, limit, "--json"))
+    assert result["stop_reason"] == "budget"
+    assert 0 < measure(result["spend"]) <= limit
 
 
 def test_a_budget_of_no_time_answers_nothing(call: Any) -> None:
-    found = solved(call("solve", PROBLEM, "--budget-seconds", 0, "--json"))
-    assert (found["answer"], found["candidates"], found["stop_reason"]) == (None, [], "budget")
+    result = solved(call("solve", PROBLEM, "--budget-seconds", 0, "--json"))
+    assert (result["answer"], result["candidates"], result["stop_reason"]) == (None, [], "budget")
     assert "answer       none" in call("solve", PROBLEM, "--budget-seconds", 0).out
 
 
@@ -137,8 +137,8 @@ def test_flags_reach_the_search(call: Any, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(("rule", "samples"), [("adaptive_consistency", 4), ("unanimous_window", 5), ("e_value", 8)])
 def test_sampling_stops_early(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, samples: int) -> None:
     monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: r"\boxed{1}"), None))
-    found = solved(call("solve", PROBLEM, "-s", "self_consistency", "--stop", rule, "--json"))
-    assert (found["stop_reason"], len(found["candidates"])) == ("agreement", samples)
+    result = solved(call("solve", PROBLEM, "-s", "self_consistency", "--stop", rule, "--json"))
+    assert (result["stop_reason"], len(result["candidates"])) == ("agreement", samples)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_sampling_stops_early(call: Any, monkeypatch: pytest.MonkeyPatch, rule: 
 )
 def test_the_choice_rule_chooses_the_answer(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, answer: str) -> None:
     # Answer 1 comes three times with score 0.5 each, answer 2 twice with 0.7.
-    said = iter(["1", "1", "2", "1", "2"])
-    generator = ScriptedGenerator(lambda ask: rf"\boxed{{{next(said)}}}")
+    reply = iter(["1", "1", "2", "1", "2"])
+    generator = ScriptedGenerator(lambda ask: rf"\boxed{{{next(reply)}}}")
     verifier = ToyVerifier()
     verifier.script = lambda candidate: [0.7 if "2" in candidate.steps[-1] else 0.5]
     monkeypatch.setattr(ModelOptions, "load", lambda options: (generator, verifier))
@@ -163,19 +163,19 @@ def test_quiet_says_the_same_as_no_live(call: Any) -> None:
 def test_a_policy_is_given_as_a_file(call: Any, tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
     default_policy("agreement", pilots=2).save(path)
-    found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}", "--json"))
-    assert found["route"]["estimator"] == "agreement"
+    result = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}", "--json"))
+    assert result["route"]["estimator"] == "agreement"
     assert (
-        f"route        {found['route']['config']} (difficulty "
+        f"route        {result['route']['config']} (difficulty "
         in call("solve", PROBLEM, "-s", "compute_optimal", "--set", f"policy={path}").out
     )
 
 
 def test_a_router_works_without_a_verifier(call: Any) -> None:
-    found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--json"))
-    assert found["route"]["estimator"] == "agreement"
-    found = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--prm", "p", "--json"))
-    assert found["route"]["estimator"] == "verifier"
+    result = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--json"))
+    assert result["route"]["estimator"] == "agreement"
+    result = solved(call("solve", PROBLEM, "-s", "compute_optimal", "--model", "m", "--prm", "p", "--json"))
+    assert result["route"]["estimator"] == "verifier"
 
 
 def test_a_strategy_without_verifier_never_loads_one(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,9 +199,9 @@ def test_the_answer_is_printed_even_if_the_page_cannot_be_written(call: Any, tmp
 
 
 def test_half_a_character_of_a_model_is_written_too(call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "\ud800 \\boxed{7}"
-    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: said), None))
+    reply = "\ud800 \\boxed{7}"
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: reply), None))
     file = tmp_path / "search.html"
-    found = solved(call("solve", PROBLEM, "-s", "single", "--json", "--html", file))
-    assert found["candidates"][0]["text"] == said
+    result = solved(call("solve", PROBLEM, "-s", "single", "--json", "--html", file))
+    assert result["candidates"][0]["text"] == reply
     assert r"\ud800 " in file.read_text(encoding="utf-8")

@@ -28,10 +28,10 @@ Run = Callable[..., Result]
 
 
 def write(path: Path, problems: int, **extra: Any) -> Path:
-    chance = random.Random(11)
+    rng = random.Random(11)
     rows = []
     for number in range(problems):
-        terms = [chance.randint(1, 9) for _ in range(4)]
+        terms = [rng.randint(1, 9) for _ in range(4)]
         rows.append({"id": f"q{number}", "problem": f"Add {', '.join(map(str, terms))}.", "answer": sum(terms)} | extra)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
@@ -140,9 +140,9 @@ def test_problems_are_read_as_eval_reads_them(run: Run, tmp_path: Path, out: Pat
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert run(path, "--budget-calls", 60, "--out", out).exit_code == 0
-    found = {row["id"]: row for row in lines(out)}
-    assert [(key, "correct" in found[key]) for key in ("a", 1, 2)] == [("a", True), (1, True), (2, False)]
-    assert found["a"]["correct"] == (found["a"]["answer"] == "3")
+    answers = {row["id"]: row for row in lines(out)}
+    assert [(key, "correct" in answers[key]) for key in ("a", 1, 2)] == [("a", True), (1, True), (2, False)]
+    assert answers["a"]["correct"] == (answers["a"]["answer"] == "3")
 
 
 def test_the_system_prompt_is_sent_and_belongs_to_the_run(

@@ -23,19 +23,19 @@ def test_every_strategy_is_listed_with_cost_needs_and_use(call: Any, monkeypatch
     monkeypatch.setenv("COLUMNS", "2000")
     blocks = re.split(r"\n(?=\S)", call("strategies").out)
     assert [block.split()[0] for block in blocks] == list(STRATEGIES)
-    for one, block in zip(strategies(), blocks, strict=True):
-        assert one.summary in block
-        assert f"cost: {one.cost}" in block
-        assert f"when: {one.when}" in block
-        assert all(need in block for need in one.needs)
+    for entry, block in zip(strategies(), blocks, strict=True):
+        assert entry.summary in block
+        assert f"cost: {entry.cost}" in block
+        assert f"when: {entry.when}" in block
+        assert all(need in block for need in entry.needs)
 
 
 def test_every_strategy_says_what_it_costs_and_when_to_use_it() -> None:
-    assert [one.name for one in strategies() if not (one.cost and one.when)] == []
+    assert [entry.name for entry in strategies() if not (entry.cost and entry.when)] == []
 
 
 def test_needs_are_found_by_trying() -> None:
-    needs = {one.name: one.needs for one in strategies()}
+    needs = {entry.name: entry.needs for entry in strategies()}
     assert needs["single"] == ()
     assert needs["best_of_n"] == ("verifier",)
     assert needs["beam_search"] == ("verifier", "continuation")
@@ -48,9 +48,9 @@ def test_the_list_fits_a_narrow_terminal(call: Any, monkeypatch: pytest.MonkeyPa
 
 def test_strategies_as_json(call: Any) -> None:
     listed = json.loads(call("strategies", "--json").out)
-    assert [one["name"] for one in listed] == list(STRATEGIES)
-    assert all(one["summary"] for one in listed)
-    by_name = {one["name"]: one for one in listed}
+    assert [entry["name"] for entry in listed] == list(STRATEGIES)
+    assert all(entry["summary"] for entry in listed)
+    by_name = {entry["name"]: entry for entry in listed}
     assert by_name["beam_search"]["needs_verifier"] is True
     assert by_name["beam_search"]["options"]["n"] == 16
     assert by_name["self_consistency"]["needs_verifier"] is False
@@ -68,13 +68,13 @@ def test_a_recommended_command_line_does_what_is_recommended(
     difficulty, latency, verifier = flags
     printed = call("recommend", task, "--difficulty", difficulty, "--latency", latency, verifier).out
     lines = [line for line in printed.splitlines() if line.startswith("--strategy ")]
-    found = recommend(task, difficulty, latency, verifier=verifier == "--verifier")
-    for line, one in zip(lines, (found, *found.alternatives), strict=True):
+    recommendation = recommend(task, difficulty, latency, verifier=verifier == "--verifier")
+    for line, entry in zip(lines, (recommendation, *recommendation.alternatives), strict=True):
         _, name, *rest = line.split()
-        said = parse_set_options([part for part in rest if part != "--set"], [strategy(name)])
-        meant = {**strategy(one.strategy).options, **one.options}
-        done = {**strategy(name).options, **factory_options(strategy(name), StrategyFlags(), None), **said}
-        assert done == meant
+        parsed = parse_set_options([part for part in rest if part != "--set"], [strategy(name)])
+        expected = {**strategy(entry.strategy).options, **entry.options}
+        done = {**strategy(name).options, **factory_options(strategy(name), StrategyFlags(), None), **parsed}
+        assert done == expected
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

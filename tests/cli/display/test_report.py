@@ -33,10 +33,10 @@ def result(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def printed(found: dict[str, Any], *, terminal: bool = False, width: int = 80) -> str:
+def printed(search_result: dict[str, Any], *, terminal: bool = False, width: int = 80) -> str:
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=terminal, color_system=None)
-    print_report(console, found)
+    print_report(console, search_result)
     return file.getvalue()
 
 

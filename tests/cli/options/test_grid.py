@@ -33,8 +33,8 @@ Call = Callable[..., Any]
 
 @pytest.fixture
 def sums(tmp_path: Path) -> Path:
-    chance = random.Random(11)
-    terms = [[chance.randint(1, 9) for _ in range(4)] for _ in range(30)]
+    rng = random.Random(11)
+    terms = [[rng.randint(1, 9) for _ in range(4)] for _ in range(30)]
     rows = [{"problem": f"Add {', '.join(map(str, one))}.", "answer": sum(one)} for one in terms]
     path = tmp_path / "sums.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -166,15 +166,15 @@ def test_every_candidate_is_kept(call: Call, sums: Path, tmp_path: Path) -> None
     out, samples = tmp_path / "out.jsonl", tmp_path / "samples.jsonl"
     command = ("eval", "--strategies", "single,best_of_n", "--n", "2,4", "--data", sums, "--out", out)
     rows = rows_of(call(*command, "--samples", samples, "--json").out)
-    kept = lines_of(samples)
-    assert Counter(row["config"] for row in kept) == {"single": 30, "best_of_n n=2": 60, "best_of_n n=4": 120}
-    first = next(row for row in kept if (row["config"], row["problem"], row["id"]) == ("best_of_n n=4", 0, "0"))
+    stored = lines_of(samples)
+    assert Counter(row["config"] for row in stored) == {"single": 30, "best_of_n n=2": 60, "best_of_n n=4": 120}
+    first = next(row for row in stored if (row["config"], row["problem"], row["id"]) == ("best_of_n n=4", 0, "0"))
     assert first["text"].endswith(rf"\boxed{{{first['answer']}}}")
     assert first["tokens"] == 16
-    right = sum(row["correct"] for row in kept if row["config"] == "best_of_n n=4")
+    right = sum(row["correct"] for row in stored if row["config"] == "best_of_n n=4")
     assert right / 120 == pytest.approx(rows[2]["random"])
     assert call(*command, "--samples", samples, "--json").code == 0
-    assert lines_of(samples) == kept
+    assert lines_of(samples) == stored
 
 
 def test_a_store_drops_the_texts_that_it_has_written(tmp_path: Path) -> None:
@@ -203,8 +203,8 @@ def test_samples_of_stored_outcomes_are_written_without_their_texts(call: Call, 
     command = ("eval", "--strategies", "single", "--data", sums, "--limit", 2, "--out", tmp_path / "out.jsonl")
     call(*command)
     call(*command, "--samples", tmp_path / "samples.jsonl")
-    kept = sorted((one["problem"], one["id"], one["text"]) for one in lines_of(tmp_path / "samples.jsonl"))
-    assert kept == [(0, "0", None), (1, "0", None)]
+    stored = sorted((one["problem"], one["id"], one["text"]) for one in lines_of(tmp_path / "samples.jsonl"))
+    assert stored == [(0, "0", None), (1, "0", None)]
 
 
 def test_a_file_of_something_else_is_rejected_for_samples(call: Call, sums: Path, tmp_path: Path) -> None:
@@ -244,16 +244,16 @@ def test_a_full_disk_is_reported_and_the_run_resumes_from_what_was_written(
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(data)
 
-    def on_it(self: Path, mode: str = "r", *given: Any, **named: Any) -> Any:
+    def on_it(self: Path, mode: str = "r", *arguments: Any, **options_: Any) -> Any:
         if self == path and mode == "a+b":
             return io.BufferedRandom(SmallDisk(path, mode))
-        return opened(self, mode, *given, **named)
+        return opened(self, mode, *arguments, **options_)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", on_it)
         code, _, err = call(*command)
     assert (code, err.count("\n")) == (2, 1)
-    assert f"Cannot write {path}: No space left on device. What was written before is kept" in err
+    assert f"Cannot write {path}: No space left on device. What was written before is stored" in err
     assert 0 < len(lines_of(path)) < 30
     assert call(*command).code == 0
     assert len(lines_of(path)) == 30

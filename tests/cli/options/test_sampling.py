@@ -49,9 +49,9 @@ def world(
 def test_every_model_gets_them(call: Any, command: str, small: ScriptedGenerator, larger: ScriptedGenerator) -> None:
     called = call(command, *COMMANDS[command], *ASKED)
     assert called.code == 0, called.err
-    asked = {(one.messages[0]["content"], one.max_tokens, one.temperature) for one in small.requests}
-    assert asked == {("Be brief.", 90, 0.5)}
-    greedy = {(one.messages[0]["content"], one.max_tokens, one.temperature) for one in larger.requests}
+    settings = {(request.messages[0]["content"], request.max_tokens, request.temperature) for request in small.requests}
+    assert settings == {("Be brief.", 90, 0.5)}
+    greedy = {(request.messages[0]["content"], request.max_tokens, request.temperature) for request in larger.requests}
     assert greedy == ({("Be brief.", 90, 0.0)} if command == "eval-sizes" else set())
 
 

@@ -12,7 +12,7 @@ from its_graph.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "value"),
+    ("name", "assignment", "value"),
     [
         ("tournament", "pivots=3", 3),
         ("sequential_revision", "chains=null", None),
@@ -23,9 +23,9 @@ from its_graph.errors import ConfigurationError
         ("compute_optimal", "policy=policy.json", "policy.json"),
     ],
 )
-def test_a_value_has_the_type_of_the_option(name: str, given: str, value: Any) -> None:
-    (read,) = parse_set_options([given], [strategy(name)]).values()
-    assert (read, type(read)) == (value, type(value))
+def test_a_value_has_the_type_of_the_option(name: str, assignment: str, value: Any) -> None:
+    (parsed,) = parse_set_options([assignment], [strategy(name)]).values()
+    assert (parsed, type(parsed)) == (value, type(value))
 
 
 def test_a_value_must_be_valid_for_every_strategy_with_the_option() -> None:
@@ -38,7 +38,7 @@ def test_a_value_must_be_valid_for_every_strategy_with_the_option() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "says"),
+    ("name", "assignment", "message"),
     [
         ("tournament", "pivots=abc", "--set pivots=abc is not valid for tournament: Input should be a valid integer."),
         ("best_of_n", "n=4.5", "--set n=4.5 is not valid for"),
@@ -53,16 +53,16 @@ def test_a_value_must_be_valid_for_every_strategy_with_the_option() -> None:
     ],
 )
 def test_solve_rejects_the_rest_before_models_load(
-    call: Any, monkeypatch: pytest.MonkeyPatch, name: str, given: str, says: str
+    call: Any, monkeypatch: pytest.MonkeyPatch, name: str, assignment: str, message: str
 ) -> None:
     monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
-    called = call("solve", "Add 1, 2.", "-s", name, "--set", given)
+    called = call("solve", "Add 1, 2.", "-s", name, "--set", assignment)
     assert (called.code, called.err.count("\n")) == (2, 1)
-    assert says in called.err
+    assert message in called.err
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "message"),
     [
         (("eval", "--strategies", "tournament", "--n", "2", "--set", "pivots=abc"), "--set pivots=abc"),
         (("eval", "--strategies", "beam_search", "--set", "choose=argmax"), "Build the strategy in Python"),
@@ -70,10 +70,10 @@ def test_solve_rejects_the_rest_before_models_load(
     ],
 )
 def test_so_do_eval_and_calibrate(
-    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], says: str
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ModelOptions, "load", lambda options: pytest.fail("a model was loaded"))
     called = call(*command)
     assert (called.code, called.err.count("\n")) == (2, 1)
-    assert says in called.err
+    assert message in called.err

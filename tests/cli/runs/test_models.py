@@ -45,20 +45,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_any_checkpoint_folder_generates_and_nothing_else_is_printed(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def once() -> dict[str, Any]:
+    def solve_once() -> dict[str, Any]:
         flags = f"-s self_consistency --n 3 --max-tokens 8 --seed 7 --json --model {folder}"
         assert main.run(["solve", "2 + 3?", *flags.split()]) == 0, capfd.readouterr().err
         out, err = capfd.readouterr()
         assert err == ""
-        found: dict[str, Any] = json.loads(out)
-        assert found["spend"].pop("seconds") > 0
-        return found
+        result: dict[str, Any] = json.loads(out)
+        assert result["spend"].pop("seconds") > 0
+        return result
 
-    first = once()
+    first = solve_once()
     assert first["spend"]["generated_tokens"] > 0
     assert first["spend"]["flops"] > 0
     assert len({one["text"] for one in first["candidates"]}) == 3
-    assert first == once()
+    assert first == solve_once()
 
 
 def test_a_model_without_a_reward_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,9 +77,9 @@ def test_a_folder_that_is_no_reward_model(folder: Path, capsys: pytest.CaptureFi
 def test_the_thinking_variant_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["-s", "budget_forcing", "--set", "ignores=2", "--seed", "7", "--json", "--model", "thinker"]
     assert main.run(["solve", "Compute 12 + 30 * 2.", *flags]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["answer"].lstrip("-").isdigit()
-    assert found["candidates"][0]["text"].count("Wait") >= 2
+    result = json.loads(capsys.readouterr().out)
+    assert result["answer"].lstrip("-").isdigit()
+    assert result["candidates"][0]["text"].count("Wait") >= 2
 
 
 def test_the_thinking_variant_comes_with_the_embedded_verifier(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,8 +89,8 @@ def test_the_thinking_variant_comes_with_the_embedded_verifier(capsys: pytest.Ca
 
 def test_a_chat_server_takes_the_place_of_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
     with chat_server(lambda body: text(r"3 + 5 = 8, so \boxed{8}")) as server:
-        asked = ["solve", "What is 3 + 5?", "--strategy", "self_consistency", "-n", "4", "-q"]
-        assert main.run([*asked, "--base-url", server.url]) == 0
+        command = ["solve", "What is 3 + 5?", "--strategy", "self_consistency", "-n", "4", "-q"]
+        assert main.run([*command, "--base-url", server.url]) == 0
         assert "answer       8" in capsys.readouterr().out
         assert len(server.bodies) == 4
         assert main.run(["solve", "q", "-s", "self_consistency", "--base-url", server.url, "--model", "other"]) == 2

@@ -47,10 +47,10 @@ def test_no_file_is_named_twice(
     call: Call, sums: Path, tmp_path: Path, command: tuple[str, ...], options: tuple[str, str]
 ) -> None:
     before, new = sums.read_bytes(), tmp_path / "new.md"
-    given = [one.format(sums=sums, new=new) for one in command]
-    if "--set" in given:
-        given += ["--strategies", "compute_optimal"]
-    code, _, err = call(*given)
+    arguments = [one.format(sums=sums, new=new) for one in command]
+    if "--set" in arguments:
+        arguments += ["--strategies", "compute_optimal"]
+    code, _, err = call(*arguments)
     assert (code, f"{options[0]} and {options[1]} are both " in err) == (2, True), err
     assert (sums.read_bytes(), new.exists()) == (before, False)
 

@@ -29,7 +29,7 @@ class OnlySums(ToyGenerator):
 
 
 def write(path: Path, questions: Sequence[str]) -> Path:
-    path.write_text("".join(json.dumps({"problem": one, "answer": "3"}) + "\n" for one in questions))
+    path.write_text("".join(json.dumps({"problem": question, "answer": "3"}) + "\n" for question in questions))
     return path
 
 
@@ -52,7 +52,7 @@ def test_one_supported_problem_is_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "message"),
     [
         ("eval", "single and 4 more configs: 10 of 10 searches failed. First error: No candidate survived"),
         (
@@ -63,7 +63,7 @@ def test_one_supported_problem_is_enough() -> None:
     ],
 )
 def test_searches_that_all_failed_exit_1_and_report_equal_causes_once(
-    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, says: str
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, message: str
 ) -> None:
     generator = ToyGenerator(parameters=10)
     generator.script = lambda request: str(1 / 0)
@@ -72,6 +72,6 @@ def test_searches_that_all_failed_exit_1_and_report_equal_causes_once(
     data = write(tmp_path / "sums.jsonl", ["Add 1, 2.", "Add 2, 2."])
     called = call(command, *COMMANDS[command], data)
     assert called.code == 1
-    assert called.err.strip().startswith(says)
+    assert called.err.strip().startswith(message)
     assert called.err.strip().count("\n") == 0
     assert not (tmp_path / "policy.json").exists()

@@ -19,8 +19,8 @@ SETTINGS = SearchContext(seed=7)
 
 def events(name: str = "beam_search") -> list[Any]:
     graph = create(name, ToyGenerator(), ToyVerifier(), n=8, **({"width": 2} if name == "beam_search" else {}))
-    found = stream_search_events(graph.compile(name=name), PROBLEM, SETTINGS)
-    return [event for event in found if event is not None]
+    arrivals = stream_search_events(graph.compile(name=name), PROBLEM, SETTINGS)
+    return [event for event in arrivals if event is not None]
 
 
 def interrupted(recorded: list[Any]) -> SearchResult:
@@ -40,8 +40,8 @@ def test_the_clock_keeps_running_during_a_model_call() -> None:
         return r"\boxed{1}"
 
     graph = create("single", ScriptedGenerator(slow)).compile(name="single")
-    found = list(stream_search_events(graph, PROBLEM, SETTINGS, tick_s=0.05))
-    assert found.count(None) >= 3
+    arrivals = list(stream_search_events(graph, PROBLEM, SETTINGS, tick_s=0.05))
+    assert arrivals.count(None) >= 3
 
 
 def test_an_error_of_the_search_is_raised_in_the_caller() -> None:
