@@ -79,14 +79,14 @@ def hull_knapsack(menus: Sequence[Sequence[KnapsackItem]], budget: int) -> list[
     problems.
 
     Args:
-        menus: the items of each problem, at least one each.
-        budget: upper limit of the sum of costs.
+        menus: as in `exact_knapsack`.
+        budget: as in `exact_knapsack`.
 
     Returns:
         The index of the chosen item in each menu.
 
     Raises:
-        ConfigurationError: a menu is empty, or the cheapest items together cost more than the budget.
+        ConfigurationError: as in `exact_knapsack`.
 
     Example:
         >>> from its_graph.allocation import KnapsackItem, hull_knapsack

@@ -1,7 +1,7 @@
 """Summarize the outcomes of one strategy config in a row of a table."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from its_graph.budget import total
@@ -90,14 +90,14 @@ def summarize_outcomes(outcomes: Sequence[Outcome]) -> SummaryRow:
         accuracy=correct / count,
         ci95=wilson(correct, count),
         failed=sum(outcome.error is not None for outcome in outcomes),
-        pass_at_n=_mean(map(_oracle, outcomes)) if has_choice else None,
-        random=_mean(map(_random_choice, outcomes)) if has_choice else None,
+        pass_at_n=fmean(map(_oracle, outcomes)) if has_choice else None,
+        random=fmean(map(_random_choice, outcomes)) if has_choice else None,
         mean_prompt_tokens=spent.prompt_tokens / count,
         mean_generated_tokens=spent.generated_tokens / count,
         mean_verifier_tokens=spent.verifier_tokens / count,
         mean_calls=spent.calls / count,
         mean_flops=spent.flops / count,
-        seconds=_mean(outcome.seconds for outcome in outcomes),
+        seconds=fmean(outcome.seconds for outcome in outcomes),
         mean_cached_tokens=spent.cached_tokens / count,
         mean_verifier_flops=_mean_if_recorded(outcomes, lambda outcome: outcome.verifier_flops),
         majority=_mean_if_recorded(outcomes, lambda outcome: outcome.majority_correct) if has_choice else None,
@@ -155,9 +155,4 @@ def _mean_if_recorded(outcomes: Sequence[Outcome], value: Callable[[Outcome], fl
         if recorded is None and outcome.candidates:
             return None
         values.append(0.0 if recorded is None else recorded)
-    return _mean(values)
-
-
-def _mean(values: Iterable[float]) -> float:
-    numbers = list(values)
-    return math.fsum(numbers) / len(numbers)
+    return fmean(values)

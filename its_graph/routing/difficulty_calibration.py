@@ -4,7 +4,6 @@
 from samples that the estimate has not seen: otherwise a pilot that was correct by luck would confirm itself.
 """
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -63,23 +62,19 @@ def calibrate_difficulty(
         _bin([pair for pair, index in zip(pairs, bin_of, strict=True) if index == bin_index])
         for bin_index in sorted(set(bin_of))
     )
-    errors = [abs(each_bin.predicted - each_bin.measured) for each_bin in bins for _ in range(each_bin.problems)]
+    errors = [abs(row.predicted - row.measured) for row in bins for _ in range(row.problems)]
     return DifficultyCalibration(
         correlation=_correlation(predicted, pass_at_1),
-        brier=_mean([(a - b) ** 2 for a, b in pairs]),
-        ece=_mean(errors),
+        brier=statistics.fmean([(a - b) ** 2 for a, b in pairs]),
+        ece=statistics.fmean(errors),
         bins=bins,
     )
 
 
 def _bin(pairs: Sequence[tuple[float, float]]) -> CalibrationBin:
-    return CalibrationBin(len(pairs), *(_mean(column) for column in zip(*pairs, strict=True)))
+    return CalibrationBin(len(pairs), *(statistics.fmean(column) for column in zip(*pairs, strict=True)))
 
 
 def _correlation(predicted: Sequence[float], measured: Sequence[float]) -> float | None:
     varied = len(set(predicted)) > 1 and len(set(measured)) > 1
     return statistics.correlation(predicted, measured) if varied else None
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

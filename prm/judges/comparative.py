@@ -9,8 +9,8 @@ import re
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from its_graph.contracts import Comparison, Generator, Judge, Message, Opinion, Sample
-from its_graph.prm.judges.criteria import CORRECTNESS, CriteriaRequest
+from its_graph.contracts import Comparison, Judge, Message, Opinion, Sample
+from its_graph.prm.judges.criteria import CriteriaRequest
 from its_graph.prm.judges.multi_request import tokens_used
 from its_graph.prm.judges.prompts import with_task
 from its_graph.prm.judges.reply_parsing import LETTER_LOGPROBS, SCALE, letter_score, mean_of_present
@@ -35,17 +35,6 @@ _BEST = re.compile(r"BEST CANDIDATE[\s:*#]*(-?\d+)", re.IGNORECASE)
 
 class _ComparativeJudge(CriteriaRequest[Comparison, Opinion], Judge):
     """Base of both: the score of a solution is the mean over the replies that could be parsed."""
-
-    def __init__(
-        self,
-        generator: Generator,
-        *,
-        criteria: Sequence[str] = (CORRECTNESS,),
-        repeats: int = 1,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-    ) -> None:
-        super().__init__(generator, criteria=criteria, repeats=repeats, max_tokens=max_tokens, temperature=temperature)
 
     @abstractmethod
     def task(self, criterion: str, texts: Sequence[str]) -> str:

@@ -39,10 +39,10 @@ class CriteriaRequest(MultiRequest[_Input, _Output]):
         self,
         generator: Generator,
         *,
-        criteria: Sequence[str],
-        repeats: int,
-        max_tokens: int | None,
-        temperature: float | None,
+        criteria: Sequence[str] = (CORRECTNESS,),
+        repeats: int = 1,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
     ) -> None:
         if not criteria or repeats < 1:
             raise ConfigurationError(

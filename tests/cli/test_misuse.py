@@ -67,7 +67,7 @@ def test_a_flag_at_its_default_is_never_wrong(call: Any, arguments: list[str]) -
 
 
 def test_a_search_of_which_every_sample_failed_exits_1(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(ask: object) -> str:
+    def fail(request: object) -> str:
         raise ValueError("no\nmemory")
 
     monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(fail), ToyVerifier()))

@@ -9,10 +9,10 @@ For each R, the small model takes in each bin the best config within that budget
 of the problems, measured on the other. The bins come from samples that no search uses.
 """
 
-import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from statistics import fmean
 from typing import NamedTuple
 
 from its_graph.errors import ConfigurationError
@@ -103,10 +103,10 @@ def flops_matched(
         ConfigurationError: `single` or the FLOPs are missing, or the problems differ.
     """
     _require_same_problems(measured, larger)
-    unit = _mean(outcome.spend.flops for outcome in measured[SINGLE])
+    unit = fmean(outcome.spend.flops for outcome in measured[SINGLE])
     if not unit:
         raise ConfigurationError("The small model does not report its parameters, so there are no FLOPs to match.")
-    answer = _mean(outcome.spend.flops for outcome in larger) / unit
+    answer = fmean(outcome.spend.flops for outcome in larger) / unit
     budgets = {ratio: inference_multiplier(size, ratio, answer=answer) for ratio in ratios}
     trials = _trials(measured, difficulties, unit)
     fit = partial(fit_policy, estimator="agreement", pilots=0, unit="flops", bins=bins, budget_scope="per_bin")
@@ -154,7 +154,7 @@ def _trials(measured: ConfigOutcomes, difficulties: Sequence[float], unit: float
 
 def _match(ratio: float, multiplier: float, bin_index: int | None, rows: Sequence[_Row], seed: int) -> FlopsMatch:
     def mean(value: Callable[[_Row], float]) -> float:
-        return _mean(map(value, rows))
+        return fmean(map(value, rows))
 
     return FlopsMatch(
         ratio,
@@ -169,8 +169,3 @@ def _match(ratio: float, multiplier: float, bin_index: int | None, rows: Sequenc
             [row.search.correct for row in rows], [float(row.larger.correct) for row in rows], seed=seed
         ),
     )
-
-
-def _mean(values: Iterable[float]) -> float:
-    numbers = list(values)
-    return math.fsum(numbers) / len(numbers)

@@ -22,7 +22,7 @@ def row(problem: str, *steps: str, label: int, right: bool | None = None) -> dic
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Forty solutions of twenty problems; every other entry has a wrong step, the second."""
+    """Forty solutions of twenty problems; every other one has a wrong step, the second."""
     rows = []
     for number in range(20):
         rows.append(row(f"p{number}", GOOD, GOOD, GOOD, label=-1, right=True))

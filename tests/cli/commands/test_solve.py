@@ -53,8 +53,8 @@ def test_the_object_is_that_of_the_library(call: Any) -> None:
     graph = create("beam_search", ToyGenerator(parameters=1_000), ToyVerifier(parameters=2_000), n=8, width=2)
     direct = graph.compile().invoke({"problem": PROBLEM}, context=SearchContext(seed=7))["result"]
     result = solved(call("solve", PROBLEM, "-s", "beam_search", "--n", 8, "--width", 2, "--seed", 7, "--json"))
-    for result in (direct, result):
-        del result["spend"]["seconds"]
+    for either in (direct, result):
+        del either["spend"]["seconds"]
     assert result == {"problem": PROBLEM, **direct}
 
 
@@ -77,7 +77,7 @@ def test_no_control_codes_off_a_terminal(call: Any) -> None:
 
 def test_model_output_is_text_and_nothing_else(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     reply = "[bold red]x[/nope] \x1b[2J\x07 \\boxed{[link=a]7}"
-    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: reply), None))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda request: reply), None))
     out = call("solve", "What is [/i]?", "-s", "self_consistency").out
     assert "[bold red]x[/nope] [2J \\boxed{[link=a]7}" in out
     assert "\x1b" not in out
@@ -123,20 +123,20 @@ def test_flags_reach_the_search(call: Any, monkeypatch: pytest.MonkeyPatch) -> N
     toy = ToyGenerator()
     monkeypatch.setattr(ModelOptions, "load", lambda options: (toy, ToyVerifier()))
     call("solve", PROBLEM, "-s", "beam_search", "--n", 6, "--width", 3, "--max-steps", 2, "--temperature", 0.5)
-    assert len([ask for ask in toy.requests if not ask.prefix]) == 6
-    assert {ask.temperature for ask in toy.requests} == {0.5}
-    assert max(ask.prefix.count("\n\n") for ask in toy.requests) == 2  # and the way out is one more call
+    assert len([request for request in toy.requests if not request.prefix]) == 6
+    assert {request.temperature for request in toy.requests} == {0.5}
+    assert max(request.prefix.count("\n\n") for request in toy.requests) == 2  # and the way out is one more call
     toy.requests.clear()
     call("solve", PROBLEM, "-s", "dvts", "--n", 4, "--width", 2, "--lookahead", 1)
-    assert any(ask.temperature == 0 for ask in toy.requests)
+    assert any(request.temperature == 0 for request in toy.requests)
     toy.requests.clear()
     call("solve", PROBLEM, "-s", "single", "--max-tokens", 5)
-    assert [ask.max_tokens for ask in toy.requests] == [5]
+    assert [request.max_tokens for request in toy.requests] == [5]
 
 
 @pytest.mark.parametrize(("rule", "samples"), [("adaptive_consistency", 4), ("unanimous_window", 5), ("e_value", 8)])
 def test_sampling_stops_early(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, samples: int) -> None:
-    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: r"\boxed{1}"), None))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda request: r"\boxed{1}"), None))
     result = solved(call("solve", PROBLEM, "-s", "self_consistency", "--stop", rule, "--json"))
     assert (result["stop_reason"], len(result["candidates"])) == ("agreement", samples)
 
@@ -147,7 +147,7 @@ def test_sampling_stops_early(call: Any, monkeypatch: pytest.MonkeyPatch, rule: 
 def test_the_choice_rule_chooses_the_answer(call: Any, monkeypatch: pytest.MonkeyPatch, rule: str, answer: str) -> None:
     # Answer 1 comes three times with score 0.5 each, answer 2 twice with 0.7.
     reply = iter(["1", "1", "2", "1", "2"])
-    generator = ScriptedGenerator(lambda ask: rf"\boxed{{{next(reply)}}}")
+    generator = ScriptedGenerator(lambda request: rf"\boxed{{{next(reply)}}}")
     verifier = ToyVerifier()
     verifier.script = lambda candidate: [0.7 if "2" in candidate.steps[-1] else 0.5]
     monkeypatch.setattr(ModelOptions, "load", lambda options: (generator, verifier))
@@ -200,7 +200,7 @@ def test_the_answer_is_printed_even_if_the_page_cannot_be_written(call: Any, tmp
 
 def test_half_a_character_of_a_model_is_written_too(call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reply = "\ud800 \\boxed{7}"
-    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda ask: reply), None))
+    monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(lambda request: reply), None))
     file = tmp_path / "search.html"
     result = solved(call("solve", PROBLEM, "-s", "single", "--json", "--html", file))
     assert result["candidates"][0]["text"] == reply

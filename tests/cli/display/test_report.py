@@ -3,7 +3,7 @@
 import io
 import json
 import math
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -11,11 +11,12 @@ from rich.console import Console
 from its_graph.budget import Spend
 from its_graph.cli.display.formatting import format_duration, format_flops, format_spend, pluralize, score_style
 from its_graph.cli.display.report import print_report, result_json
+from its_graph.search.result import SearchResult
 from its_graph.text.printable import one_line, readable
 
 
-def result(**changes: Any) -> dict[str, Any]:
-    return {
+def result(**changes: Any) -> SearchResult:
+    fields = {
         "answer": "19",
         "text": "a\n\n\\boxed{19}",
         "strategy": "best_of_n",
@@ -30,10 +31,11 @@ def result(**changes: Any) -> dict[str, Any]:
         "failed": [],
         "notes": [],
         "spend": Spend()._asdict(),
-    } | changes
+    }
+    return cast(SearchResult, fields | changes)
 
 
-def printed(search_result: dict[str, Any], *, terminal: bool = False, width: int = 80) -> str:
+def printed(search_result: SearchResult, *, terminal: bool = False, width: int = 80) -> str:
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=terminal, color_system=None)
     print_report(console, search_result)

@@ -148,7 +148,7 @@ def test_failures_are_reported_with_the_first_error(call: Call, tmp_path: Path) 
         (("--data", "reasoning-gym:no_such_task"), "no_such_task"),
     ],
 )
-def test_invalid_options_are_reported_before_a_model_is_loaded(
+def test_invalid_optionsare_reported_before_a_model_is_loaded(
     call: Call, sums: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], why: str
 ) -> None:
     def load(options: ModelOptions) -> tuple[Generator, Verifier | None]:
@@ -203,7 +203,7 @@ def test_samples_of_stored_outcomes_are_written_without_their_texts(call: Call, 
     command = ("eval", "--strategies", "single", "--data", sums, "--limit", 2, "--out", tmp_path / "out.jsonl")
     call(*command)
     call(*command, "--samples", tmp_path / "samples.jsonl")
-    stored = sorted((one["problem"], one["id"], one["text"]) for one in lines_of(tmp_path / "samples.jsonl"))
+    stored = sorted((row["problem"], row["id"], row["text"]) for row in lines_of(tmp_path / "samples.jsonl"))
     assert stored == [(0, "0", None), (1, "0", None)]
 
 
@@ -244,16 +244,16 @@ def test_a_full_disk_is_reported_and_the_run_resumes_from_what_was_written(
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(data)
 
-    def on_it(self: Path, mode: str = "r", *arguments: Any, **options_: Any) -> Any:
+    def on_it(self: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
         if self == path and mode == "a+b":
             return io.BufferedRandom(SmallDisk(path, mode))
-        return opened(self, mode, *arguments, **options_)
+        return opened(self, mode, *arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", on_it)
         code, _, err = call(*command)
     assert (code, err.count("\n")) == (2, 1)
-    assert f"Cannot write {path}: No space left on device. What was written before is stored" in err
+    assert f"Cannot write {path}: No space left on device. What was written before is kept" in err
     assert 0 < len(lines_of(path)) < 30
     assert call(*command).code == 0
     assert len(lines_of(path)) == 30

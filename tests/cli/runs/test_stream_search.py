@@ -35,7 +35,7 @@ def test_the_events_are_those_of_the_search_and_the_result_is_its_own() -> None:
 
 
 def test_the_clock_keeps_running_during_a_model_call() -> None:
-    def slow(ask: object) -> str:
+    def slow(request: object) -> str:
         time.sleep(0.3)
         return r"\boxed{1}"
 
@@ -45,7 +45,7 @@ def test_the_clock_keeps_running_during_a_model_call() -> None:
 
 
 def test_an_error_of_the_search_is_raised_in_the_caller() -> None:
-    def fail(ask: object) -> str:
+    def fail(request: object) -> str:
         raise ValueError("no")
 
     graph = create("single", ScriptedGenerator(fail)).compile(name="single")
