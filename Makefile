@@ -18,12 +18,13 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo check format test test-vllm lint types imports tests docs bench train snapshots clean
 
-FAST := tests/search tests/nodes tests/text tests/catalog tests/batch tests/routing tests/test_core.py tests/test_house.py
+FAST := tests/nodes tests/search tests/catalog tests/routing tests/test_core.py tests/test_house.py tests/test_citations.py
 
 demo: $(VENV)/local
 	$(RUN)/its-graph solve "Compute 84 / 6 / 2 - (54 + 86) / 4 / 7 + 21." --strategy beam_search --n 16 --width 4 --seed 7
 
-check: lint types imports
+check: lint imports
+	$(RUN)/mypy -p its_graph
 	$(RUN)/python -m pytest -q $(FAST)
 
 format: $(VENV)/dev

@@ -62,7 +62,7 @@ def test_every_limit_counts(limit: dict[str, int], spend: Spend) -> None:
 
 def test_what_is_left_is_named_by_limit() -> None:
     spend = Spend(calls=4, prompt_tokens=10, generated_tokens=5, verifier_tokens=1, seconds=2.0, flops=3.0)
-    limits = {"calls": 10, "generated_tokens": 9, "tokens": 20, "seconds": 3.0, "flops": 3.0}
+    limits: dict[str, Any] = {"calls": 10, "generated_tokens": 9, "tokens": 20, "seconds": 3.0, "flops": 3.0}
     assert Budget(**limits).left(spend) == {"calls": 6, "generated_tokens": 4, "tokens": 4, "seconds": 1, "flops": 0}
     assert Budget(tokens=20).left(spend) == {"tokens": 4}
     assert Budget().left(spend) == {}

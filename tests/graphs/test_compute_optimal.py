@@ -430,7 +430,7 @@ def test_a_difficulty_that_cannot_be_estimated_is_rejected(
         create("compute_optimal", ToyGenerator(0.3), verifier, policy=policy)
 
 
-def test_a_custom_estimate_replaces_the_policys() -> None:
+def test_a_custom_estimate_replaces_that_of_the_policy() -> None:
     result, _ = run(
         create(
             "compute_optimal",

@@ -18,7 +18,7 @@ def test_the_best_child_is_the_best_new_step_and_ties_go_to_the_oldest(frontier_
     assert best_child(frontier_of()) is None
 
 
-def test_every_step_of_the_best_childs_rollout_is_verified(frontier_of: MakeTree) -> None:
+def test_every_step_of_the_best_child_rollout_is_verified(frontier_of: MakeTree) -> None:
     rows = [("0", None, "a\n\n", 0.4, OPEN), ("1", None, "b\n\n", 0.7, OPEN)]
     tree = frontier_of(*rows, ("2", "1", "c\n\n", None, OPEN), ("3", "2", "d\n\n", None, OPEN))
     tree.steps["2"]["auxiliary"] = tree.steps["3"]["auxiliary"] = "rollout"
