@@ -60,13 +60,13 @@ PROMPTS = ("go on as if it had succeeded", "short notes for whoever solves it")
 
 
 def _prose(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a file that a person reads; code blocks of a page are output of programs or code."""
+    """Yield the lines that a person reads; code in a page is left out: it may be program output or an old name."""
     fenced = False
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if path.suffix == ".md" and line.lstrip().startswith("```"):
             fenced = not fenced
         elif not fenced:
-            yield number, line
+            yield number, re.sub(r"`[^`]*`", "", line) if path.suffix == ".md" else line
 
 
 @pytest.mark.parametrize("pattern", [TRANSLATED, BRITISH], ids=["translated idiom", "British spelling"])
