@@ -134,7 +134,7 @@ def _conversation(problem: Any, messages: list[AnyMessage]) -> list[Message]:
     conversation: list[Message] = convert_to_openai_messages(messages)
     if not conversation or not _has_content(conversation[-1]["content"]):
         raise InputError(
-            "There is no question: pass `problem`, or `messages` whose last message has text or an image; "
+            "No question given. Pass `problem`, or `messages` whose last message has text or an image; "
             f"got {len(messages)} messages."
         )
     return conversation

@@ -19,8 +19,8 @@ error.
 from its_graph.contracts import Generator, Verifier
 from its_graph.graphs.build import SearchGraph
 from its_graph.graphs.step_search import step_search
-from its_graph.nodes.rules import particles
-from its_graph.nodes.rules.resampling import multinomial
+from its_graph.nodes.rules.particles import best_particle
+from its_graph.nodes.rules.resampling import multinomial, resample_particles
 from its_graph.nodes.rules.types import Annealing, AskRule, ChoiceRule, Resampler
 
 __all__ = ["create_particle_filtering"]
@@ -34,7 +34,7 @@ def create_particle_filtering(
     resample: Resampler = multinomial,
     anneal: Annealing | None = None,
     max_steps: int = 40,
-    choose: ChoiceRule = particles.best_particle,
+    choose: ChoiceRule = best_particle,
     ask: AskRule | None = None,
 ) -> SearchGraph:
     """Let n particles take a step at a time, and resample them by the odds of their scores.
@@ -65,7 +65,7 @@ def create_particle_filtering(
     >>> graph.invoke({"problem": "Add 3, 5, 4."}, context=SearchContext(seed=7))["answer"]
     '12'
     """
-    keep = particles.resample(n, resample, anneal, score_range=verifier.score_range)
+    keep = resample_particles(n, resample, anneal, score_range=verifier.score_range)
     return step_search(
         "particle_filtering", generator, verifier, keep, n=n, max_steps=max_steps, choose=choose, ask=ask
     )

@@ -43,7 +43,7 @@ class EmbeddedScopeError(InputError):
 
 
 class SearchFailedError(ItsGraphError, RuntimeError):
-    """No candidate survived: every sample failed. The message quotes the first failure.
+    """Every sample failed. The message quotes the first failure.
 
     Args:
         message: what went wrong.

@@ -50,7 +50,7 @@ def _all_failed(tree: Tree) -> SearchFailedError:
     first = next(iter(tree.failures.values()))["reason"]
     count = len(tree.failures)
     return SearchFailedError(
-        f"No candidate survived: {count} sample{'s' * (count != 1)} failed. First error: {first}",
+        f"All samples failed ({count} of {count}). First error: {first}",
         spend=tree.spend,
         failures=dict(tree.failures),
     )

@@ -132,14 +132,14 @@ def build_request(
 
 
 def require_continuation(generator: Generator, purpose: str, alternative: str) -> None:
-    """Reject a generator that cannot continue a given assistant text.
+    """Reject a generator that cannot continue a partial assistant message (prefill).
 
     Raises:
         ContinuationError: it says that `purpose` needs a continuation, and suggests `alternative`.
     """
     if not generator.can_continue:
         raise ContinuationError(
-            f"{type(generator).__name__} cannot continue a given assistant text, which {purpose} needs. "
+            f"{type(generator).__name__} cannot continue a partial assistant message (prefill), which {purpose} needs. "
             f"Use {alternative}, or a backend that continues: TransformersGenerator, or "
             "Generator.from_chat_model(model, can_continue=True) if the server supports it."
         )

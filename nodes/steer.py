@@ -95,8 +95,8 @@ def _require_checkpointer() -> None:
     # LangGraph has no other indication of whether a run is saved. If it drops this key, its own errors remain.
     if get_config()["configurable"].get("__pregel_checkpointer", "unknown") is None:
         raise ConfigurationError(
-            "A search that asks a person waits in a checkpoint, but this run has no checkpointer. Compile the outermost"
-            " graph with one, `compile(checkpointer=InMemorySaver())`, and pass a thread id when you call it: "
+            "`ask` interrupts the search to ask a person, which needs a checkpointer; this run has none. Compile the "
+            "outermost graph with one, `compile(checkpointer=InMemorySaver())`, and pass a thread id when you call it: "
             '`{"configurable": {"thread_id": "1"}}`.'
         )
 

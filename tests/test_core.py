@@ -111,7 +111,7 @@ def test_the_registry_describes_each_strategy() -> None:
         (lambda: create("best_of_n", ToyGenerator()), "best_of_n needs a verifier"),
         (
             lambda: create("dvts", ToyGenerator(), ToyVerifier(), beams=3),
-            "dvts has no option beams. Its options: n, width",
+            "dvts has no option 'beams'. Options: n, width",
         ),
         (lambda: create("best_of_n", ToyGenerator(), ToyVerifier(), n=0), "n >= 1; got n=0"),
         (lambda: create("self_consistency", ToyGenerator(), n=4, wave=-1), "wave=-1"),

@@ -33,7 +33,12 @@ PACKAGES = (
     Package("its_graph.nodes.rules.frontier", "Frontier rules", "Which paths a step search continues."),
     Package("its_graph.nodes.rules.stopping", "Stop rules", "When a search has enough."),
     Package("its_graph.nodes.rules.advantage", "Advantage", "Process advantage as a step score."),
-    Package("its_graph.nodes.rules.particles", "Particle rules", "Resampling and the vote over particles."),
+    Package(
+        "its_graph.nodes.rules.resampling",
+        "Resampling",
+        "The path rule of particle filtering, its draws and annealing.",
+    ),
+    Package("its_graph.nodes.rules.particles", "Particle choice", "Choice rules over the final population."),
     Package("its_graph.nodes.rules.steering", "Steering", "When a search asks a person, and the reply."),
     Package(
         "its_graph.graphs.step_search", "Step search", "The loop shared by beam search, DVTS, REBASE and particles."

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from its_graph.agents.conditions import before_tools as before_tools
     from its_graph.agents.conditions import first_turns as first_turns
     from its_graph.agents.conditions import when_unsure as when_unsure
-    from its_graph.agents.effects import ToolEffects as ToolEffects
-    from its_graph.agents.effects import mark as mark
     from its_graph.agents.middleware import DeliberateMiddleware as DeliberateMiddleware
     from its_graph.agents.search_tool import create_search_tool as create_search_tool
     from its_graph.agents.selection import by_score as by_score
     from its_graph.agents.selection import by_tournament as by_tournament
     from its_graph.agents.selection import by_vote as by_vote
+    from its_graph.agents.tool_effects import ToolEffects as ToolEffects
+    from its_graph.agents.tool_effects import mark as mark
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
@@ -29,7 +29,7 @@ else:
             "best_of_n": ("create_agent_best_of_n",),
             "chat_model": ("DeliberateChatModel",),
             "selection": ("by_score", "by_tournament", "by_vote"),
-            "effects": ("ToolEffects", "mark"),
+            "tool_effects": ("ToolEffects", "mark"),
             "conditions": ("always", "before_tools", "first_turns", "when_unsure"),
             "middleware": ("DeliberateMiddleware",),
             "search_tool": ("create_search_tool",),

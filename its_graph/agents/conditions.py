@@ -51,7 +51,7 @@ def before_tools(names: Collection[str]) -> Condition:
     True
     """
     if isinstance(names, str):
-        raise ConfigurationError(f"names must be a collection of tool names; got {names!r}. Write {{{names!r}}}.")
+        raise ConfigurationError(f"`names` must be a collection of tool names; got {names!r}. Write {{{names!r}}}.")
     risky = frozenset(names)
     return lambda conversation, first: any(call["name"] in risky for call in first.tool_calls)
 

@@ -10,8 +10,8 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.pregel import Pregel
 from langgraph.runtime import get_runtime
 
-from its_graph.agents.effects import ToolGuard
 from its_graph.agents.hidden_calls import without_stream_handlers
+from its_graph.agents.tool_effects import ToolGuard
 from its_graph.generators.chat_model import HIDDEN_TAGS
 
 __all__ = ["attempt_config", "context_argument", "detached", "isolated_agent"]

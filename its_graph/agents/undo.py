@@ -10,8 +10,8 @@ from langchain_core.tools import BaseTool
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from its_graph.agents.attempts import AgentSearchState, AttemptRecord
-from its_graph.agents.effects import undo_of
 from its_graph.agents.side_effects import DeferredCall, DoneCall
+from its_graph.agents.tool_effects import undo_of
 from its_graph.errors import ConfigurationError, SearchFailedError
 
 __all__ = ["check_tools", "deferred_calls_of", "next_step", "undo", "winner_turn"]

@@ -106,7 +106,7 @@ class Strategy(NamedTuple):
         unknown = sorted(set(options) - set(self.options))
         if unknown:
             names = ", ".join(self.options) or "none"
-            raise ConfigurationError(f"{self.name} has no option {', '.join(unknown)}. Its options: {names}.")
+            raise ConfigurationError(f"{self.name} has no option {', '.join(map(repr, unknown))}. Options: {names}.")
         if not self.takes_verifier:
             return self.factory(generator, **options)
         if verifier is None and self.needs_verifier:
@@ -157,7 +157,7 @@ def strategy(name: str) -> Strategy:
         ConfigurationError: if there is no strategy of that name; the message lists all names.
     """
     if name not in STRATEGIES:
-        raise ConfigurationError(f"There is no strategy {name!r}. Strategies: {', '.join(STRATEGIES)}.")
+        raise ConfigurationError(f"Unknown strategy {name!r}. Strategies: {', '.join(STRATEGIES)}.")
     module, _, factory = STRATEGIES[name].partition(":")
     return Strategy(name, getattr(import_module(module), factory))
 

@@ -92,7 +92,7 @@ def normalize(problem: str) -> str:
     unknown = [word for word in words if word.lower() not in _WORDS]
     rest = re.sub(r"[\s?=.,:;!'\"]", "", re.sub(r"[^\W\d_]+", "", _EXPRESSION.sub(" ", text)))
     if len(expressions) != 1 or unknown or rest:
-        raise _refusal(problem, "this is not one arithmetic expression")
+        raise _refusal(problem, "it is not a single arithmetic expression")
     return problem_text(_parse_supported(problem, expressions[0]))
 
 
@@ -108,7 +108,7 @@ def _parse_supported(problem: str, text: str) -> Expression:
     except ExpressionError as error:
         raise _refusal(problem, str(error)) from error
     if any(result.denominator != 1 or abs(result) > LIMIT for *_, result in steps):
-        raise _refusal(problem, f"an intermediate result is a fraction or beyond +-{LIMIT}")
+        raise _refusal(problem, f"an intermediate result is a fraction or outside [-{LIMIT}, {LIMIT}]")
     return expression
 
 
@@ -119,8 +119,8 @@ def _refusal(problem: str, reason: str) -> EmbeddedScopeError:
 
 _REMEDY = (
     f"They only know integer arithmetic: whole numbers from 0 to 99 with + - * / and parentheses, 1 to "
-    f"{MAX_OPERATIONS} operations, exact divisions, results within +-{LIMIT}. For anything else, use another model: "
-    "`--model PATH` on the command line, or `TransformersGenerator.from_pretrained(...)` in code."
+    f"{MAX_OPERATIONS} operations, divisions without remainder, results from -{LIMIT} to {LIMIT}. For anything else, "
+    "use another model: `--model PATH` on the command line, or `TransformersGenerator.from_pretrained(...)` in code."
 )
 
 

@@ -145,7 +145,7 @@ class Policy(_Record):
             InputError: the file holds no policy, or one of another version; the message names the field.
         """
         if not path.is_file():
-            raise ConfigurationError(f"There is no file {path}. Create one with `its-graph calibrate --out {path}`.")
+            raise ConfigurationError(f"File not found: '{path}'. Create one with `its-graph calibrate --out {path}`.")
         try:
             return cls.model_validate_json(path.read_bytes())
         except ValidationError as error:

@@ -158,7 +158,8 @@ def _describe(url: str, error: Exception) -> str:
 
 def _unreachable(failures: Sequence[str]) -> ConnectionError:
     return ConnectionError(
-        f"No server can be reached ({'; '.join(failures)}). Start it (`its-graph serve`), or check the base URL."
+        f"Could not connect to a server ({'; '.join(failures)}). Start it, for example with `its-graph serve`, or "
+        "correct the base URL."
     )
 
 

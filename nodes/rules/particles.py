@@ -1,8 +1,4 @@
-"""Particle filtering: the frontier as a population resampled by weight, and choice rules over the final population.
-
-A particle is a path. The frontier lists it once per copy, finished particles included: these keep their last weight
-and continue to compete. Truncated paths leave the population, since they can be neither continued nor trusted.
-"""
+"""Choice rules of particle filtering: who wins in the final population (`its_graph.nodes.rules.resampling`)."""
 
 import random
 from collections import Counter
@@ -10,39 +6,11 @@ from collections import Counter
 from its_graph.contracts import ScoreRange
 from its_graph.nodes.rules.choice import best_scored, eligible, score_vote, to_unit, without_scores
 from its_graph.nodes.rules.rebase import unit_scores
-from its_graph.nodes.rules.resampling import multinomial, odds_weights
-from its_graph.nodes.rules.types import Annealing, Choice, ChoiceRule, PathRule, Resampler
+from its_graph.nodes.rules.resampling import odds_weights
+from its_graph.nodes.rules.types import Choice, ChoiceRule
 from its_graph.search.tree import Tree
 
-__all__ = ["best_particle", "drawn_particle", "particle_vote", "resample"]
-
-
-def resample(
-    n: int, draw: Resampler = multinomial, anneal: Annealing | None = None, *, score_range: ScoreRange = "prob"
-) -> PathRule:
-    """Draw a population of `n` from all particles by theta = softmax(logit w), where w is the score of the path.
-
-    A particle without a score gets the mean score. A population that is entirely finished, or that an exhausted
-    budget ends, is final and kept as is: another draw would only lose particles.
-    """
-
-    def rule(tree: Tree) -> list[str]:
-        particles = _population(tree)
-        if tree.stop_reason is not None or not any(map(tree.open, particles)):
-            return particles
-        scores = unit_scores(tree, particles, score_range)
-        temperature = 1.0 if anneal is None else anneal(tree.depth(tree.new_steps[0]), scores)
-        rng = random.Random(tree.seed(f"resample:{tree.next_id}"))
-        drawn = draw(odds_weights(scores, temperature), n, rng)
-        return [particles[index] for index in sorted(drawn)]
-
-    return rule
-
-
-def _population(tree: Tree) -> list[str]:
-    """Return the particles after a round, oldest first: new paths, and finished ones of the previous frontier."""
-    finished = filter(tree.finished, tree.frontier)
-    return sorted([*finished, *(step for step in tree.new_steps if not tree.truncated(step))], key=int)
+__all__ = ["best_particle", "drawn_particle", "particle_vote"]
 
 
 def best_particle(tree: Tree) -> Choice:

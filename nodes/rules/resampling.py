@@ -1,6 +1,7 @@
-"""Resampling of weighted particles: weights from scores, two ways to draw by them, and two annealing schedules.
+"""Resampling of particles: the path rule of particle filtering, its weights, two ways to draw, two annealing schedules.
 
-Pure functions of numbers; randomness comes from the `random.Random` passed in.
+A particle is a path. The frontier lists it once per copy, finished particles included: these keep their last weight
+and continue to compete. Truncated paths leave the population, since they can be neither continued nor trusted.
 """
 
 import math
@@ -9,7 +10,10 @@ from bisect import bisect
 from collections.abc import Sequence
 from itertools import accumulate
 
-from its_graph.nodes.rules.types import Annealing
+from its_graph.contracts import ScoreRange
+from its_graph.nodes.rules.rebase import unit_scores
+from its_graph.nodes.rules.types import Annealing, PathRule, Resampler
+from its_graph.search.tree import Tree
 
 __all__ = [
     "cooling",
@@ -17,6 +21,7 @@ __all__ = [
     "least_effective_size",
     "multinomial",
     "odds_weights",
+    "resample_particles",
     "systematic",
 ]
 
@@ -85,3 +90,31 @@ def least_effective_size(share: float) -> Annealing:
         return 1 / flat if flat else math.inf
 
     return temperature
+
+
+def resample_particles(
+    n: int, draw: Resampler = multinomial, anneal: Annealing | None = None, *, score_range: ScoreRange = "prob"
+) -> PathRule:
+    """Draw a population of `n` from all particles by theta = softmax(logit w), where w is the score of the path.
+
+    A particle without a score gets the mean score. A population that is entirely finished, or that an exhausted
+    budget ends, is final and kept as is: another draw would only lose particles.
+    """
+
+    def rule(tree: Tree) -> list[str]:
+        particles = _population(tree)
+        if tree.stop_reason is not None or not any(map(tree.open, particles)):
+            return particles
+        scores = unit_scores(tree, particles, score_range)
+        temperature = 1.0 if anneal is None else anneal(tree.depth(tree.new_steps[0]), scores)
+        rng = random.Random(tree.seed(f"resample:{tree.next_id}"))
+        drawn = draw(odds_weights(scores, temperature), n, rng)
+        return [particles[index] for index in sorted(drawn)]
+
+    return rule
+
+
+def _population(tree: Tree) -> list[str]:
+    """Return the particles after a round, oldest first: new paths, and finished ones of the previous frontier."""
+    finished = filter(tree.finished, tree.frontier)
+    return sorted([*finished, *(step for step in tree.new_steps if not tree.truncated(step))], key=int)

@@ -73,7 +73,7 @@ def local_folder(folder_or_id: str | Path) -> Path:
     if folder.is_dir():
         return folder
     if isinstance(folder_or_id, Path) or folder_or_id.count("/") != 1 or folder_or_id[0] in "./~":
-        raise ConfigurationError(f"A model must be an existing folder or a hub id ('owner/name'); got {folder}.")
+        raise ConfigurationError(f"A model must be a local folder or a Hugging Face id ('owner/name'); got '{folder}'.")
     try:
         return Path(snapshot_download(folder_or_id, allow_patterns=_DOWNLOADED))
     except (HfHubHTTPError, OSError, ValueError) as error:

@@ -62,7 +62,7 @@ def test_a_search_that_fails_is_a_message_to_the_agent() -> None:
     tool = create_search_tool(graph, name="think", description="Think.")
     said = tool.invoke({"name": "think", "args": {"question": QUESTION}, "id": "1", "type": "tool_call"})
     assert said.status == "error"
-    assert "No candidate survived" in said.text
+    assert "All samples failed" in said.text
     empty = tool.invoke({"name": "think", "args": {"question": " "}, "id": "1", "type": "tool_call"})
     assert empty.status == "error"
 

@@ -237,7 +237,7 @@ REFUSED: list[tuple[dict[str, Any], int, str | None, str]] = [
     ({"model": None}, 400, "model", "valid string"),
     ({"messages": []}, 400, "messages", "at least 1 item"),
     ({"messages": [{"role": "robot", "content": "x"}]}, 400, "messages", "must be chat messages"),
-    ({"messages": [{"role": "user", "content": " "}]}, 400, "messages", "There is no question"),
+    ({"messages": [{"role": "user", "content": " "}]}, 400, "messages", "No question given"),
     ({"n": 2}, 400, "n", "only the best answer is returned"),
     ({"stop": ["\n"]}, 400, "stop", "not supported"),
     ({"logprobs": True}, 400, "logprobs", "not supported"),

@@ -90,8 +90,8 @@ def test_server_options_replace_defaults() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"beam": {"n": 4}}, "There is no strategy 'beam'"),
-        ({"best_of_n": {"m": 4}}, "best_of_n has no option m"),
+        ({"beam": {"n": 4}}, "Unknown strategy 'beam'"),
+        ({"best_of_n": {"m": 4}}, "best_of_n has no option 'm'"),
         ({"best_of_n": {"n": 0}}, "n >= 1"),
     ],
 )

@@ -236,7 +236,9 @@ def test_without_any_server_the_search_fails() -> None:
         pass
     with client(gone) as generator:
         graph = create("self_consistency", generator, n=2).compile()
-        with pytest.raises(SearchFailedError, match=r"No server can be reached \(http://.*/v1: ClientConnectorError"):
+        with pytest.raises(
+            SearchFailedError, match=r"Could not connect to a server \(http://.*/v1: ClientConnectorError"
+        ):
             graph.invoke({"problem": "Add 1, 2."}, context=SearchContext(retries=1))
 
 

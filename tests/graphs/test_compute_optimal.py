@@ -411,7 +411,7 @@ def test_a_policy_is_read_from_its_file(tmp_path: Path) -> None:
     always(setting("best_of_n")).save(path)
     result, _ = run(create("compute_optimal", ToyGenerator(0.3), ToyVerifier(), policy=str(path)))
     assert result["route"]["config"] == setting("best_of_n").label
-    with pytest.raises(ConfigurationError, match="There is no file"):
+    with pytest.raises(ConfigurationError, match="File not found"):
         create("compute_optimal", ToyGenerator(0.3), policy=tmp_path / "absent.json")
 
 

@@ -165,7 +165,7 @@ def test_lookahead_stops_at_the_end_of_the_solution() -> None:
 def test_a_step_search_refuses_a_generator_that_cannot_continue() -> None:
     generator = ToyGenerator()
     generator.can_continue = False
-    with pytest.raises(ContinuationError, match="cannot continue a given assistant text"):
+    with pytest.raises(ContinuationError, match="cannot continue a partial assistant message"):
         create_beam_search(generator, ToyVerifier())
 
 

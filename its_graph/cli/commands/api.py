@@ -64,8 +64,8 @@ def api_command(
     _require_api_extra()
     if host not in _LOOPBACK and not (api_key or no_api_key):
         raise ConfigurationError(
-            f"--host {host} can be reached by others and needs an API key. Set ITS_GRAPH_API_KEY or --api-key, "
-            "or confirm with --no-api-key."
+            f"--host {host} is reachable from other machines and needs an API key. Set ITS_GRAPH_API_KEY or pass "
+            "--api-key, or pass --no-api-key to run without one."
         )
     _require_store(store)
     app_options = {

@@ -21,7 +21,7 @@ def non_negative_int(text: str) -> int:
     """
     number = _parse_int(text)
     if number is None:
-        raise typer.BadParameter(f"{text!r} is not an integer in [0, 2**63), e.g. 2e6.")
+        raise typer.BadParameter(f"must be an integer >= 0 and below 2**63, such as 20000 or 2e6; got {text!r}.")
     return number
 
 
@@ -33,7 +33,7 @@ def positive_int(text: str) -> int:
     """
     number = _parse_int(text)
     if not number:
-        raise typer.BadParameter(f"{text!r} is not an integer in [1, 2**63), e.g. 512.")
+        raise typer.BadParameter(f"must be an integer >= 1 and below 2**63, such as 512; got {text!r}.")
     return number
 
 

@@ -48,8 +48,10 @@ def parse_set_options(
 def _require_option(name: str, strategies: Sequence[Strategy]) -> list[Strategy]:
     supporting = [strategy for strategy in strategies if name in strategy.options]
     if not supporting:
-        available = "; ".join(f"{strategy.name}: {', '.join(strategy.options) or 'none'}" for strategy in strategies)
-        raise ConfigurationError(f"No selected strategy has the option {name!r}. Options: {available}.")
+        available = "; ".join(
+            f"{strategy.name} has {', '.join(strategy.options) or 'no options'}" for strategy in strategies
+        )
+        raise ConfigurationError(f"Unknown option {name!r} in --set: {available}.")
     return supporting
 
 

@@ -31,7 +31,9 @@ def read_problems(path: Path) -> list[Problem]:
         InputError: a line is not a problem; the message names file and line.
     """
     if not path.is_file():
-        raise ConfigurationError(f"There is no file {path}. Use a JSONL file, `embedded`, or `reasoning-gym:TASK`.")
+        raise ConfigurationError(
+            f"File not found: '{path}'. Use a JSONL file of problems and answers, `embedded`, or `reasoning-gym:TASK`."
+        )
     problems = [_problem(record, location) for record, location in read_json_lines(path)]
     if not problems:
         raise InputError(f"{path} holds no problems. Each line needs `problem` and `answer`.")

@@ -100,7 +100,7 @@ def test_a_run_resumes_from_its_file(sizes: Call, tmp_path: Path) -> None:
     [
         (("--ratios", "much"), "--ratios must be a comma-separated list of numbers; got 'much'"),
         (("--ratios", "0"), "inference / training above 0"),
-        (("--strategies", "none_such"), "There is no strategy 'none_such'"),
+        (("--strategies", "none_such"), "Unknown strategy 'none_such'"),
     ],
 )
 def test_invalid_options_are_reported(sizes: Call, arguments: tuple[str, ...], output: str) -> None:

@@ -125,5 +125,5 @@ def test_the_package_runs_as_a_module() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: There is no strategy 'nope'.")
+    assert done.stderr.startswith("error: Unknown strategy 'nope'.")
     assert done.stderr.count("\n") == 1

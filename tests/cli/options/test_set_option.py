@@ -33,7 +33,7 @@ def test_a_value_must_be_valid_for_every_strategy_with_the_option() -> None:
     assert parse_set_options(["n=4"], chosen) == {"n": 4}
     with pytest.raises(ConfigurationError, match="rounds=many is not valid for pdr"):
         parse_set_options(["rounds=many"], chosen)
-    with pytest.raises(ConfigurationError, match="No selected strategy has the option 'depth'"):
+    with pytest.raises(ConfigurationError, match="Unknown option 'depth' in --set"):
         parse_set_options(["depth=2"], chosen)
 
 

@@ -98,7 +98,7 @@ def test_a_chat_server_takes_the_place_of_a_folder(capsys: pytest.CaptureFixture
         assert main.run(["solve", "q", "--base-url", server.url]) == 2
         assert "best_of_n needs a verifier" in capsys.readouterr().err
     assert main.run(["solve", "q", "-s", "single", "--base-url", server.url]) == 2
-    assert "No server can be reached" in capsys.readouterr().err
+    assert "Could not connect to a server" in capsys.readouterr().err
 
 
 def test_a_reward_server_needs_the_folder_of_its_model() -> None:

@@ -54,12 +54,12 @@ def test_one_supported_problem_is_enough() -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("eval", "single and 4 more configs: 10 of 10 searches failed. First error: No candidate survived"),
+        ("eval", "single and 4 more configs: 10 of 10 searches failed. First error: All samples failed"),
         (
             "calibrate",
-            "error: self_consistency n=2 and 6 more configs: 14 of 14 searches failed. First error: N",
+            "error: self_consistency n=2 and 6 more configs: 14 of 14 searches failed. First error: A",
         ),
-        ("eval-sizes", "error: single: 2 of 2 searches failed. First error: No candidate survived"),
+        ("eval-sizes", "error: single: 2 of 2 searches failed. First error: All samples failed"),
     ],
 )
 def test_searches_that_all_failed_exit_1_and_report_equal_causes_once(

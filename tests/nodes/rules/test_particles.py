@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from its_graph.nodes.rules.particles import best_particle, drawn_particle, particle_vote, resample
-from its_graph.nodes.rules.resampling import systematic
+from its_graph.nodes.rules.particles import best_particle, drawn_particle, particle_vote
+from its_graph.nodes.rules.resampling import resample_particles, systematic
 from its_graph.search.tree import Tree
 
 FrontierOf = Callable[..., Tree]
@@ -35,33 +35,33 @@ def test_finished_particles_continue_to_compete_with_their_last_weight(frontier_
     tree = frontier_of(("0", None, "a", 0.9, "end"), ("1", None, "b", 0.4, OPEN), ("2", "1", "c", 0.5, OPEN))
     tree.frontier, tree.new_steps = ["0", "0", "1"], ["2"]
     weights: list[float] = []
-    resample(3, seen_by(weights))(tree)
+    resample_particles(3, seen_by(weights))(tree)
     assert weights == pytest.approx([9 / 19, 9 / 19, 1 / 19])
-    assert resample(3, take_all)(tree) == ["0", "0", "2"]
+    assert resample_particles(3, take_all)(tree) == ["0", "0", "2"]
 
 
 def test_a_round_draws_n_from_whatever_is_left(frontier_of: FrontierOf) -> None:
     tree = frontier_of(("0", None, "a", 0.9, OPEN), ("2", None, "b", 0.5, OPEN))
-    assert Counter(resample(10, systematic)(tree)) == {"0": 9, "2": 1}
-    assert len(resample(7)(tree)) == 7
+    assert Counter(resample_particles(10, systematic)(tree)) == {"0": 9, "2": 1}
+    assert len(resample_particles(7)(tree)) == 7
 
 
 def test_cut_off_particles_leave_the_population(frontier_of: FrontierOf) -> None:
     tree = frontier_of(("0", None, "a", 0.9, "length"), ("1", None, "b", 0.5, OPEN), ("2", None, "c", 0.5, "end"))
-    assert resample(9, take_all)(tree) == ["1", "2"]
-    assert resample(9)(frontier_of(("0", None, "a", 0.9, "length"))) == []
+    assert resample_particles(9, take_all)(tree) == ["1", "2"]
+    assert resample_particles(9)(frontier_of(("0", None, "a", 0.9, "length"))) == []
 
 
 def test_a_population_that_is_all_finished_is_the_last_one(frontier_of: FrontierOf) -> None:
     tree = frontier_of(("0", None, "a", 0.9, "end"), ("1", None, "b", 0.1, OPEN), ("2", "1", "c", 0.01, "end"))
     tree.frontier, tree.new_steps = ["0", "1"], ["2"]
-    assert resample(8)(tree) == ["0", "2"]
+    assert resample_particles(8)(tree) == ["0", "2"]
 
 
 def test_a_spent_budget_ends_the_drawing(frontier_of: FrontierOf) -> None:
     tree = frontier_of(("0", None, "a", 0.999, OPEN), ("1", None, "b", 0.001, OPEN))
     tree.stop_reason = "budget"
-    assert resample(8)(tree) == ["0", "1"]
+    assert resample_particles(8)(tree) == ["0", "1"]
 
 
 def test_draws_depend_on_the_seed_and_the_round(frontier_of: FrontierOf) -> None:
@@ -71,15 +71,15 @@ def test_draws_depend_on_the_seed_and_the_round(frontier_of: FrontierOf) -> None
     later.new_steps = first.new_steps
     other = frontier_of(*rows)
     other._settings = {"seed": 3}
-    assert resample(16)(first) == resample(16)(again)
-    assert resample(16)(first) != resample(16)(later)
-    assert resample(16)(first) != resample(16)(other)
+    assert resample_particles(16)(first) == resample_particles(16)(again)
+    assert resample_particles(16)(first) != resample_particles(16)(later)
+    assert resample_particles(16)(first) != resample_particles(16)(other)
 
 
 def test_a_particle_without_a_score_weighs_as_much_as_a_mean_one(frontier_of: FrontierOf) -> None:
     tree = frontier_of(("0", None, "a", 0.9, OPEN), ("1", None, "b", None, OPEN), ("2", None, "c", 0.1, OPEN))
     weights: list[float] = []
-    resample(3, seen_by(weights))(tree)
+    resample_particles(3, seen_by(weights))(tree)
     odds = [9, 1, 1 / 9]
     assert weights == pytest.approx([one / sum(odds) for one in odds])
 
@@ -88,7 +88,7 @@ def test_unbounded_scores_are_log_odds_already(frontier_of: FrontierOf) -> None:
     """logit(sigmoid(x)) = x: theta is the softmax of the scores themselves."""
     tree = frontier_of(("0", None, "a", 1.0, OPEN), ("1", None, "b", 0.0, OPEN))
     weights: list[float] = []
-    resample(2, seen_by(weights), score_range="real")(tree)
+    resample_particles(2, seen_by(weights), score_range="real")(tree)
     assert weights[0] / weights[1] == pytest.approx(2.718281828)
 
 
@@ -101,7 +101,7 @@ def test_annealing_receives_the_round_and_the_scores(frontier_of: FrontierOf) ->
 
     tree = frontier_of(("0", None, "a", 0.2, OPEN), ("1", "0", "b", 0.9, OPEN), ("2", "0", "c", 0.5, OPEN))
     weights: list[float] = []
-    resample(2, seen_by(weights), anneal)(tree)
+    resample_particles(2, seen_by(weights), anneal)(tree)
     assert calls == [(2, [0.9, 0.5])]
     assert weights == pytest.approx([0.75, 0.25])
 
