@@ -34,5 +34,5 @@ else:
             "middleware": ("DeliberateMiddleware",),
             "search_tool": ("create_search_tool",),
         },
-        requires=dict.fromkeys(("best_of_n", "effects", "middleware"), "langchain"),
+        requires=dict.fromkeys(("best_of_n", "middleware", "tool_effects"), "langchain"),
     )

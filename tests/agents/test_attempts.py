@@ -20,9 +20,9 @@ from pydantic import BaseModel
 
 from its_graph import Candidate
 from its_graph.agents.best_of_n import create_agent_best_of_n
-from its_graph.agents.tool_effects import ToolEffects, mark
 from its_graph.agents.selection import by_score
 from its_graph.agents.testing import ScriptedChatModel, calling
+from its_graph.agents.tool_effects import ToolEffects, mark
 from its_graph.errors import ConfigurationError, SearchFailedError
 from its_graph.prm.function import FunctionVerifier
 

@@ -14,9 +14,9 @@ from langchain_core.tools import BaseTool, tool
 from langgraph.checkpoint.memory import InMemorySaver
 
 from its_graph.agents.best_of_n import create_agent_best_of_n
-from its_graph.agents.tool_effects import ToolEffects, mark
 from its_graph.agents.selection import by_score
 from its_graph.agents.testing import ScriptedChatModel, calling
+from its_graph.agents.tool_effects import ToolEffects, mark
 from its_graph.errors import ConfigurationError, InputError, SearchFailedError
 from its_graph.testing import ScriptedVerifier
 

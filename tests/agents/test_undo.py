@@ -18,8 +18,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
 from its_graph.agents.best_of_n import create_agent_best_of_n
-from its_graph.agents.tool_effects import ToolEffects, mark
 from its_graph.agents.testing import ScriptedChatModel, calling
+from its_graph.agents.tool_effects import ToolEffects, mark
 from its_graph.errors import CommitFailedError, ConfigurationError, SearchFailedError
 
 TASK: Any = {"messages": [HumanMessage("Do it.")]}
