@@ -1,4 +1,4 @@
-"""When a search requests a person: translates a request's schedule to the rule that the strategy takes."""
+"""Steering schedules: translates the `steer` field of a request to the rule that the strategy takes."""
 
 from typing import Any
 
