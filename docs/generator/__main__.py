@@ -75,7 +75,9 @@ def _configured() -> dict[str, Any]:
     """Write the configuration with its navigation filled in, and return it."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
     config |= {"docs_dir": SOURCE.name, "site_dir": SITE.name, "nav": _filled_in(config["nav"])}
-    config["plugins"][-1]["mkdocstrings"]["handlers"]["python"]["paths"] = [str(ROOT)]
+    handler = config["plugins"][-1]["mkdocstrings"]["handlers"]["python"]
+    handler["paths"] = [str(ROOT)]
+    handler["options"]["extensions"] = [str(DOCS / "generator" / "doctest_blocks.py")]
     CONFIG.write_text(yaml.safe_dump(config, sort_keys=False))
     return config
 

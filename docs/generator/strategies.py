@@ -150,7 +150,7 @@ def _example(one: Strategy) -> str:
 
 def _sentence(text: str) -> str:
     text = text.strip()
-    first = text[:1] if text[1:2] == " " else text[:1].upper()  # `n` stays `n`
+    first = text[:1] if text.startswith("n ") else text[:1].upper()  # `n` stays `n`
     return first + text[1:] + ("" if not text or text.endswith((".", "!", "?")) else ".")
 
 

@@ -73,9 +73,9 @@ class Policy(_Record):
     """Ascending, per question, in `unit`."""
     budget_scope: BudgetScope = "per_bin"
     table: tuple[tuple[StrategyConfig, ...], ...]
-    """[bins][budgets]: the best config within the budget, as `budget_scope` says."""
+    """`[bins][budgets]`: the best config within the budget, as `budget_scope` says."""
     curves: tuple[tuple[PolicyPoint, ...], ...] = ()
-    """[bins][points]: the measurements; empty for a policy that is not fitted."""
+    """`[bins][points]`: the measurements; empty for a policy that is not fitted."""
     regressor: Regressor | None = None
     """The model of the estimator `learned`; None for the others."""
     fitted_on: dict[str, Any] = Field(default_factory=dict)
