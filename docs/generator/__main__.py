@@ -77,7 +77,7 @@ def _configured() -> dict[str, Any]:
     config |= {"docs_dir": SOURCE.name, "site_dir": SITE.name, "nav": _filled_in(config["nav"])}
     handler = config["plugins"][-1]["mkdocstrings"]["handlers"]["python"]
     handler["paths"] = [str(ROOT)]
-    handler["options"]["extensions"] = [str(DOCS / "generator" / "doctest_blocks.py")]
+    handler["options"]["extensions"] = [str(DOCS / "generator" / "docstring_blocks.py")]
     CONFIG.write_text(yaml.safe_dump(config, sort_keys=False))
     return config
 
