@@ -1,7 +1,7 @@
 """Griffe extension: docstrings as the API reference needs them.
 
-Examples (`>>>`) become code blocks; otherwise their brackets are read as links. The `Args:` of a class without an
-`__init__` of its own (a pydantic model, a named tuple) become `Attributes:`; otherwise every field is shown as required.
+Examples (`>>>`) become code blocks; otherwise their brackets become links. The `Args:` of a class without an
+`__init__` of its own (a pydantic model, a named tuple) become `Attributes:`; otherwise every field shows as required.
 """
 
 import re

@@ -125,7 +125,7 @@ def test_per_bin_the_largest_budget_covers_the_most_expensive_bin(
         (("--estimator", "learned"), "no method `embed`"),
         (("--model", ".", "--estimator", "verifier"), "needs a verifier"),
         (("--strategy-config", "best_of_n m=3"), "'m'"),
-        (("--strategies", "guess"), "no strategy 'guess'"),
+        (("--strategies", "guess"), "Unknown strategy 'guess'"),
         (("--data", "nowhere.jsonl"), "nowhere.jsonl"),
     ],
 )

@@ -158,7 +158,7 @@ def test_an_empty_file_is_refused(run: Eval, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--strategies", "guess"), "no strategy 'guess'"),
+        (("--strategies", "guess"), "Unknown strategy 'guess'"),
         (("--strategies", "best_of_n", "--n", "0"), "n=0"),
         (("--budget-tokens", "10000000000000000000"), "must be a comma-separated list of integers"),
         (("--strategies", "beam_search", "--n", "8", "--width", "3"), "width"),
