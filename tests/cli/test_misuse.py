@@ -72,7 +72,7 @@ def test_a_search_of_which_every_sample_failed_exits_1(call: Any, monkeypatch: p
 
     monkeypatch.setattr(ModelOptions, "load", lambda options: (ScriptedGenerator(fail), ToyVerifier()))
     for flag in ([], ["--json"]):
-        assert_one_line(call("solve", PROBLEM, *flag), 1, "16 samples failed", "no memory")
+        assert_one_line(call("solve", PROBLEM, *flag), 1, "All samples failed (16 of 16)", "no memory")
 
 
 def test_a_question_that_the_generator_refuses_exits_2(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
