@@ -107,7 +107,10 @@ def test_the_registry_describes_each_strategy() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: create("best_of_m", ToyGenerator()), "Unknown strategy 'best_of_m'. Strategies: single, self"),
+        (
+            lambda: create("best_of_m", ToyGenerator()),
+            "Unknown strategy 'best_of_m'. Strategies: single, self_consistency",
+        ),
         (lambda: create("best_of_n", ToyGenerator()), "best_of_n needs a verifier"),
         (
             lambda: create("dvts", ToyGenerator(), ToyVerifier(), beams=3),
