@@ -280,7 +280,7 @@ def test_another_run_does_not_write_into_the_file(run: Run, data: Path, out: Pat
         (("--budget-tokens", "9", "--model", "x", "--strategy", "best_of_n"), "no verifier"),
         (("--budget-tokens", "9", "--pilots", "9", "--max-samples", "8"), "pilots=9"),
         (("--budget-tokens", "9", "--plan", "policy"), "--policy require each other"),
-        (("--budget-tokens", "9", "--plan", "policy", "--policy", "none.json"), "no file none.json"),
+        (("--budget-tokens", "9", "--plan", "policy", "--policy", "none.json"), "File not found: 'none.json'"),
     ],
 )
 def test_impossible_options_are_explained(

@@ -140,15 +140,15 @@ def test_failures_are_reported_with_the_first_error(call: Call, tmp_path: Path) 
         ),
         (("--strategies", "best_of_n", "--n", "0"), "n=0"),
         (("--strategies", "best_of_n", "--model", "."), "needs a verifier"),
-        (("--strategies", "beam_search", "--set", "depth=3"), "no selected strategy has the option 'depth'"),
+        (("--strategies", "beam_search", "--set", "depth=3"), "unknown option 'depth' in --set"),
         (("--out", "nowhere/out.jsonl"), "Cannot write nowhere/out.jsonl: No such file"),
         (("--out", "/dev/zero"), "/dev/zero is not a regular file"),
         (("--samples", "nowhere/samples.jsonl"), "Cannot write nowhere/samples.jsonl: No such file"),
-        (("--data", "absent.jsonl"), "no file absent.jsonl"),
+        (("--data", "absent.jsonl"), "file not found: 'absent.jsonl'"),
         (("--data", "reasoning-gym:no_such_task"), "no_such_task"),
     ],
 )
-def test_invalid_optionsare_reported_before_a_model_is_loaded(
+def test_invalid_options_are_reported_before_a_model_is_loaded(
     call: Call, sums: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], why: str
 ) -> None:
     def load(options: ModelOptions) -> tuple[Generator, Verifier | None]:

@@ -78,7 +78,7 @@ def test_embedded_problems_depend_on_the_seed() -> None:
 
 
 def test_a_missing_file_is_reported() -> None:
-    with pytest.raises(ConfigurationError, match=r"no file absent\.jsonl"):
+    with pytest.raises(ConfigurationError, match=r"File not found: 'absent\.jsonl'"):
         load_problems("absent.jsonl")
 
 

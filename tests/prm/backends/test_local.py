@@ -322,7 +322,7 @@ def test_any_language_model_is_read_by_likelihood(likelihood: LikelihoodScorer, 
 
 
 def test_broken_folders_are_rejected(qwen: QwenScorer, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="existing folder or a hub id"):
+    with pytest.raises(ConfigurationError, match="local folder or a Hugging Face id"):
         PRM.from_pretrained(tmp_path / "absent")
     with pytest.raises(ConfigurationError, match=r"config\.json"):
         PRM.from_pretrained(tmp_path)

@@ -82,7 +82,7 @@ def test_a_folder_is_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("argument", ["nowhere", "./no/where", "../nowhere", "a/b/c", Path("owner/name")])
 def test_neither_a_folder_nor_a_hub_id(argument: str | Path) -> None:
-    with pytest.raises(ConfigurationError, match="existing folder or a hub id"):
+    with pytest.raises(ConfigurationError, match="local folder or a Hugging Face id"):
         local_folder(argument)
 
 
