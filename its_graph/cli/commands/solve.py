@@ -99,12 +99,12 @@ def solve_command(
     if "policy" in options:
         note_policy_mismatch(options["policy"], models.identity() | sampling._asdict())
     shows_search = not (json_output or no_live)
-    view = SearchView()
     with _required_models(selected, models).loaded() as (generator, verifier):
         require_supported_problem(generator, [question], sampling.system)
         factory = {**factory_options(selected, flags, verifier), **options}
         graph = selected.create(generator, verifier, factory).compile(name=selected.name)
         console = _live_console() if shows_search else None
+        view = SearchView()  # its clock starts now: loading models is not part of the search
         result = _run_search(graph, question, settings, choice_rule(flags, verifier), view, console)
     if shows_search and not sys.stdout.isatty():  # nothing was drawn during the search: show its end
         Console(highlight=False, height=_LOG_HEIGHT).print(view, Text())

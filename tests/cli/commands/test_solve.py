@@ -9,6 +9,7 @@ import pytest
 
 from its_graph import create
 from its_graph.catalog.registry import STRATEGIES, strategies
+from its_graph.cli.display.live import SearchView
 from its_graph.cli.runs.models import ModelOptions
 from its_graph.context import SearchContext
 from its_graph.contracts import Generator, Verifier
@@ -88,6 +89,24 @@ def test_a_dash_reads_standard_input(call: Any, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("sys.stdin", io.StringIO(PROBLEM + "\n"))
     result = solved(call("solve", "-", "--json"))
     assert (result["problem"], result["answer"]) == (PROBLEM, "19")
+
+
+def test_loading_models_is_not_counted_as_search_time(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def load(options: ModelOptions) -> tuple[Generator, Verifier]:
+        order.append("load")
+        return ToyGenerator(), ToyVerifier()
+
+    class View(SearchView):
+        def __init__(self) -> None:
+            order.append("start the clock")
+            super().__init__()
+
+    monkeypatch.setattr(ModelOptions, "load", load)
+    monkeypatch.setattr("its_graph.cli.commands.solve.SearchView", View)
+    assert call("solve", PROBLEM).code == 0
+    assert order == ["load", "start the clock"]
 
 
 def test_without_a_seed_the_run_repeats(call: Any) -> None:
