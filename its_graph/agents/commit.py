@@ -75,7 +75,7 @@ def _skipped(state: AgentSearchState) -> ToolMessage | None:
     failed = next((message for message in failures if call_position(turn, message.tool_call_id)[0] < index), None)
     if failed is None:
         return None
-    text = f"Not executed, because {failed.name} failed before it."
+    text = f"Not carried out, because {failed.name} failed before it."
     return ToolMessage(text, name=call["name"], tool_call_id=call["id"], status="error")
 
 

@@ -207,7 +207,7 @@ def test_behind_a_commit_that_reports_a_failure_nothing_more_is_carried_out() ->
     pay.handle_tool_error = True
     tools = [mark(pay, "commit"), sender(world)]
     output = search_of(Plan(calling("pay"), calling("send", text="a")), tools, n=2).compile().invoke(TASK)
-    assert told(output) == ["The account is empty.", "Not executed, because pay failed before it."]
+    assert told(output) == ["The account is empty.", "Not carried out, because pay failed before it."]
     assert output["result"]["committed"] == []
     assert world == []
 
@@ -268,7 +268,7 @@ def test_a_failure_leaves_out_what_was_called_after_it_and_not_what_was_called_w
     script = Plan(at_once(calling("pay"), calling("send", text="a")), None, calling("send", text="b"))
     output = search_of(script, tools, n=1).compile().invoke(TASK)
     assert world == ["sent a"]
-    assert told(output)[1:] == ["really sent a", "Not executed, because pay failed before it."]
+    assert told(output)[1:] == ["really sent a", "Not carried out, because pay failed before it."]
 
 
 @pytest.mark.parametrize("runtime", [True, False])
